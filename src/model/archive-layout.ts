@@ -1,0 +1,39 @@
+import { algorithmOf, encodedOf, isDigest, type Digest } from './digest.js';
+
+/** Entry names of an OCI image layout (image-spec, "Image Layout") and of a docker-archive. */
+export const LAYOUT_ENTRY = 'oci-layout';
+export const INDEX_ENTRY = 'index.json';
+export const DOCKER_MANIFEST_ENTRY = 'manifest.json';
+
+/** The bytes of the `oci-layout` entry. */
+export const LAYOUT_BYTES = '{"imageLayoutVersion":"1.0.0"}';
+
+/** `blobs/<algorithm>/<hex>`, the entry that holds the content of a digest. */
+export function entryNameOf(digest: Digest): string {
+  return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
+}
+
+/** The digest that an entry name promises, or undefined for every other name. */
+export function digestOfEntry(name: string): Digest | undefined {
+  const [blobs, algorithm, encoded, ...rest] = name.split('/');
+  if (blobs !== 'blobs' || rest.length > 0) return undefined;
+  const digest = `${algorithm}:${encoded}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+/** The name without leading `./` and without a trailing slash, as the layout spells it. */
+export function plainEntryName(name: string): string {
+  return name.replace(/^(?:\.\/+)+/, '').replace(/\/+$/, '');
+}
+
+const BLOCK = 512;
+const USTAR_NAME_BYTES = 100;
+
+/** Bytes that a tar entry takes: its header (with PAX records for names over 100 bytes), its body and the padding. */
+export function tarEntryBytes(name: string, bodyBytes: number): number {
+  const header = Buffer.byteLength(name) > USTAR_NAME_BYTES ? 3 * BLOCK : BLOCK;
+  return header + Math.ceil(bodyBytes / BLOCK) * BLOCK;
+}
+
+/** Bytes of the two zero blocks that end an archive. */
+export const TAR_END_BYTES = 2 * BLOCK;

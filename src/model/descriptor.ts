@@ -1,0 +1,78 @@
+import { isDigest, type Digest } from './digest.js';
+import { LadingError, quote } from './errors.js';
+import { asObject, asText, asTexts } from './json.js';
+import type { Platform } from './platform.js';
+
+/** An OCI content descriptor (image-spec, "Descriptor"). Fields that we do not know are kept as they came. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly platform?: Platform;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly artifactType?: string;
+  readonly urls?: readonly string[];
+  readonly data?: string;
+}
+
+/** Annotation keys that Lading reads or writes. */
+export const ANNOTATIONS = {
+  /** Full image name, as containerd and Docker write it into `index.json`. */
+  imageName: 'io.containerd.image.name',
+  /** Tag in an archive, full name in the store (image-spec, "Pre-Defined Annotation Keys"). */
+  refName: 'org.opencontainers.image.ref.name',
+  /** Digest that an unnamed top-level descriptor speaks of, as Docker writes it. */
+  subject: 'io.containerd.manifest.subject',
+  /** The root that the store has, where the archive's root differs. */
+  sourceDigest: 'dev.lading.source.digest',
+  /** BuildKit's mark of an attestation manifest, and what it attests. */
+  referenceType: 'vnd.docker.reference.type',
+  referenceDigest: 'vnd.docker.reference.digest',
+} as const;
+
+/** A value of a document as a Descriptor. Throws ERR_DESCRIPTOR_INVALID; `where` names the place in the message. */
+export function parseDescriptor(value: unknown, where: string): Descriptor {
+  const { mediaType, digest, size, platform, annotations } = asObject(value, where);
+  if (typeof mediaType !== 'string' || mediaType === '') throw invalid(where, 'mediaType is not a text');
+  if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(where, `${describe(digest)} is not a digest`);
+  if (!Number.isSafeInteger(size) || Number(size) < 0) throw invalid(where, `${describe(size)} is not a size`);
+  if (annotations !== undefined) Object.values(asObject(annotations, where)).forEach((text) => asText(text, where));
+  if (platform !== undefined) checkPlatform(platform, `${where}.platform`);
+  // Checked field by field above; unknown fields stay, since rewriting an index must keep them.
+  return value as Descriptor;
+}
+
+/** The digest that this child of an index attests, if BuildKit's annotations mark it as an attestation. */
+export function attestedBy(descriptor: Descriptor): Digest | undefined {
+  const marks = descriptor.annotations;
+  if (marks?.[ANNOTATIONS.referenceType] !== 'attestation-manifest') return undefined;
+  const subject = marks[ANNOTATIONS.referenceDigest];
+  return subject !== undefined && isDigest(subject) ? subject : undefined;
+}
+
+/** The descriptor with some annotations added (a text) or taken out (undefined); none left, no field. */
+export function withAnnotations(
+  descriptor: Descriptor,
+  changes: Readonly<Record<string, string | undefined>>,
+): Descriptor {
+  const kept = Object.entries({ ...descriptor.annotations, ...changes }).filter(([, text]) => text !== undefined);
+  const { annotations: _, ...rest } = descriptor;
+  return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) as Record<string, string> };
+}
+
+function checkPlatform(value: unknown, where: string): void {
+  const fields = asObject(value, where);
+  for (const key of ['os', 'architecture', 'variant', 'os.version']) {
+    if (fields[key] !== undefined) asText(fields[key], `${where}.${key}`);
+  }
+  if (fields['os.features'] !== undefined) asTexts(fields['os.features'], `${where}.os.features`);
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? quote(value) : (JSON.stringify(value) ?? 'nothing');
+}
+
+function invalid(where: string, what: string): LadingError {
+  return new LadingError('ERR_DESCRIPTOR_INVALID', `${where}: ${what}`);
+}

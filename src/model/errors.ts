@@ -1,0 +1,92 @@
+/** What the caller can do about an error. One category maps to one exit status and one family of HTTP statuses. */
+export type ErrorCategory =
+  | 'invalid-argument'
+  | 'invalid-archive'
+  | 'integrity'
+  | 'limit'
+  | 'not-found'
+  | 'conflict'
+  | 'storage'
+  | 'unsupported'
+  | 'aborted';
+
+/** Every error code with its category. `docs/errors.md` lists the same codes with cause and remedy; a test compares them. */
+export const ERROR_CODES = {
+  ERR_REFERENCE_INVALID: 'invalid-argument',
+  ERR_REFERENCE_AMBIGUOUS: 'invalid-argument',
+  ERR_PLATFORM_INVALID: 'invalid-argument',
+  ERR_DIGEST_INVALID: 'invalid-argument',
+  ERR_OPTION_INVALID: 'invalid-argument',
+  ERR_TARGET_UNSUPPORTED: 'invalid-argument',
+  ERR_ARCHIVE_FORMAT: 'invalid-archive',
+  ERR_ARCHIVE_TRUNCATED: 'invalid-archive',
+  ERR_TAR_HEADER: 'invalid-archive',
+  ERR_TAR_ENTRY: 'invalid-archive',
+  ERR_COMPRESSED_DATA: 'invalid-archive',
+  ERR_DOCUMENT_INVALID: 'invalid-archive',
+  ERR_DESCRIPTOR_INVALID: 'invalid-archive',
+  ERR_DIGEST_MISMATCH: 'integrity',
+  ERR_SIZE_MISMATCH: 'integrity',
+  ERR_MEDIA_TYPE: 'integrity',
+  ERR_DIFF_ID_MISMATCH: 'integrity',
+  ERR_LIMIT_DOCUMENT: 'limit',
+  ERR_LIMIT_ENTRIES: 'limit',
+  ERR_LIMIT_DEPTH: 'limit',
+  ERR_LIMIT_RATIO: 'limit',
+  ERR_LIMIT_BYTES: 'limit',
+  ERR_LIMIT_DESCRIPTORS: 'limit',
+  ERR_IMAGE_UNKNOWN: 'not-found',
+  ERR_BLOB_MISSING: 'not-found',
+  ERR_PLATFORM_UNAVAILABLE: 'not-found',
+  ERR_SOURCE_UNKNOWN: 'not-found',
+  ERR_NAME_CONFLICT: 'conflict',
+  ERR_NAME_DUPLICATE: 'conflict',
+  ERR_NO_SPACE: 'storage',
+  ERR_STORAGE_IO: 'storage',
+  ERR_STORE_READONLY: 'storage',
+  ERR_STORE_TAMPERED: 'storage',
+  ERR_STORE_VERSION: 'storage',
+  ERR_COMPRESSION_UNSUPPORTED: 'unsupported',
+  ERR_FORMAT_UNSUPPORTED: 'unsupported',
+  ERR_ABORTED: 'aborted',
+} as const satisfies Record<string, ErrorCategory>;
+
+/** A stable code: callers may compare it, never the message. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What may go with an error: facts for programs (`details`) and the error below it (`cause`). */
+export interface LadingErrorOptions {
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** The one error class of the library. `name` is `AbortError` for ERR_ABORTED, as Node's own aborts have it. */
+export class LadingError extends Error {
+  readonly code: ErrorCode;
+  readonly category: ErrorCategory;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: LadingErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = code === 'ERR_ABORTED' ? 'AbortError' : 'LadingError';
+    this.code = code;
+    this.category = ERROR_CODES[code];
+    this.details = options.details ?? {};
+  }
+}
+
+/** Whether the error says that content is not what it should be, rather than that it could not be read or is not here. */
+export function isDamage(error: unknown): error is LadingError {
+  return error instanceof LadingError && ['integrity', 'invalid-archive', 'limit'].includes(error.category);
+}
+
+/** Untrusted text made safe to print: quoted, control characters escaped, cut after 200 characters. */
+export function quote(text: string): string {
+  const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  // JSON.stringify leaves DEL, the C1 controls and the formatting characters alone; a terminal obeys them.
+  return JSON.stringify(cut).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+}

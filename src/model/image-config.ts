@@ -1,0 +1,48 @@
+import { asObject, asText, asTexts, type JsonObject } from './json.js';
+import type { Platform } from './platform.js';
+
+/** The part of an image config that Lading reads (image-spec, "Image Configuration"). */
+export interface ImageConfig {
+  readonly architecture?: string;
+  readonly os?: string;
+  readonly variant?: string;
+  readonly 'os.version'?: string;
+  readonly 'os.features'?: readonly string[];
+  readonly created?: string;
+  readonly config?: JsonObject;
+  readonly rootfs?: { readonly diff_ids?: readonly string[] };
+}
+
+/** A parsed JSON value as an image config. Throws ERR_DOCUMENT_INVALID. */
+export function parseImageConfig(value: unknown, where: string): ImageConfig {
+  const fields = asObject(value, where);
+  for (const key of ['architecture', 'os', 'variant', 'os.version', 'created']) {
+    if (fields[key] !== undefined && fields[key] !== null) asText(fields[key], `${where}.${key}`);
+  }
+  if (Array.isArray(fields['os.features'])) asTexts(fields['os.features'], `${where}.os.features`);
+  if (fields['config'] !== undefined && fields['config'] !== null) asObject(fields['config'], `${where}.config`);
+  const rootfs = fields['rootfs'] ?? undefined;
+  if (rootfs !== undefined) {
+    const ids = asObject(rootfs, `${where}.rootfs`)['diff_ids'];
+    if (ids !== undefined && ids !== null) asTexts(ids, `${where}.rootfs.diff_ids`);
+  }
+  // Every field that the type names was checked above; Go writes null for an empty list or map.
+  return value as ImageConfig;
+}
+
+/** The platform that the config names, or undefined where it names none. */
+export function platformOf(config: ImageConfig): Platform | undefined {
+  if (!config.os || !config.architecture) return undefined;
+  return {
+    os: config.os,
+    architecture: config.architecture,
+    ...(config.variant ? { variant: config.variant } : {}),
+    ...(config['os.version'] ? { 'os.version': config['os.version'] } : {}),
+    ...(config['os.features']?.length ? { 'os.features': config['os.features'] } : {}),
+  };
+}
+
+/** The digests of the uncompressed layers, bottom first. */
+export function diffIdsOf(config: ImageConfig): readonly string[] {
+  return config.rootfs?.diff_ids ?? [];
+}

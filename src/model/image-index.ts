@@ -1,0 +1,44 @@
+import { parseDescriptor, type Descriptor } from './descriptor.js';
+import { LadingError, quote } from './errors.js';
+import { asList, asObject, asText, invalid } from './json.js';
+
+/** An OCI image index or Docker manifest list (image-spec, "Image Index"). Unknown fields are kept as they came. */
+export interface ImageIndex {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly manifests: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A parsed JSON value as an index. `mediaType` is what the descriptor said; the document must not contradict it.
+ * Throws ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE.
+ */
+export function parseImageIndex(value: unknown, where: string, mediaType?: string): ImageIndex {
+  const fields = asObject(value, where);
+  checkVersionAndType(fields, where, mediaType);
+  // A document that is index and manifest at once means different images to different readers (CVE-2021-41190).
+  if ('layers' in fields || 'config' in fields) throw invalid(where, 'an index must not have config or layers');
+  asList(fields['manifests'], `${where}.manifests`).forEach((item, at) =>
+    parseDescriptor(item, `${where}.manifests[${at}]`),
+  );
+  if (fields['subject'] !== undefined) parseDescriptor(fields['subject'], `${where}.subject`);
+  // Every field that the type names was checked above.
+  return value as ImageIndex;
+}
+
+/** Checks `schemaVersion` and `mediaType`, which indexes and manifests share. */
+export function checkVersionAndType(
+  fields: Readonly<Record<string, unknown>>,
+  where: string,
+  expected: string | undefined,
+): void {
+  if (fields['schemaVersion'] !== 2) throw invalid(where, 'schemaVersion is not 2');
+  if (fields['mediaType'] === undefined) return;
+  const mediaType = asText(fields['mediaType'], `${where}.mediaType`);
+  if (expected !== undefined && mediaType !== expected) {
+    const message = `${where}: its descriptor says ${quote(expected)}, the document says ${quote(mediaType)}`;
+    throw new LadingError('ERR_MEDIA_TYPE', message, { details: { expected, mediaType } });
+  }
+}

@@ -1,0 +1,36 @@
+import { parseDescriptor, type Descriptor } from './descriptor.js';
+import { checkVersionAndType } from './image-index.js';
+import { asList, asObject, asText, invalid } from './json.js';
+import { isForeignLayerType } from './media-types.js';
+
+/** An OCI image manifest or Docker schema 2 manifest (image-spec, "Image Manifest"). Unknown fields are kept. */
+export interface ImageManifest {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly artifactType?: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A parsed JSON value as a manifest. `mediaType` is what the descriptor said; the document must not contradict it.
+ * Throws ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE.
+ */
+export function parseImageManifest(value: unknown, where: string, mediaType?: string): ImageManifest {
+  const fields = asObject(value, where);
+  checkVersionAndType(fields, where, mediaType);
+  if ('manifests' in fields) throw invalid(where, 'a manifest must not have manifests');
+  parseDescriptor(fields['config'], `${where}.config`);
+  asList(fields['layers'], `${where}.layers`).forEach((item, at) => parseDescriptor(item, `${where}.layers[${at}]`));
+  if (fields['subject'] !== undefined) parseDescriptor(fields['subject'], `${where}.subject`);
+  if (fields['artifactType'] !== undefined) asText(fields['artifactType'], `${where}.artifactType`);
+  // Every field that the type names was checked above.
+  return value as ImageManifest;
+}
+
+/** The content without which the manifest is not complete: its config and every layer that may be distributed. */
+export function contentOf(manifest: ImageManifest): readonly Descriptor[] {
+  return [manifest.config, ...manifest.layers.filter((layer) => !isForeignLayerType(layer.mediaType))];
+}

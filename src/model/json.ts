@@ -1,0 +1,33 @@
+import { LadingError } from './errors.js';
+
+/** A JSON object whose fields are not checked yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The value as a JSON object. Throws ERR_DOCUMENT_INVALID; `where` names the place in the message. */
+export function asObject(value: unknown, where: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(where, 'not a JSON object');
+  // Checked above: neither null nor an array.
+  return value as JsonObject;
+}
+
+/** The value as a list. Throws ERR_DOCUMENT_INVALID. */
+export function asList(value: unknown, where: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw invalid(where, 'not a list');
+  return value;
+}
+
+/** The value as a list of texts. Throws ERR_DOCUMENT_INVALID. */
+export function asTexts(value: unknown, where: string): readonly string[] {
+  return asList(value, where).map((item, at) => asText(item, `${where}[${at}]`));
+}
+
+/** The value as a text. Throws ERR_DOCUMENT_INVALID. */
+export function asText(value: unknown, where: string): string {
+  if (typeof value !== 'string') throw invalid(where, 'not a text');
+  return value;
+}
+
+/** An ERR_DOCUMENT_INVALID that says where and what. */
+export function invalid(where: string, what: string): LadingError {
+  return new LadingError('ERR_DOCUMENT_INVALID', `${where}: ${what}`);
+}

@@ -1,0 +1,126 @@
+import { LadingError, quote } from './errors.js';
+
+/** Bytes of a tar block. */
+export const TAR_BLOCK = 512;
+
+/** One tar header block (POSIX ustar, GNU), as far as the guard judges it. */
+export interface TarHeader {
+  /** `0` file, `1` hard link, `2` symlink, `5` directory, `x` and `g` PAX records, `L` and `K` GNU long name and link. */
+  readonly type: TarType;
+  readonly name: string;
+  readonly linkname: string;
+  /** Bytes of the body. */
+  readonly size: number;
+}
+
+export type TarType = '0' | '1' | '2' | '5' | 'x' | 'g' | 'L' | 'K';
+
+const TYPES: readonly string[] = ['0', '1', '2', '5', 'x', 'g', 'L', 'K'];
+
+/** A block as a header. Throws ERR_TAR_HEADER, and ERR_TAR_ENTRY for a type that no image archive needs. */
+export function parseTarHeader(block: Uint8Array): TarHeader {
+  const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+  checkSum(bytes);
+  const isPosix = bytes.toString('latin1', 257, 263) === 'ustar\0';
+  if (!isPosix && bytes.toString('latin1', 257, 265) !== 'ustar  \0')
+    throw badHeader('it is neither a POSIX nor a GNU header');
+  const prefix = isPosix ? textOf(bytes, 345, 155) : '';
+  const name = textOf(bytes, 0, 100);
+  return {
+    type: parseType(bytes[156] ?? 0),
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    linkname: textOf(bytes, 157, 100),
+    size: parseTarNumber(bytes.subarray(124, 136)),
+  };
+}
+
+/** The number of a header field: octal digits, or base-256 behind a first byte of 0x80. Throws ERR_TAR_HEADER. */
+export function parseTarNumber(field: Uint8Array): number {
+  const first = field[0] ?? 0;
+  const value = first >= 0x80 ? parseBase256(field) : parseOctal(Buffer.from(field).toString('latin1'));
+  if (!Number.isSafeInteger(value)) throw badHeader('a number is larger than 2^53');
+  return value;
+}
+
+function parseOctal(text: string): number {
+  const match = /^ *([0-7]*)[ \0]*$/.exec(text);
+  if (match === null) throw badHeader(`${quote(text)} is not an octal number`);
+  return match[1] === '' ? 0 : Number.parseInt(match[1] ?? '', 8);
+}
+
+/** GNU base-256: only positive numbers (0x80) can be sizes; 0xff starts a negative one, others mean nothing. */
+function parseBase256(field: Uint8Array): number {
+  if (field[0] !== 0x80) throw badHeader('a base-256 number has a bad first byte');
+  return field.subarray(1).reduce((value, byte) => value * 256 + byte, 0);
+}
+
+function parseType(flag: number): TarType {
+  const type = flag === 0 ? '0' : String.fromCharCode(flag);
+  if (!TYPES.includes(type)) {
+    throw new LadingError('ERR_TAR_ENTRY', `the archive has an entry of type ${quote(type)}, which no image needs`);
+  }
+  // Checked against the list above.
+  return type as TarType;
+}
+
+/** The checksum counts its own field as eight spaces (POSIX pax, "ustar Interchange Format"). */
+function checkSum(bytes: Buffer): void {
+  let sum = 8 * 0x20;
+  for (let at = 0; at < TAR_BLOCK; at += 1) if (at < 148 || at >= 156) sum += bytes[at] ?? 0;
+  if (sum !== parseTarNumber(bytes.subarray(148, 156))) throw badHeader('its checksum is wrong');
+}
+
+function textOf(bytes: Buffer, start: number, length: number): string {
+  const field = bytes.subarray(start, start + length);
+  const end = field.indexOf(0);
+  return decodeName(end === -1 ? field : field.subarray(0, end));
+}
+
+/** Bytes of a name as text. Throws ERR_TAR_ENTRY unless they are UTF-8. */
+export function decodeName(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new LadingError('ERR_TAR_ENTRY', 'an entry name is not UTF-8', { cause });
+  }
+}
+
+/**
+ * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar, and for GNU
+ * sparse files, whose real size nobody has to send (`GNU.sparse.*`).
+ */
+export function parsePaxRecords(body: Uint8Array): ReadonlyMap<string, string> {
+  const records = new Map<string, string>();
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  for (let at = 0; at < bytes.length;) {
+    const space = bytes.indexOf(0x20, at);
+    const digits = space === -1 ? '' : bytes.toString('latin1', at, space);
+    const end = at + Number(digits);
+    if (!/^[1-9][0-9]{0,8}$/.test(digits) || end > bytes.length || end <= space + 1)
+      throw badHeader('a PAX length is wrong');
+    addRecord(records, bytes.subarray(space + 1, end));
+    at = end;
+  }
+  return records;
+}
+
+function addRecord(records: Map<string, string>, record: Buffer): void {
+  const equals = record.indexOf(0x3d);
+  if (equals < 1 || record.at(-1) !== 0x0a) throw badHeader('a PAX record is not KEY=VALUE');
+  const key = record.toString('latin1', 0, equals);
+  if (key.startsWith('GNU.sparse')) throw badHeader('sparse files are not accepted');
+  if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} stands twice`);
+  records.set(key, decodeName(record.subarray(equals + 1, -1)));
+}
+
+/** The size that a PAX record gives. Throws ERR_TAR_HEADER. */
+export function parsePaxSize(text: string): number {
+  if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
+    throw badHeader(`${quote(text)} is not a size`);
+  return Number(text);
+}
+
+/** An ERR_TAR_HEADER with its reason. */
+export function badHeader(reason: string): LadingError {
+  return new LadingError('ERR_TAR_HEADER', `not a valid tar header: ${reason}`);
+}

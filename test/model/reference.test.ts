@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { LadingError } from '../../src/model/errors.js';
+import { parseReference, type Reference } from '../../src/model/reference.js';
+import { readTable } from '../fixtures/tables.js';
+
+const INVALID = { name: 'LadingError', code: 'ERR_REFERENCE_INVALID' };
+const cases = readTable('reference');
+const accepted = cases.filter((row) => row.ok);
+const refused = cases.filter((row) => !row.ok);
+
+function partsOf({ domain, path, tag, digest }: Omit<Reference, 'toString'>): readonly unknown[] {
+  return [domain, path, tag, digest];
+}
+
+describe('the table of references', () => {
+  it('has accepted and refused texts', () => {
+    assert.ok(accepted.length > 100 && refused.length > 100, `${accepted.length} accepted, ${refused.length} refused`);
+  });
+
+  it('splits each accepted text into its parts', () => {
+    for (const row of accepted) {
+      assert.deepEqual(partsOf(parseReference(row.input)), [row.domain, row.path, row.tag, row.digest], row.input);
+    }
+  });
+
+  it('writes each accepted text in its normal and its familiar form', () => {
+    for (const row of accepted) {
+      const reference = parseReference(row.input);
+      assert.equal(reference.toString(), row.string, row.input);
+      assert.equal(reference.familiar(), row.familiar, row.input);
+    }
+  });
+
+  it('gives each accepted text its default tag', () => {
+    for (const row of accepted) {
+      assert.equal(parseReference(row.input).withDefaultTag().toString(), row.withDefaultTag, row.input);
+    }
+  });
+
+  it('refuses each refused text', () => {
+    for (const { input } of refused) {
+      assert.throws(() => parseReference(input), INVALID, input);
+    }
+  });
+});
+
+describe('parseReference', () => {
+  it('refuses a repository over 255 characters and takes one of 255', () => {
+    assert.equal(parseReference(`ghcr.io/${'a'.repeat(255)}`).path.length, 255);
+    assert.throws(() => parseReference(`ghcr.io/${'a'.repeat(256)}`), INVALID);
+  });
+
+  it('reads a first part that can be no host as repository', () => {
+    const reference = parseReference('a.b_c/d:1');
+    assert.deepEqual(partsOf(reference), ['', 'a.b_c/d', '1', undefined]);
+    assert.equal(reference.toString(), 'a.b_c/d:1');
+  });
+
+  it('keeps the library prefix where more than one part follows it', () => {
+    assert.equal(parseReference('library/a/b').familiar(), 'library/a/b');
+  });
+
+  it('has no tag or digest field where none was given', () => {
+    assert.deepEqual(Object.keys(parseReference('alpine')), ['domain', 'path']);
+  });
+
+  it('returns itself as default-tagged where a tag or digest is there', () => {
+    const tagged = parseReference('alpine:3');
+    assert.equal(tagged.withDefaultTag(), tagged);
+  });
+
+  for (const text of [
+    'alpine\n',
+    'alpine:3\n',
+    'docker.io\n/alpine',
+    'alpine\0',
+    'ALPINE',
+    'a/\u212a',
+    '[::1/a',
+    'a:1:2',
+  ]) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parseReference(text), INVALID);
+    });
+  }
+});
+
+describe('a hostile text of 50,000 characters', () => {
+  const bad = ['a', '-', 'a-', '-a', 'a.', 'a_', '__', 'a/', '/', ':', '@', '[', '[:', 'a:', '1:1/', 'A', 'a.b-', '0'];
+  const ends = ['', '!', '/', '-', ':', '@', '\n', ':x/y!', '/b!'];
+  const texts = bad.flatMap((unit) => ends.map((end) => unit.repeat(Math.ceil(50_000 / unit.length)) + end));
+
+  it('is judged in linear time', () => {
+    const started = process.cpuUsage();
+    for (const text of [...texts, ...texts.map((text) => `ghcr.io/${text}`), ...texts.map((text) => `a:${text}`)]) {
+      parsed(text);
+    }
+    const { user } = process.cpuUsage(started);
+    // About 500 texts take about 0.1 s together; a quadratic pattern takes 2 s for a single one.
+    assert.ok(user < 1_500_000, `${user} µs`);
+  });
+});
+
+/** The reference, or undefined for a refusal; any other error fails the test. */
+function parsed(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    assert.ok(error instanceof LadingError && error.code === 'ERR_REFERENCE_INVALID', String(error));
+    return undefined;
+  }
+}
+
+const part = fc.stringMatching(/^[a-z0-9]{1,4}(?:(?:[._]|__|-{1,3})[a-z0-9]{1,4}){0,2}$/);
+const host = fc.stringMatching(
+  /^(?:[A-Za-z0-9](?:-[a-z0-9])?\.[a-z]{1,3}|localhost|\[[0-9a-f]{0,2}:[0-9a-f:]{1,3}\])(?::[0-9]{1,5})?$/,
+);
+const suffix = fc.tuple(
+  fc.option(fc.stringMatching(/^\w[\w.-]{0,5}$/), { nil: undefined }),
+  fc.option(fc.stringMatching(/^[0-9a-f]{64}$/), { nil: undefined }),
+);
+const valid = fc
+  .tuple(fc.option(host, { nil: undefined }), fc.array(part, { minLength: 1, maxLength: 3 }), suffix)
+  .map(([domain, parts, [tag, hex]]) => {
+    const name = [...(domain === undefined ? [] : [domain]), ...parts].join('/');
+    return `${name}${tag === undefined ? '' : `:${tag}`}${hex === undefined ? '' : `@sha256:${hex}`}`;
+  });
+const pieces = fc.constantFrom(
+  'a',
+  'B',
+  '.',
+  '..',
+  '-',
+  '_',
+  '/',
+  ':',
+  '@',
+  'sha256:',
+  '5000',
+  'localhost',
+  '[',
+  ']',
+  '\n',
+  'é',
+);
+const near = fc.array(pieces, { maxLength: 10 }).map((list) => list.join(''));
+
+describe('any text', () => {
+  it('that follows the grammar is parsed', () => {
+    fc.assert(fc.property(valid, (text) => parsed(text) !== undefined));
+  });
+
+  it('is parsed or refused with ERR_REFERENCE_INVALID', () => {
+    fc.assert(fc.property(fc.oneof(near, fc.string({ unit: 'binary' })), (text) => void parsed(text)));
+  });
+
+  it('that is parsed has a normal form which parses to the same reference', () => {
+    fc.assert(
+      fc.property(fc.oneof(valid, near), (text) => {
+        const reference = parsed(text);
+        if (reference !== undefined) assert.deepEqual(parseReference(reference.toString()), reference);
+      }),
+    );
+  });
+});
