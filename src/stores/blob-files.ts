@@ -1,0 +1,98 @@
+import path from 'node:path';
+import fs from 'fs-extra';
+import { isDigest, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { ByteRange, ContentProvider } from './ports.js';
+import { readFileChunks } from './read-file.js';
+import { isNotFound, storageError } from './storage-error.js';
+import type { StorePaths } from './store-paths.js';
+
+/** A blob's file as found: where, how large, and when it was stored. */
+export interface BlobFile {
+  readonly file: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+const { O_NOFOLLOW, O_RDONLY } = fs.constants;
+
+/**
+ * The blobs of a directory store. A collection may have put a blob into the trash for a moment before it puts it back, so a
+ * reader looks in `blobs/`, in `trash/` and in `blobs/` again. Holds nothing.
+ */
+export class BlobFiles implements ContentProvider {
+  readonly #paths: StorePaths;
+
+  constructor(paths: StorePaths) {
+    this.#paths = paths;
+  }
+
+  async stat(digest: Digest): Promise<BlobFile | undefined> {
+    for (const file of this.#placesOf(digest)) {
+      const found = await statFile(file);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
+    return readFileChunks(() => this.#openFile(digest), range);
+  }
+
+  /** Takes a blob that a collection was about to remove back into `blobs/`. */
+  async rescue(digest: Digest): Promise<void> {
+    try {
+      await fs.link(this.#paths.trashed(digest), this.#paths.blob(digest));
+    } catch (error) {
+      // Gone or back already: either way there is nothing to take back.
+      if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+
+  /** Every blob, in no order; files with other names are not ours. */
+  async *digests(): AsyncGenerator<Digest> {
+    for (const algorithm of await namesIn(this.#paths.blobs)) {
+      for (const encoded of await namesIn(path.join(this.#paths.blobs, algorithm))) {
+        const digest = `${algorithm}:${encoded}`;
+        if (isDigest(digest)) yield digest;
+      }
+    }
+  }
+
+  async #openFile(digest: Digest): Promise<number> {
+    for (const file of this.#placesOf(digest)) {
+      try {
+        return await fs.open(file, O_RDONLY | O_NOFOLLOW);
+      } catch (error) {
+        if (!isNotFound(error)) throw storageError(error, `cannot read blob ${digest}`);
+      }
+    }
+    throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
+  }
+
+  #placesOf(digest: Digest): readonly string[] {
+    const blob = this.#paths.blob(digest);
+    return [blob, this.#paths.trashed(digest), blob];
+  }
+}
+
+async function statFile(file: string): Promise<BlobFile | undefined> {
+  try {
+    const found = await fs.lstat(file);
+    // A symlink in place of a blob is never followed: it has the size of nothing that anybody expects.
+    return { file, size: found.isFile() ? found.size : -1, mtimeMs: found.mtimeMs };
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw storageError(error, 'cannot look up a blob');
+  }
+}
+
+/** The names in a folder; none where there is no such folder. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await fs.readdir(folder);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw storageError(error, 'cannot list the store');
+  }
+}

@@ -1,0 +1,174 @@
+import path from 'node:path';
+import fs from 'fs-extra';
+import type { Descriptor } from '../model/descriptor.js';
+import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { Ingest } from './ports.js';
+import { isExisting, isNotFound, storageError } from './storage-error.js';
+
+/** Bytes that are gathered before they are written in one call. */
+const BATCH_BYTES = 1024 * 1024;
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+
+/** Where an ingest file is, and where its blob goes. */
+export interface FileIngestOptions {
+  readonly file: string;
+  readonly blobOf: (digest: Digest) => string;
+  /** Sees the bytes on their way here; without it the ingest hashes them itself. */
+  readonly digester?: Digester | undefined;
+  /** Told of the folder that now has a new name, which needs an fsync before the load may be called durable. */
+  readonly onLinked: (folder: string) => void;
+}
+
+/**
+ * A blob on its way into a directory store: written to a private file, checked, made durable, then linked under its digest.
+ * Holds up to 2 MiB: one batch that is being written and one that is being gathered.
+ */
+export class FileIngest implements Ingest {
+  readonly #options: FileIngestOptions;
+  readonly #fd: number;
+  readonly #own: Digester | undefined;
+  #size = 0;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  private constructor(options: FileIngestOptions, fd: number) {
+    this.#options = options;
+    this.#fd = fd;
+    this.#own = options.digester === undefined ? new Digester() : undefined;
+  }
+
+  static async create(options: FileIngestOptions): Promise<FileIngest> {
+    try {
+      return new FileIngest(options, await fs.open(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600));
+    } catch (error) {
+      throw storageError(error, 'cannot start a blob in the store');
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#checkOpen();
+    this.#own?.update(chunk);
+    this.#size += chunk.length;
+    this.#batch.push(chunk);
+    this.#batchBytes += chunk.length;
+    if (this.#batchBytes >= BATCH_BYTES) await this.#startBatch();
+  }
+
+  async commit(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    this.#checkOpen();
+    try {
+      await this.#startBatch();
+      await this.#writing;
+      this.#check(expected);
+      await this.#makeDurable();
+      return await this.#link(expected);
+    } catch (error) {
+      throw storageError(error, 'cannot store a blob');
+    } finally {
+      await this.abort();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    await this.#writing.catch(() => {});
+    await fs.close(this.#fd);
+    await fs.remove(this.#options.file);
+  }
+
+  #checkOpen(): void {
+    if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
+  }
+
+  /** Waits for the batch before, then lets this one be written while the next is gathered. */
+  async #startBatch(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    try {
+      await this.#writing;
+    } catch (error) {
+      throw storageError(error, 'cannot write a blob');
+    }
+    this.#writing = this.#writeAll(batch);
+    // Whoever waits for the batch gets its error; until then it must not count as unhandled.
+    this.#writing.catch(() => {});
+  }
+
+  async #writeAll(batch: readonly Uint8Array[]): Promise<void> {
+    let left = batch.filter((chunk) => chunk.length > 0);
+    while (left.length > 0) {
+      // At most 1024 buffers go into one call (IOV_MAX).
+      const { bytesWritten } = await fs.writev(this.#fd, left.slice(0, 1024) as NodeJS.ArrayBufferView[]);
+      left = withoutBytes(left, bytesWritten);
+    }
+  }
+
+  #check({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): void {
+    if (this.#size !== size) {
+      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
+        details: { digest, expected: size, size: this.#size },
+      });
+    }
+    const digester = this.#options.digester ?? this.#own;
+    if (digester === undefined || digester.algorithm !== algorithmOf(digest) || digester.digest() !== digest) {
+      throw new LadingError('ERR_DIGEST_MISMATCH', `blob ${digest}: content hashes to ${digester?.digest()}`, {
+        details: { digest, actual: digester?.digest() },
+      });
+    }
+  }
+
+  async #makeDurable(): Promise<void> {
+    await fs.fchmod(this.#fd, 0o400);
+    await fs.fsync(this.#fd);
+  }
+
+  async #link(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    const blob = this.#options.blobOf(expected.digest);
+    const folder = path.dirname(blob);
+    for (;;) {
+      try {
+        await fs.link(this.#options.file, blob);
+        this.#options.onLinked(folder);
+        return 'stored';
+      } catch (error) {
+        if (isNotFound(error)) await fs.ensureDir(folder, 0o700);
+        else if (!isExisting(error)) throw error;
+        else if (await hasSize(blob, expected.size)) return this.#present(folder);
+        // A blob of another size cannot be what its name says. Ours was just verified, so it takes the place.
+        else
+          await fs.rename(blob, `${this.#options.file}.damaged`).then(() => fs.remove(`${this.#options.file}.damaged`));
+      }
+    }
+  }
+
+  /** Another load was first. Its link may not be durable yet, and ours will be promised all the same. */
+  #present(folder: string): 'present' {
+    this.#options.onLinked(folder);
+    return 'present';
+  }
+}
+
+async function hasSize(file: string, size: number): Promise<boolean> {
+  try {
+    const found = await fs.lstat(file);
+    return found.isFile() && found.size === size;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+function withoutBytes(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
+  let left = written;
+  return chunks.flatMap((chunk) => {
+    const cut = Math.min(left, chunk.length);
+    left -= cut;
+    return cut === chunk.length ? [] : [chunk.subarray(cut)];
+  });
+}

@@ -1,0 +1,73 @@
+import type { Digest, Digester } from '../model/digest.js';
+import type { Cut } from './closure.js';
+import { collect, type Collected } from './collect.js';
+import { syncFolder } from './durable-file.js';
+import { FileIngest } from './file-ingest.js';
+import type { Lease } from './leases.js';
+import type { ByteRange, ImageListChange, Ingest, StoreSession } from './ports.js';
+import { storageError } from './storage-error.js';
+
+/**
+ * One writing operation on a directory store, under a lease. Holds the claimed digests, and the folders that have new names
+ * which are not on stable storage yet.
+ */
+export class LayoutSession implements StoreSession {
+  readonly #store: Collected;
+  readonly #lease: Lease;
+  readonly #unsynced = new Set<string>();
+
+  constructor(store: Collected, lease: Lease) {
+    this.#store = store;
+    this.#lease = lease;
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    this.#lease.claim(digest);
+    const found = await this.#store.blobs.stat(digest);
+    if (found?.file === this.#store.paths.trashed(digest)) await this.#store.blobs.rescue(digest);
+    return found && { size: found.size };
+  }
+
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.#store.blobs.open(digest, range);
+  }
+
+  async begin(digester?: Digester): Promise<Ingest> {
+    const { paths } = this.#store;
+    return await FileIngest.create({
+      file: paths.newIngest(this.#lease.id),
+      digester,
+      blobOf: (digest) => {
+        this.#lease.claim(digest);
+        return paths.blob(digest);
+      },
+      onLinked: (folder) => this.#unsynced.add(folder),
+    });
+  }
+
+  async publish(change: ImageListChange): Promise<void> {
+    const { paths, refs } = this.#store;
+    try {
+      for (const folder of this.#unsynced) await syncFolder(folder);
+      if (this.#unsynced.size > 0) await syncFolder(paths.blobs);
+      this.#unsynced.clear();
+      await refs.publish(change, () => paths.newIngest(this.#lease.id));
+    } catch (error) {
+      throw storageError(error, 'cannot publish the images');
+    }
+  }
+
+  async discard(digests: Iterable<Digest>, cut?: Cut): Promise<readonly Digest[]> {
+    const unwanted = [...digests];
+    if (unwanted.length === 0) return [];
+    try {
+      return await collect(this.#store, unwanted, { except: this.#lease.id, cut });
+    } catch (error) {
+      throw storageError(error, 'cannot remove blobs');
+    }
+  }
+
+  async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
+    await this.#lease.end({ keep: resumable });
+  }
+}

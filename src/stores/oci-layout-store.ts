@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'fs-extra';
+import { LAYOUT_BYTES } from '../model/archive-layout.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { BlobFiles, namesIn } from './blob-files.js';
+import type { Collected } from './collect.js';
+import { ensureDurableFolder, writeDurable } from './durable-file.js';
+import { LayoutSession } from './layout-session.js';
+import { Lease } from './leases.js';
+import type { ByteRange, PruneOptions, PruneReport, Store, StoreSession } from './ports.js';
+import { pruneLayout } from './prune-layout.js';
+import { RefsLog } from './refs-log.js';
+import { isExisting, storageError } from './storage-error.js';
+import { StorePaths } from './store-paths.js';
+
+/** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
+export interface OpenStoreOptions {
+  readonly readOnly?: boolean;
+}
+
+/**
+ * The embedded store: one directory that is at rest a valid OCI image layout, and beside it `.lading/` with the list of
+ * images, leases and files on their way. Processes on one host may use it at the same time. Holds nothing of its content.
+ */
+export class OciLayoutStore implements Store {
+  readonly directory: string;
+  readonly #parts: Collected;
+  readonly #readOnly: boolean;
+
+  private constructor(paths: StorePaths, readOnly: boolean) {
+    this.directory = paths.root;
+    this.#parts = { paths, blobs: new BlobFiles(paths), refs: new RefsLog(paths) };
+    this.#readOnly = readOnly;
+  }
+
+  /**
+   * Opens the store in a directory; a new or empty one becomes a store. Throws ERR_STORE_TAMPERED for a directory that is
+   * something else, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
+   */
+  static async open(directory: string, { readOnly = false }: OpenStoreOptions = {}): Promise<OciLayoutStore> {
+    const store = new OciLayoutStore(new StorePaths(directory), readOnly);
+    try {
+      await store.#checkKind();
+      if (!readOnly) await store.#prepare();
+    } catch (error) {
+      throw storageError(error, `cannot open the store ${directory}`);
+    }
+    return store;
+  }
+
+  async list(): Promise<readonly ImageRecord[]> {
+    if (this.#readOnly && !(await fs.pathExists(this.#parts.paths.refs))) return [];
+    return await this.#parts.refs.read();
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    return await this.#parts.blobs.stat(digest);
+  }
+
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.#parts.blobs.open(digest, range);
+  }
+
+  digests(): AsyncIterable<Digest> {
+    return this.#parts.blobs.digests();
+  }
+
+  async session(): Promise<StoreSession> {
+    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
+    try {
+      return new LayoutSession(this.#parts, await Lease.create(this.#parts.paths.leases, randomUUID()));
+    } catch (error) {
+      throw storageError(error, `cannot write to the store ${this.directory}`);
+    }
+  }
+
+  async prune(options: PruneOptions): Promise<PruneReport> {
+    const session = await this.session();
+    try {
+      return await pruneLayout(this.#parts, session, options);
+    } catch (error) {
+      throw storageError(error, `cannot prune the store ${this.directory}`);
+    } finally {
+      await session.end();
+    }
+  }
+
+  /** A directory is ours if it has `.lading/`, and may become ours if it is empty. */
+  async #checkKind(): Promise<void> {
+    const { paths } = this.#parts;
+    const names = (await namesIn(paths.root)).filter((name) => name !== 'lost+found');
+    if (names.includes('.lading')) return await this.#checkVersion();
+    if (names.includes('index.json')) {
+      const message = `${paths.root} is an OCI layout that another program made; load it into a store: lading load -i ${paths.root}`;
+      throw new LadingError('ERR_STORE_TAMPERED', message);
+    }
+    if (names.length > 0) throw new LadingError('ERR_STORE_TAMPERED', `${paths.root} is not empty and no Lading store`);
+  }
+
+  async #checkVersion(): Promise<void> {
+    const { version } = this.#parts.paths;
+    if (!(await fs.pathExists(version))) return;
+    const found = (await fs.readFile(version, 'utf8')).trim();
+    if (found === FORMAT_VERSION) return;
+    const message = `${this.directory} has store format ${found}; this program knows format ${FORMAT_VERSION}`;
+    throw new LadingError('ERR_STORE_VERSION', message);
+  }
+
+  /** Makes what is not there yet, in an order that can be cut short and taken up again. */
+  async #prepare(): Promise<void> {
+    const { paths, refs } = this.#parts;
+    for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
+      await ensureDurableFolder(folder);
+    }
+    await writeOnce(paths.version, `${FORMAT_VERSION}\n`, 0o600);
+    await writeOnce(paths.layout, LAYOUT_BYTES, 0o644);
+    const temporary = (): string => paths.newIngest('open');
+    if ((await namesIn(paths.refs)).length === 0) await refs.initialise(temporary);
+    else await refs.copyToIndex(temporary);
+  }
+}
+
+const FORMAT_VERSION = '1';
+
+async function writeOnce(file: string, text: string, mode: number): Promise<void> {
+  if (await fs.pathExists(file)) return;
+  await writeDurable(file, text, mode).catch((error: unknown) => {
+    if (!isExisting(error)) throw error;
+  });
+}

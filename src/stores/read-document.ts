@@ -1,0 +1,111 @@
+import type { Descriptor } from '../model/descriptor.js';
+import { algorithmOf, Digester } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { parseImageConfig, type ImageConfig } from '../model/image-config.js';
+import { parseImageIndex, type ImageIndex } from '../model/image-index.js';
+import { parseImageManifest, type ImageManifest } from '../model/image-manifest.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import type { ContentProvider } from './ports.js';
+import { parseStrictJson } from './strict-json.js';
+
+/*
+ * The one place where JSON enters. Every document is capped, has the size and digest of its descriptor, and is strict JSON
+ * of the right shape, or an error: ERR_LIMIT_DOCUMENT, ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH, ERR_DOCUMENT_INVALID,
+ * ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE, ERR_LIMIT_DEPTH.
+ */
+
+/** An index, or undefined where the provider does not have it. */
+export async function findIndex(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  limits: Limits = DEFAULT_LIMITS,
+): Promise<ImageIndex | undefined> {
+  const bytes = await findDocument(provider, descriptor, limits);
+  return bytes && parseIndexBytes(bytes, `index ${descriptor.digest}`, limits, descriptor.mediaType);
+}
+
+/** A manifest, or undefined where the provider does not have it. */
+export async function findManifest(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  limits: Limits = DEFAULT_LIMITS,
+): Promise<ImageManifest | undefined> {
+  const bytes = await findDocument(provider, descriptor, limits);
+  return bytes && parseManifestBytes(bytes, `manifest ${descriptor.digest}`, limits, descriptor.mediaType);
+}
+
+/** An image config, or undefined where the provider does not have it. */
+export async function findConfig(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  limits: Limits = DEFAULT_LIMITS,
+): Promise<ImageConfig | undefined> {
+  const bytes = await findDocument(provider, descriptor, limits);
+  return bytes && parseConfigBytes(bytes, `config ${descriptor.digest}`, limits);
+}
+
+/** Bytes that are in memory as an index. `mediaType` is what their descriptor said. */
+export function parseIndexBytes(bytes: Uint8Array, where: string, limits: Limits, mediaType?: string): ImageIndex {
+  return parseImageIndex(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
+}
+
+/** Bytes that are in memory as a manifest. */
+export function parseManifestBytes(
+  bytes: Uint8Array,
+  where: string,
+  limits: Limits,
+  mediaType?: string,
+): ImageManifest {
+  return parseImageManifest(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
+}
+
+/** Bytes that are in memory as an image config. */
+export function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): ImageConfig {
+  return parseImageConfig(parseStrictJson(bytes, where, limits.maxJsonDepth), where);
+}
+
+/** The verified bytes of a document, or undefined where the provider does not have it. */
+export async function findDocument(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  limits: Limits,
+): Promise<Buffer | undefined> {
+  checkDocumentSize(descriptor, limits);
+  const found = await provider.stat(descriptor.digest);
+  if (found === undefined) return undefined;
+  if (found.size !== descriptor.size) throw sizeMismatch(descriptor, found.size);
+  return checkDocument(await readAll(provider.open(descriptor.digest), descriptor.size), descriptor);
+}
+
+/** Refuses a document that is larger than any may be, before a byte of it is read. ERR_LIMIT_DOCUMENT. */
+export function checkDocumentSize({ digest, size }: Descriptor, limits: Limits): void {
+  if (size <= limits.maxDocumentBytes) return;
+  const message = `document ${digest} has ${size} bytes, more than ${limits.maxDocumentBytes}`;
+  throw new LadingError('ERR_LIMIT_DOCUMENT', message, { details: { digest, size } });
+}
+
+/** The bytes, if size and digest are those of the descriptor. */
+export function checkDocument(bytes: Buffer, descriptor: Descriptor): Buffer {
+  if (bytes.length !== descriptor.size) throw sizeMismatch(descriptor, bytes.length);
+  const actual = new Digester(algorithmOf(descriptor.digest)).update(bytes).digest();
+  if (actual === descriptor.digest) return bytes;
+  const message = `document ${descriptor.digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
+  throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: descriptor.digest, actual } });
+}
+
+/** All bytes of a body. Throws ERR_LIMIT_DOCUMENT as soon as there are more than `maxBytes`. */
+export async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) throw new LadingError('ERR_LIMIT_DOCUMENT', `a document has more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function sizeMismatch({ digest, size }: Descriptor, actual: number): LadingError {
+  const message = `document ${digest}: the descriptor says ${size} bytes, it has ${actual}`;
+  return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: actual } });
+}

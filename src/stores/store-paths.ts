@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { entryNameOf } from '../model/archive-layout.js';
+import type { Digest } from '../model/digest.js';
+
+/** Where things are in a store's directory. No path is ever made from a name inside an archive. */
+export class StorePaths {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+  }
+
+  get layout(): string {
+    return path.join(this.root, 'oci-layout');
+  }
+
+  get index(): string {
+    return path.join(this.root, 'index.json');
+  }
+
+  get blobs(): string {
+    return path.join(this.root, 'blobs');
+  }
+
+  get private(): string {
+    return path.join(this.root, '.lading');
+  }
+
+  get version(): string {
+    return path.join(this.private, 'version');
+  }
+
+  get ingest(): string {
+    return path.join(this.private, 'ingest');
+  }
+
+  get refs(): string {
+    return path.join(this.private, 'refs');
+  }
+
+  get leases(): string {
+    return path.join(this.private, 'leases');
+  }
+
+  get trash(): string {
+    return path.join(this.private, 'trash');
+  }
+
+  blob(digest: Digest): string {
+    return path.join(this.root, entryNameOf(digest));
+  }
+
+  /** Where a blob waits while a collection makes sure that nobody needs it. */
+  trashed(digest: Digest): string {
+    return path.join(this.trash, digest.replace(':', '-'));
+  }
+
+  /** A new name for a file on its way; its owner is told by the session that the name starts with. */
+  newIngest(session: string): string {
+    return path.join(this.ingest, `${session}.${randomUUID()}`);
+  }
+}
