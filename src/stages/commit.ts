@@ -1,0 +1,103 @@
+import { DOCKER_MANIFEST_ENTRY, digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import type { Digest } from '../model/digest.js';
+import { isDamage, LadingError } from '../model/errors.js';
+import type { StoreSession } from '../stores/ports.js';
+import { readAll } from '../stores/read-document.js';
+import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
+import { Stage } from './stage.js';
+
+/** What an archive was found to have, when its last entry was read. */
+export interface ArchiveContents {
+  /** The bytes of `oci-layout`, `index.json` and `manifest.json`, where they are. */
+  readonly layout?: Buffer;
+  readonly index?: Buffer;
+  readonly dockerManifest?: Buffer;
+  /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
+  readonly files: ReadonlyMap<string, { readonly digest: Digest; readonly size: number }>;
+  /** Links by name, with the entry that each one means. */
+  readonly links: ReadonlyMap<string, string>;
+  /** Blobs that this load wrote, and their bytes. Whoever closes the archive adds what it writes. */
+  readonly stored: Map<Digest, number>;
+  /** Blobs that were not what their name says. Fatal only for what the images turn out to need. */
+  readonly damaged: ReadonlyMap<Digest, LadingError>;
+}
+
+/** What commit does with the contents once everything was read: close the graph and publish the names, or throw. */
+export type CloseArchive = (contents: ArchiveContents) => Promise<void>;
+
+/**
+ * Puts bodies into the store, and closes the archive after the last one. A damaged blob ends the load if it is known to be
+ * needed; a damaged candidate is kept in mind. Holds one digest for each blob, and the layout's own documents.
+ */
+export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
+  readonly #session: StoreSession;
+  readonly #close: CloseArchive;
+  readonly #metadata = new Map<string, Buffer>();
+  readonly #files = new Map<string, { digest: Digest; size: number }>();
+  readonly #links = new Map<string, string>();
+  readonly #stored = new Map<Digest, number>();
+  readonly #damaged = new Map<Digest, LadingError>();
+
+  constructor(session: StoreSession, close: CloseArchive) {
+    super({ writableHighWaterMark: 1 });
+    this.#session = session;
+    this.#close = close;
+  }
+
+  /** What was written so far, for a load that fails. */
+  get stored(): ReadonlyMap<Digest, number> {
+    return this.#stored;
+  }
+
+  protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
+    if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
+    else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
+    else yield* await this.#ingest(entry);
+  }
+
+  protected override async atEnd(): Promise<CommitEvent[]> {
+    const [layout, index, dockerManifest] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY].map((name) =>
+      this.#metadata.get(name),
+    );
+    await this.#close({
+      ...(layout && { layout }),
+      ...(index && { index }),
+      ...(dockerManifest && { dockerManifest }),
+      files: this.#files,
+      links: this.#links,
+      stored: this.#stored,
+      damaged: this.#damaged,
+    });
+    return [];
+  }
+
+  async #ingest(entry: VerifiedEntry<SelectedEntry>): Promise<CommitEvent[]> {
+    const promised = digestOfEntry(entry.name);
+    try {
+      return [await this.#store(entry, promised)];
+    } catch (error) {
+      if (entry.use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
+      this.#damaged.set(promised, error);
+      return [];
+    }
+  }
+
+  async #store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): Promise<CommitEvent> {
+    const { name, size, body, digester } = entry;
+    const ingest = await this.#session.begin(digester);
+    try {
+      for await (const chunk of body) {
+        if (this.destroyed) throw new LadingError('ERR_ABORTED', `blob ${name} was given up`);
+        await ingest.write(chunk);
+      }
+      const digest = promised ?? digester.digest();
+      const outcome = await ingest.commit({ digest, size });
+      if (outcome === 'stored') this.#stored.set(digest, size);
+      if (promised === undefined) this.#files.set(name, { digest, size });
+      return { digest, size, outcome };
+    } catch (error) {
+      await ingest.abort();
+      throw error;
+    }
+  }
+}

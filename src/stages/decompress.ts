@@ -1,0 +1,128 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import zlib from 'node:zlib';
+import { LadingError } from '../model/errors.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** The formats that start with a magic number, and how to unpack each. */
+const FORMATS = [
+  { name: 'gzip', magic: [0x1f, 0x8b], open: () => zlib.createGunzip({ chunkSize: CHUNK_BYTES }) },
+  { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], open: openZstd },
+  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: () => unsupported('xz', 'xz -dc') },
+  { name: 'bzip2', magic: [0x42, 0x5a, 0x68], open: () => unsupported('bzip2', 'bzip2 -dc') },
+] as const;
+
+const MAGIC_BYTES = 6;
+
+/**
+ * Unpacks gzip and zstd, known by their magic number, and passes everything else unchanged. Output is capped by a ratio to
+ * the input. Holds the first 6 bytes, and what zlib holds (under 1 MiB).
+ * Errors: ERR_COMPRESSED_DATA, ERR_ARCHIVE_TRUNCATED, ERR_COMPRESSION_UNSUPPORTED, ERR_LIMIT_RATIO.
+ */
+export class Decompress extends Transform {
+  readonly #limits: Limits;
+  #head: Buffer | undefined = Buffer.alloc(0);
+  #inner: Transform | undefined;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(limits: Limits = DEFAULT_LIMITS) {
+    super({ highWaterMark: 1024 * 1024 });
+    this.#limits = limits;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
+    this.#bytesIn += chunk.length;
+    if (this.#head === undefined) {
+      this.#pass(chunk, callback);
+      return;
+    }
+    this.#head = Buffer.concat([this.#head, chunk]);
+    if (this.#head.length < MAGIC_BYTES) callback();
+    else this.#begin(callback);
+  }
+
+  override _flush(callback: TransformCallback): void {
+    if (this.#head === undefined) this.#finish(callback);
+    else this.#begin((error) => (error ? callback(error) : this.#finish(callback)));
+  }
+
+  override _read(size: number): void {
+    this.#inner?.resume();
+    super._read(size);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#inner?.destroy();
+    super._destroy(error, callback);
+  }
+
+  #begin(callback: TransformCallback): void {
+    const head = this.#head ?? Buffer.alloc(0);
+    this.#head = undefined;
+    try {
+      this.#inner = openInner(head);
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    this.#inner?.on('data', (chunk: Buffer) => this.#emit(chunk));
+    this.#inner?.on('error', (error: Error) => this.destroy(asDataError(error)));
+    this.#pass(head, callback);
+  }
+
+  #pass(chunk: Buffer, callback: TransformCallback): void {
+    if (this.#inner === undefined) callback(null, chunk);
+    else this.#inner.write(chunk, (error) => callback(error && asDataError(error)));
+  }
+
+  #finish(callback: TransformCallback): void {
+    if (this.#inner === undefined) {
+      callback();
+      return;
+    }
+    this.#inner.once('end', () => callback());
+    this.#inner.end();
+    this.#inner.resume();
+  }
+
+  #emit(chunk: Buffer): void {
+    this.#bytesOut += chunk.length;
+    if (this.#bytesOut > this.#limits.ratioGraceBytes && this.#bytesOut > this.#bytesIn * this.#limits.maxRatio) {
+      const message = `the archive unpacks to more than ${this.#limits.maxRatio} times its size`;
+      this.destroy(
+        new LadingError('ERR_LIMIT_RATIO', message, { details: { in: this.#bytesIn, out: this.#bytesOut } }),
+      );
+    } else if (!this.push(chunk)) {
+      this.#inner?.pause();
+    }
+  }
+}
+
+function openInner(head: Buffer): Transform | undefined {
+  return FORMATS.find(({ magic }) => magic.every((byte, at) => head[at] === byte))?.open();
+}
+
+/** Node has zstd from 22.15 on; its type definitions for older releases do not know it. */
+function openZstd(): Transform {
+  const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => Transform };
+  if (createZstdDecompress === undefined) return unsupported('zstd', 'zstd -dc');
+  return createZstdDecompress({ chunkSize: CHUNK_BYTES });
+}
+
+function unsupported(name: string, command: string): never {
+  const message = `this Node cannot unpack ${name}; unpack it before: ${command} FILE | lading load`;
+  throw new LadingError('ERR_COMPRESSION_UNSUPPORTED', message, { details: { compression: name, command } });
+}
+
+function asDataError(cause: Error & { code?: string }): LadingError {
+  if (cause.code === 'Z_BUF_ERROR' || cause.message.includes('unexpected end')) {
+    return new LadingError(
+      'ERR_ARCHIVE_TRUNCATED',
+      'the compressed archive ends too early; it was cut, fetch it again',
+      { cause },
+    );
+  }
+  return new LadingError('ERR_COMPRESSED_DATA', `the compressed archive is damaged: ${cause.message}`, { cause });
+}

@@ -1,0 +1,26 @@
+import type { Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import type { BlobNeed } from './records.js';
+import { Stage } from './stage.js';
+
+/** Each digest once, at the place where it was needed first. Holds one digest for each distinct blob. */
+export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {
+  readonly #limits: Limits;
+  readonly #sizes = new Map<Digest, number>();
+
+  constructor(limits: Limits = DEFAULT_LIMITS) {
+    super();
+    this.#limits = limits;
+  }
+
+  protected override *each(need: BlobNeed): Generator<BlobNeed> {
+    const { digest, size } = need.descriptor;
+    if (this.#sizes.has(digest)) return;
+    this.#sizes.set(digest, size);
+    if (this.#sizes.size > this.#limits.maxDescriptors) {
+      throw new LadingError('ERR_LIMIT_DESCRIPTORS', `more than ${this.#limits.maxDescriptors} different blobs`);
+    }
+    yield need;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest, Digester } from '../model/digest.js';
+import type { Platform } from '../model/platform.js';
+
+/** An image to walk: a root, and the full name that it goes by. Compared by identity. */
+export interface ImageTarget {
+  readonly name?: string;
+  readonly descriptor: Descriptor;
+}
+
+/** One index or manifest of an image. Its document is read by the stage that needs it, so that nodes stay small. */
+export interface ManifestNode {
+  readonly target: ImageTarget;
+  readonly descriptor: Descriptor;
+  /** `opaque`: of a media type that we do not know; carried as bytes. */
+  readonly kind: 'index' | 'manifest' | 'opaque';
+  /** The manifest's platform: its own, its config's, or that of the index it stands in. */
+  readonly platform?: Platform;
+  /** The index that lists it; undefined for the root and for referrers that no index lists. */
+  readonly parent?: Digest;
+  /** What an attestation or referrer speaks of; undefined for an image. */
+  readonly subject?: Digest;
+}
+
+/** One blob that an archive or a store must have. */
+export interface BlobNeed {
+  readonly target: ImageTarget;
+  readonly descriptor: Descriptor;
+  readonly kind: 'index' | 'manifest' | 'config' | 'layer';
+  /** The manifest that asks for it (for an index: itself). */
+  readonly manifest: Digest;
+}
+
+/** The bytes of an entry. Read to its end or given up with `return()`, never dropped. */
+export type Body = AsyncIterable<Uint8Array>;
+
+/** One entry of an archive, as it is read or before it is written. `size` is the body's bytes. */
+export interface ArchiveEntry {
+  readonly name: string;
+  readonly type: 'file' | 'directory' | 'symlink' | 'link';
+  readonly size: number;
+  readonly linkname?: string;
+  readonly mode?: number;
+  readonly body: Body;
+  /** Gives the body up without reading it, where the source can pass over it. */
+  readonly skip?: () => void;
+}
+
+/** An entry that a load keeps, and what for. */
+export interface SelectedEntry extends ArchiveEntry {
+  /** `metadata`: a layout file; `needed`: content known to be wanted; `candidate`: may turn out to be; `link`: a link. */
+  readonly use: 'metadata' | 'needed' | 'candidate' | 'link';
+}
+
+/** An entry whose body fails at its end unless it is what its name promises; `digester` sees every byte that passes. */
+export type VerifiedEntry<Entry extends ArchiveEntry = ArchiveEntry> = Entry & { readonly digester: Digester };
+
+/** Told by commit for each blob: `stored` was written, `present` was there already. */
+export interface CommitEvent {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly outcome: 'stored' | 'present';
+}

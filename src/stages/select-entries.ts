@@ -1,0 +1,228 @@
+import {
+  digestOfEntry,
+  DOCKER_MANIFEST_ENTRY,
+  INDEX_ENTRY,
+  LAYOUT_ENTRY,
+  plainEntryName,
+} from '../model/archive-layout.js';
+import { ANNOTATIONS, attestedBy, type Descriptor } from '../model/descriptor.js';
+import { isDigest, type Digest } from '../model/digest.js';
+import { badEntry, linkTarget } from '../model/entry-name.js';
+import { LadingError } from '../model/errors.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
+import type { PlatformSet } from '../model/platform-set.js';
+import { isUnknownPlatform, type Platform } from '../model/platform.js';
+import type { ContentProvider } from '../stores/ports.js';
+import {
+  checkDocument,
+  checkDocumentSize,
+  findDocument,
+  parseIndexBytes,
+  parseManifestBytes,
+  readAll,
+} from '../stores/read-document.js';
+import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
+import { Stage } from './stage.js';
+
+/** What is wanted, and where content may be already. */
+export interface SelectEntriesOptions {
+  /** What the store has. */
+  readonly present: ContentProvider;
+  readonly platforms: PlatformSet<ImageTarget>;
+  readonly referrers?: 'follow' | 'drop';
+  /** Passes every blob on, to judge an archive instead of loading it. */
+  readonly everything?: boolean;
+  readonly limits?: Limits;
+}
+
+/** What a selection did not pass on: blobs that the store has, and blobs that nobody wants. */
+export interface SkippedEntries {
+  readonly present: ReadonlySet<Digest>;
+  readonly skipped: { readonly count: number; readonly bytes: number };
+}
+
+/**
+ * Keeps the entries that the load needs and drains the others, as far as is known so far: behind a metadata-first archive's
+ * documents only wanted blobs pass; before them every blob is a candidate. What passes is never too little, and may be
+ * too much; the closure at the end of the load is the exact word. Holds one document, and one digest for each blob.
+ */
+export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
+  readonly #options: SelectEntriesOptions;
+  readonly #limits: Limits;
+  readonly #wanted = new Map<Digest, Descriptor>();
+  /** Wanted documents that did not come yet: any blob may be what one of them asks for. */
+  readonly #pending = new Set<Digest>();
+  /** What speaks of a digest, to be wanted as soon as that digest is. */
+  readonly #bound = new Map<Digest, Descriptor[]>();
+  readonly #inherited = new Map<Digest, Platform>();
+  readonly #passed = new Set<Digest>();
+  readonly #present = new Set<Digest>();
+  readonly #metadata = new Set<string>();
+  #skipped = { count: 0, bytes: 0 };
+
+  constructor(options: SelectEntriesOptions) {
+    super({ highWaterMark: 1 });
+    this.#options = options;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+  }
+
+  /** What was not passed on so far. */
+  get skipped(): SkippedEntries {
+    return { present: this.#present, skipped: this.#skipped };
+  }
+
+  protected override async *each(entry: ArchiveEntry): AsyncGenerator<SelectedEntry> {
+    const name = plainEntryName(entry.name);
+    const digest = digestOfEntry(name);
+    if (entry.type === 'directory') return;
+    if (entry.type !== 'file') yield this.#link({ ...entry, name }, entry.type);
+    else if (METADATA.has(name)) yield await this.#takeMetadata({ ...entry, name });
+    else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name }, digest);
+    else if (this.#metadata.has(LAYOUT_ENTRY) || this.#metadata.has(INDEX_ENTRY)) await drain(entry);
+    // Until a layout file shows up this may be a docker-archive, whose layers have names of their own.
+    else yield { ...entry, name, use: 'candidate' };
+  }
+
+  #link(entry: ArchiveEntry, type: 'link' | 'symlink'): SelectedEntry {
+    return { ...entry, linkname: linkTarget(entry.name, type, entry.linkname ?? ''), use: 'link' };
+  }
+
+  async #takeMetadata(entry: ArchiveEntry): Promise<SelectedEntry> {
+    if (this.#metadata.has(entry.name)) throw badEntry(entry.name, 'stands twice');
+    this.#metadata.add(entry.name);
+    const maxBytes = entry.name === LAYOUT_ENTRY ? this.#limits.maxLayoutBytes : this.#limits.maxIndexBytes;
+    if (entry.size > maxBytes) {
+      throw new LadingError('ERR_LIMIT_DOCUMENT', `${entry.name} has ${entry.size} bytes, more than ${maxBytes}`);
+    }
+    const bytes = await readAll(entry.body, maxBytes);
+    if (entry.name === INDEX_ENTRY) await this.#learnIndex(bytes);
+    return { ...entry, body: bodyOf(bytes), use: 'metadata' };
+  }
+
+  async #takeBlob(entry: ArchiveEntry, digest: Digest): Promise<SelectedEntry[]> {
+    if (this.#options.everything === true) return [{ ...entry, use: 'candidate' }];
+    const wanted = this.#wanted.get(digest);
+    if (wanted !== undefined && wanted.size !== entry.size) throw sizeMismatch(wanted, entry.size);
+    if (this.#passed.has(digest)) return await this.#skip(entry);
+    if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
+    if (!this.#pending.has(digest) && (await this.#isPresent(digest, entry.size)))
+      return await this.#skipPresent(entry, digest);
+    this.#passed.add(digest);
+    if (wanted === undefined) return [{ ...entry, use: 'candidate' }];
+    return [{ ...entry, body: await this.#learn(entry.body, wanted), use: 'needed' }];
+  }
+
+  async #isPresent(digest: Digest, size: number): Promise<boolean> {
+    return (await this.#options.present.stat(digest))?.size === size;
+  }
+
+  #isEverythingKnown(): boolean {
+    return this.#metadata.has(INDEX_ENTRY) && this.#pending.size === 0;
+  }
+
+  async #skip(entry: ArchiveEntry): Promise<SelectedEntry[]> {
+    this.#skipped = { count: this.#skipped.count + 1, bytes: this.#skipped.bytes + entry.size };
+    await drain(entry);
+    return [];
+  }
+
+  async #skipPresent(entry: ArchiveEntry, digest: Digest): Promise<SelectedEntry[]> {
+    this.#present.add(digest);
+    await drain(entry);
+    return [];
+  }
+
+  /** A wanted document is read at once, for what it asks for; the body that is passed on has its verified bytes. */
+  async #learn(body: Body, wanted: Descriptor): Promise<Body> {
+    if (!this.#pending.has(wanted.digest)) return body;
+    const bytes = checkDocument(await readAll(body, wanted.size), wanted);
+    await this.#learnDocument(bytes, wanted);
+    return bodyOf(bytes);
+  }
+
+  async #learnIndex(bytes: Buffer): Promise<void> {
+    const { manifests } = parseIndexBytes(bytes, INDEX_ENTRY, this.#limits);
+    for (const descriptor of manifests) {
+      const subject = descriptor.annotations?.[ANNOTATIONS.subject];
+      await this.#wantListed(descriptor, subject !== undefined && isDigest(subject) ? subject : undefined);
+    }
+  }
+
+  async #learnDocument(bytes: Buffer, descriptor: Descriptor): Promise<void> {
+    this.#pending.delete(descriptor.digest);
+    const inherited = descriptor.platform ?? this.#inherited.get(descriptor.digest);
+    if (isIndexType(descriptor.mediaType)) {
+      const index = parseIndexBytes(bytes, `index ${descriptor.digest}`, this.#limits, descriptor.mediaType);
+      for (const child of index.manifests) await this.#wantListed(child, attestedBy(child), inherited);
+    } else {
+      const where = `manifest ${descriptor.digest}`;
+      await this.#wantContent(parseManifestBytes(bytes, where, this.#limits, descriptor.mediaType));
+    }
+  }
+
+  async #wantContent({ config, layers }: ImageManifest): Promise<void> {
+    for (const content of [config, ...layers]) this.#wanted.set(content.digest, content);
+  }
+
+  async #wantListed(descriptor: Descriptor, subject: Digest | undefined, inherited?: Platform): Promise<void> {
+    if (subject !== undefined) return await this.#wantBound(descriptor, subject);
+    const platform = descriptor.platform ?? inherited;
+    if (platform !== undefined && !isUnknownPlatform(platform) && !this.#options.platforms.wants(platform)) return;
+    if (inherited !== undefined) this.#inherited.set(descriptor.digest, inherited);
+    await this.#want(descriptor);
+  }
+
+  async #wantBound(descriptor: Descriptor, subject: Digest): Promise<void> {
+    if (this.#options.referrers === 'drop') return;
+    if (this.#options.platforms.wantsAll || this.#wanted.has(subject)) await this.#want(descriptor);
+    else this.#bound.set(subject, [...(this.#bound.get(subject) ?? []), descriptor]);
+  }
+
+  async #want(descriptor: Descriptor): Promise<void> {
+    if (this.#wanted.has(descriptor.digest)) return;
+    if (this.#wanted.size >= this.#limits.maxDescriptors) {
+      throw new LadingError(
+        'ERR_LIMIT_DESCRIPTORS',
+        `the archive lists more than ${this.#limits.maxDescriptors} blobs`,
+      );
+    }
+    this.#wanted.set(descriptor.digest, descriptor);
+    if (isIndexType(descriptor.mediaType) || isManifestType(descriptor.mediaType)) await this.#wantDocument(descriptor);
+    const bound = this.#bound.get(descriptor.digest) ?? [];
+    this.#bound.delete(descriptor.digest);
+    for (const referrer of bound) await this.#want(referrer);
+  }
+
+  /** A document that the store has needs no waiting for. One that passed as a candidate cannot be read any more. */
+  async #wantDocument(descriptor: Descriptor): Promise<void> {
+    checkDocumentSize(descriptor, this.#limits);
+    this.#pending.add(descriptor.digest);
+    if (this.#passed.has(descriptor.digest)) return;
+    const stored = await this.#options.present.stat(descriptor.digest);
+    if (stored?.size !== descriptor.size) return;
+    const bytes = await findDocument(this.#options.present, descriptor, this.#limits);
+    if (bytes !== undefined) await this.#learnDocument(bytes, descriptor);
+  }
+}
+
+const METADATA: ReadonlySet<string> = new Set([LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY]);
+
+async function drain({ body, skip }: ArchiveEntry): Promise<void> {
+  if (skip !== undefined) return skip();
+  for await (const _ of body);
+}
+
+function bodyOf(bytes: Uint8Array): Body {
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield bytes;
+    },
+  };
+}
+
+function sizeMismatch({ digest, size }: Descriptor, actual: number): LadingError {
+  const message = `blob ${digest}: its descriptor says ${size} bytes, the archive's entry has ${actual}`;
+  return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: actual } });
+}

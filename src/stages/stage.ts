@@ -1,0 +1,70 @@
+import { Transform, type TransformCallback, type TransformOptions } from 'node:stream';
+
+type Records<Out> = AsyncIterable<Out> | Iterable<Out>;
+
+/**
+ * A stage of a pipeline: an object-mode Transform made of a generator. Back-pressure is honoured between two yields, and a
+ * destroyed stage returns its generator, so that `finally` blocks run. Holds what the generator holds, and 16 records.
+ */
+export abstract class Stage<In, Out> extends Transform {
+  #resume: (() => void) | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: TransformOptions = {}) {
+    super({ objectMode: true, highWaterMark: 16, ...options });
+  }
+
+  /** What becomes of one record. */
+  protected abstract each(record: In): Records<Out>;
+
+  /** What comes after the last record. */
+  protected atEnd(): Records<Out> | Promise<Records<Out>> {
+    return [];
+  }
+
+  override _transform(record: In, _encoding: string, callback: TransformCallback): void {
+    this.#run(this.each(record), callback);
+  }
+
+  override _flush(callback: TransformCallback): void {
+    this.#run(this.atEnd(), callback);
+  }
+
+  override _read(size: number): void {
+    this.#wake();
+    super._read(size);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#wake();
+    super._destroy(error, callback);
+  }
+
+  /** Waits until the generator is at rest, also after the stage was destroyed. */
+  async settled(): Promise<void> {
+    await this.#work;
+  }
+
+  #run(records: Records<Out> | Promise<Records<Out>>, callback: TransformCallback): void {
+    this.#work = this.#pushAll(records).then(() => callback(), callback);
+  }
+
+  async #pushAll(records: Records<Out> | Promise<Records<Out>>): Promise<void> {
+    for await (const record of await records) {
+      if (this.destroyed) return;
+      if (!this.push(record)) await this.#room();
+    }
+  }
+
+  async #room(): Promise<void> {
+    if (this.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  #wake(): void {
+    this.#resume?.();
+    this.#resume = undefined;
+  }
+}

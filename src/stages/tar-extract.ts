@@ -1,0 +1,72 @@
+import { Duplex } from 'node:stream';
+import type { Readable } from 'streamx';
+import { extract, type Extract, type Header } from 'tar-stream';
+import { LadingError, quote } from '../model/errors.js';
+import type { ArchiveEntry, Body } from './records.js';
+
+/** tar-stream's word for each type that the guard lets pass. */
+const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
+  file: 'file',
+  directory: 'directory',
+  symlink: 'symlink',
+  link: 'link',
+};
+
+/**
+ * Tar bytes to entries, one open body at a time: the next entry comes once the body before it was read to its end. Behind
+ * TarGuard, which judges the headers. Holds the chunk that is being read.
+ */
+export class TarExtract extends Duplex {
+  readonly #extract: Extract = extract();
+
+  constructor() {
+    super({ readableObjectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1024 * 1024 });
+    this.#extract.on('error', (error: Error) => this.destroy(asArchiveError(error)));
+    this.#extract.on('finish', () => this.push(null));
+    this.#extract.on('entry', (header, source, next) => {
+      // An entry without a listener would crash the process when the extract is destroyed; its reader gets the error too.
+      source.on('error', () => {});
+      source.on('close', next);
+      this.#emitEntry(header, source);
+    });
+  }
+
+  override _read(): void {
+    // Entries are pushed as they are found; the one open body is what holds the next one back.
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    if (this.#extract.write(chunk)) callback();
+    else this.#extract.once('drain', callback);
+  }
+
+  override _final(callback: () => void): void {
+    this.#extract.end(undefined);
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#extract.destroy(error ?? undefined);
+    callback(error);
+  }
+
+  #emitEntry(header: Header, source: Readable): void {
+    const type = TYPES[header.type];
+    if (type === undefined) {
+      this.destroy(new LadingError('ERR_TAR_ENTRY', `the archive has an entry of type ${quote(header.type)}`));
+      return;
+    }
+    const { name, size, linkname } = header;
+    if (type !== 'file') source.resume();
+    this.push({ name, type, size, ...(linkname && { linkname }), body: type === 'file' ? source : NOTHING });
+  }
+}
+
+/** The body of what is no file. */
+const NOTHING: Body = {
+  async *[Symbol.asyncIterator]() {},
+};
+
+function asArchiveError(cause: Error): LadingError {
+  return new LadingError('ERR_TAR_HEADER', `the archive cannot be read: ${cause.message}`, { cause });
+}

@@ -1,0 +1,45 @@
+import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
+import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { ArchiveEntry, VerifiedEntry } from './records.js';
+import { Stage } from './stage.js';
+
+/**
+ * Puts a digester in front of each body: the body of `blobs/<algorithm>/<hex>` fails at its end unless it hashes to that
+ * digest and has the size of its entry; any other body is hashed with sha256 and passes. Holds no bytes.
+ * Bodies throw ERR_DIGEST_MISMATCH, ERR_SIZE_MISMATCH.
+ */
+export class VerifyDigests<Entry extends ArchiveEntry = ArchiveEntry> extends Stage<Entry, VerifiedEntry<Entry>> {
+  constructor() {
+    super({ highWaterMark: 1 });
+  }
+
+  protected override *each(entry: Entry): Generator<VerifiedEntry<Entry>> {
+    const expected = digestOfEntry(plainEntryName(entry.name));
+    const digester = new Digester(expected && algorithmOf(expected));
+    yield { ...entry, digester, body: verified(entry, expected, digester) };
+  }
+}
+
+async function* verified(
+  entry: ArchiveEntry,
+  expected: Digest | undefined,
+  digester: Digester,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of entry.body) {
+    digester.update(chunk);
+    yield chunk;
+  }
+  if (digester.size !== entry.size) throw sizeMismatch(expected ?? entry.name, entry.size, digester.size);
+  if (expected !== undefined && digester.digest() !== expected) throw digestMismatch(expected, digester.digest());
+}
+
+function sizeMismatch(what: string, expected: number, size: number): LadingError {
+  const message = `blob ${what}: ${size} bytes instead of ${expected}; it is damaged or was changed meanwhile`;
+  return new LadingError('ERR_SIZE_MISMATCH', message, { details: { expected, size } });
+}
+
+function digestMismatch(expected: Digest, actual: Digest): LadingError {
+  const message = `blob ${expected}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
+  return new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: expected, actual } });
+}

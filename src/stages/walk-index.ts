@@ -1,0 +1,188 @@
+import { attestedBy, type Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { isDamage, LadingError } from '../model/errors.js';
+import { platformOf } from '../model/image-config.js';
+import type { ImageIndex } from '../model/image-index.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
+import { isUnknownPlatform, type Platform } from '../model/platform.js';
+import type { ContentProvider } from '../stores/ports.js';
+import { findConfig, findIndex, findManifest } from '../stores/read-document.js';
+import type { ImageTarget, ManifestNode } from './records.js';
+import { Stage } from './stage.js';
+
+/** Where the documents are, and who refers to whom. */
+export interface WalkIndexOptions {
+  readonly provider: ContentProvider;
+  /** Referrers that no index lists, by the digest that they speak of. */
+  readonly referrersOf?: (subject: Digest) => readonly Descriptor[];
+  /** Told of a damaged document, which then counts as missing. Without it damage ends the walk. */
+  readonly onDamage?: (error: LadingError, digest: Digest) => void;
+  readonly limits?: Limits;
+}
+
+/** What a node inherits from where it stands. */
+interface Place {
+  readonly target: ImageTarget;
+  readonly parent?: Digest;
+  readonly subject?: Digest;
+  readonly platform?: Platform;
+  readonly depth: number;
+}
+
+/**
+ * Images to their indexes and manifests, parents first; what attests or refers to a manifest comes right after it, and
+ * attestations of nothing that is listed come last in their index. A visited set makes a graph of equal references as
+ * cheap as its distinct documents. Holds one index for each level of nesting, the visited set, and 16 nodes.
+ */
+export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
+  readonly #options: WalkIndexOptions;
+  readonly #limits: Limits;
+  #visited = new Set<string>();
+
+  constructor(options: WalkIndexOptions) {
+    super();
+    this.#options = options;
+    this.#limits = options.limits ?? DEFAULT_LIMITS;
+  }
+
+  protected override async *each(target: ImageTarget): AsyncGenerator<ManifestNode> {
+    this.#visited = new Set();
+    yield* this.#walk(target.descriptor, { target, depth: 1 });
+  }
+
+  async *#walk(descriptor: Descriptor, place: Place): AsyncGenerator<ManifestNode> {
+    // The same manifest may stand in an index twice, for two platforms: both are worth a node.
+    const key = `${descriptor.digest} ${JSON.stringify(descriptor.platform ?? place.platform)}`;
+    if (this.#visited.has(key)) return;
+    this.#visited.add(key);
+    this.#checkLimits(descriptor, place);
+    const node = await this.#nodeOf(descriptor, place);
+    yield node;
+    if (node.kind === 'index') yield* this.#walkChildren(node, place.depth + 1);
+    for (const referrer of this.#options.referrersOf?.(descriptor.digest) ?? []) {
+      yield* this.#walk(referrer, { target: place.target, subject: descriptor.digest, depth: place.depth + 1 });
+    }
+  }
+
+  async *#walkChildren(index: ManifestNode, depth: number): AsyncGenerator<ManifestNode> {
+    const document = await this.#indexOf(index.descriptor);
+    if (document === undefined) return;
+    const subjects = await this.#subjectsOf(document);
+    const listed = new Set(document.manifests.map(({ digest }) => digest));
+    const isBound = (child: Descriptor): boolean => subjects.has(child) && listed.has(subjects.get(child) as Digest);
+    const bound = groupBy(document.manifests.filter(isBound), (child) => subjects.get(child) as Digest);
+    const place = { target: index.target, parent: index.descriptor.digest, depth };
+    const inherited = index.platform === undefined ? {} : { platform: index.platform };
+    for (const child of document.manifests) {
+      if (subjects.has(child)) continue;
+      yield* this.#walk(child, { ...place, ...inherited });
+      yield* this.#walkBound(child.digest, bound, place);
+    }
+    for (const orphan of document.manifests.filter((child) => subjects.has(child) && !isBound(child))) {
+      yield* this.#walk(orphan, { ...place, subject: subjects.get(orphan) as Digest });
+    }
+  }
+
+  async *#walkBound(subject: Digest, bound: Map<Digest, Descriptor[]>, place: Place): AsyncGenerator<ManifestNode> {
+    const referrers = bound.get(subject) ?? [];
+    bound.delete(subject);
+    for (const referrer of referrers) {
+      yield* this.#walk(referrer, { ...place, subject });
+      yield* this.#walkBound(referrer.digest, bound, place);
+    }
+  }
+
+  /** What each child that is no image speaks of: by BuildKit's annotation, or by the `subject` of its own document. */
+  async #subjectsOf(document: ImageIndex): Promise<Map<Descriptor, Digest>> {
+    const subjects = new Map<Descriptor, Digest>();
+    for (const child of document.manifests) {
+      const subject =
+        attestedBy(child) ?? (isNamedPlatform(child.platform) ? undefined : await this.#readSubject(child));
+      if (subject !== undefined && subject !== child.digest) subjects.set(child, subject);
+    }
+    return subjects;
+  }
+
+  async #readSubject(child: Descriptor): Promise<Digest | undefined> {
+    const document = isIndexType(child.mediaType) ? await this.#indexOf(child) : await this.#manifestOf(child);
+    return document?.subject?.digest;
+  }
+
+  async #nodeOf(descriptor: Descriptor, place: Place): Promise<ManifestNode> {
+    const { target, parent, subject } = place;
+    const platform = await this.#platformOf(descriptor, place);
+    const kind = kindOf(descriptor);
+    return {
+      target,
+      descriptor,
+      kind,
+      ...(platform && { platform }),
+      ...(parent && { parent }),
+      ...(subject && { subject }),
+    };
+  }
+
+  async #platformOf(descriptor: Descriptor, place: Place): Promise<Platform | undefined> {
+    if (isNamedPlatform(descriptor.platform)) return descriptor.platform;
+    if (place.subject !== undefined) return undefined;
+    const config = (await this.#manifestOf(descriptor))?.config;
+    if (config === undefined || !isImageConfigType(config.mediaType)) return place.platform;
+    const read = await this.#tolerant(config, findConfig(this.#options.provider, config, this.#limits));
+    const named = read === undefined ? undefined : platformOf(read);
+    return isNamedPlatform(named) ? named : place.platform;
+  }
+
+  async #indexOf(descriptor: Descriptor): Promise<ImageIndex | undefined> {
+    return await this.#tolerant(descriptor, findIndex(this.#options.provider, descriptor, this.#limits));
+  }
+
+  async #manifestOf(descriptor: Descriptor): Promise<ImageManifest | undefined> {
+    if (!isManifestType(descriptor.mediaType)) return undefined;
+    return await this.#tolerant(descriptor, findManifest(this.#options.provider, descriptor, this.#limits));
+  }
+
+  async #tolerant<T>(descriptor: Descriptor, reading: Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      return await reading;
+    } catch (error) {
+      const { onDamage } = this.#options;
+      if (onDamage === undefined || !isDamage(error)) throw error;
+      onDamage(error, descriptor.digest);
+      return undefined;
+    }
+  }
+
+  #checkLimits({ digest }: Descriptor, { depth }: Place): void {
+    if (depth > this.#limits.maxIndexDepth) {
+      throw new LadingError(
+        'ERR_LIMIT_DEPTH',
+        `${digest}: nested more than ${this.#limits.maxIndexDepth} indexes deep`,
+      );
+    }
+    if (this.#visited.size > this.#limits.maxDescriptors) {
+      throw new LadingError(
+        'ERR_LIMIT_DESCRIPTORS',
+        `the image lists more than ${this.#limits.maxDescriptors} manifests`,
+      );
+    }
+  }
+}
+
+/** What `Map.groupBy` does from Node 21 on. */
+function groupBy<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
+  const groups = new Map<Key, Item[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+}
+
+function kindOf({ mediaType }: Descriptor): ManifestNode['kind'] {
+  if (isIndexType(mediaType)) return 'index';
+  return isManifestType(mediaType) ? 'manifest' : 'opaque';
+}
+
+function isNamedPlatform(platform: Platform | undefined): platform is Platform {
+  // An index may carry a platform object without fields; `unknown/unknown` marks what is no image at all.
+  return platform !== undefined && Boolean(platform.os && platform.architecture) && !isUnknownPlatform(platform);
+}
