@@ -1,0 +1,8 @@
+import { MemoryStore } from './stores/memory-store.js';
+
+const MIB = 1024 * 1024;
+
+/** A store that looks into an archive: it keeps what may be a document, and remembers of layers that they were there. */
+export function archiveStore(): MemoryStore {
+  return new MemoryStore({ maxBlobBytes: 4 * MIB, maxBytes: 64 * MIB, keepOnlyDocuments: true });
+}

@@ -1,0 +1,104 @@
+import type { Digest } from './model/digest.js';
+import { LadingError, quote } from './model/errors.js';
+import { publishRecords, type ImageRecord, type OnConflict } from './model/image-list.js';
+import type { Limits } from './model/limits.js';
+import type { Platform } from './model/platform.js';
+import { archiveTargets } from './archive-targets.js';
+import { imageReportOf, judgePlatforms, type MissingPlatforms } from './judge-platforms.js';
+import type { ImageReport, Warning } from './reports.js';
+import type { ArchiveContents } from './stages/commit.js';
+import type { ImageTarget } from './stages/records.js';
+import type { ContentProvider, Store, StoreSession } from './stores/ports.js';
+import { surveyImages, unlistedReferrers, type Survey } from './survey-images.js';
+
+/** How a load ends. */
+export interface CloseOptions {
+  readonly platforms: readonly Platform[];
+  readonly referrers: 'follow' | 'drop';
+  readonly missingPlatforms: MissingPlatforms;
+  readonly onConflict: OnConflict;
+  readonly limits: Limits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a load came to. */
+export interface ClosedArchive {
+  readonly images: readonly ImageReport[];
+  readonly warnings: readonly Warning[];
+  readonly incomplete: boolean;
+  /** Every blob that the loaded images need, with its bytes. */
+  readonly needed: ReadonlyMap<Digest, number>;
+}
+
+/**
+ * Ends a load: finds the archive's images, checks that everything they need is here, lets go of what they do not need, and
+ * publishes all names at once. Changes nothing visible before that last step.
+ */
+export async function closeArchive(
+  store: Store,
+  session: StoreSession,
+  contents: ArchiveContents,
+  options: CloseOptions,
+): Promise<ClosedArchive> {
+  const provider = refusingDamaged(session, contents.damaged);
+  const { images, referrers, warnings } = await archiveTargets(session, contents, options.limits);
+  const { loaded, kept } = await resolveConflicts(store, images, options.onConflict);
+  const { platforms, referrers: follow, limits, signal } = options;
+  const request = { platforms, referrers: follow, limits, signal, foreignLayers: 'keep', records: referrers } as const;
+  const survey = await surveyImages(provider, loaded, request);
+  const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
+  const isWhole = judgement.taken.length === loaded.length;
+  const final = isWhole ? survey : await surveyImages(provider, judgement.taken, request);
+  const needed = new Map(final.needs.map(({ descriptor }) => [descriptor.digest, descriptor.size]));
+  await session.discard([...contents.stored.keys()].filter((digest) => !needed.has(digest)));
+  const additions = recordsOf(final, judgement.taken);
+  signal?.throwIfAborted();
+  await session.publish((records) => publishRecords(records, additions, options.onConflict));
+  return {
+    images: judgement.taken.map((target) => imageReportOf(final, target)),
+    warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings],
+    incomplete: judgement.incomplete,
+    needed,
+  };
+}
+
+/** Damage in what an image needs is an error in every mode, also where a filter would call it missing. */
+function refusingDamaged(session: StoreSession, damaged: ReadonlyMap<Digest, LadingError>): ContentProvider {
+  return {
+    open: (digest, range) => session.open(digest, range),
+    stat: async (digest) => {
+      const found = await session.stat(digest);
+      const error = damaged.get(digest);
+      if (found === undefined && error !== undefined) throw error;
+      return found;
+    },
+  };
+}
+
+/** Which images are to be loaded, and which give way to one that the store has under the same name. */
+async function resolveConflicts(
+  store: Store,
+  images: readonly ImageTarget[],
+  onConflict: OnConflict,
+): Promise<{ loaded: readonly ImageTarget[]; kept: readonly ImageTarget[] }> {
+  const holders = new Map((await store.list()).map(({ name, descriptor }) => [name, descriptor.digest]));
+  const conflicts = images.filter(
+    ({ name, descriptor }) => name !== undefined && holders.has(name) && holders.get(name) !== descriptor.digest,
+  );
+  const [first] = conflicts;
+  if (first !== undefined && onConflict === 'fail') {
+    const message = `${quote(String(first.name))} already names ${holders.get(first.name)} in the store`;
+    throw new LadingError('ERR_NAME_CONFLICT', message, { details: { names: conflicts.map(({ name }) => name) } });
+  }
+  const kept = onConflict === 'keep' ? conflicts : [];
+  return { loaded: images.filter((image) => !kept.includes(image)), kept };
+}
+
+function recordsOf(survey: Survey, taken: readonly ImageTarget[]): readonly ImageRecord[] {
+  const images = taken.map(({ name, descriptor }) => ({ descriptor, ...(name !== undefined && { name }) }));
+  return [...images, ...unlistedReferrers(survey).map((descriptor) => ({ descriptor }))];
+}
+
+function keptWarning({ name }: ImageTarget): Warning {
+  return { code: 'WARN_NAME_KEPT', message: `${quote(String(name))} names another image in the store, which was kept` };
+}

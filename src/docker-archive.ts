@@ -1,0 +1,138 @@
+import { createGunzip } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { digestOfEntry, plainEntryName } from './model/archive-layout.js';
+import type { Descriptor } from './model/descriptor.js';
+import { Digester, digestOf, type Digest } from './model/digest.js';
+import {
+  followLinks,
+  parseDockerManifest,
+  synthesiseManifest,
+  type Content,
+  type DockerArchiveImage,
+} from './model/docker-archive.js';
+import { LadingError, quote } from './model/errors.js';
+import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js';
+import type { Limits } from './model/limits.js';
+import { MEDIA_TYPES } from './model/media-types.js';
+import { parseReference } from './model/reference.js';
+import type { ArchiveContents } from './stages/commit.js';
+import type { ImageTarget } from './stages/records.js';
+import type { ContentProvider, StoreSession } from './stores/ports.js';
+import { findConfig } from './stores/read-document.js';
+import { parseStrictJson } from './stores/strict-json.js';
+
+/**
+ * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked
+ * against the diff ids. Errors: ERR_ARCHIVE_FORMAT, ERR_DOCUMENT_INVALID, ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH,
+ * ERR_REFERENCE_INVALID.
+ */
+export async function dockerArchiveTargets(
+  session: StoreSession,
+  contents: ArchiveContents,
+  dockerManifest: Buffer,
+  limits: Limits,
+): Promise<readonly ImageTarget[]> {
+  const images = parseDockerManifest(parseStrictJson(dockerManifest, 'manifest.json', limits.maxJsonDepth));
+  const targets: ImageTarget[] = [];
+  for (const image of images) targets.push(...(await targetsOf(session, contents, image, limits)));
+  return targets;
+}
+
+async function targetsOf(
+  session: StoreSession,
+  contents: ArchiveContents,
+  image: DockerArchiveImage,
+  limits: Limits,
+): Promise<readonly ImageTarget[]> {
+  const config = await contentOf(session, contents, image.config);
+  const document = await findConfig(session, { ...config, mediaType: MEDIA_TYPES.dockerConfig }, limits);
+  if (document === undefined) throw missing(image.config);
+  const layers: (Content & { gzip: boolean })[] = [];
+  for (const name of image.layers) {
+    const content = await contentOf(session, contents, name);
+    layers.push({ ...content, gzip: await isGzip(session, content.digest) });
+  }
+  await checkDiffIds(session, document, layers);
+  const bytes = synthesiseManifest(config, layers);
+  const platform = platformOf(document);
+  const descriptor = {
+    mediaType: MEDIA_TYPES.dockerManifest,
+    ...(await store(session, contents, bytes)),
+    ...(platform && { platform }),
+  };
+  return namesOf(image).map((name) => ({ descriptor, ...(name !== undefined && { name }) }));
+}
+
+function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined)[] {
+  const names = repoTags.map((tag) => parseReference(tag).withDefaultTag().toString());
+  return names.length === 0 ? [undefined] : names;
+}
+
+/** A name of `manifest.json` as content: a file of the archive, through its links, or a blob by its digest. */
+async function contentOf(session: StoreSession, { files, links }: ArchiveContents, name: string): Promise<Content> {
+  if (name.startsWith('/') || name.split('/').includes('..')) {
+    throw new LadingError('ERR_ARCHIVE_FORMAT', `manifest.json names ${quote(name)}, which is not in the archive`);
+  }
+  const entry = followLinks(plainEntryName(name), links);
+  const file = files.get(entry);
+  if (file !== undefined) return file;
+  const digest = digestOfEntry(entry);
+  const found = digest && (await session.stat(digest));
+  if (digest === undefined || found === undefined) throw missing(name);
+  return { digest, size: found.size };
+}
+
+function missing(name: string): LadingError {
+  const message = `manifest.json names ${quote(name)}, which is not in the archive; it was cut or changed`;
+  return new LadingError('ERR_BLOB_MISSING', message, { details: { entry: name } });
+}
+
+async function isGzip(provider: ContentProvider, digest: Digest): Promise<boolean> {
+  for await (const chunk of provider.open(digest, { start: 0, end: 2 })) return chunk[0] === 0x1f && chunk[1] === 0x8b;
+  return false;
+}
+
+/** The diff id of an uncompressed layer is its digest; a compressed one is unpacked to see. */
+async function checkDiffIds(
+  provider: ContentProvider,
+  config: ImageConfig,
+  layers: readonly (Content & { readonly gzip: boolean })[],
+): Promise<void> {
+  const expected = diffIdsOf(config);
+  if (expected.length !== layers.length) {
+    const message = `the config lists ${expected.length} diff ids, manifest.json ${layers.length} layers`;
+    throw new LadingError('ERR_DIFF_ID_MISMATCH', message);
+  }
+  for (const [at, layer] of layers.entries()) {
+    const actual = layer.gzip ? await unpackedDigest(provider, layer.digest) : layer.digest;
+    if (actual === expected[at]) continue;
+    const message = `layer ${at + 1} unpacks to ${actual}, but the config says ${quote(String(expected[at]))}`;
+    throw new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { expected: expected[at], actual } });
+  }
+}
+
+async function unpackedDigest(provider: ContentProvider, digest: Digest): Promise<Digest> {
+  const digester = new Digester();
+  try {
+    await pipeline(provider.open(digest), createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
+      for await (const chunk of unpacked) digester.update(chunk);
+    });
+  } catch (cause) {
+    throw new LadingError('ERR_COMPRESSED_DATA', `layer ${digest} cannot be unpacked: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  return digester.digest();
+}
+
+async function store(
+  session: StoreSession,
+  { stored }: ArchiveContents,
+  bytes: Buffer,
+): Promise<Pick<Descriptor, 'digest' | 'size'>> {
+  const content = { digest: digestOf(bytes), size: bytes.length };
+  const ingest = await session.begin();
+  await ingest.write(bytes);
+  if ((await ingest.commit(content)) === 'stored') stored.set(content.digest, content.size);
+  return content;
+}

@@ -1,0 +1,84 @@
+import { entryNameOf } from './model/archive-layout.js';
+import type { Descriptor } from './model/descriptor.js';
+import type { Digest } from './model/digest.js';
+import { diffIdsOf } from './model/image-config.js';
+import type { ImageManifest } from './model/image-manifest.js';
+import type { Limits } from './model/limits.js';
+import { isImageConfigType, isLayerType } from './model/media-types.js';
+import { selectPlatforms } from './model/platform-matcher.js';
+import type { Platform } from './model/platform.js';
+import { parseReference } from './model/reference.js';
+import type { ImageTarget, ManifestNode } from './stages/records.js';
+import type { ContentProvider } from './stores/ports.js';
+import { findConfig, findManifest } from './stores/read-document.js';
+import type { Survey } from './survey-images.js';
+
+/**
+ * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with the
+ * familiar names of all images that chose it. Undefined where no image is one that such a loader could load.
+ */
+export async function dockerManifestOf(
+  provider: ContentProvider,
+  survey: Survey,
+  targets: readonly ImageTarget[],
+  host: Platform,
+  limits: Limits,
+): Promise<Buffer | undefined> {
+  const tagsOf = new Map<Digest, { readonly descriptor: Descriptor; readonly tags: string[] }>();
+  for (const target of targets) {
+    const descriptor = choose(survey, target, host);
+    if (descriptor === undefined) continue;
+    const known = tagsOf.get(descriptor.digest) ?? { descriptor, tags: [] };
+    known.tags.push(...tagOf(target));
+    tagsOf.set(descriptor.digest, known);
+  }
+  const entries: object[] = [];
+  for (const { descriptor, tags } of tagsOf.values())
+    entries.push(...(await entryOf(provider, descriptor, tags, limits)));
+  return entries.length === 0 ? undefined : Buffer.from(JSON.stringify(entries));
+}
+
+/** The packed manifest that suits the host best, else the first one. */
+function choose(survey: Survey, target: ImageTarget, host: Platform): Descriptor | undefined {
+  const images = survey.nodes
+    .filter(({ node, completeness }) => node.target === target && completeness.state === 'complete')
+    .map(({ node }) => node)
+    .filter(({ kind, subject }) => kind === 'manifest' && subject === undefined);
+  const withPlatform = images.filter(
+    (node): node is ManifestNode & { platform: Platform } => node.platform !== undefined,
+  );
+  const candidates = withPlatform.map(({ platform }) => platform);
+  const best = withPlatform[selectPlatforms(candidates, { requested: [], host }).first];
+  return (best ?? images[0])?.descriptor;
+}
+
+function tagOf({ name }: ImageTarget): readonly string[] {
+  const reference = name === undefined ? undefined : parseReference(name);
+  return reference?.tag === undefined ? [] : [reference.familiar()];
+}
+
+async function entryOf(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  tags: readonly string[],
+  limits: Limits,
+): Promise<object[]> {
+  const manifest = await findManifest(provider, descriptor, limits);
+  if (manifest === undefined || !(await isLoadable(provider, manifest, limits))) return [];
+  return [
+    {
+      Config: entryNameOf(manifest.config.digest),
+      // Docker writes null, not an empty list, for an image without a tag.
+      RepoTags: tags.length === 0 ? null : tags,
+      Layers: manifest.layers.map(({ digest }) => entryNameOf(digest)),
+    },
+  ];
+}
+
+/** An older loader pairs layers with diff ids, and unpacks every one of them. */
+async function isLoadable(provider: ContentProvider, manifest: ImageManifest, limits: Limits): Promise<boolean> {
+  if (!isImageConfigType(manifest.config.mediaType)) return false;
+  if (!manifest.layers.every(({ mediaType }) => isLayerType(mediaType))) return false;
+  const config = await findConfig(provider, manifest.config, limits);
+  return config !== undefined && diffIdsOf(config).length === manifest.layers.length;
+}

@@ -1,0 +1,152 @@
+import { ANNOTATIONS } from './model/descriptor.js';
+import type { Digest } from './model/digest.js';
+import { LadingError, quote } from './model/errors.js';
+import { publishRecords, removeRecords, resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
+import type { Platform } from './model/platform.js';
+import { formatPlatformFull } from './model/platform.js';
+import { parseReference } from './model/reference.js';
+import { hostPlatform, parseRequest } from './host-platform.js';
+import type { Store, StoreSession } from './stores/ports.js';
+import { closureOf } from './stores/closure.js';
+import { surveyImages } from './survey-images.js';
+
+/** What a removal did. */
+export interface RemoveReport {
+  /** Names that are gone. */
+  readonly untagged: readonly string[];
+  /** Blobs that are gone, since nothing else needed them. */
+  readonly deleted: readonly Digest[];
+}
+
+/** Gives an image one more name. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
+export async function tagImage(store: Store, source: string, name: string): Promise<string> {
+  const reference = parseReference(name);
+  if (reference.digest !== undefined) {
+    throw new LadingError('ERR_REFERENCE_INVALID', `${quote(name)} has a digest; a new name needs a tag`);
+  }
+  const full = reference.withDefaultTag().toString();
+  await inSession(store, (session) =>
+    session.publish((records) =>
+      publishRecords(records, [{ name: full, descriptor: oneOf(records, source).descriptor }]),
+    ),
+  );
+  return full;
+}
+
+/** A text without tag means the tag `latest` here: a command that changes one name must not guess among several. */
+function oneOf(records: readonly ImageRecord[], text: string): ImageRecord {
+  const found = resolveRecords(records, text);
+  const [first] = found;
+  if (found.length === 1 && first !== undefined) return first;
+  const latest = found.find(({ name }) => name !== undefined && parseReference(name).tag === 'latest');
+  if (latest !== undefined) return latest;
+  const message = `${quote(text)} means ${found.length} images; name one with its tag`;
+  throw new LadingError('ERR_REFERENCE_AMBIGUOUS', message, { details: { candidates: found.map(({ name }) => name) } });
+}
+
+/** Removes names, and the content that only they needed. An id removes every name of the image. */
+export async function removeImages(store: Store, texts: readonly string[]): Promise<RemoveReport> {
+  return await inSession(store, async (session) => {
+    const removed = new Map<string, ImageRecord>();
+    const before = await store.list();
+    for (const text of texts) {
+      for (const record of expandId(before, resolveRecords(before, text))) {
+        removed.set(`${record.name} ${record.descriptor.digest}`, record);
+      }
+    }
+    const gone = [...removed.values()];
+    const closure = await closureOf(
+      store,
+      [...gone, ...referrersOf(before, gone)].map(({ descriptor }) => descriptor),
+    );
+    await session.publish((records) => withoutOrphans(records, removeRecords(records, gone)));
+    const deleted = await session.discard(closure);
+    return { untagged: gone.map(({ name }) => name).filter((name) => name !== undefined), deleted };
+  });
+}
+
+/** A record that was found by its id stands for every record of that digest. */
+function expandId(records: readonly ImageRecord[], found: readonly ImageRecord[]): readonly ImageRecord[] {
+  return found.flatMap((record) =>
+    record.name === undefined
+      ? records.filter(({ descriptor }) => descriptor.digest === record.descriptor.digest)
+      : [record],
+  );
+}
+
+function referrersOf(records: readonly ImageRecord[], gone: readonly ImageRecord[]): readonly ImageRecord[] {
+  const digests = new Set<string>(gone.map(({ descriptor }) => descriptor.digest));
+  return records.filter(({ descriptor }) => digests.has(descriptor.annotations?.[ANNOTATIONS.subject] ?? ''));
+}
+
+/** Without the referrers of a root that has just lost its last record. */
+function withoutOrphans(before: readonly ImageRecord[], after: readonly ImageRecord[]): readonly ImageRecord[] {
+  const staying = new Set(after.map(({ descriptor }) => descriptor.digest));
+  const lost = new Set(before.map(({ descriptor }) => descriptor.digest).filter((digest) => !staying.has(digest)));
+  return after.filter((record) => !lost.has(subjectOf(record) as Digest));
+}
+
+/**
+ * Removes the content of some platforms of an image; the index and what other platforms share stay. Throws
+ * ERR_PLATFORM_UNAVAILABLE for a platform that is not here, ERR_OPTION_INVALID for the last one.
+ */
+export async function removePlatforms(
+  store: Store,
+  text: string,
+  platforms: readonly (string | Platform)[],
+  options: { readonly hostPlatform?: Platform } = {},
+): Promise<RemoveReport> {
+  const requested = parseRequest(platforms, options.hostPlatform ?? hostPlatform());
+  return await inSession(store, async (session) => {
+    const records = await store.list();
+    const target = { descriptor: oneOf(records, text).descriptor };
+    const wanted = await surveyImages(store, [target], { platforms: requested, records });
+    const [unmet] = wanted.platforms.unmetOf(target);
+    if (unmet !== undefined) throw notHere(text, unmet.platform);
+    const going = wanted.nodes
+      .map(({ node }) => node)
+      .filter(({ kind, platform, subject }) => isNamed(kind, platform, subject));
+    const manifests = new Set(going.map(({ descriptor }) => descriptor.digest));
+    const all = await surveyImages(store, [target], { records });
+    if (
+      !all.platforms
+        .outcomesOf(target)
+        .some(({ digest, state }) => state === 'complete' && !manifests.has(digest as Digest))
+    ) {
+      throw lastOne(text);
+    }
+    const closure = await closureOf(
+      store,
+      going.map(({ descriptor }) => descriptor),
+    );
+    const referring = records.filter((record) => manifests.has(subjectOf(record) as Digest));
+    if (referring.length > 0) await session.publish((now) => removeRecords(now, referring));
+    return { untagged: [], deleted: await session.discard(closure, { root: target.descriptor.digest, manifests }) };
+  });
+}
+
+/** A platform's manifests and what speaks of them; not the artifacts without platform that pass every filter. */
+function isNamed(kind: string, platform: Platform | undefined, subject: Digest | undefined): boolean {
+  return kind === 'manifest' && (platform !== undefined || subject !== undefined);
+}
+
+function notHere(text: string, platform: Platform): LadingError {
+  const message = `${quote(text)} has no complete ${formatPlatformFull(platform)} that could be removed`;
+  return new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { image: text } });
+}
+
+function lastOne(text: string): LadingError {
+  return new LadingError(
+    'ERR_OPTION_INVALID',
+    `that would leave ${quote(text)} without any platform; remove the image instead`,
+  );
+}
+
+async function inSession<T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> {
+  const session = await store.session();
+  try {
+    return await work(session);
+  } finally {
+    await session.end();
+  }
+}

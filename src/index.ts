@@ -1,0 +1,36 @@
+export { removeImages, removePlatforms, tagImage, type RemoveReport } from './edit-images.js';
+export { exportImages } from './export-images.js';
+export { hostPlatform } from './host-platform.js';
+export {
+  inspectArchive,
+  inspectImages,
+  listImages,
+  type ImageInspection,
+  type ImageListing,
+  type LayerReport,
+  type ListOptions,
+  type PlatformInspection,
+  type ReferrerReport,
+} from './inspect-images.js';
+export type { MissingPlatforms } from './judge-platforms.js';
+export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load-images.js';
+export type { IndexPolicy } from './choose-roots.js';
+export type { PlatformState } from './model/completeness.js';
+export type { Descriptor } from './model/descriptor.js';
+export { digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
+export { ERROR_CODES, LadingError, type ErrorCategory, type ErrorCode } from './model/errors.js';
+export type { ImageRecord, OnConflict } from './model/image-list.js';
+export { DEFAULT_LIMITS, type Limits } from './model/limits.js';
+export { anyOf, anyPlatform, compatibleWith, exactly, type PlatformMatcher } from './model/platform-matcher.js';
+export {
+  formatPlatform,
+  formatPlatformFull,
+  normalizePlatform,
+  parsePlatform,
+  type Platform,
+} from './model/platform.js';
+export { parseReference, type Reference } from './model/reference.js';
+export { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './plan-export.js';
+export { WARNING_CODES, type ImageReport, type PlatformReport, type Warning, type WarningCode } from './reports.js';
+export { MemoryStore, OciLayoutStore, type PruneReport, type Store } from './stores/index.js';
+export { verifyArchive, verifyImages, type Problem, type VerifyOptions, type VerifyReport } from './verify-images.js';

@@ -1,0 +1,152 @@
+import type { Digest } from './model/digest.js';
+import { LadingError } from './model/errors.js';
+import { formatPlatformFull } from './model/platform.js';
+import { labelOf, platformReportOf, type ImageReport, type Warning } from './reports.js';
+import type { ImageTarget } from './stages/records.js';
+import type { Survey } from './survey-images.js';
+
+/** `fail`: a requested platform that cannot be had is an error. `skip`: the rest is taken, and the result is incomplete. */
+export type MissingPlatforms = 'fail' | 'skip';
+
+/** The images of which something is here, and whether anything that was asked for is not. */
+export interface Judgement {
+  readonly taken: readonly ImageTarget[];
+  readonly incomplete: boolean;
+  readonly warnings: readonly Warning[];
+}
+
+/** A requested platform of an image that cannot be had. */
+interface Unavailable {
+  readonly image: string;
+  readonly platform: string;
+  readonly state: 'absent' | 'missing';
+  readonly missing?: Digest;
+}
+
+/**
+ * Decides what can be taken of the images that were surveyed. `doing` is `saved` or `loaded`, for messages.
+ * Throws ERR_PLATFORM_UNAVAILABLE, and ERR_BLOB_MISSING where no list was given and an image has nothing complete.
+ */
+export function judgePlatforms(
+  survey: Survey,
+  targets: readonly ImageTarget[],
+  missingPlatforms: MissingPlatforms,
+  doing: 'saved' | 'loaded',
+): Judgement {
+  const taken = targets.filter((target) => hasAnything(survey, target));
+  const unavailable = targets.flatMap((target) => unavailableOf(survey, target));
+  if (survey.platforms.wantsAll) refuseEmpty(survey, targets, taken, missingPlatforms, doing);
+  else if (unavailable.length > 0 && (missingPlatforms === 'fail' || taken.length === 0)) {
+    throw unavailableError(survey, targets, unavailable, doing);
+  }
+  const warnings = taken.flatMap((target) => missingWarnings(survey, target));
+  return { taken, incomplete: unavailable.length > 0 || taken.length < targets.length, warnings };
+}
+
+/** Whether the image has anything to take: a complete manifest, or with no list given an index that lists none. */
+function hasAnything({ platforms, nodes }: Survey, target: ImageTarget): boolean {
+  const outcomes = platforms.outcomesOf(target);
+  if (outcomes.some(({ state }) => state === 'complete')) return platforms.wantsAll || isMet(platforms, target);
+  if (!platforms.wantsAll || outcomes.length > 0) return false;
+  return nodes.some(
+    ({ node, completeness }) => isRoot(node.descriptor.digest, target) && completeness.state === 'complete',
+  );
+}
+
+function isMet(platforms: Survey['platforms'], target: ImageTarget): boolean {
+  return platforms.unmetOf(target).length < platforms.requested.length;
+}
+
+function isRoot(digest: Digest, target: ImageTarget): boolean {
+  return digest === target.descriptor.digest;
+}
+
+function unavailableOf({ platforms }: Survey, target: ImageTarget): readonly Unavailable[] {
+  return platforms.unmetOf(target).map(({ platform, state, missing }) => ({
+    image: labelOf(imageOf(target)),
+    platform: formatPlatformFull(platform),
+    state,
+    ...(missing && { missing }),
+  }));
+}
+
+function refuseEmpty(
+  survey: Survey,
+  targets: readonly ImageTarget[],
+  taken: readonly ImageTarget[],
+  missingPlatforms: MissingPlatforms,
+  doing: string,
+): void {
+  const empty = targets.find((target) => !taken.includes(target));
+  if (empty === undefined || (missingPlatforms === 'skip' && taken.length > 0)) return;
+  const missing = survey.platforms.outcomesOf(empty).find((outcome) => outcome.missing !== undefined)?.missing;
+  const digest = missing ?? empty.descriptor.digest;
+  const message = `image ${labelOf(imageOf(empty))} was not ${doing}: none of its platforms is complete, ${digest} is missing`;
+  throw new LadingError('ERR_BLOB_MISSING', message, { details: { image: labelOf(imageOf(empty)), digest } });
+}
+
+function unavailableError(
+  survey: Survey,
+  targets: readonly ImageTarget[],
+  unavailable: readonly Unavailable[],
+  doing: string,
+): LadingError {
+  const message = unavailableMessage(survey, targets, unavailable, doing);
+  return new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { unavailable } });
+}
+
+/** The Engine's words where its case is met exactly; else every image and platform that cannot be had, and why. */
+function unavailableMessage(
+  { platforms }: Survey,
+  targets: readonly ImageTarget[],
+  unavailable: readonly Unavailable[],
+  doing: string,
+): string {
+  const images = [...new Set(unavailable.map(({ image }) => image))];
+  const list = platforms.requested.map((platform) => formatPlatformFull(platform)).join(' ');
+  const isAllAbsent = unavailable.every(({ state }) => state === 'absent');
+  if (isAllAbsent && unavailable.length === targets.length * platforms.requested.length) {
+    if (images.length === 1)
+      return `image ${images[0]} was not ${doing}: it doesn't provide the requested platform ([${list}])`;
+    return `images [${images.join(', ')}] were not ${doing}: they don't provide the requested platform ([${list}])`;
+  }
+  const [first] = unavailable;
+  if (unavailable.every(({ state }) => state === 'missing') && images.length === 1) {
+    const found = unavailable.map(({ platform }) => platform).join(' ');
+    return `image ${images[0]} was not ${doing}: requested platform(s) ([${found}]) found, but some content is missing: ${first?.missing}`;
+  }
+  const pairs = unavailable.map(({ image, platform, state, missing }) =>
+    state === 'absent' ? `${image} does not list ${platform}` : `${image} lists ${platform}, but ${missing} is missing`,
+  );
+  return `not ${doing}: ${pairs.join('; ')}`;
+}
+
+/** Platforms that nobody asked for by name, and that are listed but not here. */
+function missingWarnings({ platforms }: Survey, target: ImageTarget): readonly Warning[] {
+  return platforms
+    .outcomesOf(target)
+    .filter(({ state }) => state === 'missing' || state === 'absent')
+    .map(platformReportOf)
+    .map(({ platform, state, missing }) => ({
+      code: 'WARN_PLATFORM_MISSING',
+      message:
+        state === 'absent'
+          ? `${labelOf(imageOf(target))} does not list ${platform}`
+          : `${labelOf(imageOf(target))}: ${platform} is listed, but ${missing} is missing`,
+    }));
+}
+
+/** The report of one image. `digest` is the root that it has in the archive or store. */
+export function imageReportOf(survey: Survey, target: ImageTarget, digest = target.descriptor.digest): ImageReport {
+  const { name, descriptor } = target;
+  return {
+    ...(name !== undefined && { name }),
+    digest,
+    ...(digest !== descriptor.digest && { sourceDigest: descriptor.digest }),
+    platforms: survey.platforms.outcomesOf(target).map(platformReportOf),
+  };
+}
+
+function imageOf({ name, descriptor }: ImageTarget): { readonly name?: string; readonly digest: Digest } {
+  return { ...(name !== undefined && { name }), digest: descriptor.digest };
+}

@@ -1,0 +1,155 @@
+import { Writable, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { closeArchive, type ClosedArchive } from './close-archive.js';
+import { hostPlatform, parseRequest } from './host-platform.js';
+import type { MissingPlatforms } from './judge-platforms.js';
+import type { Digest } from './model/digest.js';
+import { LadingError } from './model/errors.js';
+import type { OnConflict } from './model/image-list.js';
+import { limitsOf, type Limits } from './model/limits.js';
+import { PlatformSet } from './model/platform-set.js';
+import type { Platform } from './model/platform.js';
+import type { ImageReport, Warning } from './reports.js';
+import { Commit } from './stages/commit.js';
+import { Decompress } from './stages/decompress.js';
+import type { ImageTarget, SelectedEntry } from './stages/records.js';
+import { SelectEntries, type SkippedEntries } from './stages/select-entries.js';
+import { TarExtract } from './stages/tar-extract.js';
+import { TarGuard } from './stages/tar-guard.js';
+import { VerifyDigests } from './stages/verify-digests.js';
+import { openSource, type ArchiveSource } from './stores/open-source.js';
+import type { Store, StoreSession } from './stores/ports.js';
+import { storageError } from './stores/storage-error.js';
+
+/** What to load of an archive. */
+export interface LoadOptions {
+  /** Platforms to keep, as texts or OCI objects; none: everything that is complete. */
+  readonly platforms?: readonly (string | Platform)[];
+  readonly referrers?: 'follow' | 'drop';
+  readonly missingPlatforms?: MissingPlatforms;
+  readonly onConflict?: OnConflict;
+  readonly hostPlatform?: Platform;
+  readonly limits?: Partial<Limits>;
+  /** Passes every blob on to be verified, wanted or not. */
+  readonly everything?: boolean;
+  /** Told of damaged blobs that the images turned out not to need. */
+  readonly onDamage?: (error: LadingError, digest: Digest) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
+export interface LoadReport {
+  readonly images: readonly ImageReport[];
+  readonly blobs: {
+    readonly stored: number;
+    readonly present: number;
+    readonly skipped: number;
+    readonly bytesStored: number;
+    readonly bytesSkipped: number;
+  };
+  readonly warnings: readonly Warning[];
+  readonly incomplete: boolean;
+}
+
+/** An archive to load: its bytes, or the path of an archive file or of an OCI layout directory. */
+export type LoadSource = ArchiveSource | string;
+
+/**
+ * Loads an archive into the store, as a transaction: every blob is verified, and all names become visible together, or
+ * nothing does. The archive may be an OCI layout or a docker-archive, packed with gzip or zstd or not, its entries in any
+ * order. Holds a few MiB whatever the archive's size, and a small record for each blob.
+ * Errors: every category of `docs/errors.md`.
+ */
+export async function loadImages(store: Store, source: LoadSource, options: LoadOptions = {}): Promise<LoadReport> {
+  const limits = limitsOf(options.limits);
+  const platforms = parseRequest(options.platforms, options.hostPlatform ?? hostPlatform());
+  const session = await store.session();
+  const select = new SelectEntries({
+    present: session,
+    platforms: new PlatformSet<ImageTarget>(platforms),
+    referrers: options.referrers ?? 'follow',
+    everything: options.everything ?? false,
+    limits,
+  });
+  let closed: ClosedArchive | undefined;
+  const commit = new Commit(session, async (contents) => {
+    closed = await closeArchive(store, session, contents, { ...CLOSE_DEFAULTS, ...options, platforms, limits });
+    contents.damaged.forEach((error, digest) => options.onDamage?.(error, digest));
+  });
+  try {
+    await run(source, select, commit, limits, options.signal);
+    await session.end();
+    return reportOf(closed as ClosedArchive, commit, select.skipped);
+  } catch (error) {
+    throw await rollBack(session, commit, error, options.signal);
+  }
+}
+
+const CLOSE_DEFAULTS = { referrers: 'follow', missingPlatforms: 'fail', onConflict: 'replace' } as const;
+
+/** The pipeline itself. A directory has entries already; a stream of bytes has to be made into them first. */
+async function run(
+  source: LoadSource,
+  select: SelectEntries,
+  commit: Commit,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const opened = typeof source === 'string' ? await openSource(source) : { bytes: source };
+  const rest = [select, new VerifyDigests<SelectedEntry>(), commit, discardEvents()] as const;
+  // pipeline takes any async iterable; its type definitions know streams only.
+  if ('entries' in opened) await pipeline(opened.entries, ...rest, { signal });
+  else
+    await pipeline(opened.bytes as Readable, new Decompress(limits), new TarGuard(limits), new TarExtract(), ...rest, {
+      signal,
+    });
+}
+
+/** Commit events are for progress; nobody listens yet. */
+function discardEvents(): Writable {
+  return new Writable({ objectMode: true, write: (_event, _encoding, callback) => callback() });
+}
+
+/**
+ * A refused load leaves nothing behind. One that was interrupted leaves its finished blobs, safe for a while and seen by
+ * nobody, so that a second try needs only the rest.
+ */
+async function rollBack(
+  session: StoreSession,
+  commit: Commit,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const isInterrupted = signal?.aborted ?? false;
+  // The stage may be in the middle of a blob; what it has begun must be over before it can be taken back.
+  await commit.settled();
+  try {
+    if (!isInterrupted) await session.discard(commit.stored.keys());
+  } finally {
+    await session.end({ resumable: isInterrupted });
+  }
+  if (isInterrupted) return new LadingError('ERR_ABORTED', 'the load was aborted', { cause: error });
+  return storageError(error, 'cannot read the archive');
+}
+
+function reportOf(closed: ClosedArchive, commit: Commit, { skipped }: SkippedEntries): LoadReport {
+  const needed = [...closed.needed];
+  const stored = needed.filter(([digest]) => commit.stored.has(digest));
+  const unneeded = [...commit.stored].filter(([digest]) => !closed.needed.has(digest));
+  return {
+    images: closed.images,
+    blobs: {
+      stored: stored.length,
+      present: needed.length - stored.length,
+      skipped: skipped.count + unneeded.length,
+      bytesStored: bytesOf(stored),
+      bytesSkipped: skipped.bytes + bytesOf(unneeded),
+    },
+    warnings: closed.warnings,
+    incomplete: closed.incomplete,
+  };
+}
+
+function bytesOf(blobs: readonly (readonly [unknown, number])[]): number {
+  return blobs.reduce((sum, [, size]) => sum + size, 0);
+}

@@ -1,0 +1,57 @@
+import type { PlatformState } from './model/completeness.js';
+import type { Digest } from './model/digest.js';
+import type { PlatformOutcome } from './model/platform-set.js';
+import { formatPlatformFull } from './model/platform.js';
+import { parseReference } from './model/reference.js';
+
+/** One platform of an image and what was found of it. `missing` is the first digest that is not here. */
+export interface PlatformReport {
+  /** `os[(os.version)]/arch[/variant]`, or `unknown` for a manifest that names no platform. */
+  readonly platform: string;
+  readonly digest?: Digest;
+  readonly state: PlatformState;
+  readonly missing?: Digest;
+}
+
+/** One image of a save, load or listing. */
+export interface ImageReport {
+  /** Full name; undefined for an image without one. */
+  readonly name?: string;
+  readonly digest: Digest;
+  /** The root that the image was made from, where that is another. */
+  readonly sourceDigest?: Digest;
+  readonly platforms: readonly PlatformReport[];
+}
+
+/** Something that went well enough, and that the caller should know. */
+export interface Warning {
+  readonly code: WarningCode;
+  readonly message: string;
+}
+
+/** Every warning code; `docs/errors.md` lists them. */
+export const WARNING_CODES = [
+  'WARN_PLATFORM_MISSING',
+  'WARN_REFERRER_MISSING',
+  'WARN_REFERRER_DROPPED',
+  'WARN_NAME_KEPT',
+  'WARN_MANIFEST_JSON',
+  'WARN_DAMAGED',
+] as const;
+
+export type WarningCode = (typeof WARNING_CODES)[number];
+
+/** What was found of a manifest, in the words of a report. */
+export function platformReportOf({ platform, digest, state, missing }: PlatformOutcome): PlatformReport {
+  return {
+    platform: platform === undefined ? 'unknown' : formatPlatformFull(platform),
+    ...(digest && { digest }),
+    state,
+    ...(missing && { missing }),
+  };
+}
+
+/** What a person calls the image: its familiar name, or its digest. */
+export function labelOf({ name, digest }: { readonly name?: string; readonly digest: string }): string {
+  return name === undefined ? digest : parseReference(name).familiar();
+}

@@ -1,0 +1,121 @@
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Completeness } from './model/completeness.js';
+import { ANNOTATIONS, type Descriptor } from './model/descriptor.js';
+import type { Digest } from './model/digest.js';
+import type { LadingError } from './model/errors.js';
+import { subjectOf, type ImageRecord } from './model/image-list.js';
+import { DEFAULT_LIMITS, type Limits } from './model/limits.js';
+import { PlatformSet } from './model/platform-set.js';
+import type { Platform } from './model/platform.js';
+import type { Warning } from './reports.js';
+import { DedupeBlobs } from './stages/dedupe-blobs.js';
+import { FilterPlatforms } from './stages/filter-platforms.js';
+import { ListBlobs } from './stages/list-blobs.js';
+import type { BlobNeed, ImageTarget, ManifestNode } from './stages/records.js';
+import { WalkIndex } from './stages/walk-index.js';
+import type { ContentProvider } from './stores/ports.js';
+
+/** What to look for, and how. */
+export interface SurveyOptions {
+  readonly platforms?: readonly Platform[];
+  readonly referrers?: 'follow' | 'drop';
+  readonly foreignLayers?: 'drop' | 'keep';
+  /** Records among which referrers that no index lists are found. */
+  readonly records?: readonly ImageRecord[];
+  /** Told of damage, which then counts as missing. Without it damage is an error. */
+  readonly onDamage?: (error: LadingError, digest: Digest) => void;
+  readonly limits?: Limits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A node that the filter kept, and whether all of it is here. */
+export interface ListedNode {
+  readonly node: ManifestNode;
+  readonly completeness: Completeness;
+}
+
+/** What images have and need: the one answer that save, load, inspect and verify share. */
+export interface Survey {
+  /** Each blob once, parents first, grouped by image and manifest. */
+  readonly needs: readonly BlobNeed[];
+  /** Every index and manifest that the filter kept, in the order of the walk. */
+  readonly nodes: readonly ListedNode[];
+  readonly platforms: PlatformSet<ImageTarget>;
+  readonly warnings: readonly Warning[];
+}
+
+/** Walks the images and tells what of them is here. Deals in documents, never in layers. */
+export async function surveyImages(
+  provider: ContentProvider,
+  targets: readonly ImageTarget[],
+  options: SurveyOptions = {},
+): Promise<Survey> {
+  const { limits = DEFAULT_LIMITS, referrers = 'follow', foreignLayers = 'drop', signal, onDamage } = options;
+  const platforms = new PlatformSet<ImageTarget>(options.platforms);
+  const needs: BlobNeed[] = [];
+  const nodes: ListedNode[] = [];
+  const common = { provider, limits, ...(onDamage && { onDamage }) };
+  await pipeline(
+    Readable.from(targets),
+    new WalkIndex({ ...common, referrersOf: referrersAmong(options.records ?? []) }),
+    new FilterPlatforms({ platforms, referrers }),
+    new ListBlobs({
+      ...common,
+      platforms,
+      foreignLayers,
+      onListed: (node, completeness) => void nodes.push({ node, completeness }),
+    }),
+    new DedupeBlobs(limits),
+    collectInto(needs),
+    { signal },
+  );
+  return { needs, nodes, platforms, warnings: referrerWarnings(nodes) };
+}
+
+/** A sink that keeps every record: plans are lists. */
+function collectInto(list: BlobNeed[]): Writable {
+  return new Writable({
+    objectMode: true,
+    write: (record: BlobNeed, _encoding, callback) => {
+      list.push(record);
+      callback();
+    },
+  });
+}
+
+function referrersAmong(records: readonly ImageRecord[]): (subject: Digest) => readonly Descriptor[] {
+  const bySubject = new Map<Digest, Descriptor[]>();
+  for (const record of records) {
+    const subject = subjectOf(record);
+    if (subject !== undefined) bySubject.set(subject, [...(bySubject.get(subject) ?? []), record.descriptor]);
+  }
+  return (subject) => bySubject.get(subject) ?? [];
+}
+
+/** Of a manifest that is not here itself, nobody misses the attestations. */
+function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
+  const complete = new Set(nodes.filter(isComplete).map(({ node }) => node.descriptor.digest));
+  return nodes
+    .filter(({ node, completeness }) => completeness.state === 'missing' && complete.has(node.subject as Digest))
+    .map(({ node, completeness }) => ({
+      code: 'WARN_REFERRER_MISSING',
+      message: `${node.descriptor.digest}, which speaks of ${node.subject}, was left out: ${completeness.missing} is missing`,
+    }));
+}
+
+function isComplete({ completeness }: ListedNode): boolean {
+  return completeness.state === 'complete';
+}
+
+/** The referrers of the images that no index lists, as the descriptors that stand beside the images, in digest order. */
+export function unlistedReferrers(survey: Survey): readonly Descriptor[] {
+  const found = new Map<Digest, Descriptor>();
+  for (const { node, completeness } of survey.nodes) {
+    if (node.subject === undefined || node.parent !== undefined || completeness.state !== 'complete') continue;
+    const { platform: _, ...descriptor } = node.descriptor;
+    const annotations = { ...descriptor.annotations, [ANNOTATIONS.subject]: node.subject };
+    found.set(descriptor.digest, { ...descriptor, annotations });
+  }
+  return [...found.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+}
