@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { LadingError, type LoadSource } from '../index.js';
+
+/** Where an archive goes: a file, or stdout for `-` and for nothing. Throws ERR_OPTION_INVALID for a terminal. */
+export function checkOutput(file: string | undefined): void {
+  if (isStandard(file) && process.stdout.isTTY) {
+    throw new LadingError('ERR_OPTION_INVALID', 'an archive is not for a terminal; use -o FILE or a pipe');
+  }
+}
+
+/** Writes an archive out. A file appears under its name when it is whole; a failed save leaves none. */
+export async function writeArchive(archive: Readable, file: string | undefined, signal: AbortSignal): Promise<void> {
+  if (file === undefined || file === '-') await pipeline(archive, process.stdout, { signal });
+  else if (await isSpecial(file)) await pipeline(archive, createWriteStream(file), { signal });
+  else await writeBeside(archive, file, signal);
+}
+
+async function writeBeside(archive: Readable, file: string, signal: AbortSignal): Promise<void> {
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomUUID()}.part`);
+  try {
+    await pipeline(archive, createWriteStream(temporary, { flags: 'wx' }), { signal });
+    await syncFile(temporary);
+    await rename(temporary, file);
+  } catch (error) {
+    archive.destroy();
+    await rm(temporary, { force: true });
+    throw outputError(error, file);
+  }
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A device or a pipe by name has no place beside it that could be renamed. */
+async function isSpecial(file: string): Promise<boolean> {
+  try {
+    const found = await stat(file);
+    if (found.isDirectory()) throw new LadingError('ERR_OPTION_INVALID', `${JSON.stringify(file)} is a directory`);
+    return !found.isFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function outputError(error: unknown, file: string): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (error instanceof LadingError || syscall === undefined) return error;
+  const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_NO_SPACE' : 'ERR_STORAGE_IO';
+  return new LadingError(kind, `cannot write ${JSON.stringify(file)}: ${message}`, { cause: error });
+}
+
+/** Where an archive comes from: the path of a file or directory, or stdin for `-` and for nothing. */
+export function openInput(file: string | undefined): LoadSource {
+  if (file !== undefined && file !== '-') return file;
+  if (process.stdin.isTTY) {
+    throw new LadingError('ERR_OPTION_INVALID', 'nothing to read on a terminal; use -i FILE or a pipe');
+  }
+  return process.stdin;
+}
+
+function isStandard(file: string | undefined): boolean {
+  return file === undefined || file === '-';
+}

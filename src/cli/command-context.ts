@@ -1,0 +1,32 @@
+import os from 'node:os';
+import path from 'node:path';
+import { OciLayoutStore } from '../index.js';
+import type { Voice } from './console.js';
+
+/** What every command gets beside its own options. */
+export interface CommandContext {
+  readonly signal: AbortSignal;
+}
+
+/** The options that every command has. */
+export interface CommonOptions extends Voice {
+  readonly store?: string;
+}
+
+/** Opens the store that was asked for, or the user's own. A command that only reads writes nothing at all. */
+export async function openStore({ store }: CommonOptions, access: 'read' | 'write'): Promise<OciLayoutStore> {
+  return await OciLayoutStore.open(store ?? process.env['LADING_STORE'] ?? defaultDirectory(), {
+    readOnly: access === 'read',
+  });
+}
+
+/** XDG Base Directory Specification, "XDG_DATA_HOME". */
+function defaultDirectory(): string {
+  const dataHome = process.env['XDG_DATA_HOME'] ?? '';
+  return path.join(path.isAbsolute(dataHome) ? dataHome : path.join(os.homedir(), '.local', 'share'), 'lading');
+}
+
+/** A `--platform` value added to those before it; each may be a comma list, as docker takes it. */
+export function addPlatforms(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...value.split(',').map((platform) => platform.trim())];
+}

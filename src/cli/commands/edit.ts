@@ -1,0 +1,45 @@
+import {
+  LadingError,
+  parseReference,
+  removeImages,
+  removePlatforms,
+  tagImage,
+  type RemoveReport,
+} from '../../index.js';
+import { openStore, type CommonOptions } from '../command-context.js';
+import { printLines, printReport } from '../console.js';
+
+/** `lading tag`: one more name. */
+export async function tag(source: string, name: string, options: CommonOptions): Promise<number> {
+  const store = await openStore(options, 'write');
+  const full = await tagImage(store, source, name);
+  if (options.json) await printReport({ name: full });
+  return 0;
+}
+
+export interface RemoveOptions extends CommonOptions {
+  readonly platform?: readonly string[];
+}
+
+/** `lading rm`: names, or with --platform the content of some platforms of one image. */
+export async function remove(images: readonly string[], options: RemoveOptions): Promise<number> {
+  const [image] = images;
+  if (options.platform !== undefined && images.length !== 1) {
+    throw new LadingError('ERR_OPTION_INVALID', 'rm --platform takes one image');
+  }
+  const store = await openStore(options, 'write');
+  const report =
+    options.platform === undefined || image === undefined
+      ? await removeImages(store, images)
+      : await removePlatforms(store, image, options.platform);
+  if (options.json) await printReport(report);
+  else await printLines(linesOf(report));
+  return 0;
+}
+
+function linesOf({ untagged, deleted }: RemoveReport): readonly string[] {
+  return [
+    ...untagged.map((name) => `Untagged: ${parseReference(name).familiar()}`),
+    ...deleted.map((digest) => `Deleted: ${digest}`),
+  ];
+}

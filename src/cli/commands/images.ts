@@ -1,0 +1,28 @@
+import { listImages, parseReference, type ImageReport, type PlatformReport } from '../../index.js';
+import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { printLines, printReport, table, warn } from '../console.js';
+
+/** `lading images`: one line for each image, with every platform that it lists. */
+export async function images(options: CommonOptions, { signal }: CommandContext): Promise<number> {
+  const store = await openStore(options, 'read');
+  const listing = await listImages(store, { signal });
+  warn(listing.warnings, options);
+  if (options.json) await printReport(listing.images);
+  else if (options.quiet) await printLines(listing.images.map(({ digest }) => digest));
+  else await printLines(table([['IMAGE', 'ID', 'PLATFORMS'], ...listing.images.map(rowOf)]));
+  return 0;
+}
+
+function rowOf({ name, digest, platforms }: ImageReport): readonly string[] {
+  const shown = name === undefined ? '<none>' : parseReference(name).familiar();
+  return [shown, shortId(digest), platforms.map(platformCell).join(', ')];
+}
+
+/** Twelve hex characters, as docker shows an id. */
+function shortId(digest: string): string {
+  return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+}
+
+function platformCell({ platform, state }: PlatformReport): string {
+  return state === 'complete' ? platform : `${platform} (${state})`;
+}

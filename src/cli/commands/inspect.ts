@@ -1,0 +1,70 @@
+import {
+  inspectArchive,
+  inspectImages,
+  LadingError,
+  parseReference,
+  type ImageInspection,
+  type PlatformInspection,
+} from '../../index.js';
+import { openInput } from '../archive-file.js';
+import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { formatBytes, printLines, printReport, warn } from '../console.js';
+
+export interface InspectOptions extends CommonOptions {
+  readonly archive?: string;
+}
+
+/** `lading inspect`: an image of the store, or with --archive every image of an archive. */
+export async function inspect(
+  image: string | undefined,
+  options: InspectOptions,
+  { signal }: CommandContext,
+): Promise<number> {
+  const inspections = await inspectWhat(image, options, signal);
+  for (const { warnings } of inspections) warn(warnings, options);
+  if (options.json) await printReport(inspections);
+  else await printLines(inspections.flatMap(linesOf));
+  return 0;
+}
+
+async function inspectWhat(
+  image: string | undefined,
+  options: InspectOptions,
+  signal: AbortSignal,
+): Promise<readonly ImageInspection[]> {
+  if ((image === undefined) === (options.archive === undefined)) {
+    throw new LadingError('ERR_OPTION_INVALID', 'name an image, or an archive with --archive FILE');
+  }
+  if (image === undefined) return await inspectArchive(openInput(options.archive), { signal });
+  return await inspectImages(await openStore(options, 'read'), image, { signal });
+}
+
+function linesOf({ name, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {
+  const others = names.filter((other) => other !== name).map((other) => parseReference(other).familiar());
+  return [
+    name === undefined ? '<none>' : parseReference(name).familiar(),
+    `  digest      ${digest}`,
+    `  type        ${mediaType}`,
+    ...(others.length > 0 ? [`  also named  ${others.join(', ')}`] : []),
+    ...platforms.flatMap(platformLines),
+    ...referrers.map(
+      ({ digest: referrer, subject, state }) => `  referrer    ${referrer} (${state}), speaks of ${subject}`,
+    ),
+  ];
+}
+
+function platformLines(platform: PlatformInspection): readonly string[] {
+  const { layers = [], bytes, sharedBytes = 0, missing } = platform;
+  const size = bytes === undefined ? '' : `, ${formatBytes(bytes)} (${formatBytes(sharedBytes)} shared)`;
+  return [
+    `  ${platform.platform}: ${platform.state}${missing === undefined ? '' : `, ${missing} is missing`}${size}`,
+    ...(platform.digest === undefined ? [] : [`    manifest    ${platform.digest}`]),
+    ...(platform.created === undefined ? [] : [`    created     ${platform.created}`]),
+    ...(platform.entrypoint === undefined ? [] : [`    entrypoint  ${JSON.stringify(platform.entrypoint)}`]),
+    ...(platform.command === undefined ? [] : [`    command     ${JSON.stringify(platform.command)}`]),
+    ...Object.entries(platform.labels ?? {}).map(([key, value]) => `    label       ${key}=${value}`),
+    ...layers.map(
+      ({ digest, size: layerSize, mediaType }) => `    layer       ${digest} ${formatBytes(layerSize)} ${mediaType}`,
+    ),
+  ];
+}

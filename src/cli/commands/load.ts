@@ -1,0 +1,34 @@
+import { loadImages, parseReference, type ImageReport, type OnConflict } from '../../index.js';
+import { openInput } from '../archive-file.js';
+import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { printLines, printReport, warn } from '../console.js';
+import { INCOMPLETE } from '../exit-status.js';
+
+export interface LoadCommandOptions extends CommonOptions {
+  readonly input?: string;
+  readonly platform?: readonly string[];
+  readonly referrers: 'follow' | 'drop';
+  readonly allowMissing?: boolean;
+  readonly onConflict: OnConflict;
+}
+
+/** `lading load`: prints what was loaded in docker's words. */
+export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
+  const source = openInput(options.input);
+  const store = await openStore(options, 'write');
+  const { incomplete, ...report } = await loadImages(store, source, {
+    platforms: options.platform ?? [],
+    referrers: options.referrers,
+    missingPlatforms: options.allowMissing ? 'skip' : 'fail',
+    onConflict: options.onConflict,
+    signal,
+  });
+  warn(report.warnings, options);
+  if (options.json) await printReport(report);
+  else await printLines(report.images.map(loadedLine));
+  return incomplete ? INCOMPLETE : 0;
+}
+
+function loadedLine({ name, digest }: ImageReport): string {
+  return name === undefined ? `Loaded image ID: ${digest}` : `Loaded image: ${parseReference(name).familiar()}`;
+}

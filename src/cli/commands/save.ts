@@ -1,0 +1,39 @@
+import { exportImages, planExport, type ExportPlan, type IndexPolicy } from '../../index.js';
+import { checkOutput, writeArchive } from '../archive-file.js';
+import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { printReport, warn } from '../console.js';
+import { INCOMPLETE } from '../exit-status.js';
+
+export interface SaveOptions extends CommonOptions {
+  readonly output?: string;
+  readonly platform?: readonly string[];
+  readonly index: IndexPolicy;
+  readonly referrers: 'follow' | 'drop';
+  readonly allowMissing?: boolean;
+}
+
+/** `lading save`: plans first, so that whatever cannot be had is told before the first byte. */
+export async function save(
+  images: readonly string[],
+  options: SaveOptions,
+  { signal }: CommandContext,
+): Promise<number> {
+  checkOutput(options.output);
+  const store = await openStore(options, 'read');
+  const plan = await planExport(store, images, {
+    platforms: options.platform ?? [],
+    index: options.index,
+    referrers: options.referrers,
+    missingPlatforms: options.allowMissing ? 'skip' : 'fail',
+    signal,
+  });
+  warn(plan.warnings, options);
+  await writeArchive(exportImages(store, plan, { signal }), options.output, signal);
+  const isFile = options.output !== undefined && options.output !== '-';
+  if (options.json) await printReport(reportOf(plan, options.output), isFile ? 'stdout' : 'stderr');
+  return plan.incomplete ? INCOMPLETE : 0;
+}
+
+function reportOf({ size, entries, images, blobs, warnings }: ExportPlan, output: string | undefined): object {
+  return { archive: { file: output ?? '-', size, entries: entries.length }, images, blobs, warnings };
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { LadingError, type Warning } from '../index.js';
+
+/** What every command may be told about how to speak. */
+export interface Voice {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Writes text to stdout, at the pace of its reader. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+/** Writes lines to stdout. */
+export async function printLines(lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) await print(`${lines.map(printable).join('\n')}\n`);
+}
+
+/** Writes a report as one JSON document to stdout, or to stderr where stdout carries an archive. */
+export async function printReport(report: unknown, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
+  const text = `${JSON.stringify(report, null, stream === 'stdout' ? 2 : undefined)}\n`;
+  if (stream === 'stdout') await print(text);
+  else process.stderr.write(text);
+}
+
+/** Tells warnings on stderr; with --json they are in the report. */
+export function warn(warnings: readonly Warning[], { json = false, quiet = false }: Voice): void {
+  if (json || quiet) return;
+  for (const { message } of warnings) process.stderr.write(`lading: warning: ${printable(message)}\n`);
+}
+
+/** Tells an error on stderr: one line of JSON with --json, else its message and code. */
+export function complain(error: unknown, { json = false }: Voice): void {
+  const { code, category, message, details } = describe(error);
+  const text = json
+    ? JSON.stringify({ error: { code, category, message, details } })
+    : `lading: ${printable(message)} [${code}]`;
+  process.stderr.write(`${text}\n`);
+}
+
+function describe(error: unknown): { code: string; category: string; message: string; details: object } {
+  if (error instanceof LadingError) return error;
+  const { message, code = 'ERR_UNEXPECTED' } = error as NodeJS.ErrnoException;
+  return { code, category: 'unexpected', message, details: {} };
+}
+
+/** A line that may hold a stranger's text, without the characters that a terminal obeys. */
+function printable(line: string): string {
+  return line.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\u{fffd}');
+}
+
+/** A table with columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('   ')
+      .trimEnd(),
+  );
+}
+
+/** Bytes for people. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[power]}`;
+}

@@ -1,0 +1,28 @@
+import { LadingError, type ErrorCategory } from '../index.js';
+
+/** The exit status of each category of errors (docs/errors.md). */
+const STATUS: Readonly<Record<ErrorCategory, number>> = {
+  'invalid-argument': 2,
+  'invalid-archive': 5,
+  integrity: 5,
+  limit: 5,
+  'not-found': 4,
+  conflict: 7,
+  storage: 8,
+  unsupported: 1,
+  aborted: 130,
+};
+
+/** Finished, but incomplete, where the caller allowed that. */
+export const INCOMPLETE = 3;
+
+/** The content that was verified is damaged. */
+export const DAMAGED = 5;
+
+/** The reader of the output went away: 128 + SIGPIPE, as a shell shows it. */
+export const READER_GONE = 141;
+
+/** The exit status for an error. */
+export function exitStatusOf(error: unknown): number {
+  return error instanceof LadingError ? STATUS[error.category] : 1;
+}

@@ -1,0 +1,169 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command, CommanderError, Option } from 'commander';
+import { addPlatforms, type CommandContext, type CommonOptions } from './command-context.js';
+import { tag, remove, type RemoveOptions } from './commands/edit.js';
+import { images } from './commands/images.js';
+import { inspect, type InspectOptions } from './commands/inspect.js';
+import { load, type LoadCommandOptions } from './commands/load.js';
+import { prune, type PruneCommandOptions } from './commands/prune.js';
+import { save, type SaveOptions } from './commands/save.js';
+import { verify, type VerifyCommandOptions } from './commands/verify.js';
+import { complain } from './console.js';
+import { exitStatusOf, READER_GONE } from './exit-status.js';
+
+/** Runs a command and sets the exit status. Nothing calls `process.exit`: what is still to be written gets out. */
+async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
+  const { signal, statusOfSignal } = abortOnSignals();
+  try {
+    process.exitCode = await work({ signal });
+  } catch (error) {
+    if (isReaderGone(error)) {
+      process.exitCode = READER_GONE;
+    } else {
+      complain(error, options);
+      process.exitCode = statusOfSignal() ?? exitStatusOf(error);
+    }
+  }
+  // A source that was given up, or an output whose reader stopped reading, must not keep the process alive.
+  process.stdin.destroy();
+}
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** The first signal aborts cleanly; a second one finds Node's default again. */
+function abortOnSignals(): { signal: AbortSignal; statusOfSignal: () => number | undefined } {
+  const controller = new AbortController();
+  let status: number | undefined;
+  for (const [name, code] of Object.entries(SIGNALS)) {
+    process.once(name, () => {
+      status = code;
+      controller.abort();
+    });
+  }
+  return { signal: controller.signal, statusOfSignal: () => status };
+}
+
+function isReaderGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EPIPE';
+}
+
+const platformOption = (description: string): Option =>
+  new Option('--platform <list>', description).argParser(addPlatforms);
+const referrersOption = (): Option =>
+  new Option('--referrers <what>', 'attestations and signatures').choices(['follow', 'drop']).default('follow');
+
+function command(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--store <dir>', 'the store (default: $LADING_STORE, or lading in the user data folder)')
+    .option('--json', 'print one JSON document instead of text');
+}
+
+function program(): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return new Command('lading')
+    .description('Moves multi-platform container images as streams.')
+    .version(version)
+    .addCommand(saveCommand())
+    .addCommand(loadCommand())
+    .addCommand(imagesCommand())
+    .addCommand(inspectCommand())
+    .addCommand(tagCommand())
+    .addCommand(removeCommand())
+    .addCommand(pruneCommand())
+    .addCommand(verifyCommand());
+}
+
+function saveCommand(): Command {
+  return command('save', 'Write images as one tar archive')
+    .argument('<image...>', 'names, ids, or repositories')
+    .option('-o, --output <file>', 'write to a file instead of stdout')
+    .option('-q, --quiet', 'no warnings')
+    .addOption(platformOption('only these platforms, a comma list; repeatable'))
+    .addOption(new Option('--index <policy>', 'the root').choices(['auto', 'preserve', 'rewrite']).default('auto'))
+    .addOption(referrersOption())
+    .option('--allow-missing', 'save what can be had of the platforms, exit 3 if some cannot')
+    .action((names: string[], options: SaveOptions) => run(options, (context) => save(names, options, context)));
+}
+
+function loadCommand(): Command {
+  return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
+    .option('-i, --input <file>', 'read a file or directory instead of stdin')
+    .option('-q, --quiet', 'no warnings')
+    .addOption(platformOption('only these platforms, a comma list; repeatable'))
+    .addOption(referrersOption())
+    .option('--allow-missing', 'load what can be had of the platforms, exit 3 if some cannot')
+    .addOption(
+      new Option('--on-conflict <what>', 'a name that another image has')
+        .choices(['replace', 'keep', 'fail'])
+        .default('replace'),
+    )
+    .action((options: LoadCommandOptions) => run(options, (context) => load(options, context)));
+}
+
+function imagesCommand(): Command {
+  return command('images', 'List the images of the store')
+    .option('-q, --quiet', 'digests only')
+    .action((options: CommonOptions) => run(options, (context) => images(options, context)));
+}
+
+function inspectCommand(): Command {
+  return command('inspect', 'Show an image and its platforms')
+    .argument('[image]', 'a name or id')
+    .option('--archive <file>', 'look into an archive instead (- for stdin)')
+    .action((image: string | undefined, options: InspectOptions) =>
+      run(options, (context) => inspect(image, options, context)),
+    );
+}
+
+function tagCommand(): Command {
+  return command('tag', 'Give an image one more name')
+    .argument('<source>', 'a name or id')
+    .argument('<name>', 'the new name')
+    .action((source: string, name: string, options: CommonOptions) => run(options, () => tag(source, name, options)));
+}
+
+function removeCommand(): Command {
+  return command('rm', 'Remove images, or platforms of an image')
+    .argument('<image...>', 'names or ids')
+    .addOption(platformOption('only the content of these platforms'))
+    .action((names: string[], options: RemoveOptions) => run(options, () => remove(names, options)));
+}
+
+function pruneCommand(): Command {
+  return command('prune', 'Remove unnamed images and unused blobs')
+    .option('--grace <time>', 'leave alone what is younger: 0, 90s, 15m, 24h, 7d', '1h')
+    .option('--dry-run', 'only tell what would go')
+    .action((options: PruneCommandOptions) => run(options, () => prune(options)));
+}
+
+function verifyCommand(): Command {
+  return command('verify', 'Hash everything, and tell what is damaged or missing')
+    .argument('[image...]', 'names or ids; none: the whole store')
+    .option('--archive <file>', 'judge an archive instead (- for stdin)')
+    .action((names: string[], options: VerifyCommandOptions) =>
+      run(options, (context) => verify(names, options, context)),
+    );
+}
+
+async function main(): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exitCode = READER_GONE;
+    else complain(error, {});
+  });
+  const lading = program();
+  for (const one of [lading, ...lading.commands]) one.exitOverride().configureOutput({ outputError: () => {} });
+  try {
+    await lading.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+    if (error.exitCode !== 0) process.stderr.write(`${error.message.replace(/^error:/, 'lading:')}\n`);
+  }
+}
+
+/** A command line that cannot be understood is an invalid argument. */
+const USAGE = 2;
+
+void main();
