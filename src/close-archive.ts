@@ -2,7 +2,7 @@ import type { Digest } from './model/digest.js';
 import { LadingError, quote } from './model/errors.js';
 import { publishRecords, type ImageRecord, type OnConflict } from './model/image-list.js';
 import type { Limits } from './model/limits.js';
-import type { Platform } from './model/platform.js';
+import type { PlatformRequest } from './model/platform-set.js';
 import { archiveTargets } from './archive-targets.js';
 import { imageReportOf, judgePlatforms, type MissingPlatforms } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
@@ -13,7 +13,7 @@ import { surveyImages, unlistedReferrers, type Survey } from './survey-images.js
 
 /** How a load ends. */
 export interface CloseOptions {
-  readonly platforms: readonly Platform[];
+  readonly platforms: readonly PlatformRequest[];
   readonly referrers: 'follow' | 'drop';
   readonly missingPlatforms: MissingPlatforms;
   readonly onConflict: OnConflict;

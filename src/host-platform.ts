@@ -1,7 +1,7 @@
 import os from 'node:os';
-import { normalizePlatform, parsePlatform, type Platform } from './model/platform.js';
 import { LadingError } from './model/errors.js';
-import { isUnknownPlatform } from './model/platform.js';
+import type { PlatformRequest } from './model/platform-set.js';
+import { isUnknownPlatform, normalizePlatform, parsePlatform, type Platform } from './model/platform.js';
 
 /** Node's names of processors that differ from those of the OCI spec (which are Go's). */
 const ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -17,17 +17,16 @@ export function hostPlatform(): Platform {
   return normalizePlatform({ os: system, architecture: ARCHITECTURES[os.arch()] ?? os.arch() });
 }
 
-/** A request for platforms: texts or OCI objects; `local` is the host's. Throws ERR_PLATFORM_INVALID. */
+/** A request for platforms: texts or OCI objects; `local` is the best of each image for the host. ERR_PLATFORM_INVALID. */
 export function parseRequest(
   platforms: readonly (string | Platform)[] = [],
   host: Platform = hostPlatform(),
-): readonly Platform[] {
+): readonly PlatformRequest[] {
   return platforms.map((requested) => {
-    const platform = requested === 'local' ? host : parsePlatform(requested, { hostPlatform: host });
+    if (requested === 'local') return { bestFor: host };
+    const platform = parsePlatform(requested, { hostPlatform: host });
     if (!isUnknownPlatform(platform)) return platform;
-    throw new LadingError(
-      'ERR_PLATFORM_INVALID',
-      'unknown/unknown marks attestations and is no platform; they follow their image',
-    );
+    const message = 'unknown/unknown marks attestations and is no platform; they follow their image';
+    throw new LadingError('ERR_PLATFORM_INVALID', message);
   });
 }

@@ -6,8 +6,7 @@ import type { Digest } from './model/digest.js';
 import type { LadingError } from './model/errors.js';
 import { subjectOf, type ImageRecord } from './model/image-list.js';
 import { DEFAULT_LIMITS, type Limits } from './model/limits.js';
-import { PlatformSet } from './model/platform-set.js';
-import type { Platform } from './model/platform.js';
+import { PlatformSet, type PlatformRequest } from './model/platform-set.js';
 import type { Warning } from './reports.js';
 import { DedupeBlobs } from './stages/dedupe-blobs.js';
 import { FilterPlatforms } from './stages/filter-platforms.js';
@@ -18,7 +17,7 @@ import type { ContentProvider } from './stores/ports.js';
 
 /** What to look for, and how. */
 export interface SurveyOptions {
-  readonly platforms?: readonly Platform[];
+  readonly platforms?: readonly PlatformRequest[];
   readonly referrers?: 'follow' | 'drop';
   readonly foreignLayers?: 'drop' | 'keep';
   /** Records among which referrers that no index lists are found. */

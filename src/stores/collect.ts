@@ -90,14 +90,28 @@ async function moveToTrash(paths: StorePaths, digest: Digest): Promise<boolean> 
   }
 }
 
-/** Removes leases whose operation is over and past the resume time, then ingest files that no living session writes. */
+/**
+ * Removes leases whose operation is over and past the resume time, and ingest files that nobody writes any more: those of
+ * dead sessions at once, those of no session (a store being opened) when they are old.
+ */
 export async function dropDeadSessions(paths: StorePaths, now: number, resumeMs: number): Promise<void> {
   const leases = await readLeases(paths.leases, now);
   for (const { id, isAlive, ageMs } of leases) {
     if (!isAlive && ageMs > resumeMs) await fs.remove(path.join(paths.leases, id));
   }
-  const living = new Set(leases.filter(({ isAlive }) => isAlive).map(({ id }) => id));
+  const lives = new Map(leases.map(({ id, isAlive }) => [id, isAlive]));
   for (const name of await namesIn(paths.ingest)) {
-    if (!living.has(name.split('.')[0] ?? '')) await fs.remove(path.join(paths.ingest, name));
+    const file = path.join(paths.ingest, name);
+    const isAlive = lives.get(name.split('.')[0] ?? '') ?? (await isYoung(file, now, resumeMs));
+    if (!isAlive) await fs.remove(file);
+  }
+}
+
+async function isYoung(file: string, now: number, maxAgeMs: number): Promise<boolean> {
+  try {
+    return now - (await fs.lstat(file)).mtimeMs <= maxAgeMs;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
   }
 }
