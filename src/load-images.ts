@@ -119,14 +119,15 @@ async function rollBack(
   commit: Commit,
   error: unknown,
   signal: AbortSignal | undefined,
-): Promise<unknown> {
+): Promise<LadingError> {
   const isInterrupted = signal?.aborted ?? false;
   // The stage may be in the middle of a blob; what it has begun must be over before it can be taken back.
   await commit.settled();
   try {
     if (!isInterrupted) await session.discard(commit.stored.keys());
-  } finally {
     await session.end({ resumable: isInterrupted });
+  } catch {
+    // The caller needs the first error, not this one. What could not be taken back is invisible, and goes with a prune.
   }
   if (isInterrupted) return new LadingError('ERR_ABORTED', 'the load was aborted', { cause: error });
   return storageError(error, 'cannot read the archive');

@@ -15,7 +15,7 @@ export interface CommonOptions extends Voice {
 
 /** Opens the store that was asked for, or the user's own. A command that only reads writes nothing at all. */
 export async function openStore({ store }: CommonOptions, access: 'read' | 'write'): Promise<OciLayoutStore> {
-  return await OciLayoutStore.open(store ?? process.env['LADING_STORE'] ?? defaultDirectory(), {
+  return await OciLayoutStore.open(store ?? (process.env['LADING_STORE'] || defaultDirectory()), {
     readOnly: access === 'read',
   });
 }

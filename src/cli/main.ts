@@ -11,6 +11,7 @@ import { save, type SaveOptions } from './commands/save.js';
 import { verify, type VerifyCommandOptions } from './commands/verify.js';
 import { complain } from './console.js';
 import { exitStatusOf, READER_GONE } from './exit-status.js';
+import { LadingError } from '../index.js';
 
 /** Runs a command and sets the exit status. Nothing calls `process.exit`: what is still to be written gets out. */
 async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
@@ -159,7 +160,9 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : USAGE;
-    if (error.exitCode !== 0) process.stderr.write(`${error.message.replace(/^error:/, 'lading:')}\n`);
+    if (error.exitCode === 0) return;
+    const message = error.message.replace(/^error: /, '');
+    complain(new LadingError('ERR_OPTION_INVALID', message), { json: process.argv.includes('--json') });
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { indexOf, recordsOf, removeRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../model/image-list.js';
 import { closureWithout, type Cut } from './closure.js';
 import type { ByteRange, ImageListChange, Ingest, PruneOptions, PruneReport, Store, StoreSession } from './ports.js';
+import { pruneableImages } from './pruneable-images.js';
 
 /** A blob in memory. `bytes` is undefined where only its size is kept. */
 interface MemoryBlob {
@@ -73,17 +74,23 @@ export class MemoryStore implements Store {
     };
   }
 
+  /** Keeps no times: everything is past any grace time. */
   async prune({ dryRun = false }: PruneOptions): Promise<PruneReport> {
-    const images = this.#records.filter((record) => record.name === undefined && subjectOf(record) === undefined);
-    const staying = removeRecords(this.#records, images);
-    const before = new Map(this.#blobs);
-    const kept = await this.#keptBy(staying);
-    const gone = [...this.#blobs.keys()].filter((digest) => !kept.has(digest));
-    if (!dryRun) {
-      this.#publish(() => staying);
-      gone.forEach((digest) => this.#remove(digest));
+    for (;;) {
+      const records = this.#records;
+      const images = await pruneableImages(this, records, async () => true);
+      const staying = removeRecords(records, images);
+      const kept = await this.#keptBy(staying);
+      // Somebody published meanwhile: look again.
+      if (records !== this.#records) continue;
+      const claimed = this.#claims();
+      const gone = [...this.#blobs].filter(([digest]) => !kept.has(digest) && !claimed.has(digest));
+      if (!dryRun) {
+        this.#publish(() => staying);
+        gone.forEach(([digest]) => this.#remove(digest));
+      }
+      return { images, blobs: gone.map(([digest, { size }]) => ({ digest, size })) };
     }
-    return { images, blobs: gone.map((digest) => ({ digest, size: before.get(digest)?.size ?? 0 })) };
   }
 
   #publish(change: ImageListChange): void {
@@ -116,9 +123,13 @@ export class MemoryStore implements Store {
   }
 
   async #keptBy(records: readonly ImageRecord[], except?: Set<Digest>, cut?: Cut): Promise<ReadonlySet<Digest>> {
-    const others = [...this.#sessions].filter((claimed) => claimed !== except).flatMap((claimed) => [...claimed]);
     const roots = records.map(({ descriptor }) => descriptor);
-    return new Set([...others, ...(await closureWithout(this, roots, cut))]);
+    const reached = await closureWithout(this, roots, cut);
+    return new Set([...this.#claims(except), ...reached]);
+  }
+
+  #claims(except?: Set<Digest>): ReadonlySet<Digest> {
+    return new Set([...this.#sessions].filter((claimed) => claimed !== except).flatMap((claimed) => [...claimed]));
   }
 }
 

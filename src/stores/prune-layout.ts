@@ -1,9 +1,10 @@
 import type { Digest } from '../model/digest.js';
-import { removeRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import { closureOf } from './closure.js';
 import { collect, collectable, dropDeadSessions, emptyTrash, leftInTrash, type Collected } from './collect.js';
 import { RESUME_MS } from './leases.js';
 import type { PruneOptions, PruneReport, StoreSession } from './ports.js';
+import { pruneableImages } from './pruneable-images.js';
 
 /** Removes unnamed images, then unreachable blobs, that are older than the grace time; and what dead sessions left. */
 export async function pruneLayout(
@@ -15,47 +16,13 @@ export async function pruneLayout(
     await dropDeadSessions(store.paths, options.now, RESUME_MS);
     await emptyTrash(store, await leftInTrash(store.paths));
   }
-  const images = await pruneableImages(store, await store.refs.read(), options);
+  const isPastGrace = (root: Digest): Promise<boolean> => isOld(store, root, options);
+  const images = await pruneableImages(store.blobs, await store.refs.read(), isPastGrace);
   if (options.dryRun === true) return { images, blobs: await wouldGo(store, images, options) };
   if (images.length > 0) await session.publish((records) => removeRecords(records, images));
   const sizes = await oldBlobs(store, options);
   const gone = await collect(store, sizes.keys());
   return { images, blobs: gone.map((digest) => ({ digest, size: sizes.get(digest) ?? 0 })) };
-}
-
-/** Unnamed images past the grace time, and referrers of nothing that stays. */
-async function pruneableImages(
-  store: Collected,
-  records: readonly ImageRecord[],
-  options: PruneOptions,
-): Promise<readonly ImageRecord[]> {
-  const images: ImageRecord[] = [];
-  for (const record of records) {
-    if (
-      record.name === undefined &&
-      subjectOf(record) === undefined &&
-      (await isOld(store, record.descriptor.digest, options))
-    ) {
-      images.push(record);
-    }
-  }
-  const staying = removeRecords(records, images).filter((record) => subjectOf(record) === undefined);
-  const reached = await closureOf(
-    store.blobs,
-    staying.map(({ descriptor }) => descriptor),
-  );
-  return [...images, ...orphans(records, reached)];
-}
-
-/** Referrers whose subject is not reached, neither by an image nor by another referrer that stays. */
-function orphans(records: readonly ImageRecord[], reached: Set<Digest>): readonly ImageRecord[] {
-  const referrers = records.filter((record) => subjectOf(record) !== undefined);
-  for (let grown = true; grown;) {
-    const staying = referrers.filter((record) => reached.has(subjectOf(record) as Digest));
-    grown = staying.some(({ descriptor }) => !reached.has(descriptor.digest));
-    staying.forEach(({ descriptor }) => reached.add(descriptor.digest));
-  }
-  return referrers.filter((record) => !reached.has(subjectOf(record) as Digest));
 }
 
 async function wouldGo(

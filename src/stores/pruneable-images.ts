@@ -1,0 +1,34 @@
+import type { Digest } from '../model/digest.js';
+import { removeRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { closureOf } from './closure.js';
+import type { ContentProvider } from './ports.js';
+
+/** What a prune takes off the list: unnamed images that `isOld` lets go, and referrers of nothing that stays. */
+export async function pruneableImages(
+  provider: ContentProvider,
+  records: readonly ImageRecord[],
+  isOld: (root: Digest) => Promise<boolean>,
+): Promise<readonly ImageRecord[]> {
+  const images: ImageRecord[] = [];
+  for (const record of records) {
+    if (record.name !== undefined || subjectOf(record) !== undefined) continue;
+    if (await isOld(record.descriptor.digest)) images.push(record);
+  }
+  const staying = removeRecords(records, images).filter((record) => subjectOf(record) === undefined);
+  const reached = await closureOf(
+    provider,
+    staying.map(({ descriptor }) => descriptor),
+  );
+  return [...images, ...orphans(records, reached)];
+}
+
+/** Referrers whose subject is not reached, neither by an image nor by another referrer that stays. */
+function orphans(records: readonly ImageRecord[], reached: Set<Digest>): readonly ImageRecord[] {
+  const referrers = records.filter((record) => subjectOf(record) !== undefined);
+  for (let grown = true; grown;) {
+    const staying = referrers.filter((record) => reached.has(subjectOf(record) as Digest));
+    grown = staying.some(({ descriptor }) => !reached.has(descriptor.digest));
+    staying.forEach(({ descriptor }) => reached.add(descriptor.digest));
+  }
+  return referrers.filter((record) => !reached.has(subjectOf(record) as Digest));
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { projectRoot } from './fixtures/tables.js';
+
+const ENTRIES = {
+  lading: 'src/index.ts',
+  'lading/stages': 'src/stages/index.ts',
+  'lading/stores': 'src/stores/index.ts',
+};
+
+/** Every name that an index file exports, types too. */
+function exportedNames(file: string): string[] {
+  const text = readFileSync(path.join(projectRoot(), file), 'utf8');
+  const lists = [...text.matchAll(/export (?:type )?\{([^}]*)\}/g)].map(([, list = '']) => list);
+  return lists.flatMap((list) => list.split(',').map((name) => name.replace(/^\s*type /, '').trim())).filter(Boolean);
+}
+
+for (const [entry, file] of Object.entries(ENTRIES)) {
+  test(`the package gives ${entry} under its own name`, async () => {
+    const names = Object.keys((await import(entry)) as object);
+    const exported = new Set(exportedNames(file));
+    assert.ok(names.length > 0);
+    assert.deepEqual(
+      names.filter((name) => !exported.has(name)),
+      [],
+    );
+  });
+
+  test(`docs/api.md lists what ${entry} exports, and no more`, () => {
+    const text = readFileSync(path.join(projectRoot(), 'docs', 'api.md'), 'utf8');
+    const section = text.split(/^## /m).find((part) => part.startsWith(`\`${entry}\``)) ?? '';
+    const listed = [...section.matchAll(/^- `(\w+)`/gm)].map(([, name = '']) => name);
+    assert.deepEqual(listed.sort(), exportedNames(file).sort());
+  });
+}
+
+test('the package has the command, the types and no tests in it', () => {
+  const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: projectRoot(),
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [{ files = [] } = {}] = JSON.parse(listing) as { files?: { path: string }[] }[];
+  const paths = files.map((file) => file.path);
+  for (const wanted of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli/main.js',
+    'LICENSE',
+    'README.md',
+    'CHANGELOG.md',
+  ]) {
+    assert.ok(paths.includes(wanted), wanted);
+  }
+  assert.deepEqual(
+    paths.filter((file) => /^(test|build|benchmarks)\//.test(file)),
+    [],
+  );
+});
