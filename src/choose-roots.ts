@@ -41,7 +41,8 @@ export async function chooseRoots(
     const nodes = completeNodesOf(survey, target);
     if (policy === 'rewrite') {
       const packed = new Set(nodes.map(({ descriptor }) => descriptor.digest));
-      roots.push({ target, descriptor: await rewrite(provider, target.descriptor, packed, made, limits) });
+      const rewritten = await rewrite(provider, target.descriptor, packed, made, limits);
+      roots.push({ target, descriptor: rewritten ?? target.descriptor });
     } else {
       const single = policy === 'auto' && survey.platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
       roots.push({ target, descriptor: single ?? target.descriptor });
@@ -64,21 +65,28 @@ function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
   return nodes.some(({ subject }) => subject === only.descriptor.digest) ? undefined : only.descriptor;
 }
 
-/** The index with only those children that are packed, nested ones too; the same descriptor where nothing falls away. */
+/**
+ * The index with only those children that are packed, nested ones too; the same descriptor where nothing falls away, none
+ * where nothing is left.
+ */
 async function rewrite(
   provider: ContentProvider,
   descriptor: Descriptor,
   packed: ReadonlySet<Digest>,
   made: Map<Digest, Buffer>,
   limits: Limits,
-): Promise<Descriptor> {
+): Promise<Descriptor | undefined> {
   const index = isIndexType(descriptor.mediaType) ? await findIndex(provider, descriptor, limits) : undefined;
   if (index === undefined) return descriptor;
-  const kept = index.manifests.filter(({ digest }) => packed.has(digest));
   const manifests: Descriptor[] = [];
-  for (const child of kept) manifests.push(await rewrite(provider, child, packed, made, limits));
-  if (manifests.length === index.manifests.length && manifests.every((child, at) => child === kept[at]))
-    return descriptor;
+  for (const child of index.manifests.filter(({ digest }) => packed.has(digest))) {
+    const rewritten = await rewrite(provider, child, packed, made, limits);
+    if (rewritten !== undefined) manifests.push(rewritten);
+  }
+  const isSame =
+    manifests.length === index.manifests.length && manifests.every((child, at) => child === index.manifests[at]);
+  if (isSame) return descriptor;
+  if (manifests.length === 0) return undefined;
   const bytes = Buffer.from(JSON.stringify({ ...index, manifests }));
   const digest = digestOf(bytes);
   made.set(digest, bytes);

@@ -1,8 +1,6 @@
-import { createGunzip } from 'node:zlib';
-import { pipeline } from 'node:stream/promises';
 import { digestOfEntry, plainEntryName } from './model/archive-layout.js';
 import type { Descriptor } from './model/descriptor.js';
-import { Digester, digestOf, type Digest } from './model/digest.js';
+import { digestOf, type Digest } from './model/digest.js';
 import {
   followLinks,
   parseDockerManifest,
@@ -15,8 +13,9 @@ import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js
 import type { Limits } from './model/limits.js';
 import { MEDIA_TYPES } from './model/media-types.js';
 import { parseReference } from './model/reference.js';
-import type { ArchiveContents } from './stages/commit.js';
+import type { ArchiveContents, ArchiveFile } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
+import { LayerProbe, type LayerFacts } from './stores/layer-probe.js';
 import type { ContentProvider, StoreSession } from './stores/ports.js';
 import { findConfig } from './stores/read-document.js';
 import { parseStrictJson } from './stores/strict-json.js';
@@ -38,6 +37,8 @@ export async function dockerArchiveTargets(
   return targets;
 }
 
+type Layer = Content & LayerFacts;
+
 async function targetsOf(
   session: StoreSession,
   contents: ArchiveContents,
@@ -47,12 +48,12 @@ async function targetsOf(
   const config = await contentOf(session, contents, image.config);
   const document = await findConfig(session, { ...config, mediaType: MEDIA_TYPES.dockerConfig }, limits);
   if (document === undefined) throw missing(image.config);
-  const layers: (Content & { gzip: boolean })[] = [];
+  const layers: Layer[] = [];
   for (const name of image.layers) {
     const content = await contentOf(session, contents, name);
-    layers.push({ ...content, gzip: await isGzip(session, content.digest) });
+    layers.push({ ...content, ...(content.layer ?? (await factsOf(session, content.digest))) });
   }
-  await checkDiffIds(session, document, layers);
+  checkDiffIds(document, layers);
   const bytes = synthesiseManifest(config, layers);
   const platform = platformOf(document);
   const descriptor = {
@@ -69,7 +70,11 @@ function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined
 }
 
 /** A name of `manifest.json` as content: a file of the archive, through its links, or a blob by its digest. */
-async function contentOf(session: StoreSession, { files, links }: ArchiveContents, name: string): Promise<Content> {
+async function contentOf(
+  session: StoreSession,
+  { files, links }: ArchiveContents,
+  name: string,
+): Promise<Content & Partial<ArchiveFile>> {
   if (name.startsWith('/') || name.split('/').includes('..')) {
     throw new LadingError('ERR_ARCHIVE_FORMAT', `manifest.json names ${quote(name)}, which is not in the archive`);
   }
@@ -87,42 +92,35 @@ function missing(name: string): LadingError {
   return new LadingError('ERR_BLOB_MISSING', message, { details: { entry: name } });
 }
 
-async function isGzip(provider: ContentProvider, digest: Digest): Promise<boolean> {
-  for await (const chunk of provider.open(digest, { start: 0, end: 2 })) return chunk[0] === 0x1f && chunk[1] === 0x8b;
-  return false;
+/** Of a layer that an archive has as a blob, what the store has must be read again. */
+async function factsOf(provider: ContentProvider, digest: Digest): Promise<LayerFacts> {
+  const probe = new LayerProbe();
+  for await (const chunk of provider.open(digest)) {
+    await probe.write(chunk);
+    if (probe.isPlain) break;
+  }
+  return await probe.end();
 }
 
-/** The diff id of an uncompressed layer is its digest; a compressed one is unpacked to see. */
-async function checkDiffIds(
-  provider: ContentProvider,
-  config: ImageConfig,
-  layers: readonly (Content & { readonly gzip: boolean })[],
-): Promise<void> {
+/** The diff id of an uncompressed layer is its digest. */
+function checkDiffIds(config: ImageConfig, layers: readonly Layer[]): void {
   const expected = diffIdsOf(config);
   if (expected.length !== layers.length) {
     const message = `the config lists ${expected.length} diff ids, manifest.json ${layers.length} layers`;
     throw new LadingError('ERR_DIFF_ID_MISMATCH', message);
   }
   for (const [at, layer] of layers.entries()) {
-    const actual = layer.gzip ? await unpackedDigest(provider, layer.digest) : layer.digest;
+    const actual = layer.gzip ? layer.diffId : layer.digest;
+    if (actual === undefined) {
+      throw new LadingError(
+        'ERR_COMPRESSED_DATA',
+        `layer ${layer.digest} cannot be unpacked; it is damaged or was cut`,
+      );
+    }
     if (actual === expected[at]) continue;
     const message = `layer ${at + 1} unpacks to ${actual}, but the config says ${quote(String(expected[at]))}`;
     throw new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { expected: expected[at], actual } });
   }
-}
-
-async function unpackedDigest(provider: ContentProvider, digest: Digest): Promise<Digest> {
-  const digester = new Digester();
-  try {
-    await pipeline(provider.open(digest), createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
-      for await (const chunk of unpacked) digester.update(chunk);
-    });
-  } catch (cause) {
-    throw new LadingError('ERR_COMPRESSED_DATA', `layer ${digest} cannot be unpacked: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  return digester.digest();
 }
 
 async function store(

@@ -1,17 +1,15 @@
 export { removeImages, removePlatforms, tagImage, type RemoveReport } from './edit-images.js';
 export { exportImages } from './export-images.js';
 export { hostPlatform } from './host-platform.js';
+export { inspectArchive } from './inspect-archive.js';
 export {
-  inspectArchive,
   inspectImages,
-  listImages,
   type ImageInspection,
-  type ImageListing,
   type LayerReport,
-  type ListOptions,
   type PlatformInspection,
   type ReferrerReport,
 } from './inspect-images.js';
+export { listImages, type ImageListing, type ListOptions } from './list-images.js';
 export type { MissingPlatforms } from './judge-platforms.js';
 export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load-images.js';
 export type { IndexPolicy } from './choose-roots.js';
@@ -33,4 +31,5 @@ export { parseReference, type Reference } from './model/reference.js';
 export { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './plan-export.js';
 export { WARNING_CODES, type ImageReport, type PlatformReport, type Warning, type WarningCode } from './reports.js';
 export { MemoryStore, OciLayoutStore, type PruneReport, type Store } from './stores/index.js';
-export { verifyArchive, verifyImages, type Problem, type VerifyOptions, type VerifyReport } from './verify-images.js';
+export { verifyArchive } from './verify-archive.js';
+export { verifyImages, type Problem, type VerifyOptions, type VerifyReport } from './verify-images.js';

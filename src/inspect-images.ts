@@ -1,37 +1,14 @@
 import type { Digest } from './model/digest.js';
-import type { LadingError } from './model/errors.js';
 import { diffIdsOf, type ImageConfig } from './model/image-config.js';
-import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
+import { resolveRecords, type ImageRecord } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
 import { isImageConfigType } from './model/media-types.js';
-import { archiveStore } from './archive-store.js';
-import { imageReportOf } from './judge-platforms.js';
-import { loadImages, type LoadSource } from './load-images.js';
-import { platformReportOf, type ImageReport, type PlatformReport, type Warning } from './reports.js';
+import { tolerantSurvey, type ListOptions } from './list-images.js';
+import { platformReportOf, type PlatformReport, type Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
 import type { ContentProvider, Store } from './stores/ports.js';
 import { findConfig, findManifest } from './stores/read-document.js';
-import { surveyImages, type Survey } from './survey-images.js';
-
-/** How documents are read while listing. */
-export interface ListOptions {
-  readonly limits?: Partial<Limits>;
-  readonly signal?: AbortSignal;
-}
-
-/** The images of a store, and damage that was found on the way, which counts as missing here. */
-export interface ImageListing {
-  readonly images: readonly ImageReport[];
-  readonly warnings: readonly Warning[];
-}
-
-/** Lists every image with the state of each of its platforms. Referrers that stand beside images are not listed. */
-export async function listImages(store: Store, options: ListOptions = {}): Promise<ImageListing> {
-  const records = await store.list();
-  const targets = records.filter((record) => subjectOf(record) === undefined).map(targetOf);
-  const { survey, warnings } = await tolerantSurvey(store, targets, records, options);
-  return { images: targets.map((target) => imageReportOf(survey, target)), warnings };
-}
+import type { Survey } from './survey-images.js';
 
 /** One layer of a platform: `size` in bytes as stored. */
 export interface LayerReport {
@@ -81,32 +58,19 @@ export async function inspectImages(
 ): Promise<readonly ImageInspection[]> {
   const records = await store.list();
   const inspections: ImageInspection[] = [];
-  for (const record of resolveRecords(records, text)) inspections.push(await inspect(store, records, record, options));
+  for (const record of resolveRecords(records, text))
+    inspections.push(await inspectRecord(store, records, record, options));
   return inspections;
 }
 
-/** Inspects every image of an archive, without keeping it. Reads all of it. Throws what a load of it would throw. */
-export async function inspectArchive(
-  source: LoadSource,
-  options: ListOptions = {},
-): Promise<readonly ImageInspection[]> {
-  const store = archiveStore();
-  await loadImages(store, source, options);
-  const records = await store.list();
-  const inspections: ImageInspection[] = [];
-  for (const record of records.filter((listed) => subjectOf(listed) === undefined)) {
-    inspections.push(await inspect(store, records, record, options));
-  }
-  return inspections;
-}
-
-async function inspect(
+/** Inspects one record. */
+export async function inspectRecord(
   store: Store,
   records: readonly ImageRecord[],
   record: ImageRecord,
   options: ListOptions,
 ): Promise<ImageInspection> {
-  const target = targetOf(record);
+  const target: ImageTarget = record;
   const { survey, warnings } = await tolerantSurvey(store, [target], records, options);
   const { digest, mediaType } = record.descriptor;
   const sameRoot = records.filter(({ descriptor }) => descriptor.digest === digest);
@@ -181,23 +145,6 @@ function referrersOf({ nodes }: Survey): readonly ReferrerReport[] {
   return nodes.flatMap(({ node: { descriptor, subject }, completeness: { state } }) =>
     subject === undefined ? [] : [{ digest: descriptor.digest, subject, state }],
   );
-}
-
-async function tolerantSurvey(
-  store: Store,
-  targets: readonly ImageTarget[],
-  records: readonly ImageRecord[],
-  { limits, signal }: ListOptions,
-): Promise<{ survey: Survey; warnings: readonly Warning[] }> {
-  const damage = new Map<Digest, LadingError>();
-  const onDamage = (error: LadingError, digest: Digest): void => void damage.set(digest, error);
-  const survey = await surveyImages(store, targets, { records, onDamage, limits: limitsOf(limits), signal });
-  const warnings = [...damage.values()].map(({ message }): Warning => ({ code: 'WARN_DAMAGED', message }));
-  return { survey, warnings: [...warnings, ...survey.warnings] };
-}
-
-function targetOf({ name, descriptor }: ImageRecord): ImageTarget {
-  return { descriptor, ...(name !== undefined && { name }) };
 }
 
 function sumOf(blobs: readonly (readonly [Digest, number])[]): number {

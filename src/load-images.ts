@@ -69,6 +69,7 @@ export async function loadImages(store: Store, source: LoadSource, options: Load
     platforms: new PlatformSet<ImageTarget>(platforms),
     referrers: options.referrers ?? 'follow',
     everything: options.everything ?? false,
+    settled: () => commit.settled(),
     limits,
   });
   let closed: ClosedArchive | undefined;

@@ -87,7 +87,8 @@ export async function planExport(
   const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
   const choice = await chooseRoots(store, found, judgement.taken, options.index ?? 'auto', limits);
   // Left out as a whole: images of which nothing can be had, and what refers to an index that is not packed.
-  const cut = records.filter((record) => choice.replaced.has(subjectOf(record) as Digest));
+  const isCut = (record: ImageRecord): boolean => choice.replaced.has(subjectOf(record) as Digest);
+  const cut = request.referrers === 'drop' ? [] : records.filter(isCut);
   const isWhole = cut.length === 0 && judgement.taken.length === targets.length;
   const survey = isWhole
     ? found

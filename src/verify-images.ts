@@ -2,9 +2,7 @@ import { algorithmOf, Digester, type Digest } from './model/digest.js';
 import { LadingError, type ErrorCode } from './model/errors.js';
 import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
-import { archiveStore } from './archive-store.js';
 import { imageReportOf } from './judge-platforms.js';
-import { loadImages, type LoadSource } from './load-images.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
 import type { Store } from './stores/ports.js';
@@ -59,23 +57,6 @@ export async function verifyImages(
   };
 }
 
-/**
- * Verifies an archive without keeping it: everything in it is hashed, wanted or not. Holds its documents, at most 64 MiB.
- * Throws what a load of it would throw; lying blobs that no image needs are problems in the report.
- */
-export async function verifyArchive(source: LoadSource, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const store = archiveStore();
-  const problems: Problem[] = [];
-  const onDamage = (error: LadingError, digest: Digest): void => void problems.push(problemOf(error, digest));
-  const { images, blobs, warnings } = await loadImages(store, source, { ...options, everything: true, onDamage });
-  return {
-    images,
-    blobs: { count: blobs.stored + blobs.skipped, bytes: blobs.bytesStored + blobs.bytesSkipped },
-    problems,
-    warnings,
-  };
-}
-
 async function hashAll(
   store: Store,
   digests: Iterable<Digest> | AsyncIterable<Digest>,
@@ -107,7 +88,8 @@ function mismatch(digest: Digest, actual: Digest): Problem {
   return { code: 'ERR_DIGEST_MISMATCH', digest, message };
 }
 
-function problemOf({ code, message }: LadingError, digest: Digest): Problem {
+/** An error as a problem of a report. */
+export function problemOf({ code, message }: LadingError, digest: Digest): Problem {
   return { code, digest, message };
 }
 

@@ -4,20 +4,28 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LadingError, type LoadSource } from '../index.js';
+import { isatty } from 'node:tty';
+import type { LoadSource } from '../load-images.js';
+import { LadingError } from '../model/errors.js';
+import { StandardOutput } from './standard-output.js';
 
 /** Where an archive goes: a file, or stdout for `-` and for nothing. Throws ERR_OPTION_INVALID for a terminal. */
 export function checkOutput(file: string | undefined): void {
-  if (isStandard(file) && process.stdout.isTTY) {
+  if (isStandard(file) && isatty(1)) {
     throw new LadingError('ERR_OPTION_INVALID', 'an archive is not for a terminal; use -o FILE or a pipe');
   }
 }
 
 /** Writes an archive out. A file appears under its name when it is whole; a failed save leaves none. */
 export async function writeArchive(archive: Readable, file: string | undefined, signal: AbortSignal): Promise<void> {
-  if (file === undefined || file === '-') await pipeline(archive, process.stdout, { signal });
-  else if (await isSpecial(file)) await pipeline(archive, createWriteStream(file), { signal });
-  else await writeBeside(archive, file, signal);
+  try {
+    if (file === undefined || file === '-') await pipeline(archive, new StandardOutput(), { signal });
+    else if (await isSpecial(file)) await pipeline(archive, createWriteStream(file), { signal });
+    else await writeBeside(archive, file, signal);
+  } catch (error) {
+    archive.destroy();
+    throw outputError(error, file ?? '-');
+  }
 }
 
 async function writeBeside(archive: Readable, file: string, signal: AbortSignal): Promise<void> {
@@ -27,9 +35,8 @@ async function writeBeside(archive: Readable, file: string, signal: AbortSignal)
     await syncFile(temporary);
     await rename(temporary, file);
   } catch (error) {
-    archive.destroy();
     await rm(temporary, { force: true });
-    throw outputError(error, file);
+    throw error;
   }
 }
 
@@ -54,9 +61,12 @@ async function isSpecial(file: string): Promise<boolean> {
   }
 }
 
+/** EPIPE stays what it is: a reader that went away is no failure of storage. */
 function outputError(error: unknown, file: string): unknown {
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
-  if (error instanceof LadingError || syscall === undefined) return error;
+  const { code, syscall, message, name } = error as NodeJS.ErrnoException;
+  if (error instanceof LadingError || code === 'EPIPE') return error;
+  if (name === 'AbortError') return new LadingError('ERR_ABORTED', 'the save was aborted', { cause: error });
+  if (syscall === undefined) return error;
   const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_NO_SPACE' : 'ERR_STORAGE_IO';
   return new LadingError(kind, `cannot write ${JSON.stringify(file)}: ${message}`, { cause: error });
 }
@@ -64,7 +74,7 @@ function outputError(error: unknown, file: string): unknown {
 /** Where an archive comes from: the path of a file or directory, or stdin for `-` and for nothing. */
 export function openInput(file: string | undefined): LoadSource {
   if (file !== undefined && file !== '-') return file;
-  if (process.stdin.isTTY) {
+  if (isatty(0)) {
     throw new LadingError('ERR_OPTION_INVALID', 'nothing to read on a terminal; use -i FILE or a pipe');
   }
   return process.stdin;

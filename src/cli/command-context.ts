@@ -1,6 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
-import { OciLayoutStore } from '../index.js';
+import { OciLayoutStore } from '../stores/oci-layout-store.js';
 import type { Voice } from './console.js';
 
 /** What every command gets beside its own options. */

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { LadingError, type Warning } from '../index.js';
+import { LadingError } from '../model/errors.js';
+import type { Warning } from '../reports.js';
 
 /** What every command may be told about how to speak. */
 export interface Voice {
@@ -7,9 +7,17 @@ export interface Voice {
   readonly quiet?: boolean;
 }
 
-/** Writes text to stdout, at the pace of its reader. */
-export async function print(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+/** Writes text to stdout, and waits until it is taken. Throws what the write says, EPIPE where the reader is gone. */
+async function print(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    // The error comes as an event too, and an event without a listener would end the process.
+    process.stdout.once('error', reject);
+    process.stdout.write(text, (error) => {
+      if (error) return reject(error);
+      process.stdout.off('error', reject);
+      resolve();
+    });
+  });
 }
 
 /** Writes lines to stdout. */

@@ -1,4 +1,4 @@
-import { LadingError, type ErrorCategory } from '../index.js';
+import { LadingError, type ErrorCategory } from '../model/errors.js';
 
 /** The exit status of each category of errors (docs/errors.md). */
 const STATUS: Readonly<Record<ErrorCategory, number>> = {

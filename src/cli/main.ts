@@ -2,47 +2,55 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { addPlatforms, type CommandContext, type CommonOptions } from './command-context.js';
-import { tag, remove, type RemoveOptions } from './commands/edit.js';
-import { images } from './commands/images.js';
-import { inspect, type InspectOptions } from './commands/inspect.js';
-import { load, type LoadCommandOptions } from './commands/load.js';
-import { prune, type PruneCommandOptions } from './commands/prune.js';
-import { save, type SaveOptions } from './commands/save.js';
-import { verify, type VerifyCommandOptions } from './commands/verify.js';
+import type { RemoveOptions } from './commands/edit.js';
+import type { InspectOptions } from './commands/inspect.js';
+import type { LoadCommandOptions } from './commands/load.js';
+import type { PruneCommandOptions } from './commands/prune.js';
+import type { SaveOptions } from './commands/save.js';
+import type { VerifyCommandOptions } from './commands/verify.js';
 import { complain } from './console.js';
 import { exitStatusOf, READER_GONE } from './exit-status.js';
-import { LadingError } from '../index.js';
+import { LadingError } from '../model/errors.js';
 
 /** Runs a command and sets the exit status. Nothing calls `process.exit`: what is still to be written gets out. */
 async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
-  const { signal, statusOfSignal } = abortOnSignals();
+  const signals = listenForSignals();
   try {
-    process.exitCode = await work({ signal });
+    process.exitCode = await work({ signal: signals.aborted });
   } catch (error) {
-    if (isReaderGone(error)) {
-      process.exitCode = READER_GONE;
-    } else {
-      complain(error, options);
-      process.exitCode = statusOfSignal() ?? exitStatusOf(error);
-    }
+    process.exitCode = signals.received()?.status ?? (isReaderGone(error) ? READER_GONE : exitStatusOf(error));
+    if (process.exitCode !== READER_GONE) complain(error, options);
   }
-  // A source that was given up, or an output whose reader stopped reading, must not keep the process alive.
-  process.stdin.destroy();
+  signals.endIfBlocked();
 }
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+/** How long a write may stay blocked after the clean-up is over, in milliseconds. */
+const BLOCKED_MS = 500;
+
+interface Signals {
+  readonly aborted: AbortSignal;
+  readonly received: () => { readonly name: string; readonly status: number } | undefined;
+  /** After a signal: a thread that is blocked in a write to a reader who does not read can only be ended from outside. */
+  readonly endIfBlocked: () => void;
+}
 
 /** The first signal aborts cleanly; a second one finds Node's default again. */
-function abortOnSignals(): { signal: AbortSignal; statusOfSignal: () => number | undefined } {
+function listenForSignals(): Signals {
   const controller = new AbortController();
-  let status: number | undefined;
-  for (const [name, code] of Object.entries(SIGNALS)) {
+  let received: { name: string; status: number } | undefined;
+  for (const [name, status] of Object.entries(SIGNALS)) {
     process.once(name, () => {
-      status = code;
+      received = { name, status };
       controller.abort();
     });
   }
-  return { signal: controller.signal, statusOfSignal: () => status };
+  const endIfBlocked = (): void => {
+    if (received !== undefined)
+      setTimeout((name: string) => process.kill(process.pid, name), BLOCKED_MS, received.name).unref();
+  };
+  return { aborted: controller.signal, received: () => received, endIfBlocked };
 }
 
 function isReaderGone(error: unknown): boolean {
@@ -76,6 +84,8 @@ function program(): Command {
     .addCommand(verifyCommand());
 }
 
+// Each command is loaded when it runs: `images` must not wait for what only `load` needs.
+
 function saveCommand(): Command {
   return command('save', 'Write images as one tar archive')
     .argument('<image...>', 'names, ids, or repositories')
@@ -85,7 +95,9 @@ function saveCommand(): Command {
     .addOption(new Option('--index <policy>', 'the root').choices(['auto', 'preserve', 'rewrite']).default('auto'))
     .addOption(referrersOption())
     .option('--allow-missing', 'save what can be had of the platforms, exit 3 if some cannot')
-    .action((names: string[], options: SaveOptions) => run(options, (context) => save(names, options, context)));
+    .action((names: string[], options: SaveOptions) =>
+      run(options, async (context) => (await import('./commands/save.js')).save(names, options, context)),
+    );
 }
 
 function loadCommand(): Command {
@@ -100,13 +112,17 @@ function loadCommand(): Command {
         .choices(['replace', 'keep', 'fail'])
         .default('replace'),
     )
-    .action((options: LoadCommandOptions) => run(options, (context) => load(options, context)));
+    .action((options: LoadCommandOptions) =>
+      run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
+    );
 }
 
 function imagesCommand(): Command {
   return command('images', 'List the images of the store')
     .option('-q, --quiet', 'digests only')
-    .action((options: CommonOptions) => run(options, (context) => images(options, context)));
+    .action((options: CommonOptions) =>
+      run(options, async (context) => (await import('./commands/images.js')).images(options, context)),
+    );
 }
 
 function inspectCommand(): Command {
@@ -114,7 +130,7 @@ function inspectCommand(): Command {
     .argument('[image]', 'a name or id')
     .option('--archive <file>', 'look into an archive instead (- for stdin)')
     .action((image: string | undefined, options: InspectOptions) =>
-      run(options, (context) => inspect(image, options, context)),
+      run(options, async (context) => (await import('./commands/inspect.js')).inspect(image, options, context)),
     );
 }
 
@@ -122,21 +138,27 @@ function tagCommand(): Command {
   return command('tag', 'Give an image one more name')
     .argument('<source>', 'a name or id')
     .argument('<name>', 'the new name')
-    .action((source: string, name: string, options: CommonOptions) => run(options, () => tag(source, name, options)));
+    .action((source: string, name: string, options: CommonOptions) =>
+      run(options, async () => (await import('./commands/edit.js')).tag(source, name, options)),
+    );
 }
 
 function removeCommand(): Command {
   return command('rm', 'Remove images, or platforms of an image')
     .argument('<image...>', 'names or ids')
     .addOption(platformOption('only the content of these platforms'))
-    .action((names: string[], options: RemoveOptions) => run(options, () => remove(names, options)));
+    .action((names: string[], options: RemoveOptions) =>
+      run(options, async () => (await import('./commands/edit.js')).remove(names, options)),
+    );
 }
 
 function pruneCommand(): Command {
   return command('prune', 'Remove unnamed images and unused blobs')
     .option('--grace <time>', 'leave alone what is younger: 0, 90s, 15m, 24h, 7d', '1h')
     .option('--dry-run', 'only tell what would go')
-    .action((options: PruneCommandOptions) => run(options, () => prune(options)));
+    .action((options: PruneCommandOptions) =>
+      run(options, async () => (await import('./commands/prune.js')).prune(options)),
+    );
 }
 
 function verifyCommand(): Command {
@@ -144,15 +166,11 @@ function verifyCommand(): Command {
     .argument('[image...]', 'names or ids; none: the whole store')
     .option('--archive <file>', 'judge an archive instead (- for stdin)')
     .action((names: string[], options: VerifyCommandOptions) =>
-      run(options, (context) => verify(names, options, context)),
+      run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
     );
 }
 
 async function main(): Promise<void> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exitCode = READER_GONE;
-    else complain(error, {});
-  });
   const lading = program();
   for (const one of [lading, ...lading.commands]) one.exitOverride().configureOutput({ outputError: () => {} });
   try {

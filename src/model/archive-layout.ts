@@ -27,11 +27,13 @@ export function plainEntryName(name: string): string {
 }
 
 const BLOCK = 512;
-const USTAR_NAME_BYTES = 100;
 
-/** Bytes that a tar entry takes: its header (with PAX records for names over 100 bytes), its body and the padding. */
+/** Names that fit a ustar header: 100 bytes of ASCII, behind a slash and up to 155 more (sha384, but not sha512). */
+const USTAR_NAME = /^(?:[ -~]{1,155}\/)?[ -~]{1,100}$/;
+
+/** Bytes that a tar entry takes: its header (with PAX records for a name that fits no ustar header), body and padding. */
 export function tarEntryBytes(name: string, bodyBytes: number): number {
-  const header = Buffer.byteLength(name) > USTAR_NAME_BYTES ? 3 * BLOCK : BLOCK;
+  const header = USTAR_NAME.test(name) ? BLOCK : 3 * BLOCK;
   return header + Math.ceil(bodyBytes / BLOCK) * BLOCK;
 }
 

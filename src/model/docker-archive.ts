@@ -42,11 +42,21 @@ const MAX_LINKS = 16;
 export function followLinks(name: string, links: ReadonlyMap<string, string>): string {
   let followed = posix.normalize(name);
   for (let steps = 0; steps <= MAX_LINKS; steps += 1) {
-    const next = links.get(followed);
+    const next = firstStep(followed, links);
     if (next === undefined) return followed;
     followed = next;
   }
   throw new LadingError('ERR_ARCHIVE_FORMAT', `${quote(name)} is a link that leads nowhere`);
+}
+
+/** The name behind its first link, counted from the left as a file system does; undefined where there is none. */
+function firstStep(name: string, links: ReadonlyMap<string, string>): string | undefined {
+  const parts = name.split('/');
+  for (let end = 1; end <= parts.length; end += 1) {
+    const target = links.get(parts.slice(0, end).join('/'));
+    if (target !== undefined) return posix.join(target, ...parts.slice(end));
+  }
+  return undefined;
 }
 
 /**

@@ -1,10 +1,18 @@
 import { DOCKER_MANIFEST_ENTRY, digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError } from '../model/errors.js';
+import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
 import type { StoreSession } from '../stores/ports.js';
 import { readAll } from '../stores/read-document.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
+
+/** A file that is no blob: what it hashes to, and what it is as a layer. */
+export interface ArchiveFile {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly layer: LayerFacts;
+}
 
 /** What an archive was found to have, when its last entry was read. */
 export interface ArchiveContents {
@@ -13,7 +21,7 @@ export interface ArchiveContents {
   readonly index?: Buffer;
   readonly dockerManifest?: Buffer;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
-  readonly files: ReadonlyMap<string, { readonly digest: Digest; readonly size: number }>;
+  readonly files: ReadonlyMap<string, ArchiveFile>;
   /** Links by name, with the entry that each one means. */
   readonly links: ReadonlyMap<string, string>;
   /** Blobs that this load wrote, and their bytes. Whoever closes the archive adds what it writes. */
@@ -33,7 +41,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: StoreSession;
   readonly #close: CloseArchive;
   readonly #metadata = new Map<string, Buffer>();
-  readonly #files = new Map<string, { digest: Digest; size: number }>();
+  readonly #files = new Map<string, ArchiveFile>();
   readonly #links = new Map<string, string>();
   readonly #stored = new Map<Digest, number>();
   readonly #damaged = new Map<Digest, LadingError>();
@@ -85,17 +93,21 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   async #store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): Promise<CommitEvent> {
     const { name, size, body, digester } = entry;
     const ingest = await this.#session.begin(digester);
+    // Only a docker-archive has layers without a digest in their name; their diff ids have to be known.
+    const probe = promised === undefined ? new LayerProbe() : undefined;
     try {
       for await (const chunk of body) {
         if (this.destroyed) throw new LadingError('ERR_ABORTED', `blob ${name} was given up`);
+        await probe?.write(chunk);
         await ingest.write(chunk);
       }
       const digest = promised ?? digester.digest();
       const outcome = await ingest.commit({ digest, size });
       if (outcome === 'stored') this.#stored.set(digest, size);
-      if (promised === undefined) this.#files.set(name, { digest, size });
+      if (probe !== undefined) this.#files.set(name, { digest, size, layer: await probe.end() });
       return { digest, size, outcome };
     } catch (error) {
+      probe?.destroy();
       await ingest.abort();
       throw error;
     }

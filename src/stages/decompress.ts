@@ -24,6 +24,7 @@ export class Decompress extends Transform {
   readonly #limits: Limits;
   #head: Buffer | undefined = Buffer.alloc(0);
   #inner: Transform | undefined;
+  #isAtEnd = false;
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -45,7 +46,14 @@ export class Decompress extends Transform {
 
   override _flush(callback: TransformCallback): void {
     if (this.#head === undefined) this.#finish(callback);
-    else this.#begin((error) => (error ? callback(error) : this.#finish(callback)));
+    else this.#begin((error, chunk) => this.#flushed(error, chunk, callback));
+  }
+
+  /** An input that ends before its magic number could be known is passed on like any other. */
+  #flushed(error: Error | null | undefined, chunk: unknown, callback: TransformCallback): void {
+    if (chunk !== undefined) this.push(chunk);
+    if (error) callback(error);
+    else this.#finish(callback);
   }
 
   override _read(size: number): void {
@@ -69,6 +77,7 @@ export class Decompress extends Transform {
     }
     this.#inner?.on('data', (chunk: Buffer) => this.#emit(chunk));
     this.#inner?.on('error', (error: Error) => this.destroy(asDataError(error)));
+    this.#inner?.on('end', () => this.#checkEnd());
     this.#pass(head, callback);
   }
 
@@ -82,9 +91,16 @@ export class Decompress extends Transform {
       callback();
       return;
     }
+    this.#isAtEnd = true;
     this.#inner.once('end', () => callback());
     this.#inner.end();
     this.#inner.resume();
+  }
+
+  /** zlib ends by itself at zeros behind the last member, and never answers the write that they came with. */
+  #checkEnd(): void {
+    if (this.#isAtEnd) return;
+    this.destroy(new LadingError('ERR_COMPRESSED_DATA', 'something follows the end of the compressed archive'));
   }
 
   #emit(chunk: Buffer): void {

@@ -32,6 +32,8 @@ export interface SelectEntriesOptions {
   readonly present: ContentProvider;
   readonly platforms: PlatformSet<ImageTarget>;
   readonly referrers?: 'follow' | 'drop';
+  /** Waits until what was passed on is in the store, so that a document which came before its index can be read there. */
+  readonly settled?: () => Promise<void>;
   /** Passes every blob on, to judge an archive instead of loading it. */
   readonly everything?: boolean;
   readonly limits?: Limits;
@@ -195,11 +197,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     for (const referrer of bound) await this.#want(referrer);
   }
 
-  /** A document that the store has needs no waiting for. One that passed as a candidate cannot be read any more. */
+  /** A document that the store has needs no waiting for, and one that passed as a candidate is there by now. */
   async #wantDocument(descriptor: Descriptor): Promise<void> {
     checkDocumentSize(descriptor, this.#limits);
     this.#pending.add(descriptor.digest);
-    if (this.#passed.has(descriptor.digest)) return;
+    if (this.#passed.has(descriptor.digest)) await this.#options.settled?.();
     const stored = await this.#options.present.stat(descriptor.digest);
     if (stored?.size !== descriptor.size) return;
     const bytes = await findDocument(this.#options.present, descriptor, this.#limits);

@@ -11,7 +11,8 @@ export abstract class Stage<In, Out> extends Transform {
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: TransformOptions = {}) {
-    super({ objectMode: true, highWaterMark: 16, ...options });
+    // Not `highWaterMark`, which would win over the two sides that a stage may set for itself.
+    super({ objectMode: true, readableHighWaterMark: 16, writableHighWaterMark: 16, ...options });
   }
 
   /** What becomes of one record. */
@@ -53,6 +54,8 @@ export abstract class Stage<In, Out> extends Transform {
     for await (const record of await records) {
       if (this.destroyed) return;
       if (!this.push(record)) await this.#room();
+      // Also after the wait: nothing more is to be taken for a reader that is gone.
+      if (this.destroyed) return;
     }
   }
 

@@ -18,6 +18,9 @@ const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
  */
 export class TarExtract extends Duplex {
   readonly #extract: Extract = extract();
+  #hasRoom = true;
+  /** Lets the next entry come; set while the reader still has to take the one before it. */
+  #next: (() => void) | undefined;
 
   constructor() {
     super({ readableObjectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1024 * 1024 });
@@ -26,13 +29,16 @@ export class TarExtract extends Duplex {
     this.#extract.on('entry', (header, source, next) => {
       // An entry without a listener would crash the process when the extract is destroyed; its reader gets the error too.
       source.on('error', () => {});
-      source.on('close', next);
+      source.on('close', () => this.#advance(next));
       this.#emitEntry(header, source);
     });
   }
 
   override _read(): void {
-    // Entries are pushed as they are found; the one open body is what holds the next one back.
+    this.#hasRoom = true;
+    const next = this.#next;
+    this.#next = undefined;
+    next?.();
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
@@ -50,6 +56,12 @@ export class TarExtract extends Duplex {
     callback(error);
   }
 
+  /** After a body that was read, or an entry without one, of which a reader may not want thousands at once. */
+  #advance(next: () => void): void {
+    if (this.#hasRoom) next();
+    else this.#next = next;
+  }
+
   #emitEntry(header: Header, source: Readable): void {
     const type = TYPES[header.type];
     if (type === undefined) {
@@ -58,7 +70,13 @@ export class TarExtract extends Duplex {
     }
     const { name, size, linkname } = header;
     if (type !== 'file') source.resume();
-    this.push({ name, type, size, ...(linkname && { linkname }), body: type === 'file' ? source : NOTHING });
+    this.#hasRoom = this.push({
+      name,
+      type,
+      size,
+      ...(linkname && { linkname }),
+      body: type === 'file' ? source : NOTHING,
+    });
   }
 }
 

@@ -14,9 +14,10 @@ import {
 
 /** What PAX records and GNU long names say of the entry that follows them. */
 interface Override {
-  name?: string;
-  linkname?: string;
-  size?: number;
+  readonly name?: string;
+  readonly linkname?: string;
+  readonly size?: number;
+  readonly hasPax?: true;
 }
 
 /**
@@ -119,8 +120,13 @@ export class TarGuard extends Transform {
     this.#collecting = undefined;
     this.#collectLeft = TAR_BLOCK;
     if (kind !== undefined) this.#judgeOverride(kind, bytes);
-    else if (isZero(bytes)) this.#zeroBlocks += 1;
+    else if (isZero(bytes)) this.#judgeZeros();
     else this.#judgeHeader(bytes);
+  }
+
+  #judgeZeros(): void {
+    if (Object.keys(this.#override).length > 0) throw badHeader('an extension that no entry follows');
+    this.#zeroBlocks += 1;
   }
 
   #judgeHeader(block: Buffer): void {
@@ -155,17 +161,28 @@ export class TarGuard extends Transform {
 
   #judgeOverride(kind: 'x' | 'g' | 'L' | 'K', body: Buffer): void {
     this.#paddingLeft = paddingOf(body.length);
-    if (kind === 'L') this.#override.name = longName(body);
-    if (kind === 'K') this.#override.linkname = longName(body);
+    if (kind === 'L') this.#overrideOnce({ name: longName(body) });
+    if (kind === 'K') this.#overrideOnce({ linkname: longName(body) });
     if (kind === 'x') this.#applyPax(parsePaxRecords(body));
     if (kind === 'g') refuseGlobal(parsePaxRecords(body));
   }
 
   #applyPax(records: ReadonlyMap<string, string>): void {
     const [name, linkname, size] = ['path', 'linkpath', 'size'].map((key) => records.get(key));
-    if (name !== undefined) this.#override.name = name;
-    if (linkname !== undefined) this.#override.linkname = linkname;
-    if (size !== undefined) this.#override.size = parsePaxSize(size);
+    this.#overrideOnce({
+      hasPax: true,
+      ...(name !== undefined && { name }),
+      ...(linkname !== undefined && { linkname }),
+      ...(size !== undefined && { size: parsePaxSize(size) }),
+    });
+  }
+
+  /** Of two extensions for one thing, readers choose differently: the one behind this guard must not see another entry. */
+  #overrideOnce(override: Override): void {
+    if (Object.keys(override).some((key) => key in this.#override)) {
+      throw badHeader('two extensions of one entry say the same thing');
+    }
+    this.#override = { ...this.#override, ...override };
   }
 
   #judgeEntry(header: TarHeader): void {

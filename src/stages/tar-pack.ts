@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { pack, type Pack } from 'tar-stream';
+import { LadingError } from '../model/errors.js';
 import type { ArchiveEntry } from './records.js';
 import { Stage } from './stage.js';
 
@@ -32,9 +33,11 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
     sink.on('error', () => {});
     if (entry.type === 'directory') return;
     for await (const chunk of entry.body) {
+      this.#checkAlive();
       if (!sink.write(chunk)) await once(sink, 'drain');
       yield* this.#take();
     }
+    this.#checkAlive();
     sink.end(undefined);
     await once(sink, 'finish');
     yield* this.#take();
@@ -47,8 +50,14 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#pack.destroy();
+    // With an error in any case: without one, whoever waits for the packer would wait for ever, its body open.
+    this.#pack.destroy(error ?? givenUp());
     super._destroy(error, callback);
+  }
+
+  /** A packer that was destroyed answers nothing any more. */
+  #checkAlive(): void {
+    if (this.destroyed) throw givenUp();
   }
 
   #take(): Buffer[] {
@@ -56,6 +65,10 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
     this.#packed = [];
     return taken;
   }
+}
+
+function givenUp(): LadingError {
+  return new LadingError('ERR_ABORTED', 'the archive was given up');
 }
 
 function headerOf({ name, type, size, mode }: ArchiveEntry): Parameters<Pack['entry']>[0] {

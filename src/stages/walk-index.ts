@@ -82,6 +82,11 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
     }
     for (const orphan of document.manifests.filter((child) => subjects.has(child) && !isBound(child))) {
       yield* this.#walk(orphan, { ...place, subject: subjects.get(orphan) as Digest });
+      yield* this.#walkBound(orphan.digest, bound, place);
+    }
+    // Left are those that speak of one another in a circle.
+    for (const rest of [...bound.values()].flat()) {
+      yield* this.#walk(rest, { ...place, subject: subjects.get(rest) as Digest });
     }
   }
 

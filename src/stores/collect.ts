@@ -91,19 +91,18 @@ async function moveToTrash(paths: StorePaths, digest: Digest): Promise<boolean> 
 }
 
 /**
- * Removes leases whose operation is over and past the resume time, and ingest files that nobody writes any more: those of
- * dead sessions at once, those of no session (a store being opened) when they are old.
+ * Removes leases past the resume time whose owner is not known to live, and ingest files that nobody writes any more: those
+ * of dead sessions at once, those of no session (a store being opened) when they are old.
  */
 export async function dropDeadSessions(paths: StorePaths, now: number, resumeMs: number): Promise<void> {
   const leases = await readLeases(paths.leases, now);
-  for (const { id, isAlive, ageMs } of leases) {
-    if (!isAlive && ageMs > resumeMs) await fs.remove(path.join(paths.leases, id));
-  }
-  const lives = new Map(leases.map(({ id, isAlive }) => [id, isAlive]));
+  const past = new Set(leases.filter(({ state, ageMs }) => state !== 'alive' && ageMs > resumeMs).map(({ id }) => id));
+  for (const id of past) await fs.remove(path.join(paths.leases, id));
+  const writes = new Map(leases.map(({ id, state }) => [id, state !== 'over' && !past.has(id)]));
   for (const name of await namesIn(paths.ingest)) {
     const file = path.join(paths.ingest, name);
-    const isAlive = lives.get(name.split('.')[0] ?? '') ?? (await isYoung(file, now, resumeMs));
-    if (!isAlive) await fs.remove(file);
+    const isWritten = writes.get(name.split('.')[0] ?? '') ?? (await isYoung(file, now, resumeMs));
+    if (!isWritten) await fs.remove(file);
   }
 }
 

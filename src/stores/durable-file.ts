@@ -1,5 +1,6 @@
 import path from 'node:path';
 import fs from 'fs-extra';
+import { isExisting } from './storage-error.js';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
@@ -12,6 +13,29 @@ export async function writeDurable(file: string, bytes: Uint8Array | string, mod
     await fs.fsync(fd);
   } finally {
     await fs.close(fd);
+  }
+}
+
+/**
+ * Makes a new file appear whole and durable, or not at all: written as `temporary`, then linked. False where there is one of
+ * its name already.
+ */
+export async function linkDurable(
+  file: string,
+  bytes: Uint8Array | string,
+  mode: number,
+  temporary: string,
+): Promise<boolean> {
+  await writeDurable(temporary, bytes, mode);
+  try {
+    await fs.link(temporary, file);
+    await syncFolder(path.dirname(file));
+    return true;
+  } catch (error) {
+    if (isExisting(error)) return false;
+    throw error;
+  } finally {
+    await fs.remove(temporary);
   }
 }
 
@@ -29,6 +53,13 @@ export async function syncFolder(folder: string): Promise<void> {
 export async function ensureDurableFolder(folder: string): Promise<void> {
   if (await fs.pathExists(folder)) return;
   await ensureDurableFolder(path.dirname(folder));
-  await fs.ensureDir(folder, 0o700);
+  await makeFolder(folder);
   await syncFolder(path.dirname(folder));
+}
+
+/** Not recursive: Node's own recursion never ends where a file system refuses new names with ENOENT, as /proc does. */
+async function makeFolder(folder: string): Promise<void> {
+  await fs.mkdir(folder, 0o700).catch((error: unknown) => {
+    if (!isExisting(error)) throw error;
+  });
 }

@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import type { Digest, Digester } from '../model/digest.js';
 import type { Cut } from './closure.js';
 import { collect, type Collected } from './collect.js';
 import { syncFolder } from './durable-file.js';
 import { FileIngest } from './file-ingest.js';
-import type { Lease } from './leases.js';
+import { Lease } from './leases.js';
 import type { ByteRange, ImageListChange, Ingest, StoreSession } from './ports.js';
+import { RefsPublisher } from './refs-publisher.js';
 import { storageError } from './storage-error.js';
 
 /**
@@ -16,9 +18,14 @@ export class LayoutSession implements StoreSession {
   readonly #lease: Lease;
   readonly #unsynced = new Set<string>();
 
-  constructor(store: Collected, lease: Lease) {
+  private constructor(store: Collected, lease: Lease) {
     this.#store = store;
     this.#lease = lease;
+  }
+
+  /** Starts a session of this process, under a lease of its own. */
+  static async start(store: Collected): Promise<LayoutSession> {
+    return new LayoutSession(store, await Lease.create(store.paths.leases, randomUUID()));
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
@@ -46,12 +53,12 @@ export class LayoutSession implements StoreSession {
   }
 
   async publish(change: ImageListChange): Promise<void> {
-    const { paths, refs } = this.#store;
+    const { paths } = this.#store;
     try {
       for (const folder of this.#unsynced) await syncFolder(folder);
       if (this.#unsynced.size > 0) await syncFolder(paths.blobs);
       this.#unsynced.clear();
-      await refs.publish(change, () => paths.newIngest(this.#lease.id));
+      await new RefsPublisher(paths, () => paths.newIngest(this.#lease.id)).publish(change);
     } catch (error) {
       throw storageError(error, 'cannot publish the images');
     }

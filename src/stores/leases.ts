@@ -64,8 +64,11 @@ const ENDED = 'ended';
 /** A lease as others see it. */
 export interface SeenLease {
   readonly id: string;
-  /** False once its operation is over: nothing will be written under this lease any more. */
-  readonly isAlive: boolean;
+  /**
+   * `over`: nothing will be written under this lease any more; its digests stay safe for the resume time. `unknown`: its
+   * owner is on another host, or cannot be read (yet); only the resume time tells.
+   */
+  readonly state: 'alive' | 'over' | 'unknown';
   readonly ageMs: number;
   readonly digests: readonly Digest[];
 }
@@ -84,20 +87,19 @@ async function readLease(file: string, id: string, now: number): Promise<SeenLea
   try {
     const { mtimeMs } = await fs.stat(file);
     const [first = '', ...lines] = (await fs.readFile(file, 'utf8')).split('\n');
-    const isAlive = !lines.includes(ENDED) && (await isOwnerAlive(first));
-    return { id, isAlive, ageMs: now - mtimeMs, digests: lines.filter(isDigest) };
+    const state = lines.includes(ENDED) ? 'over' : await stateOf(first);
+    return { id, state, ageMs: now - mtimeMs, digests: lines.filter(isDigest) };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
 }
 
-/** An owner on another host, or one that cannot be read yet, counts as alive: only the resume time ends its lease. */
-async function isOwnerAlive(line: string): Promise<boolean> {
+async function stateOf(line: string): Promise<SeenLease['state']> {
   const owner = parseOwner(line);
-  if (owner === undefined || owner.host !== os.hostname()) return true;
-  if (owner.bootId !== (await bootId())) return false;
-  return (await startTimeOf(owner.pid)) === owner.startTime;
+  if (owner === undefined || owner.host !== os.hostname()) return 'unknown';
+  if (owner.bootId !== (await bootId())) return 'over';
+  return (await startTimeOf(owner.pid)) === owner.startTime ? 'alive' : 'over';
 }
 
 function parseOwner(line: string): Owner | undefined {

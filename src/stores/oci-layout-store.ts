@@ -1,18 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import fs from 'fs-extra';
-import { LAYOUT_BYTES } from '../model/archive-layout.js';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { BlobFiles, namesIn } from './blob-files.js';
 import type { Collected } from './collect.js';
-import { ensureDurableFolder, writeDurable } from './durable-file.js';
-import { LayoutSession } from './layout-session.js';
-import { Lease } from './leases.js';
 import type { ByteRange, PruneOptions, PruneReport, Store, StoreSession } from './ports.js';
-import { pruneLayout } from './prune-layout.js';
 import { RefsLog } from './refs-log.js';
-import { isExisting, storageError } from './storage-error.js';
+import { storageError } from './storage-error.js';
+import { FORMAT_VERSION } from './store-paths.js';
 import { StorePaths } from './store-paths.js';
 
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
@@ -23,6 +18,7 @@ export interface OpenStoreOptions {
 /**
  * The embedded store: one directory that is at rest a valid OCI image layout, and beside it `.lading/` with the list of
  * images, leases and files on their way. Processes on one host may use it at the same time. Holds nothing of its content.
+ * What only writing needs is loaded with the first write: a listing must not wait for it.
  */
 export class OciLayoutStore implements Store {
   readonly directory: string;
@@ -43,7 +39,7 @@ export class OciLayoutStore implements Store {
     const store = new OciLayoutStore(new StorePaths(directory), readOnly);
     try {
       await store.#checkKind();
-      if (!readOnly) await store.#prepare();
+      if (!readOnly) await (await import('./prepare-layout.js')).prepareLayout(store.#parts.paths);
     } catch (error) {
       throw storageError(error, `cannot open the store ${directory}`);
     }
@@ -51,7 +47,7 @@ export class OciLayoutStore implements Store {
   }
 
   async list(): Promise<readonly ImageRecord[]> {
-    if (this.#readOnly && !(await fs.pathExists(this.#parts.paths.refs))) return [];
+    if (this.#readOnly && !existsSync(this.#parts.paths.refs)) return [];
     return await this.#parts.refs.read();
   }
 
@@ -70,7 +66,7 @@ export class OciLayoutStore implements Store {
   async session(): Promise<StoreSession> {
     if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
     try {
-      return new LayoutSession(this.#parts, await Lease.create(this.#parts.paths.leases, randomUUID()));
+      return await (await import('./layout-session.js')).LayoutSession.start(this.#parts);
     } catch (error) {
       throw storageError(error, `cannot write to the store ${this.directory}`);
     }
@@ -79,7 +75,7 @@ export class OciLayoutStore implements Store {
   async prune(options: PruneOptions): Promise<PruneReport> {
     const session = await this.session();
     try {
-      return await pruneLayout(this.#parts, session, options);
+      return await (await import('./prune-layout.js')).pruneLayout(this.#parts, session, options);
     } catch (error) {
       throw storageError(error, `cannot prune the store ${this.directory}`);
     } finally {
@@ -101,32 +97,10 @@ export class OciLayoutStore implements Store {
 
   async #checkVersion(): Promise<void> {
     const { version } = this.#parts.paths;
-    if (!(await fs.pathExists(version))) return;
-    const found = (await fs.readFile(version, 'utf8')).trim();
+    if (!existsSync(version)) return;
+    const found = readFileSync(version, 'utf8').trim();
     if (found === FORMAT_VERSION) return;
     const message = `${this.directory} has store format ${found}; this program knows format ${FORMAT_VERSION}`;
     throw new LadingError('ERR_STORE_VERSION', message);
   }
-
-  /** Makes what is not there yet, in an order that can be cut short and taken up again. */
-  async #prepare(): Promise<void> {
-    const { paths, refs } = this.#parts;
-    for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
-      await ensureDurableFolder(folder);
-    }
-    await writeOnce(paths.version, `${FORMAT_VERSION}\n`, 0o600);
-    await writeOnce(paths.layout, LAYOUT_BYTES, 0o644);
-    const temporary = (): string => paths.newIngest('open');
-    if ((await namesIn(paths.refs)).length === 0) await refs.initialise(temporary);
-    else await refs.copyToIndex(temporary);
-  }
-}
-
-const FORMAT_VERSION = '1';
-
-async function writeOnce(file: string, text: string, mode: number): Promise<void> {
-  if (await fs.pathExists(file)) return;
-  await writeDurable(file, text, mode).catch((error: unknown) => {
-    if (!isExisting(error)) throw error;
-  });
 }

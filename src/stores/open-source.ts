@@ -66,7 +66,7 @@ async function blobSizes(directory: string): Promise<readonly { name: string; si
 }
 
 function layoutFile(directory: string, name: string, size: number): LayoutFile {
-  const open = (): Promise<number> => fs.open(path.join(directory, name), O_RDONLY | O_NOFOLLOW);
+  const open = (): number => fs.openSync(path.join(directory, name), O_RDONLY | O_NOFOLLOW);
   // Nothing is open until the first chunk is asked for, so there is nothing to give up.
   return { name, type: 'file', size, body: readFileChunks(open), skip: () => {} };
 }

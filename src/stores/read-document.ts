@@ -74,7 +74,9 @@ export async function findDocument(
   const found = await provider.stat(descriptor.digest);
   if (found === undefined) return undefined;
   if (found.size !== descriptor.size) throw sizeMismatch(descriptor, found.size);
-  return checkDocument(await readAll(provider.open(descriptor.digest), descriptor.size), descriptor);
+  // By range, so that a small document takes a small buffer and no read beyond its end.
+  const body = provider.open(descriptor.digest, { start: 0, end: descriptor.size });
+  return checkDocument(await readAll(body, descriptor.size), descriptor);
 }
 
 /** Refuses a document that is larger than any may be, before a byte of it is read. ERR_LIMIT_DOCUMENT. */

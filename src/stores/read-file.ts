@@ -1,15 +1,41 @@
-import fs from 'fs-extra';
+import { close, closeSync, read, readSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { ByteRange } from './ports.js';
 
-/** Bytes that are read in one call: tar-stream and pipes are slow with less (docs/performance.md). */
-const CHUNK_BYTES = 256 * 1024;
+/** Bytes that are read in one call. Writing to a pipe gains from large ones (docs/performance.md). */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** A range up to here is read in one short call: to have a thread make it, and to wait for it, takes ten times as long. */
+const SMALL_BYTES = 64 * 1024;
+
+const readAsync = promisify(read);
+const closeAsync = promisify(close);
 
 /**
  * A file's bytes in order. The next chunk is read while the one before it is used, so this holds two chunks. Opened with the
  * first chunk that is asked for, closed at the end or when the reader gives up.
  */
-export async function* readFileChunks(open: () => Promise<number>, range?: ByteRange): AsyncGenerator<Buffer> {
-  const fd = await open();
+export async function* readFileChunks(open: () => number, range?: ByteRange): AsyncGenerator<Buffer> {
+  if (range !== undefined && range.end - range.start <= SMALL_BYTES) yield* readSmall(open, range);
+  else yield* readLarge(open, range);
+}
+
+function* readSmall(open: () => number, { start, end }: ByteRange): Generator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start));
+  const fd = open();
+  let bytes = 0;
+  try {
+    for (let last = -1; last !== 0 && bytes < buffer.length; bytes += last) {
+      last = readSync(fd, buffer, bytes, buffer.length - bytes, start + bytes);
+    }
+  } finally {
+    closeSync(fd);
+  }
+  if (bytes > 0) yield buffer.subarray(0, bytes);
+}
+
+async function* readLarge(open: () => number, range: ByteRange | undefined): AsyncGenerator<Buffer> {
+  const fd = open();
   const end = range?.end ?? Number.POSITIVE_INFINITY;
   let position = range?.start ?? 0;
   let ahead = readAt(fd, position, end);
@@ -25,7 +51,7 @@ export async function* readFileChunks(open: () => Promise<number>, range?: ByteR
     }
   } finally {
     await ahead.catch(() => {});
-    await fs.close(fd);
+    await closeAsync(fd);
   }
 }
 
@@ -34,6 +60,6 @@ async function readAt(fd: number, position: number, end: number): Promise<Buffer
   if (length <= 0) return Buffer.alloc(0);
   // Not from Buffer's pool: the chunk is handed on, and its reader may keep it.
   const buffer = Buffer.allocUnsafeSlow(length);
-  const { bytesRead } = await fs.read(fd, buffer, 0, length, position);
+  const { bytesRead } = await readAsync(fd, buffer, 0, length, position);
   return buffer.subarray(0, bytesRead);
 }

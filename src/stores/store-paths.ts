@@ -3,6 +3,9 @@ import path from 'node:path';
 import { entryNameOf } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 
+/** The format of a store's private part. A store of another format is refused. */
+export const FORMAT_VERSION = '1';
+
 /** Where things are in a store's directory. No path is ever made from a name inside an archive. */
 export class StorePaths {
   readonly root: string;

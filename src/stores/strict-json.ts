@@ -118,7 +118,8 @@ class ValueBuilder {
   #takeKey(key: string): void {
     const level = this.#levels.at(-1);
     if (level === undefined) return;
-    const known = KNOWN_KEYS.get(key.toLowerCase());
+    // Up, then down: Go folds as Unicode does, where the long s and the Kelvin sign are an s and a k too.
+    const known = KNOWN_KEYS.get(key.toUpperCase().toLowerCase());
     const folded = known === undefined ? ` ${key}` : known;
     if (level.keys.has(folded)) throw invalid(this.#where, `the key ${quote(key)} stands twice`);
     level.keys.add(folded);

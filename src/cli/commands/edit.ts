@@ -1,11 +1,6 @@
-import {
-  LadingError,
-  parseReference,
-  removeImages,
-  removePlatforms,
-  tagImage,
-  type RemoveReport,
-} from '../../index.js';
+import { removeImages, removePlatforms, tagImage, type RemoveReport } from '../../edit-images.js';
+import { LadingError } from '../../model/errors.js';
+import { parseReference } from '../../model/reference.js';
 import { openStore, type CommonOptions } from '../command-context.js';
 import { printLines, printReport } from '../console.js';
 

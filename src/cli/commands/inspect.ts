@@ -1,11 +1,7 @@
-import {
-  inspectArchive,
-  inspectImages,
-  LadingError,
-  parseReference,
-  type ImageInspection,
-  type PlatformInspection,
-} from '../../index.js';
+import { inspectArchive } from '../../inspect-archive.js';
+import { inspectImages, type ImageInspection, type PlatformInspection } from '../../inspect-images.js';
+import { LadingError } from '../../model/errors.js';
+import { parseReference } from '../../model/reference.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';

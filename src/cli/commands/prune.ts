@@ -1,4 +1,4 @@
-import { LadingError } from '../../index.js';
+import { LadingError } from '../../model/errors.js';
 import { openStore, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport } from '../console.js';
 

@@ -1,11 +1,8 @@
-import {
-  LadingError,
-  parseReference,
-  verifyArchive,
-  verifyImages,
-  type ImageReport,
-  type VerifyReport,
-} from '../../index.js';
+import { LadingError } from '../../model/errors.js';
+import { parseReference } from '../../model/reference.js';
+import type { ImageReport } from '../../reports.js';
+import { verifyArchive } from '../../verify-archive.js';
+import { verifyImages, type VerifyReport } from '../../verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';

@@ -1,0 +1,20 @@
+import { subjectOf } from './model/image-list.js';
+import { archiveStore } from './archive-store.js';
+import { inspectRecord, type ImageInspection } from './inspect-images.js';
+import type { ListOptions } from './list-images.js';
+import { loadImages, type LoadSource } from './load-images.js';
+
+/** Inspects every image of an archive, without keeping it. Reads all of it. Throws what a load of it would throw. */
+export async function inspectArchive(
+  source: LoadSource,
+  options: ListOptions = {},
+): Promise<readonly ImageInspection[]> {
+  const store = archiveStore();
+  await loadImages(store, source, options);
+  const records = await store.list();
+  const inspections: ImageInspection[] = [];
+  for (const record of records.filter((listed) => subjectOf(listed) === undefined)) {
+    inspections.push(await inspectRecord(store, records, record, options));
+  }
+  return inspections;
+}

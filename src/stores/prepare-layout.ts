@@ -1,0 +1,24 @@
+import fs from 'fs-extra';
+import { LAYOUT_BYTES } from '../model/archive-layout.js';
+import { namesIn } from './blob-files.js';
+import { ensureDurableFolder, linkDurable } from './durable-file.js';
+import { RefsPublisher } from './refs-publisher.js';
+import { FORMAT_VERSION, type StorePaths } from './store-paths.js';
+
+/** Makes what a store does not have yet, in an order that can be cut short and taken up again. */
+export async function prepareLayout(paths: StorePaths): Promise<void> {
+  for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
+    await ensureDurableFolder(folder);
+  }
+  const temporary = (): string => paths.newIngest('open');
+  await writeOnce(paths.version, `${FORMAT_VERSION}\n`, 0o600, temporary);
+  await writeOnce(paths.layout, LAYOUT_BYTES, 0o644, temporary);
+  const publisher = new RefsPublisher(paths, temporary);
+  if ((await namesIn(paths.refs)).length === 0) await publisher.initialise();
+  else await publisher.copyToIndex();
+}
+
+/** Another process may open the same new directory, or have been killed there: a file is seen whole or not at all. */
+async function writeOnce(file: string, text: string, mode: number, temporary: () => string): Promise<void> {
+  if (!(await fs.pathExists(file))) await linkDurable(file, text, mode, temporary());
+}
