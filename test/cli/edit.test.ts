@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { layoutArchive } from '../fixtures/archive-builder.js';
+import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { closureOf } from '../fixtures/image-builder.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/load-helpers.js';
+
+test('tags an image, silently or as JSON, and tells what it cannot', async (t) => {
+  const { run, state, built } = await workspace(t, { loaded: true });
+  const silent = await run(['tag', FAMILIAR, 'copy']);
+  assert.deepEqual([silent.status, silent.stdout, silent.stderr], [0, '', '']);
+  const told = await run(['tag', '--json', built.root.digest.slice(7, 19), 'copy:2']);
+  assert.deepEqual(jsonOf(told.stdout), { name: 'docker.io/library/copy:2' });
+  const names = (await state()).images.map(({ name }) => name);
+  assert.deepEqual(names, [NAME, 'docker.io/library/copy:2', 'docker.io/library/copy:latest']);
+  assert.equal((await run(['tag', 'nothing', 'b'])).status, 4);
+  assert.equal((await run(['tag', FAMILIAR, 'BAD'])).status, 2);
+});
+
+test('removes names first, and content with the last one', async (t) => {
+  const { run, state, built } = await workspace(t, { loaded: true });
+  await run(['tag', FAMILIAR, 'copy:1']);
+  const first = await run(['rm', FAMILIAR]);
+  assert.deepEqual([first.status, first.stdout], [0, `Untagged: ${FAMILIAR}\n`]);
+  const last = await run(['rm', 'copy:1']);
+  const [untagged, ...deleted] = last.stdout.trimEnd().split('\n');
+  assert.equal(untagged, 'Untagged: copy:1');
+  assert.deepEqual(
+    deleted.toSorted(),
+    sorted([...built.blobs.keys()]).map((digest) => `Deleted: ${digest}`),
+  );
+  assert.deepEqual(await state(), { images: [], blobs: [] });
+  const none = await run(['rm', '--json', 'copy:1']);
+  assert.deepEqual([none.status, jsonOf<ToldError>(none.stderr).error.code], [4, 'ERR_IMAGE_UNKNOWN']);
+});
+
+test('removes one platform, but neither the last nor one that is not there', async (t) => {
+  const { run, state, built } = await workspace(t, { loaded: true });
+  const { status, stdout } = await run(['rm', '--json', '--platform', 'linux/amd64,linux/arm64', FAMILIAR]);
+  const own = ['linux/amd64', 'linux/arm64'].flatMap((platform) => closureOf(built.blobs, built.of(platform)));
+  const report = jsonOf<{ untagged: string[]; deleted: string[] }>(stdout);
+  assert.deepEqual([status, report.untagged, report.deleted.toSorted()], [0, [], sorted(own)]);
+  const before = await state();
+  assert.equal((await run(['rm', '--platform', 'linux/arm/v7', FAMILIAR])).status, 2);
+  assert.equal((await run(['rm', '--platform', 'linux/s390x', FAMILIAR])).status, 4);
+  assert.equal((await run(['rm', '--platform', 'linux/arm/v7', FAMILIAR, FAMILIAR])).status, 2);
+  assert.deepEqual(await state(), before);
+});
+
+test('prunes what is unnamed and past its grace time, and only tells with --dry-run', async (t) => {
+  const { run, state, built } = await workspace(t, { loaded: true });
+  const other = example({ seed: 'other', platforms: ['linux/amd64'] });
+  await run(['load'], { input: await layoutArchive(other.images, other.blobs) });
+  const before = await state();
+  const young = await run(['prune']);
+  assert.deepEqual([young.status, young.stdout], [0, 'Total reclaimed space: 0 B\n']);
+  const dry = await run(['prune', '--grace', '0', '--dry-run']);
+  const lines = dry.stdout.trimEnd().split('\n');
+  assert.equal(lines[0], `Would delete image: ${built.root.digest}`);
+  assert.equal(lines.length, 1 + built.blobs.size + 1);
+  assert.match(lines.at(-1) ?? '', /^Total reclaimable space: \d/);
+  assert.deepEqual(await state(), before);
+  const real = await run(['prune', '--grace', '0', '--json']);
+  const report = jsonOf<{ images: string[]; blobs: { digest: string }[]; bytes: number }>(real.stdout);
+  const bytes = [...built.blobs.values()].reduce((sum, { length }) => sum + length, 0);
+  assert.deepEqual([report.images, report.blobs.length, report.bytes], [[built.root.digest], built.blobs.size, bytes]);
+  const after = await state();
+  assert.deepEqual(
+    after.images.map(({ name }) => name),
+    [NAME],
+  );
+  assert.deepEqual(after.blobs, sorted([...other.blobs.keys()]));
+  for (const grace of ['-1', '5', 'soon', '1y']) assert.equal((await run(['prune', '--grace', grace])).status, 2);
+});

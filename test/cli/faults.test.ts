@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { requireTool, runCommand, runLading } from '../fixtures/command.js';
+import { example, FAMILIAR } from '../fixtures/load-helpers.js';
+
+test('refuses a store where none can be', async (t) => {
+  const { at, archive } = await workspace(t);
+  await writeFile(at('file'), 'a file');
+  for (const store of [at('file/store'), at('file'), '/proc/lading']) {
+    const { status, stdout, stderr } = await runLading(['load', '--json', '-i', archive, '--store', store]);
+    assert.deepEqual([store, status, stdout], [store, 8, '']);
+    assert.equal(jsonOf<ToldError>(stderr).error.category, 'storage');
+  }
+});
+
+test('refuses a folder that is something else, and leaves it alone', async (t) => {
+  const { at, archive } = await workspace(t);
+  await mkdir(at('documents'));
+  await writeFile(at('documents/letter'), 'dear');
+  const { status, stderr } = await runLading(['load', '-i', archive, '--store', at('documents')]);
+  assert.equal(status, 8);
+  assert.match(stderr, /\[ERR_STORE_TAMPERED\]\n$/);
+  assert.deepEqual(await readdir(at('documents')), ['letter']);
+});
+
+test('tells of a full disk, and leaves nothing on its way', async (t) => {
+  const small = await mountTmpfs(t, '2m');
+  if (small === undefined) return;
+  const { archive, run } = await workspace(t, { loaded: true, built: example({ platforms: ['linux/amd64'] }) });
+  const big = await workspace(t, { built: example({ seed: 'big', layerBytes: 1_500_000 }) });
+  const store = path.join(small, 'store');
+  const full = await runLading(['load', '-i', big.archive, '--store', store]);
+  assert.equal(full.status, 8);
+  assert.match(full.stderr, /\[ERR_NO_SPACE\]\n$/);
+  for (const folder of ['.lading/ingest', '.lading/leases', 'blobs/sha256']) {
+    assert.deepEqual(await readdir(path.join(store, folder)), [], folder);
+  }
+  assert.equal((await runLading(['images', '-q', '--store', store])).stdout, '');
+  const again = await runLading(['load', '-i', archive, '--store', store]);
+  assert.deepEqual([again.status, again.stdout], [0, `Loaded image: ${FAMILIAR}\n`]);
+  await writeFile(path.join(small, 'rest'), Buffer.alloc(4_000_000)).catch(() => undefined);
+  const saved = await run(['save', '-o', path.join(small, 'out.tar'), FAMILIAR]);
+  assert.equal(saved.status, 8);
+  assert.match(saved.stderr, /\[ERR_NO_SPACE\]\n$/);
+  assert.deepEqual((await readdir(small)).toSorted(), ['rest', 'store']);
+});
+
+/** A small file system of its own, or undefined and a skipped test where mounting is not allowed. */
+async function mountTmpfs(t: TestContext, size: string): Promise<string | undefined> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'lading-mount-'));
+  const { status, stderr } = await runCommand('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder]);
+  t.after(async () => {
+    if (status === 0) await runCommand('umount', [folder]);
+    await rm(folder, { recursive: true });
+  });
+  if (status === 0) return folder;
+  t.skip(`cannot mount a small tmpfs: ${stderr.trim()}`);
+  return undefined;
+}
+
+test('tells of a full device behind stdout and behind -o', async (t) => {
+  if (!requireTool(t, 'bash')) return;
+  const { run, store } = await workspace(t, { loaded: true });
+  const filed = await run(['save', '-o', '/dev/full', FAMILIAR]);
+  assert.equal(filed.status, 8);
+  assert.match(filed.stderr, /\[ERR_NO_SPACE\]\n$/);
+  const piped = await runCommand('bash', [
+    '-c',
+    'node "$0" save --store "$1" "$2" > /dev/full',
+    LADING,
+    store,
+    FAMILIAR,
+  ]);
+  assert.equal(piped.status, 8);
+  assert.match(piped.stderr, /\[ERR_NO_SPACE\]\n$/);
+});

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import type { Descriptor } from '../src/model/descriptor.js';
+import type { Platform } from '../src/model/platform.js';
+import { blobPath } from './fixtures/archive-builder.js';
+import { BlobSet, buildArtifact, buildIndex, buildManifest } from './fixtures/image-builder.js';
+import { example, FAMILIAR, fill, load, NAME, onEachStore, stateOf } from './fixtures/load-helpers.js';
+import { type DockerManifestEntry, save } from './fixtures/saved-archive.js';
+import { tarOf } from './fixtures/tar-builder.js';
+
+/** What `manifest.json` has to say of a manifest. */
+function entryOf(blobs: BlobSet, manifest: Descriptor, tags: readonly string[] | null): DockerManifestEntry {
+  const { config, layers = [] } = blobs.links(manifest.digest);
+  assert.ok(config);
+  return { Config: blobPath(config.digest), RepoTags: tags, Layers: layers.map(({ digest }) => blobPath(digest)) };
+}
+
+const CHOICES: readonly (readonly [Platform, string[] | undefined, string])[] = [
+  [{ os: 'linux', architecture: 'amd64' }, undefined, 'linux/amd64'],
+  [{ os: 'linux', architecture: 'arm64' }, undefined, 'linux/arm64'],
+  [{ os: 'linux', architecture: 'arm64' }, ['linux/arm/v7', 'linux/amd64'], 'linux/arm/v7'],
+  [{ os: 'linux', architecture: 's390x' }, undefined, 'linux/amd64'],
+  [{ os: 'linux', architecture: 'amd64' }, ['linux/arm/v7', 'linux/arm64'], 'linux/arm64'],
+];
+
+for (const [hostPlatform, platforms = [], chosen] of CHOICES) {
+  onEachStore(
+    `lists ${chosen} for a host of ${hostPlatform.architecture}, of ${platforms.join(' ') || 'all'}`,
+    async (open) => {
+      const store = await open();
+      const { blobs, root, of } = example();
+      await fill(store, [{ name: NAME, descriptor: root }], blobs);
+      const { dockerManifest } = await save(store, [FAMILIAR], { hostPlatform, platforms });
+      assert.deepEqual(dockerManifest, [entryOf(blobs, of(chosen), [FAMILIAR])]);
+    },
+  );
+}
+
+onEachStore('merges the familiar names of images that chose one manifest', async (open) => {
+  const store = await open();
+  const { blobs, root, of } = example();
+  const other = buildManifest(blobs, { platform: 'linux/amd64', seed: 'other' });
+  const records = [
+    { name: NAME, descriptor: root },
+    { name: 'docker.io/library/app:2', descriptor: root },
+    { name: 'registry.example:5000/app:3', descriptor: of('linux/amd64') },
+    { name: 'docker.io/library/other:1', descriptor: other },
+  ];
+  await fill(store, records, blobs);
+  const names = [FAMILIAR, 'other:1', 'app:2', 'registry.example:5000/app:3'];
+  const { dockerManifest } = await save(store, names);
+  assert.deepEqual(dockerManifest, [
+    entryOf(blobs, of('linux/amd64'), [FAMILIAR, 'app:2', 'registry.example:5000/app:3']),
+    entryOf(blobs, other, ['other:1']),
+  ]);
+});
+
+onEachStore('writes null for an image without a tag', async (open) => {
+  const store = await open();
+  const { blobs, root, of } = example();
+  await fill(store, [{ descriptor: root }], blobs);
+  const { dockerManifest } = await save(store, [root.digest]);
+  assert.deepEqual(dockerManifest, [entryOf(blobs, of('linux/amd64'), null)]);
+});
+
+onEachStore('has one path for each diff id, repeats included', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 1, layers: ['a', 'b', 'a', 'a'] });
+  await fill(store, [{ name: NAME, descriptor: root }], blobs);
+  const { dockerManifest, blobs: packed } = await save(store, [FAMILIAR]);
+  const [entry] = dockerManifest ?? [];
+  assert.deepEqual(entry, entryOf(blobs, root, [FAMILIAR]));
+  assert.deepEqual([entry?.Layers.length, new Set(entry?.Layers).size, packed.length], [4, 2, 4]);
+});
+
+onEachStore('is not written where no image is one for an older loader', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const artifact = buildArtifact(blobs, { seed: 1 });
+  const root = buildIndex(blobs, [artifact]);
+  const records = [
+    { name: NAME, descriptor: artifact },
+    { name: 'docker.io/library/b:1', descriptor: root },
+  ];
+  await fill(store, records, blobs);
+  const { dockerManifest, entries } = await save(store, [FAMILIAR, 'b:1']);
+  assert.deepEqual(
+    [dockerManifest, entries.has('manifest.json'), entries.has('repositories')],
+    [undefined, false, false],
+  );
+});
+
+onEachStore('is enough for an older loader to load the image that it lists', async (open) => {
+  const store = await open();
+  const { blobs, root, of } = example({ mediaTypes: 'docker', compression: 'none' });
+  await fill(store, [{ name: NAME, descriptor: root }], blobs);
+  const saved = await save(store, [FAMILIAR]);
+  const second = await open();
+  await load(second, await withoutLayout(saved.entries));
+  // Uncompressed Docker layers: the manifest that an importer makes is the one that it was.
+  const [image] = (await stateOf(second)).images;
+  const made = JSON.parse(String(await firstChunk(second.open(image?.descriptor.digest ?? root.digest)))) as {
+    layers: unknown;
+  };
+  const original = blobs.json(of('linux/amd64').digest) as { layers: unknown };
+  assert.deepEqual([image?.name, made.layers], [NAME, original.layers]);
+});
+
+async function withoutLayout(entries: ReadonlyMap<string, Buffer>): Promise<Buffer> {
+  const kept = [...entries].filter(([name]) => !['oci-layout', 'index.json'].includes(name) && !name.endsWith('/'));
+  return await tarOf(kept.map(([name, body]) => ({ name, body })));
+}
+
+async function firstChunk(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  for await (const chunk of chunks) return chunk;
+  return Buffer.alloc(0);
+}

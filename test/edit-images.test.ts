@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { removeImages, removePlatforms, tagImage } from '../src/edit-images.js';
+import { inspectImages } from '../src/inspect-images.js';
+import { listImages } from '../src/list-images.js';
+import type { Store } from '../src/stores/ports.js';
+import { BlobSet, buildManifest, closureOf } from './fixtures/image-builder.js';
+import {
+  type Example,
+  example,
+  FAMILIAR,
+  fill,
+  loadLayout,
+  NAME,
+  namesOf,
+  onEachStore,
+  type OpenStore,
+  refuses,
+  sorted,
+  stateOf,
+  statesOf,
+} from './fixtures/load-helpers.js';
+import { HOST } from './fixtures/saved-archive.js';
+
+async function stored(open: OpenStore, built: Example): Promise<Store> {
+  const store = await open();
+  await loadLayout(store, built.images, built.blobs);
+  return store;
+}
+
+onEachStore('gives an image one more name, with the default tag', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  assert.equal(await tagImage(store, FAMILIAR, 'copy'), 'docker.io/library/copy:latest');
+  assert.deepEqual(
+    (await stateOf(store)).images.map(({ name, descriptor }) => [name, descriptor.digest]),
+    [
+      [NAME, built.root.digest],
+      ['docker.io/library/copy:latest', built.root.digest],
+    ],
+  );
+});
+
+onEachStore('moves a name that another image had, and keeps that one unnamed', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  const other = buildManifest(built.blobs, { platform: 'linux/amd64', seed: 'other' });
+  await fill(store, [{ name: 'docker.io/library/b:1', descriptor: other }], built.blobs);
+  await tagImage(store, FAMILIAR, 'b:1');
+  const records = (await stateOf(store)).images.map(({ name, descriptor }) => [name, descriptor.digest]);
+  assert.deepEqual(records, [
+    [NAME, built.root.digest],
+    ['docker.io/library/b:1', built.root.digest],
+    [undefined, other.digest],
+  ]);
+});
+
+onEachStore('names an image that had no name, by its id', async (open) => {
+  const { blobs, root } = example();
+  const store = await open();
+  await loadLayout(store, [{ root }], blobs);
+  await tagImage(store, root.digest.slice(7, 19), 'found:1');
+  assert.deepEqual(await namesOf(store), ['docker.io/library/found:1']);
+});
+
+onEachStore('refuses to tag what is unknown, what means several, and with what is no tag', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  const tagging = (source: string, name: string) => async () => await tagImage(store, source, name);
+  await refuses(store, tagging('nothing:1', 'b:1'), { code: 'ERR_IMAGE_UNKNOWN' });
+  await refuses(store, tagging(FAMILIAR, 'B:1'), { code: 'ERR_REFERENCE_INVALID' });
+  await refuses(store, tagging(FAMILIAR, `b@${built.root.digest}`), { code: 'ERR_REFERENCE_INVALID' });
+  await tagImage(store, FAMILIAR, 'example/app:2');
+  await refuses(store, tagging('example/app', 'b:1'), { code: 'ERR_REFERENCE_AMBIGUOUS' });
+});
+
+onEachStore('removes a name, and content only with the last one', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  await tagImage(store, FAMILIAR, 'copy:1');
+  assert.deepEqual(await removeImages(store, [FAMILIAR]), { untagged: [NAME], deleted: [] });
+  assert.deepEqual(await namesOf(store), ['docker.io/library/copy:1']);
+  const { untagged, deleted } = await removeImages(store, ['copy:1']);
+  assert.deepEqual(untagged, ['docker.io/library/copy:1']);
+  assert.deepEqual(sorted(deleted), sorted([...built.blobs.keys()]));
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+onEachStore('keeps what another image shares', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const [a, b] = ['a', 'b'].map((seed) =>
+    buildManifest(blobs, { platform: 'linux/amd64', seed, layers: ['base', seed] }),
+  );
+  assert.ok(a && b);
+  const images = [
+    { root: a, name: 'a:1' },
+    { root: b, name: 'b:1' },
+  ];
+  await loadLayout(store, images, blobs);
+  await removeImages(store, ['a:1']);
+  assert.deepEqual((await stateOf(store)).blobs, sorted(closureOf(blobs, b)));
+});
+
+onEachStore('removes every name of an image that is given by its id', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  await tagImage(store, FAMILIAR, 'copy:1');
+  const { untagged } = await removeImages(store, [built.root.digest]);
+  assert.deepEqual(untagged.toSorted(), [NAME, 'docker.io/library/copy:1']);
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+onEachStore('removes all of several images or, if one is unknown, none', async (open) => {
+  const store = await stored(open, example());
+  await refuses(store, async () => await removeImages(store, [FAMILIAR, 'nothing:1']), { code: 'ERR_IMAGE_UNKNOWN' });
+});
+
+const removing = (store: Store, platforms: readonly string[]) => async () =>
+  await removePlatforms(store, FAMILIAR, platforms, { hostPlatform: HOST });
+
+onEachStore('removes what only one platform has; index and shared layers stay', async (open) => {
+  const built = example({ sharedLayer: true, attestations: true });
+  const store = await stored(open, built);
+  const { untagged, deleted } = await removing(store, ['linux/arm64'])();
+  assert.deepEqual(untagged, []);
+  const [image] = (await listImages(store)).images;
+  const states = { 'linux/amd64': 'complete', 'linux/arm64': 'missing', 'linux/arm/v7': 'complete' };
+  assert.deepEqual([image?.digest, statesOf(image)], [built.root.digest, states]);
+  const left = ['linux/amd64', 'linux/arm/v7'].flatMap((platform) => {
+    const attestation = built.attestations.get(platform);
+    assert.ok(attestation);
+    return [...closureOf(built.blobs, built.of(platform)), ...closureOf(built.blobs, attestation)];
+  });
+  assert.deepEqual((await stateOf(store)).blobs, sorted(built.root.digest, left));
+  assert.deepEqual(sorted(deleted, left, built.root.digest), sorted([...built.blobs.keys()]));
+  assert.deepEqual((await inspectImages(store, FAMILIAR))[0]?.warnings, []);
+});
+
+onEachStore('refuses to remove the last platform, one that is not listed, and one that is gone', async (open) => {
+  const store = await stored(open, example());
+  await refuses(store, removing(store, ['linux/amd64', 'linux/arm64', 'linux/arm/v7']), { code: 'ERR_OPTION_INVALID' });
+  await refuses(store, removing(store, ['linux/s390x']), { code: 'ERR_PLATFORM_UNAVAILABLE' });
+  await refuses(store, removing(store, ['linux/arm64', 'linux/s390x']), { code: 'ERR_PLATFORM_UNAVAILABLE' });
+  await removing(store, ['linux/amd64', 'linux/arm64'])();
+  await refuses(store, removing(store, ['linux/arm/v7']), { code: 'ERR_OPTION_INVALID' });
+  await refuses(store, removing(store, ['linux/arm64']), { code: 'ERR_PLATFORM_UNAVAILABLE' });
+});
+
+onEachStore('keeps a removed platform that another image has too', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  const arm64 = built.of('linux/arm64');
+  await fill(store, [{ name: 'docker.io/library/b:1', descriptor: arm64 }], new BlobSet());
+  const before = (await stateOf(store)).blobs;
+  const { deleted } = await removing(store, ['linux/arm64'])();
+  assert.deepEqual([deleted, (await stateOf(store)).blobs], [[], before]);
+});
+
+onEachStore('loads a removed platform again', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  const before = await stateOf(store);
+  await removing(store, ['linux/arm64'])();
+  const report = await loadLayout(store, built.images, built.blobs);
+  assert.deepEqual(await stateOf(store), before);
+  assert.equal(report.blobs.stored, closureOf(built.blobs, built.of('linux/arm64')).length);
+});

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { chmod, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { exportImages } from '../src/export-images.js';
+import type { Digest } from '../src/model/digest.js';
+import { planExport } from '../src/plan-export.js';
+import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { blobPath } from './fixtures/archive-builder.js';
+import { runCommand } from './fixtures/command.js';
+import { BlobSet, buildManifest } from './fixtures/image-builder.js';
+import {
+  example,
+  FAMILIAR,
+  fill,
+  load,
+  loadLayout,
+  NAME,
+  onEachStore,
+  temporaryFolder,
+} from './fixtures/load-helpers.js';
+import { bytesOf, HOST, readTar, save } from './fixtures/saved-archive.js';
+
+onEachStore('is exactly as long as its plan says, entry by entry', async (open) => {
+  const store = await open();
+  const { images, blobs } = example({ attestations: true });
+  await loadLayout(store, images, blobs);
+  for (const platforms of [[], ['linux/arm64'], ['linux/amd64', 'linux/arm/v7']]) {
+    const { plan, archive } = await save(store, [FAMILIAR], { platforms });
+    assert.equal(archive.length, plan.size);
+    for (const { name, type, offset, size } of plan.entries) {
+      const header = archive.subarray(offset, offset + 512);
+      assert.equal(header.toString('latin1', 0, name.length), name);
+      assert.equal(Number.parseInt(header.toString('latin1', 124, 135), 8), size);
+      assert.equal(header.toString('latin1', 156, 157), type === 'directory' ? '5' : '0');
+    }
+    assert.deepEqual(archive.subarray(-1024), Buffer.alloc(1024));
+    assert.equal(plan.blobs.count, plan.entries.filter(({ name }) => /^blobs\/.*[^/]$/.test(name)).length);
+  }
+});
+
+onEachStore('gives names over 100 bytes their real size in the plan', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
+  const document = blobs.json(manifest.digest) as { layers: { digest: string; size: number }[] };
+  const digest = blobs.add('a layer that is named by sha512', 'sha512');
+  const layers = [...document.layers, { ...document.layers[0], digest, size: blobs.bytes(digest).length }];
+  const root = blobs.document({ ...document, layers }, manifest.mediaType);
+  await fill(store, [{ name: NAME, descriptor: root }], blobs);
+  const { plan, archive, blobs: packed } = await save(store, [FAMILIAR]);
+  assert.equal(archive.length, plan.size);
+  assert.ok(packed.includes(blobPath(digest)));
+  const second = await open();
+  const report = await load(second, archive);
+  assert.equal(report.images[0]?.digest, root.digest);
+});
+
+onEachStore('writes metadata first, then documents, then layers, with fixed modes', async (open) => {
+  const store = await open();
+  const { images, blobs, root } = example();
+  await loadLayout(store, images, blobs);
+  const { archive } = await save(store, [FAMILIAR]);
+  const entries = await readTar(archive);
+  const names = entries.map(({ name }) => name);
+  const start = ['oci-layout', 'index.json', 'manifest.json', 'blobs/', 'blobs/sha256/', blobPath(root.digest)];
+  assert.deepEqual(names.slice(0, 6), start);
+  const isDocument = entries.slice(5).map(({ body }) => body[0] === '{'.charCodeAt(0));
+  assert.deepEqual(
+    isDocument,
+    isDocument.toSorted((a, b) => Number(b) - Number(a)),
+  );
+  const modeOf = (name: string): string | undefined => entries.find((entry) => entry.name === name)?.mode.toString(8);
+  assert.deepEqual(start.map(modeOf), ['444', '644', '644', '755', '755', '444']);
+  assert.equal(new Set(names).size, names.length);
+});
+
+onEachStore('gives the same bytes each time, from a plan and from names', async (open) => {
+  const store = await open();
+  const { images, blobs } = example({ attestations: true });
+  await loadLayout(store, images, blobs);
+  const { plan, archive } = await save(store, [FAMILIAR]);
+  assert.deepEqual(await bytesOf(exportImages(store, plan)), archive);
+  assert.deepEqual(await bytesOf(exportImages(store, [NAME], { hostPlatform: HOST })), archive);
+  const second = await open();
+  await loadLayout(second, images, blobs, { layout: { order: 'blobs-first' } });
+  const again = await save(second, [FAMILIAR]);
+  assert.deepEqual([again.archive, again.plan.digest], [archive, plan.digest]);
+});
+
+onEachStore('does not reorder what was there when an image is added', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const records = ['a', 'b', 'c'].map((seed) => {
+    const descriptor = buildManifest(blobs, { platform: 'linux/amd64', seed, layers: ['base', `${seed}-1`] });
+    return { name: `docker.io/library/${seed}:1`, descriptor };
+  });
+  await fill(store, records, blobs);
+  const orderOf = async (names: readonly string[]) => (await save(store, names)).plan.entries.map(({ name }) => name);
+  const two = await orderOf(['a:1', 'c:1']);
+  for (const names of [
+    ['a:1', 'c:1', 'b:1'],
+    ['a:1', 'b:1', 'c:1'],
+    ['b:1', 'a:1', 'c:1'],
+  ]) {
+    assert.deepEqual(
+      (await orderOf(names)).filter((name) => two.includes(name)),
+      two,
+    );
+  }
+});
+
+test('is an archive that GNU tar reads', async (t) => {
+  const store = await OciLayoutStore.open(await temporaryFolder(t));
+  const { images, blobs } = example();
+  await loadLayout(store, images, blobs);
+  const { archive, plan } = await save(store, [FAMILIAR]);
+  const { status, stdout, stderr } = await runCommand('tar', ['-tf', '-'], { input: archive });
+  assert.deepEqual([status, stderr], [0, '']);
+  assert.deepEqual(
+    stdout.trimEnd().split('\n'),
+    plan.entries.map(({ name }) => name),
+  );
+});
+
+type Damage = (file: string) => Promise<void>;
+
+const DAMAGES: Readonly<Record<string, Damage>> = {
+  flipped: async (file) => {
+    const bytes = await readFile(file);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    await chmod(file, 0o600);
+    await writeFile(file, bytes);
+  },
+  cut: async (file) => {
+    await chmod(file, 0o600);
+    await truncate(file, 5);
+  },
+  grown: async (file) => {
+    await chmod(file, 0o600);
+    await writeFile(file, Buffer.concat([await readFile(file), Buffer.from('x')]));
+  },
+  deleted: async (file) => await rm(file),
+  'a symlink': async (file) => {
+    await rm(file);
+    await symlink('/etc/hostname', file);
+  },
+};
+
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  for (const part of ['layer', 'config', 'manifest', 'index'] as const) {
+    test(`never ends well when a ${part} is ${what} after the plan was made`, async (t) => {
+      const { store, plan, fileOf } = await planned(t, part);
+      await damage(fileOf);
+      await assert.rejects(bytesOf(exportImages(store, plan)), ({ name, category }: Record<string, string>) => {
+        assert.equal(name, 'LadingError');
+        return category === 'integrity' || category === 'not-found' || category === 'storage';
+      });
+    });
+  }
+
+  test(`is refused before the first byte when a layer is ${what} before`, async (t) => {
+    const { store, fileOf } = await planned(t, 'layer');
+    await damage(fileOf);
+    const attempt = async () => await planExport(store, [FAMILIAR], { platforms: ['linux/amd64'], hostPlatform: HOST });
+    if (what === 'flipped') await attempt();
+    else await assert.rejects(attempt, { code: what === 'deleted' ? 'ERR_PLATFORM_UNAVAILABLE' : 'ERR_SIZE_MISMATCH' });
+  });
+}
+
+async function planned(t: Parameters<typeof temporaryFolder>[0], part: 'layer' | 'config' | 'manifest' | 'index') {
+  const directory = await temporaryFolder(t);
+  const store = await OciLayoutStore.open(directory);
+  const { images, blobs, root, of } = example();
+  await loadLayout(store, images, blobs);
+  const manifest = of('linux/amd64');
+  const { config, layers = [] } = blobs.links(manifest.digest);
+  const digests = { layer: layers[0]?.digest, config: config?.digest, manifest: manifest.digest, index: root.digest };
+  const digest: Digest = digests[part] ?? root.digest;
+  const plan = await planExport(store, [FAMILIAR], { hostPlatform: HOST });
+  return { store, plan, fileOf: path.join(directory, blobPath(digest)) };
+}
+
+onEachStore('ends with the error of the plan where it is given names', async (open) => {
+  const store = await open();
+  await assert.rejects(bytesOf(exportImages(store, ['nothing:1'])), { code: 'ERR_IMAGE_UNKNOWN' });
+});
+
+onEachStore('ends with ERR_ABORTED when it is aborted, before or amid', async (open) => {
+  const store = await open();
+  const { images, blobs } = example({ layerBytes: 400_000 });
+  await loadLayout(store, images, blobs);
+  const before = exportImages(store, [FAMILIAR], { signal: AbortSignal.abort() });
+  await assert.rejects(bytesOf(before), { code: 'ERR_ABORTED', name: 'AbortError' });
+  const controller = new AbortController();
+  const archive = exportImages(store, [FAMILIAR], { signal: controller.signal });
+  const read = async () => {
+    for await (const _ of archive) controller.abort();
+  };
+  await assert.rejects(read, { code: 'ERR_ABORTED' });
+});
+
+onEachStore('reads no further than its reader does', async (open) => {
+  const store = await open();
+  const { images, blobs } = example({ layerBytes: 1_500_000 });
+  await loadLayout(store, images, blobs);
+  let opened = 0;
+  const counted = {
+    list: async () => await store.list(),
+    stat: async (digest: Digest) => await store.stat(digest),
+    digests: () => store.digests(),
+    session: async () => await store.session(),
+    prune: store.prune.bind(store),
+    open: (digest: Digest) => {
+      opened += 1;
+      return store.open(digest);
+    },
+  };
+  const plan = await planExport(counted, [FAMILIAR], { hostPlatform: HOST });
+  opened = 0;
+  const archive = exportImages(counted, plan);
+  const reader = archive[Symbol.asyncIterator]();
+  await reader.next();
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  assert.ok(opened < plan.blobs.count, `${opened} of ${plan.blobs.count} blobs opened`);
+  await reader.return?.();
+});

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
+import { digestOf } from '../src/model/digest.js';
+import { MEDIA_TYPES } from '../src/model/media-types.js';
+import {
+  dockerArchive,
+  dockerArchiveEntries,
+  dockerImageOf,
+  jsonEntry,
+  type DockerArchiveOptions,
+} from './fixtures/archive-builder.js';
+import { BlobSet, buildManifest } from './fixtures/image-builder.js';
+import { load, namesOf, onEachStore, refuses, sorted, stateOf } from './fixtures/load-helpers.js';
+import { tarOf } from './fixtures/tar-builder.js';
+
+function describe(mediaType: string, bytes: Buffer) {
+  return { mediaType, digest: digestOf(bytes), size: bytes.length };
+}
+
+/** What the Engine's importer makes of the image: Docker types, compact JSON in this order, uncompressed layers. */
+function engineManifest(
+  config: Buffer,
+  layers: readonly Buffer[],
+  layerType: string = MEDIA_TYPES.dockerLayer,
+): string {
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
+    config: describe('application/vnd.docker.container.image.v1+json', config),
+    layers: layers.map((layer) => describe(layerType, layer)),
+  });
+}
+
+function dockerExample(seed = 'docker') {
+  const blobs = new BlobSet();
+  const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed, layers: ['a', `${seed}-b`, 'a'] });
+  return dockerImageOf(blobs, manifest, [`example/${seed}:1`, `example/${seed}:2`]);
+}
+
+const VARIANTS: readonly DockerArchiveOptions[] = [
+  { layout: '1.1' },
+  { layout: '1.1', symlinkedLayers: false },
+  { layout: '1.1', order: 5 },
+  { layout: '1.2' },
+  { layout: '1.2', symlinkedLayers: false },
+  { layout: '1.2', order: 6 },
+];
+
+for (const variant of VARIANTS) {
+  onEachStore(
+    `gives a docker-archive the digests that the Engine gives it: ${JSON.stringify(variant)}`,
+    async (open) => {
+      const store = await open();
+      const image = dockerExample();
+      const manifest = Buffer.from(engineManifest(image.config, image.layers));
+      const report = await load(store, await dockerArchive([image], variant));
+      const [first, second] = report.images.map(({ name, digest }) => [name, digest]);
+      assert.deepEqual(first, ['docker.io/example/docker:1', digestOf(manifest)]);
+      assert.deepEqual(second, ['docker.io/example/docker:2', digestOf(manifest)]);
+      const content = [manifest, image.config, ...image.layers].map((bytes) => digestOf(bytes));
+      assert.deepEqual((await stateOf(store)).blobs, sorted(content));
+    },
+  );
+}
+
+onEachStore('keeps the compressed layers of a docker-archive as they are', async (open) => {
+  const store = await open();
+  const image = dockerExample();
+  const archive = await dockerArchive([image], { layout: '1.2', compressedLayers: true });
+  const report = await load(store, archive);
+  const packed = image.layers.map((layer) => gzipSync(layer));
+  const manifest = engineManifest(image.config, packed, MEDIA_TYPES.dockerLayerGzip);
+  assert.equal(report.images[0]?.digest, digestOf(manifest));
+});
+
+onEachStore('refuses a compressed layer of a docker-archive that cannot be unpacked', async (open) => {
+  const store = await open();
+  const entries = dockerArchiveEntries([dockerExample()], { layout: '1.2', compressedLayers: true });
+  for (const spoil of [(body: Buffer) => body.subarray(0, -20), (body: Buffer) => body.fill(0x55, 20)]) {
+    const spoiled = entries.map((entry) =>
+      /^\w{64}\.tar$/.test(entry.name) ? { ...entry, body: spoil(Buffer.from(entry.body ?? [])) } : entry,
+    );
+    await refuses(store, async () => await load(store, await tarOf(spoiled)), { code: 'ERR_COMPRESSED_DATA' });
+  }
+});
+
+onEachStore('loads two images of one docker-archive that share a layer', async (open) => {
+  const store = await open();
+  await load(store, await dockerArchive([dockerExample('one'), dockerExample('two')]));
+  const names = ['one:1', 'one:2', 'two:1', 'two:2'].map((name) => `docker.io/example/${name}`);
+  assert.deepEqual(await namesOf(store), names);
+});
+
+onEachStore('filters a docker-archive by the platform of its config', async (open) => {
+  const store = await open();
+  const archive = await dockerArchive([dockerExample()]);
+  await refuses(store, async () => await load(store, archive, { platforms: ['linux/arm64'] }), {
+    code: 'ERR_PLATFORM_UNAVAILABLE',
+    message: /they don't provide the requested platform \(\[linux\/arm64\]\)$/,
+  });
+  const report = await load(store, archive, { platforms: ['linux/amd64'] });
+  assert.equal(report.images.length, 2);
+});
+
+onEachStore('refuses a docker-archive whose layer is not the one of its diff id', async (open) => {
+  const store = await open();
+  const { config, layers, tags } = dockerExample();
+  const swapped = { config, tags, layers: layers.toReversed().slice(1) };
+  const attempt = async () => await load(store, await dockerArchive([swapped]));
+  await refuses(store, attempt, { code: 'ERR_DIFF_ID_MISMATCH' });
+  const other = { config, tags, layers: [layers[1], layers[0], layers[2]].filter((layer) => layer !== undefined) };
+  await refuses(store, async () => await load(store, await dockerArchive([other])), { code: 'ERR_DIFF_ID_MISMATCH' });
+});
+
+const BAD_MANIFESTS = [
+  ['an empty list', [], 'ERR_DOCUMENT_INVALID'],
+  ['null', null, 'ERR_DOCUMENT_INVALID'],
+  ['a config outside of the archive', [{ Config: '../../etc/passwd', Layers: [] }], 'ERR_ARCHIVE_FORMAT'],
+  ['an absolute layer', [{ Config: 'c.json', Layers: ['/etc/passwd'] }], 'ERR_BLOB_MISSING'],
+  ['a config that is not there', [{ Config: 'c.json', Layers: [] }], 'ERR_BLOB_MISSING'],
+] as const;
+
+for (const [what, value, code] of BAD_MANIFESTS) {
+  onEachStore(`refuses a manifest.json of ${what}`, async (open) => {
+    const store = await open();
+    await refuses(store, async () => await load(store, await tarOf([jsonEntry('manifest.json', value)])), { code });
+  });
+}
+
+onEachStore('refuses a docker-archive whose layer is a link in a circle', async (open) => {
+  const store = await open();
+  const entries = dockerArchiveEntries([dockerExample()]);
+  const looped = entries.map((entry) => {
+    if (!entry.name.endsWith('/layer.tar')) return entry;
+    return { name: entry.name, type: 'symlink' as const, linkname: 'layer.tar' };
+  });
+  await refuses(store, async () => await load(store, await tarOf(looped)), { code: 'ERR_ARCHIVE_FORMAT' });
+});

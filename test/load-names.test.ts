@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import type { LayoutImage } from './fixtures/archive-builder.js';
+import { BlobSet, buildManifest } from './fixtures/image-builder.js';
+import { codesOf, example, loadLayout, NAME, namesOf, onEachStore, refuses, stateOf } from './fixtures/load-helpers.js';
+
+function one(naming: Omit<LayoutImage, 'root'>, seed = 'one'): { images: LayoutImage[]; blobs: BlobSet } {
+  const blobs = new BlobSet();
+  const root = buildManifest(blobs, { platform: 'linux/amd64', seed });
+  return { images: [{ root, ...naming }], blobs };
+}
+
+const NAMINGS: readonly (readonly [Omit<LayoutImage, 'root'>, string | undefined])[] = [
+  [{ name: 'docker.io/example/app:1', refName: '1' }, 'docker.io/example/app:1'],
+  [{ name: 'example/app' }, 'docker.io/example/app:latest'],
+  [{ name: 'app:1', refName: 'other/name:2' }, 'docker.io/library/app:1'],
+  [{ refName: 'example/app:1' }, 'docker.io/example/app:1'],
+  [{ refName: 'app:1' }, 'docker.io/library/app:1'],
+  [{ refName: 'localhost:5000/app' }, 'localhost:5000/app:latest'],
+  [{ refName: 'latest' }, undefined],
+  [{ refName: 'not/A/Name:1' }, undefined],
+  [{ refName: '' }, undefined],
+  [{ name: '' }, undefined],
+  [{ name: '<none>:<none>' }, undefined],
+  [{ refName: '<none>:<none>' }, undefined],
+  [{}, undefined],
+];
+
+for (const [naming, expected] of NAMINGS) {
+  onEachStore(`names an image ${expected} by ${JSON.stringify(naming)}`, async (open) => {
+    const store = await open();
+    const { images, blobs } = one(naming);
+    const report = await loadLayout(store, images, blobs);
+    assert.deepEqual([report.images[0]?.name, await namesOf(store)], [expected, [expected]]);
+  });
+}
+
+for (const name of [
+  'Example/App:1',
+  'example/app:1:2',
+  '../app:1',
+  'app:\u001b[31m1',
+  `app:${'x'.repeat(129)}`,
+  'a'.repeat(64),
+]) {
+  onEachStore(`refuses the full name ${JSON.stringify(name.slice(0, 20))}`, async (open) => {
+    const store = await open();
+    const { images, blobs } = one({ name });
+    await refuses(store, async () => await loadLayout(store, images, blobs), { code: 'ERR_REFERENCE_INVALID' });
+  });
+}
+
+onEachStore('takes a name with the digest of its image, and refuses one with another', async (open) => {
+  const store = await open();
+  const { images, blobs } = one({});
+  const [{ root } = {}] = images;
+  assert.ok(root);
+  const [good, bad] = [`example/app@${root.digest}`, `example/app@${example().root.digest}`];
+  await refuses(store, async () => await loadLayout(store, [{ root, name: bad }], blobs), {
+    code: 'ERR_REFERENCE_INVALID',
+  });
+  await loadLayout(store, [{ root, name: good }], blobs);
+  assert.deepEqual(await namesOf(store), [`docker.io/${good}`]);
+});
+
+onEachStore('stores names without the annotations that carried them, and keeps all others', async (open) => {
+  const store = await open();
+  const { images, blobs } = one({ name: NAME, refName: '1', annotations: { 'com.example.note': 'kept' } });
+  await loadLayout(store, images, blobs);
+  const [record] = (await stateOf(store)).images;
+  assert.deepEqual(record?.descriptor.annotations, { 'com.example.note': 'kept' });
+});
+
+onEachStore('lists one image once by each of its names', async (open) => {
+  const store = await open();
+  const { images, blobs } = one({ name: 'a:1' });
+  const [{ root } = {}] = images;
+  assert.ok(root);
+  const listed = [...images, { root, name: 'b:1' }, { root, name: 'a:1' }];
+  const report = await loadLayout(store, listed, blobs);
+  const expected = ['docker.io/library/a:1', 'docker.io/library/b:1'];
+  assert.deepEqual(await namesOf(store), expected);
+  assert.deepEqual(
+    report.images.map(({ name }) => name),
+    expected,
+  );
+});
+
+onEachStore('refuses one name for two images', async (open) => {
+  const store = await open();
+  const { images, blobs } = example();
+  const other = buildManifest(blobs, { platform: 'linux/386', seed: 'other' });
+  await refuses(
+    store,
+    async () => await loadLayout(store, [...images, { root: other, refName: 'example/app:1' }], blobs),
+    {
+      code: 'ERR_NAME_DUPLICATE',
+      message: /"docker\.io\/example\/app:1"/,
+    },
+  );
+});
+
+onEachStore('moves a name to the new image and keeps the old one unnamed', async (open) => {
+  const store = await open();
+  const [first, second] = [one({ name: NAME }, 'first'), one({ name: NAME }, 'second')];
+  await loadLayout(store, first.images, first.blobs);
+  await loadLayout(store, second.images, second.blobs);
+  const { images, blobs } = await stateOf(store);
+  assert.deepEqual(
+    images.map(({ name, descriptor }) => [name, descriptor.digest]),
+    [
+      [NAME, second.images[0]?.root.digest],
+      [undefined, first.images[0]?.root.digest],
+    ],
+  );
+  assert.deepEqual(blobs, [...new Set([...first.blobs.keys(), ...second.blobs.keys()])].toSorted());
+});
+
+onEachStore('keeps the image that has the name already, and stores nothing of the other', async (open) => {
+  const store = await open();
+  const [first, second] = [one({ name: NAME }, 'first'), one({ name: NAME }, 'second')];
+  await loadLayout(store, first.images, first.blobs);
+  const before = await stateOf(store);
+  const report = await loadLayout(store, second.images, second.blobs, { onConflict: 'keep' });
+  assert.deepEqual(await stateOf(store), before);
+  assert.deepEqual([report.images, codesOf(report.warnings), report.incomplete], [[], ['WARN_NAME_KEPT'], false]);
+  assert.equal(report.blobs.stored, 0);
+});
+
+onEachStore('loads the other images of an archive of which one name is kept', async (open) => {
+  const store = await open();
+  const first = one({ name: NAME }, 'first');
+  await loadLayout(store, first.images, first.blobs);
+  const { images, blobs } = one({ name: NAME }, 'second');
+  const other = buildManifest(blobs, { platform: 'linux/386', seed: 'other' });
+  await loadLayout(store, [...images, { root: other, name: 'b:1' }], blobs, { onConflict: 'keep' });
+  const records = (await stateOf(store)).images.map(({ name, descriptor }) => [name, descriptor.digest]);
+  assert.deepEqual(records, [
+    [NAME, first.images[0]?.root.digest],
+    ['docker.io/library/b:1', other.digest],
+  ]);
+});
+
+onEachStore('refuses a name that another image has, if it is to fail', async (open) => {
+  const store = await open();
+  const [first, second] = [one({ name: NAME }, 'first'), one({ name: NAME }, 'second')];
+  await loadLayout(store, first.images, first.blobs);
+  const attempt = async () => await loadLayout(store, second.images, second.blobs, { onConflict: 'fail' });
+  await refuses(store, attempt, { code: 'ERR_NAME_CONFLICT' });
+  await loadLayout(store, first.images, first.blobs, { onConflict: 'fail' });
+});
+
+onEachStore('gives an unnamed image of the store a name, and does not list it twice', async (open) => {
+  const store = await open();
+  const { images, blobs } = one({});
+  await loadLayout(store, images, blobs);
+  await loadLayout(
+    store,
+    [...images].map(({ root }) => ({ root, name: NAME })),
+    blobs,
+  );
+  assert.deepEqual(await namesOf(store), [NAME]);
+});

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { BlobSet, buildIndex, buildManifest, closureOf, removeBlob, removeLayers } from './fixtures/image-builder.js';
+import {
+  example,
+  FAMILIAR,
+  loadLayout,
+  NAME,
+  namesOf,
+  onEachStore,
+  refuses,
+  sorted,
+  stateOf,
+  statesOf,
+} from './fixtures/load-helpers.js';
+
+const UNMET = [
+  { list: ['linux/arm/v5'], words: 'linux/arm/v5' },
+  { list: ['linux/arm/v5', 'linux/s390x'], words: 'linux/arm/v5 linux/s390x' },
+  { list: ['windows(10.0.17763)/amd64'], words: 'windows(10.0.17763)/amd64' },
+];
+
+for (const { list, words } of UNMET) {
+  onEachStore(`refuses a list of which the index has nothing: ${list.join(', ')}`, async (open) => {
+    const store = await open();
+    const { images, blobs } = example();
+    await refuses(store, async () => await loadLayout(store, images, blobs, { platforms: list }), {
+      code: 'ERR_PLATFORM_UNAVAILABLE',
+      message: `image ${FAMILIAR} was not loaded: it doesn't provide the requested platform ([${words}])`,
+    });
+  });
+}
+
+onEachStore('names all the images that do not provide a platform', async (open) => {
+  const store = await open();
+  const { images, blobs } = example();
+  const root = buildIndex(blobs, [buildManifest(blobs, { platform: 'linux/386', seed: 2 })]);
+  const both = [...images, { root, name: 'docker.io/library/b:2' }];
+  await refuses(store, async () => await loadLayout(store, both, blobs, { platforms: ['linux/arm/v5'] }), {
+    code: 'ERR_PLATFORM_UNAVAILABLE',
+    message: `images [${FAMILIAR}, b:2] were not loaded: they don't provide the requested platform ([linux/arm/v5])`,
+  });
+});
+
+onEachStore('refuses a single manifest of another platform', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
+  await refuses(
+    store,
+    async () => await loadLayout(store, [{ root, name: NAME }], blobs, { platforms: ['linux/arm64'] }),
+    {
+      code: 'ERR_PLATFORM_UNAVAILABLE',
+      message: `image ${FAMILIAR} was not loaded: it doesn't provide the requested platform ([linux/arm64])`,
+    },
+  );
+});
+
+onEachStore('reads the config of a single manifest whose descriptor names no platform', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const { platform: _, ...root } = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
+  const report = await loadLayout(store, [{ root, name: NAME }], blobs, { platforms: ['linux/arm64'] });
+  assert.deepEqual(statesOf(report.images[0]), { 'linux/arm64': 'complete' });
+});
+
+for (const lost of ['manifest', 'layers'] as const) {
+  onEachStore(`says that a listed platform lacks content: its ${lost}`, async (open) => {
+    const store = await open();
+    const { images, blobs, of } = example();
+    const arm64 = of('linux/arm64');
+    const [layer] = blobs.links(arm64.digest).layers ?? [];
+    if (lost === 'manifest') removeBlob(blobs, arm64);
+    else removeLayers(blobs, arm64);
+    const missing = lost === 'manifest' ? arm64.digest : layer?.digest;
+    await refuses(store, async () => await loadLayout(store, images, blobs, { platforms: ['linux/arm64'] }), {
+      code: 'ERR_PLATFORM_UNAVAILABLE',
+      message: new RegExp(
+        `requested platform\\(s\\) \\(\\[linux/arm64\\]\\) found, but some content is missing: ${missing}$`,
+      ),
+    });
+  });
+}
+
+onEachStore('refuses a list of which some are absent and some are missing, and says which', async (open) => {
+  const store = await open();
+  const { images, blobs, of } = example();
+  removeBlob(blobs, of('linux/arm64'));
+  const platforms = ['linux/amd64', 'linux/arm64', 'linux/s390x'];
+  await refuses(store, async () => await loadLayout(store, images, blobs, { platforms }), {
+    code: 'ERR_PLATFORM_UNAVAILABLE',
+    message: new RegExp(
+      `${FAMILIAR} lists linux/arm64, but ${of('linux/arm64').digest} is missing; ${FAMILIAR} does not list linux/s390x`,
+    ),
+  });
+});
+
+onEachStore('loads the rest of a list where missing platforms may be skipped', async (open) => {
+  const store = await open();
+  const { images, blobs, root, of } = example();
+  removeBlob(blobs, of('linux/arm64'));
+  const platforms = ['linux/amd64', 'linux/arm64', 'linux/s390x'];
+  const report = await loadLayout(store, images, blobs, { platforms, missingPlatforms: 'skip' });
+  const states = {
+    'linux/amd64': 'complete',
+    'linux/arm64': 'missing',
+    'linux/arm/v7': 'excluded',
+    'linux/s390x': 'absent',
+  };
+  assert.deepEqual(statesOf(report.images[0]), states);
+  assert.equal(report.incomplete, true);
+  assert.deepEqual((await stateOf(store)).blobs, sorted(root.digest, closureOf(blobs, of('linux/amd64'))));
+});
+
+onEachStore('loads only the image that has the platform where missing ones may be skipped', async (open) => {
+  const store = await open();
+  const { images, blobs } = example();
+  const other = buildManifest(blobs, { platform: 'linux/386', seed: 'other' });
+  const both = [...images, { root: other, name: 'docker.io/example/b:1' }];
+  const report = await loadLayout(store, both, blobs, { platforms: ['linux/386'], missingPlatforms: 'skip' });
+  assert.deepEqual(await namesOf(store), ['docker.io/example/b:1']);
+  assert.equal(report.incomplete, true);
+  assert.deepEqual((await stateOf(store)).blobs, sorted(closureOf(blobs, other)));
+});
+
+onEachStore('refuses a list of which nothing can be had, also where missing platforms may be skipped', async (open) => {
+  const store = await open();
+  const { images, blobs } = example();
+  const options = { platforms: ['linux/s390x'], missingPlatforms: 'skip' } as const;
+  await refuses(store, async () => await loadLayout(store, images, blobs, options), {
+    code: 'ERR_PLATFORM_UNAVAILABLE',
+  });
+});
+
+for (const order of ['metadata-first', 'blobs-first', 7] as const) {
+  onEachStore(`stores exactly the listed platforms and keeps the index, order ${order}`, async (open) => {
+    const store = await open();
+    const { images, blobs, root, of } = example({ sharedLayer: true });
+    const platforms = ['linux/arm64', 'linux/arm/v7'];
+    const report = await loadLayout(store, images, blobs, { platforms, layout: { order } });
+    const states = { 'linux/amd64': 'excluded', 'linux/arm64': 'complete', 'linux/arm/v7': 'complete' };
+    assert.deepEqual(statesOf(report.images[0]), states);
+    const { images: records, blobs: stored } = await stateOf(store);
+    assert.deepEqual(records, [{ name: NAME, descriptor: root }]);
+    const chosen = platforms.flatMap((platform) => closureOf(blobs, of(platform)));
+    assert.deepEqual(stored, sorted(root.digest, chosen));
+    assert.equal(report.incomplete, false);
+  });
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { removeImages } from '../src/edit-images.js';
+import { listImages } from '../src/list-images.js';
+import { blobPath } from './fixtures/archive-builder.js';
+import { buildIndex, buildReferrer, closureOf } from './fixtures/image-builder.js';
+import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from './fixtures/load-helpers.js';
+import { save } from './fixtures/saved-archive.js';
+import { has, sign, withReferrers } from './fixtures/referrers.js';
+
+onEachStore('follows transitively: image, attestation, signature of the attestation', async (open) => {
+  const store = await open();
+  const built = withReferrers(({ blobs, attestations }) =>
+    ['linux/amd64', 'linux/arm64'].map((platform) => {
+      const attestation = attestations.get(platform);
+      assert.ok(attestation);
+      return sign(blobs, attestation, platform);
+    }),
+  );
+  await loadLayout(store, built.images, built.blobs);
+  const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'] });
+  const [amd64, arm64] = built.referrers;
+  assert.deepEqual([has(saved.blobs, amd64), has(saved.blobs, arm64)], [false, true]);
+  assert.ok(has(saved.blobs, built.attestations.get('linux/arm64')));
+  const second = await open();
+  await load(second, saved.archive);
+  assert.deepEqual(
+    (await stateOf(second)).blobs.map((digest) => blobPath(digest)),
+    saved.blobs,
+  );
+});
+
+onEachStore('follows referrers that an index lists by their subject, and of those their own', async (open) => {
+  const store = await open();
+  const { blobs, of } = example();
+  const sbom = buildReferrer(blobs, of('linux/arm64'), { seed: 'sbom' });
+  const signature = buildReferrer(blobs, sbom, { seed: 'signature' });
+  const root = buildIndex(blobs, [signature, sbom, of('linux/amd64'), of('linux/arm64')]);
+  for (const order of ['metadata-first', 'blobs-first'] as const) {
+    const filtered = await open();
+    await loadLayout(filtered, [{ root, name: NAME }], blobs, { platforms: ['linux/amd64'], layout: { order } });
+    const expected = sorted(root.digest, closureOf(blobs, of('linux/amd64')));
+    assert.deepEqual((await stateOf(filtered)).blobs, expected);
+  }
+  await loadLayout(store, [{ root, name: NAME }], blobs);
+  const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'] });
+  assert.deepEqual([has(saved.blobs, sbom), has(saved.blobs, signature)], [true, true]);
+  assert.deepEqual(
+    saved.roots.map(({ digest }) => digest),
+    [root.digest],
+  );
+});
+
+onEachStore('removes what speaks of an image with it', async (open) => {
+  const store = await open();
+  const { blobs, root, of } = example();
+  const images = [
+    { root, name: NAME },
+    { root: sign(blobs, root, 'a').referrer },
+    { root: sign(blobs, of('linux/arm64'), 'b').referrer },
+  ];
+  await loadLayout(store, images, blobs);
+  await removeImages(store, [FAMILIAR]);
+  assert.deepEqual((await listImages(store)).images, []);
+  await store.prune({ now: Date.now() + 1000, graceMs: 0 });
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { inspectImages } from '../src/inspect-images.js';
+import { listImages } from '../src/list-images.js';
+import { blobPath } from './fixtures/archive-builder.js';
+import { BlobSet, buildArtifact, buildReferrer, closureOf, removeBlob } from './fixtures/image-builder.js';
+import {
+  codesOf,
+  example,
+  FAMILIAR,
+  load,
+  loadLayout,
+  NAME,
+  namesOf,
+  onEachStore,
+  sorted,
+  stateOf,
+} from './fixtures/load-helpers.js';
+import { save } from './fixtures/saved-archive.js';
+import { asListed, has, sign, withReferrers } from './fixtures/referrers.js';
+
+onEachStore('loads referrers that no index lists beside their image, without a line of their own', async (open) => {
+  const store = await open();
+  const built = withReferrers(({ blobs, of }) => [
+    sign(blobs, of('linux/arm64'), 'a'),
+    sign(blobs, of('linux/amd64'), 'b'),
+  ]);
+  const report = await loadLayout(store, built.images, built.blobs);
+  assert.deepEqual(
+    report.images.map(({ name }) => name),
+    [NAME],
+  );
+  assert.deepEqual(
+    (await listImages(store)).images.map(({ name }) => name),
+    [NAME],
+  );
+  assert.deepEqual((await stateOf(store)).blobs, sorted([...built.blobs.keys()]));
+  const [inspected] = await inspectImages(store, FAMILIAR);
+  const found = inspected?.referrers.map(({ digest }) => digest) ?? [];
+  for (const { digest } of built.referrers) assert.ok(found.includes(digest));
+});
+
+onEachStore('finds a referrer by its own subject where nothing annotates it', async (open) => {
+  const store = await open();
+  const { blobs, images, of } = example();
+  const { referrer } = sign(blobs, of('linux/arm64'), 'a');
+  const report = await loadLayout(store, [...images, { root: referrer }], blobs);
+  assert.deepEqual(
+    report.images.map(({ name }) => name),
+    [NAME],
+  );
+  const saved = await save(store, [FAMILIAR]);
+  assert.deepEqual(saved.roots[1], asListed(referrer, of('linux/arm64')));
+});
+
+onEachStore('takes an artifact as an image where its subject is not there', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const elsewhere = buildArtifact(new BlobSet(), { seed: 'elsewhere' });
+  const referrer = buildReferrer(blobs, elsewhere, { seed: 1 });
+  const report = await loadLayout(store, [{ root: referrer }], blobs);
+  assert.deepEqual(
+    report.images.map(({ name, digest }) => [name, digest]),
+    [[undefined, referrer.digest]],
+  );
+});
+
+onEachStore('writes referrers after the images, in digest order, without platform', async (open) => {
+  const store = await open();
+  const built = withReferrers(({ blobs, of }) => {
+    const signed = ['a', 'b', 'c', 'd'].map((seed) => sign(blobs, of('linux/amd64'), seed));
+    return [...signed, sign(blobs, of('linux/arm64'), 'e')];
+  });
+  await loadLayout(store, built.images, built.blobs);
+  const { roots, plan } = await save(store, [FAMILIAR]);
+  const [image, ...listed] = roots;
+  assert.equal(image?.digest, built.root.digest);
+  const subjects = built.referrers.map((referrer, at) =>
+    asListed(referrer, built.of(at < 4 ? 'linux/amd64' : 'linux/arm64')),
+  );
+  assert.deepEqual(
+    listed,
+    subjects.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)),
+  );
+  assert.deepEqual(plan.images.length, 1);
+});
+
+onEachStore('lets referrers follow their platform through a filter, on save and on load', async (open) => {
+  const store = await open();
+  const built = withReferrers(({ blobs, of }) => [
+    sign(blobs, of('linux/arm64'), 'a'),
+    sign(blobs, of('linux/amd64'), 'b'),
+  ]);
+  await loadLayout(store, built.images, built.blobs);
+  const [wanted, unwanted] = built.referrers;
+  const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'] });
+  assert.deepEqual([has(saved.blobs, wanted), has(saved.blobs, unwanted)], [true, false]);
+  assert.equal(saved.roots[0]?.digest, built.root.digest);
+  const second = await open();
+  await loadLayout(second, built.images, built.blobs, { platforms: ['linux/amd64'] });
+  const { blobs } = await stateOf(second);
+  assert.deepEqual([has(blobs, wanted), has(blobs, unwanted)], [false, true]);
+});
+
+onEachStore('keeps the index for one platform that has a referrer', async (open) => {
+  const store = await open();
+  const { blobs, root, of } = example();
+  const { referrer } = sign(blobs, of('linux/arm64'), 'a');
+  const images = [{ root, name: NAME }, { root: referrer }];
+  await loadLayout(store, images, blobs);
+  const signed = await save(store, [FAMILIAR], { platforms: ['linux/arm64'] });
+  assert.deepEqual(
+    signed.roots.map(({ digest }) => digest),
+    [root.digest, referrer.digest],
+  );
+  const plain = await save(store, [FAMILIAR], { platforms: ['linux/amd64'] });
+  assert.deepEqual(
+    plain.roots.map(({ digest }) => digest),
+    [of('linux/amd64').digest],
+  );
+  const dropped = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], referrers: 'drop' });
+  assert.deepEqual(
+    dropped.roots.map(({ digest }) => digest),
+    [of('linux/arm64').digest],
+  );
+});
+
+onEachStore('leaves all of them out with --referrers drop, on save and on load', async (open) => {
+  const built = withReferrers(({ blobs, of }) => [sign(blobs, of('linux/arm64'), 'a')]);
+  const images = [...built.manifests.values()].flatMap((manifest) => closureOf(built.blobs, manifest));
+  const expected = sorted(built.root.digest, images);
+  for (const order of ['metadata-first', 'blobs-first'] as const) {
+    const store = await open();
+    await loadLayout(store, built.images, built.blobs, { referrers: 'drop', layout: { order } });
+    assert.deepEqual((await stateOf(store)).blobs, expected);
+    assert.deepEqual(await namesOf(store), [NAME]);
+  }
+  const store = await open();
+  await loadLayout(store, built.images, built.blobs);
+  const saved = await save(store, [FAMILIAR], { referrers: 'drop' });
+  assert.deepEqual(
+    saved.blobs,
+    expected.map((digest) => blobPath(digest)),
+  );
+  assert.deepEqual(
+    saved.roots.map(({ digest }) => digest),
+    [built.root.digest],
+  );
+});
+
+onEachStore(
+  'lets referrers of an index follow it, and drops them with a warning where the root changes',
+  async (open) => {
+    const store = await open();
+    const { blobs, root, of } = example();
+    const { referrer } = sign(blobs, root, 'index');
+    await loadLayout(store, [{ root, name: NAME }, { root: referrer }], blobs);
+    const several = await save(store, [FAMILIAR], { platforms: ['linux/amd64', 'linux/arm64'] });
+    assert.deepEqual(several.roots[1], asListed(referrer, root));
+    assert.deepEqual(several.plan.warnings, []);
+    for (const index of ['auto', 'rewrite'] as const) {
+      const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], index });
+      assert.deepEqual([saved.roots.length, has(saved.blobs, referrer)], [1, false]);
+      assert.deepEqual(codesOf(saved.plan.warnings), ['WARN_REFERRER_DROPPED']);
+      assert.match(saved.plan.warnings[0]?.message ?? '', new RegExp(referrer.digest));
+    }
+    const asked = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], referrers: 'drop' });
+    assert.deepEqual([asked.roots[0]?.digest, asked.plan.warnings], [of('linux/arm64').digest, []]);
+  },
+);
+
+onEachStore('says which referrer of a packed image could not be packed', async (open) => {
+  const store = await open();
+  const { blobs, images, attestations } = example({ attestations: true });
+  const attestation = attestations.get('linux/amd64');
+  assert.ok(attestation);
+  removeBlob(blobs, attestation);
+  const report = await loadLayout(store, images, blobs);
+  assert.deepEqual(codesOf(report.warnings), ['WARN_REFERRER_MISSING']);
+  assert.match(report.warnings[0]?.message ?? '', new RegExp(attestation.digest));
+  assert.deepEqual(report.incomplete, false);
+});
+
+onEachStore('keeps everything through a save and a load, and saves the same bytes again', async (open) => {
+  const store = await open();
+  const built = withReferrers(({ blobs, of, attestations, root }) => {
+    const attestation = attestations.get('linux/arm64');
+    assert.ok(attestation);
+    return [sign(blobs, of('linux/arm64'), 'a'), sign(blobs, attestation, 'b'), sign(blobs, root, 'c')];
+  });
+  await loadLayout(store, built.images, built.blobs);
+  const saved = await save(store, [FAMILIAR]);
+  const second = await open();
+  await load(second, saved.archive);
+  assert.deepEqual((await stateOf(second)).blobs, sorted([...built.blobs.keys()]));
+  assert.deepEqual((await stateOf(second)).images, (await stateOf(store)).images);
+  assert.deepEqual((await save(second, [FAMILIAR])).archive, saved.archive);
+});

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { pipeline } from 'node:stream/promises';
+import { before, describe, it } from 'node:test';
+import { entryNameOf } from '../../src/model/archive-layout.js';
+import { digestOf, type Digest } from '../../src/model/digest.js';
+import { Commit, type ArchiveContents } from '../../src/stages/commit.js';
+import type { CommitEvent, SelectedEntry, VerifiedEntry } from '../../src/stages/records.js';
+import { VerifyDigests } from '../../src/stages/verify-digests.js';
+import { MemoryStore } from '../../src/stores/memory-store.js';
+import type { Ingest, StoreSession } from '../../src/stores/ports.js';
+import { seededBytes } from '../fixtures/seeded.js';
+import { atRest, runStage, sinkOf, stageSuite } from '../suites/stage-suite.js';
+import { bytesOf, digestsIn, inSession } from '../suites/stored.js';
+import { Bodies, first } from './bodies.js';
+
+type Use = SelectedEntry['use'];
+
+const piped = new Bodies();
+
+function select(bodies: Bodies, name: string, bytes: Uint8Array, use: Use): SelectedEntry {
+  return { ...bodies.entry(name, bytes), use };
+}
+
+function blob(bodies: Bodies, content: string, use: Use = 'needed', bytes = content): SelectedEntry {
+  return select(bodies, entryNameOf(digestOf(content)), Buffer.from(bytes), use);
+}
+
+interface Committed {
+  readonly events: readonly CommitEvent[];
+  readonly contents: readonly ArchiveContents[];
+}
+
+async function commit(session: StoreSession, entries: Iterable<SelectedEntry>): Promise<Committed> {
+  const contents: ArchiveContents[] = [];
+  const stage = new Commit(session, async (closed) => void contents.push(closed));
+  const events = await runStage<CommitEvent>(entries, new VerifyDigests<SelectedEntry>(), stage);
+  return { events, contents };
+}
+
+/** Counts the writers of a session that are neither committed nor given up. */
+class CountingSession {
+  open = 0;
+  readonly session: StoreSession;
+
+  constructor(session: StoreSession, refuse?: { readonly after: number; readonly error: Error }) {
+    let writes = 0;
+    const over = (): void => void (this.open -= 1);
+    const count = (ingest: Ingest): Ingest => {
+      let isOpen = true;
+      const end = (): void => {
+        if (isOpen) over();
+        isOpen = false;
+      };
+      return {
+        write: async (chunk) => {
+          writes += 1;
+          if (refuse !== undefined && writes > refuse.after) throw refuse.error;
+          await ingest.write(chunk);
+        },
+        commit: async (expected) => await ingest.commit(expected).finally(end),
+        abort: async () => await ingest.abort().finally(end),
+      };
+    };
+    const begin: StoreSession['begin'] = async (digester) => {
+      this.open += 1;
+      return count(await session.begin(digester));
+    };
+    this.session = { ...session, begin };
+  }
+}
+
+async function countingSession(refuse?: { after: number; error: Error }): Promise<CountingSession> {
+  return new CountingSession(await new MemoryStore().session(), refuse);
+}
+
+let suiteSession: CountingSession;
+before(async () => {
+  suiteSession = await countingSession();
+});
+
+function* verified(count: number): Generator<VerifiedEntry<SelectedEntry>> {
+  for (const entry of first(count, piped.blobs())) {
+    const use: Use = 'needed';
+    yield* verifiedOf({ ...entry, use });
+  }
+}
+
+/** What VerifyDigests makes of an entry, without a stream around it. */
+class Verifier extends VerifyDigests<SelectedEntry> {
+  one(entry: SelectedEntry): Generator<VerifiedEntry<SelectedEntry>> {
+    return this.each(entry);
+  }
+}
+
+function verifiedOf(entry: SelectedEntry): Generator<VerifiedEntry<SelectedEntry>> {
+  return new Verifier().one(entry);
+}
+
+stageSuite<VerifiedEntry<SelectedEntry>, CommitEvent>('Commit', {
+  make: () => new Commit(suiteSession.session, async () => {}),
+  inputs: () => verified(100),
+  maxAhead: 24,
+  openBodies: () => piped.open + suiteSession.open,
+});
+
+describe('Commit', () => {
+  it('stores bodies and tells of each, and closes the archive after the last one', async () => {
+    const store = new MemoryStore();
+    await inSession(store, async (session) => {
+      const bodies = new Bodies();
+      const { events, contents } = await commit(
+        session,
+        ['a', 'b', 'a'].map((content) => blob(bodies, content)),
+      );
+      const [a, b] = [digestOf('a'), digestOf('b')];
+      assert.deepEqual(events, [
+        { digest: a, size: 1, outcome: 'stored' },
+        { digest: b, size: 1, outcome: 'stored' },
+        { digest: a, size: 1, outcome: 'present' },
+      ]);
+      assert.equal(contents.length, 1);
+      assert.deepEqual(
+        contents[0]?.stored,
+        new Map([
+          [a, 1],
+          [b, 1],
+        ]),
+      );
+      assert.deepEqual(await digestsIn(store), [a, b].sort());
+      assert.ok((await bytesOf(store.open(a))).equals(Buffer.from('a')));
+    });
+  });
+
+  it('closes an archive that has nothing in it', async () => {
+    await inSession(new MemoryStore(), async (session) => {
+      const { contents } = await commit(session, []);
+      assert.deepEqual(contents, [{ files: new Map(), links: new Map(), stored: new Map(), damaged: new Map() }]);
+    });
+  });
+
+  it('keeps the layout’s own documents in memory and links by name, and stores none of them', async () => {
+    const store = new MemoryStore();
+    await inSession(store, async (session) => {
+      const bodies = new Bodies();
+      const metadata = ['oci-layout', 'index.json', 'manifest.json'].map((name) =>
+        select(bodies, name, Buffer.from(name), 'metadata'),
+      );
+      const link: SelectedEntry = {
+        name: 'l',
+        type: 'symlink',
+        size: 0,
+        linkname: 'target',
+        body: bodies.of(),
+        use: 'link',
+      };
+      const { contents, events } = await commit(session, [...metadata, link]);
+      const { layout, index, dockerManifest, links } = contents[0]!;
+      assert.deepEqual([layout, index, dockerManifest].map(String), ['oci-layout', 'index.json', 'manifest.json']);
+      assert.deepEqual(links, new Map([['l', 'target']]));
+      assert.deepEqual([events, await digestsIn(store)], [[], []]);
+    });
+  });
+
+  it('stores other files under their sha256, and tells which they are', async () => {
+    const store = new MemoryStore();
+    await inSession(store, async (session) => {
+      const { contents } = await commit(session, [
+        select(new Bodies(), 'id/layer.tar', Buffer.from('layer'), 'candidate'),
+      ]);
+      assert.deepEqual(
+        contents[0]?.files,
+        new Map([['id/layer.tar', { digest: digestOf('layer'), size: 5, layer: { gzip: false } }]]),
+      );
+      assert.deepEqual(await digestsIn(store), [digestOf('layer')]);
+    });
+  });
+
+  it('ends with the damage of a blob that is needed, and never closes the archive', async () => {
+    const store = new MemoryStore();
+    await inSession(store, async (session) => {
+      const contents: ArchiveContents[] = [];
+      const stage = new Commit(session, async (closed) => void contents.push(closed));
+      const entries = [blob(new Bodies(), 'a'), blob(new Bodies(), 'b', 'needed', 'B')];
+      await assert.rejects(runStage(entries, new VerifyDigests<SelectedEntry>(), stage), {
+        code: 'ERR_DIGEST_MISMATCH',
+      });
+      assert.deepEqual(contents, []);
+      assert.deepEqual([...stage.stored.keys()], [digestOf('a')]);
+      assert.equal(await store.stat(digestOf('b')), undefined);
+    });
+  });
+
+  it('keeps the damage of a candidate in mind and goes on', async () => {
+    const store = new MemoryStore();
+    await inSession(store, async (session) => {
+      const entries = [blob(new Bodies(), 'a', 'candidate', 'A'), blob(new Bodies(), 'b')];
+      const { contents } = await commit(session, entries);
+      const damaged = [...(contents[0]?.damaged ?? [])].map(([digest, { code }]): [Digest, string] => [digest, code]);
+      assert.deepEqual(damaged, [[digestOf('a'), 'ERR_DIGEST_MISMATCH']]);
+      assert.deepEqual(await digestsIn(store), [digestOf('b')]);
+    });
+  });
+
+  it('ends with what closing the archive throws', async () => {
+    await inSession(new MemoryStore(), async (session) => {
+      const failure = new Error('close');
+      const stage = new Commit(session, () => Promise.reject(failure));
+      await assert.rejects(runStage([], stage), failure);
+    });
+  });
+
+  it('gives its writer and the body up when the store fails', async () => {
+    const failure = new Error('disk full');
+    const counting = await countingSession({ after: 2, error: failure });
+    const bodies = new Bodies();
+    const bytes = seededBytes('large', 1024 * 1024);
+    const entry = select(bodies, entryNameOf(digestOf(bytes)), bytes, 'candidate');
+    await assert.rejects(commit(counting.session, [entry]), failure);
+    assert.deepEqual([counting.open, bodies.open], [0, 0]);
+  });
+
+  it('gives its writer and the body up when it is destroyed in the middle of a blob', async () => {
+    const counting = await countingSession();
+    const bodies = new Bodies();
+    const bytes = seededBytes('large', 64 * 1024 * 100);
+    const stage = new Commit(counting.session, async () => {});
+    const entry = select(bodies, entryNameOf(digestOf(bytes)), bytes, 'needed');
+    const running = pipeline(
+      verifiedOf(entry),
+      stage,
+      sinkOf(async () => {}),
+    ).catch(() => {});
+    await atRest(() => Math.min(bodies.chunks, 1));
+    stage.destroy();
+    await running;
+    await stage.settled();
+    assert.deepEqual([counting.open, bodies.open], [0, 0]);
+  });
+});

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { entryNameOf } from '../../src/model/archive-layout.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import { digestOf, type Digest } from '../../src/model/digest.js';
+import { limitsOf } from '../../src/model/limits.js';
+import { PlatformSet } from '../../src/model/platform-set.js';
+import { parsePlatform } from '../../src/model/platform.js';
+import type { ArchiveEntry, ImageTarget, SelectedEntry } from '../../src/stages/records.js';
+import { SelectEntries, type SelectEntriesOptions } from '../../src/stages/select-entries.js';
+import { layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
+import {
+  BlobSet,
+  buildAttestation,
+  buildIndex,
+  buildManifest,
+  buildMultiPlatform,
+  closureOf,
+} from '../fixtures/image-builder.js';
+import type { TarEntry } from '../fixtures/tar-builder.js';
+import { sinkOf, stageSuite } from '../suites/stage-suite.js';
+import { bytesOf } from '../suites/stored.js';
+import { pipeline } from 'node:stream/promises';
+import { Bodies } from './bodies.js';
+import { SetProvider } from './set-provider.js';
+
+const PLATFORMS = ['linux/amd64', 'linux/arm64'];
+
+interface Selection {
+  readonly stage: SelectEntries;
+  /** What was passed on: use and bytes by name, in order. */
+  readonly passed: ReadonlyMap<string, { use: SelectedEntry['use']; bytes: Buffer; linkname?: string }>;
+}
+
+interface SelectionOptions extends Partial<Omit<SelectEntriesOptions, 'platforms'>> {
+  readonly platforms?: readonly string[];
+}
+
+function entriesOf(bodies: Bodies, entries: readonly TarEntry[]): ArchiveEntry[] {
+  return entries.map(({ name, type = 'file', linkname, body = Buffer.alloc(0) }) => {
+    const entry = { ...bodies.entry(name, body), type };
+    return linkname === undefined ? entry : { ...entry, linkname };
+  });
+}
+
+function stageOf({ platforms = [], present, ...options }: SelectionOptions): SelectEntries {
+  const set = new PlatformSet<ImageTarget>(platforms.map((text) => parsePlatform(text)));
+  return new SelectEntries({ present: present ?? new SetProvider(new BlobSet()), platforms: set, ...options });
+}
+
+async function select(entries: readonly TarEntry[], options: SelectionOptions = {}): Promise<Selection> {
+  const bodies = new Bodies();
+  const stage = stageOf(options);
+  const passed = new Map<string, { use: SelectedEntry['use']; bytes: Buffer; linkname?: string }>();
+  const sink = sinkOf<SelectedEntry>(async ({ name, use, body, linkname }) => {
+    passed.set(name, { use, bytes: await bytesOf(body), ...(linkname !== undefined && { linkname }) });
+  });
+  await pipeline(entriesOf(bodies, entries), stage, sink);
+  assert.equal(bodies.open, 0);
+  return { stage, passed };
+}
+
+function layoutOf(blobs: BlobSet, root: Descriptor, options: LayoutOptions = {}): TarEntry[] {
+  return layoutEntries([{ root, name: 'docker.io/example/app:1' }], blobs, options);
+}
+
+function passedDigests({ passed }: Pick<Selection, 'passed'>): readonly string[] {
+  return [...passed.keys()].filter((name) => name.startsWith('blobs/')).sort();
+}
+
+/** The blobs that passed as needed. Documents may pass beside them as candidates, while one that is wanted is to come. */
+function neededDigests({ passed }: Selection): readonly string[] {
+  return passedDigests({ passed }).filter((name) => passed.get(name)?.use === 'needed');
+}
+
+function namesOf(digests: Iterable<Digest>): readonly string[] {
+  return [...new Set(digests)].map(entryNameOf).sort();
+}
+
+const piped = new Bodies();
+const pipedBlobs = new BlobSet();
+for (let at = 0; at < 60; at += 1) pipedBlobs.add(`blob ${at}`);
+stageSuite<ArchiveEntry, SelectedEntry>('SelectEntries', {
+  make: () => stageOf({}),
+  inputs: () =>
+    entriesOf(
+      piped,
+      [...pipedBlobs].map(([digest, body]) => ({ name: entryNameOf(digest), body })),
+    ),
+  read: async ({ body }) => void (await bytesOf(body)),
+  maxAhead: 4,
+  openBodies: () => piped.open,
+});
+
+describe('SelectEntries, metadata first,', () => {
+  it('passes everything of an image when no platform is asked for', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const selection = await select(layoutOf(blobs, root));
+    assert.deepEqual(passedDigests(selection), namesOf(blobs.keys()));
+    for (const [digest, bytes] of blobs) assert.ok(selection.passed.get(entryNameOf(digest))?.bytes.equals(bytes));
+    assert.equal(selection.passed.get('index.json')?.use, 'metadata');
+    assert.ok(
+      [...selection.passed].every(([name, { use }]) => use === (name.startsWith('blobs/') ? 'needed' : 'metadata')),
+    );
+  });
+
+  it('passes the index and the content of the platforms that are asked for', async () => {
+    const blobs = new BlobSet();
+    const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
+    const arm64 = manifests.get('linux/arm64')!;
+    const selection = await select(layoutOf(blobs, root), { platforms: ['linux/arm64'] });
+    assert.deepEqual(neededDigests(selection), namesOf([root.digest, ...closureOf(blobs, arm64)]));
+    const layers = blobs.links(manifests.get('linux/amd64')!.digest).layers!;
+    assert.deepEqual(
+      layers.filter(({ digest }) => selection.passed.has(entryNameOf(digest))),
+      [],
+    );
+    const { count, bytes } = selection.stage.skipped.skipped;
+    assert.ok(count >= layers.length && bytes >= layers.reduce((sum, { size }) => sum + size, 0));
+  });
+
+  it('passes attestations with what they attest', async () => {
+    const blobs = new BlobSet();
+    const { root, manifests, attestations } = buildMultiPlatform(blobs, PLATFORMS, { attestations: true });
+    const wanted = [manifests, attestations].flatMap((found) => closureOf(blobs, found.get('linux/arm64')!));
+    const selection = await select(layoutOf(blobs, root), { platforms: ['linux/arm64'] });
+    assert.deepEqual(neededDigests(selection), namesOf([root.digest, ...wanted]));
+  });
+
+  it('passes an attestation that its index lists before what it attests', async () => {
+    const blobs = new BlobSet();
+    const manifest = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
+    const attestation = buildAttestation(blobs, manifest, { seed: 1 });
+    const root = buildIndex(blobs, [attestation, manifest]);
+    const selection = await select(layoutOf(blobs, root), { platforms: ['linux/arm64'] });
+    assert.deepEqual(passedDigests(selection), namesOf(blobs.keys()));
+  });
+
+  it('leaves all attestations out when told to', async () => {
+    const blobs = new BlobSet();
+    const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS, { attestations: true });
+    const images = [...manifests.values()].flatMap((manifest) => closureOf(blobs, manifest));
+    const selection = await select(layoutOf(blobs, root), { referrers: 'drop' });
+    assert.deepEqual(passedDigests(selection), namesOf([root.digest, ...images]));
+  });
+
+  it('passes the children of a nested index by the platform that they inherit', async () => {
+    const blobs = new BlobSet();
+    const child = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
+    const { platform: _, ...bare } = child;
+    const nested = { ...buildIndex(blobs, [bare]), platform: { os: 'linux', architecture: 'arm64' } };
+    const root = buildIndex(blobs, [nested]);
+    const entries = layoutOf(blobs, root);
+    assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/arm64'] })), namesOf(blobs.keys()));
+    assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/amd64'] })), namesOf([root.digest]));
+  });
+
+  it('skips what nobody refers to, and a second copy of what has passed', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const wanted = namesOf(blobs.keys());
+    const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
+    const again = { name: entryNameOf(root.digest), body: blobs.bytes(root.digest) };
+    const selection = await select(layoutOf(blobs, root, { extra: [stray, again] }));
+    assert.deepEqual(passedDigests(selection), wanted);
+    assert.equal(selection.stage.skipped.skipped.count, 2);
+  });
+
+  it('skips what the store has, reads its documents there, and needs no more of them', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const selection = await select(layoutOf(blobs, root), { present: new SetProvider(blobs) });
+    assert.deepEqual(passedDigests(selection), []);
+    assert.ok(selection.stage.skipped.present.size > 0);
+  });
+
+  it('passes a blob that the store has in another size', async () => {
+    const blobs = new BlobSet();
+    const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64']);
+    const stored = new BlobSet(blobs);
+    const layer = blobs.links(manifests.get('linux/amd64')!.digest).layers![0]!;
+    stored.set(layer.digest, Buffer.from('short'));
+    const selection = await select(layoutOf(blobs, root), { present: new SetProvider(stored) });
+    assert.deepEqual(passedDigests(selection), namesOf([layer.digest]));
+  });
+
+  it('knows everything behind ./', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const selection = await select(layoutOf(blobs, root, { prefix: './' }));
+    assert.deepEqual(passedDigests(selection), namesOf(blobs.keys()));
+    assert.ok(selection.passed.has('index.json'));
+  });
+
+  it('skips a blob by its source’s own means where it can', async () => {
+    const skipped: string[] = [];
+    const entry = { ...new Bodies().entry(entryNameOf(digestOf('stray')), Buffer.from('stray')) };
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, ['linux/amd64']);
+    const before = entriesOf(new Bodies(), layoutOf(blobs, root));
+    const unread = {
+      ...entry,
+      body: new Bodies().failing(new Error('was read')),
+      skip: () => void skipped.push(entry.name),
+    };
+    const reading = sinkOf<SelectedEntry>(async ({ body }) => void (await bytesOf(body)));
+    await pipeline([...before, unread], stageOf({}), reading);
+    assert.deepEqual(skipped, [entry.name]);
+  });
+});
+
+describe('SelectEntries, metadata last,', () => {
+  it('passes every blob as a candidate', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const selection = await select(layoutOf(blobs, root, { order: 'blobs-first' }), { platforms: ['linux/arm64'] });
+    assert.deepEqual(passedDigests(selection), namesOf(blobs.keys()));
+    assert.ok([...selection.passed.values()].every(({ use }) => use !== 'needed'));
+  });
+
+  for (const seed of [1, 2, 3, 4]) {
+    it(`passes at least what is needed in any order, here ${seed}`, async () => {
+      const blobs = new BlobSet();
+      const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS, { attestations: true });
+      const selection = await select(layoutOf(blobs, root, { order: seed }), { platforms: ['linux/arm64'] });
+      const needed = namesOf([root.digest, ...closureOf(blobs, manifests.get('linux/arm64')!)]);
+      assert.deepEqual(
+        needed.filter((name) => !selection.passed.has(name)),
+        [],
+      );
+    });
+  }
+});
+
+describe('SelectEntries and a docker-archive', () => {
+  it('passes files of any name as candidates and links with what they mean', async () => {
+    const selection = await select([
+      { name: 'a/layer.tar', body: Buffer.from('layer') },
+      { name: 'b/layer.tar', type: 'symlink', linkname: '../a/layer.tar' },
+      { name: 'c/layer.tar', type: 'link', linkname: 'a/layer.tar' },
+      { name: 'a/', type: 'directory' },
+      { name: 'manifest.json', body: Buffer.from('[]') },
+    ]);
+    assert.deepEqual(
+      [...selection.passed].map(([name, { use, linkname }]) => [name, use, linkname]),
+      [
+        ['a/layer.tar', 'candidate', undefined],
+        ['b/layer.tar', 'link', 'a/layer.tar'],
+        ['c/layer.tar', 'link', 'a/layer.tar'],
+        ['manifest.json', 'metadata', undefined],
+      ],
+    );
+  });
+
+  it('passes over other files once a layout file has come', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, ['linux/amd64']);
+    const selection = await select(layoutOf(blobs, root, { extra: [{ name: 'README', body: Buffer.from('x') }] }));
+    assert.equal(selection.passed.has('README'), false);
+  });
+});
+
+describe('SelectEntries told to judge everything', () => {
+  it('passes every blob as a candidate, wanted or not', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
+    const selection = await select(layoutOf(blobs, root, { extra: [stray] }), { everything: true });
+    assert.deepEqual(passedDigests(selection), namesOf([...blobs.keys(), digestOf('stray')]));
+  });
+});
+
+describe('SelectEntries refuses', () => {
+  const blobs = new BlobSet();
+  const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64']);
+  const layer = blobs.links(manifests.get('linux/amd64')!.digest).layers![0]!;
+  const layout = layoutOf(blobs, root);
+  const changed = (digest: Digest, body: Buffer): TarEntry[] =>
+    layout.map((entry) => (entry.name === entryNameOf(digest) ? { ...entry, body } : entry));
+  const cases: readonly (readonly [what: string, entries: TarEntry[], code: string, limits?: object])[] = [
+    ['a second index.json', [...layout, layout[1]!], 'ERR_TAR_ENTRY'],
+    ['a second oci-layout', [...layout, layout[0]!], 'ERR_TAR_ENTRY'],
+    ['an index.json that is none', layoutOf(blobs, root, { indexJson: [] }), 'ERR_DOCUMENT_INVALID'],
+    ['an index.json over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxIndexBytes: 10 }],
+    ['an oci-layout over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxLayoutBytes: 10 }],
+    ['a document over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxDocumentBytes: 10 }],
+    ['more blobs than the limit', layout, 'ERR_LIMIT_DESCRIPTORS', { maxDescriptors: 1 }],
+    [
+      'a wanted manifest with a changed byte',
+      changed(root.digest, wrong(blobs.bytes(root.digest))),
+      'ERR_DIGEST_MISMATCH',
+    ],
+    ['a wanted blob of another size', changed(layer.digest, Buffer.from('short')), 'ERR_SIZE_MISMATCH'],
+    ['a wanted document of another size', changed(root.digest, Buffer.from('{}')), 'ERR_SIZE_MISMATCH'],
+  ];
+  for (const [what, entries, code, limits] of cases) {
+    it(what, async () => {
+      const bodies = new Bodies();
+      const stage = stageOf(limits === undefined ? {} : { limits: limitsOf(limits) });
+      await assert.rejects(pipeline(entriesOf(bodies, entries), stage, drained()), { code });
+      assert.equal(bodies.open, 0);
+    });
+  }
+});
+
+function drained(): ReturnType<typeof sinkOf> {
+  return sinkOf<SelectedEntry>(async ({ body }) => void (await bytesOf(body)));
+}
+
+function wrong(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.map((byte, at) => (at === 5 ? byte ^ 1 : byte)));
+}

@@ -1,0 +1,34 @@
+import { LadingError } from '../../src/model/errors.js';
+import type { Digest } from '../../src/model/digest.js';
+import type { ContentProvider } from '../../src/stores/ports.js';
+import type { BlobSet } from '../fixtures/image-builder.js';
+
+/** A provider of the blobs of a set that counts what is asked of it. */
+export class SetProvider implements ContentProvider {
+  readonly blobs: BlobSet;
+  opened = 0;
+  lookedUp = 0;
+  lookingUp = 0;
+  mostLookups = 0;
+
+  constructor(blobs: BlobSet) {
+    this.blobs = blobs;
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    this.lookedUp += 1;
+    this.lookingUp += 1;
+    this.mostLookups = Math.max(this.mostLookups, this.lookingUp);
+    await Promise.resolve();
+    this.lookingUp -= 1;
+    const bytes = this.blobs.get(digest);
+    return bytes && { size: bytes.length };
+  }
+
+  async *open(digest: Digest): AsyncGenerator<Buffer> {
+    this.opened += 1;
+    const bytes = this.blobs.get(digest);
+    if (bytes === undefined) throw new LadingError('ERR_BLOB_MISSING', `${digest} is not in the set`);
+    yield bytes;
+  }
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** What the program in `store-child.ts` can be told to do. */
+export type ChildCommand = 'modes' | 'hang' | 'load' | 'open';
+
+const PROGRAM = fileURLToPath(new URL('./store-child.js', import.meta.url));
+
+function start(directory: string, command: ChildCommand, argument: string) {
+  return spawn(process.execPath, [PROGRAM, directory, command, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Runs the program to its end; fails the test unless it exits with 0. */
+export async function runChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
+  const child = start(directory, command, argument);
+  child.stdout.resume();
+  const [status] = (await once(child, 'close')) as [number | null];
+  assert.equal(status, 0, `${command} ${argument}`);
+}
+
+/** Starts the program, waits until it says that it is ready, and ends it by SIGKILL. */
+export async function killChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
+  const child = start(directory, command, argument);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+  assert.equal(signal, 'SIGKILL');
+}

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { digestOf, Digester, parseDigest } from '../../src/model/digest.js';
+import { seededBytes } from '../fixtures/seeded.js';
+import { bytesOf, describeBytes, digestsIn, inSession, storeBytes, withStore, type OpenStore } from './stored.js';
+
+const ABSENT = parseDigest(`sha256:${'0'.repeat(64)}`);
+const BYTES = seededBytes('content', 5000);
+const DESCRIPTOR = describeBytes(BYTES);
+
+/** How blobs come into a store and are read: what containerd asks of a content store, in our words. */
+export function contentSuite(open: OpenStore): void {
+  describe('writing', () => writingSuite(open));
+  describe('refusing', () => refusingSuite(open));
+  describe('writers at once', () => parallelSuite(open));
+  describe('reading', () => readingSuite(open));
+}
+
+function writingSuite(open: OpenStore): void {
+  it(
+    'shows nothing of a blob before its commit',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        const ingest = await session.begin();
+        await ingest.write(BYTES);
+        assert.equal(await session.stat(DESCRIPTOR.digest), undefined);
+        assert.deepEqual(await digestsIn(store), []);
+        await ingest.commit(DESCRIPTOR);
+      });
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+    }),
+  );
+
+  it(
+    'stores a small, an empty and a larger blob',
+    withStore(open, async (store) => {
+      const contents = ['x', '', seededBytes('large', 3 * 1024 * 1024 + 1)].map((bytes) => Buffer.from(bytes));
+      await inSession(store, async (session) => {
+        for (const bytes of contents) assert.equal(await storeBytes(session, bytes), 'stored');
+      });
+      for (const bytes of contents) assert.ok((await bytesOf(store.open(digestOf(bytes)))).equals(bytes));
+    }),
+  );
+
+  it(
+    'puts a blob together from chunks of any size, empty ones among them',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        const ingest = await session.begin();
+        for (const [start, end] of [
+          [0, 1],
+          [1, 1],
+          [1, 4000],
+          [4000, 5000],
+        ])
+          await ingest.write(Buffer.from(BYTES.subarray(start, end)));
+        assert.equal(await ingest.commit(DESCRIPTOR), 'stored');
+      });
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+    }),
+  );
+
+  it(
+    'answers present to a commit of content that it has, and leaves it',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        assert.equal(await storeBytes(session, BYTES), 'stored');
+        assert.equal(await storeBytes(session, BYTES), 'present');
+      });
+      assert.equal(await inSession(store, (session) => storeBytes(session, BYTES)), 'present');
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+    }),
+  );
+
+  it(
+    'leaves nothing of a blob that is given up, also when that is said twice',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        const [untouched, written] = [await session.begin(), await session.begin()];
+        await written.write(BYTES);
+        for (const ingest of [untouched, written, untouched, written]) await ingest.abort();
+      });
+      assert.deepEqual(await digestsIn(store), []);
+    }),
+  );
+
+  it(
+    'keeps a blob that was committed when its writer is given up after all',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        const ingest = await session.begin();
+        await ingest.write(BYTES);
+        await ingest.commit(DESCRIPTOR);
+        await ingest.abort();
+      });
+      assert.deepEqual(await digestsIn(store), [DESCRIPTOR.digest]);
+    }),
+  );
+
+  it(
+    'stores a sha512 blob that a digester has seen on its way',
+    withStore(open, async (store) => {
+      const digest = digestOf(BYTES, 'sha512');
+      await inSession(store, async (session) => {
+        const digester = new Digester('sha512');
+        const ingest = await session.begin(digester);
+        digester.update(BYTES);
+        await ingest.write(BYTES);
+        assert.equal(await ingest.commit({ digest, size: BYTES.length }), 'stored');
+      });
+      assert.deepEqual(await digestsIn(store), [digest]);
+      assert.deepEqual(await bytesOf(store.open(digest)), BYTES);
+    }),
+  );
+}
+
+function refusingSuite(open: OpenStore): void {
+  const wrong = [
+    { what: 'a size that is too small', expected: { ...DESCRIPTOR, size: 4999 }, code: 'ERR_SIZE_MISMATCH' },
+    { what: 'a size that is too large', expected: { ...DESCRIPTOR, size: 5001 }, code: 'ERR_SIZE_MISMATCH' },
+    { what: 'another digest', expected: { ...DESCRIPTOR, digest: ABSENT }, code: 'ERR_DIGEST_MISMATCH' },
+    {
+      what: 'a digest of an algorithm that nobody computed',
+      expected: { ...DESCRIPTOR, digest: digestOf(BYTES, 'sha512') },
+      code: 'ERR_DIGEST_MISMATCH',
+    },
+  ];
+  for (const { what, expected, code } of wrong) {
+    it(
+      `refuses a commit with ${what} and leaves nothing`,
+      withStore(open, async (store) => {
+        await inSession(store, async (session) => {
+          const ingest = await session.begin();
+          await ingest.write(Buffer.from(BYTES));
+          await assert.rejects(ingest.commit(expected), { code });
+          assert.equal(await session.stat(expected.digest), undefined);
+        });
+        assert.deepEqual(await digestsIn(store), []);
+      }),
+    );
+  }
+
+  it(
+    'takes the content after a commit of it was refused',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        const ingest = await session.begin();
+        await ingest.write(BYTES.subarray(1));
+        await assert.rejects(ingest.commit(DESCRIPTOR), { code: 'ERR_SIZE_MISMATCH' });
+        assert.equal(await storeBytes(session, BYTES), 'stored');
+      });
+    }),
+  );
+
+  it(
+    'refuses to write or commit once a writer is over',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        const [committed, aborted, failed] = [await session.begin(), await session.begin(), await session.begin()];
+        await committed.write(BYTES);
+        await committed.commit(DESCRIPTOR);
+        await aborted.abort();
+        await assert.rejects(failed.commit(DESCRIPTOR), { code: 'ERR_SIZE_MISMATCH' });
+        for (const ingest of [committed, aborted, failed]) {
+          await assert.rejects(ingest.write(BYTES), { code: 'ERR_STORAGE_IO' });
+          await assert.rejects(ingest.commit(DESCRIPTOR), { code: 'ERR_STORAGE_IO' });
+        }
+      });
+      assert.deepEqual(await digestsIn(store), [DESCRIPTOR.digest]);
+    }),
+  );
+}
+
+function parallelSuite(open: OpenStore): void {
+  it(
+    'lets two writers of one digest both succeed, one of them as the first',
+    withStore(open, async (store) => {
+      const outcomes = await inSession(store, (first) =>
+        inSession(store, async (second) => {
+          const ingests = [await first.begin(), await second.begin()];
+          for (const ingest of ingests) await ingest.write(Buffer.from(BYTES));
+          return await Promise.all(ingests.map((ingest) => ingest.commit(DESCRIPTOR)));
+        }),
+      );
+      assert.deepEqual(outcomes.sort(), ['present', 'stored']);
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+    }),
+  );
+
+  it(
+    'takes many blobs at once, chunk by chunk in turn',
+    withStore(open, async (store) => {
+      const contents = Array.from({ length: 24 }, (_, at) => seededBytes(`parallel-${at}`, 700 * at));
+      await inSession(store, async (session) => {
+        await Promise.all(
+          contents.map(async (bytes) => {
+            const ingest = await session.begin();
+            for (let at = 0; at < bytes.length; at += 512) await ingest.write(bytes.subarray(at, at + 512));
+            assert.equal(await ingest.commit(describeBytes(bytes)), 'stored');
+          }),
+        );
+      });
+      assert.deepEqual(await digestsIn(store), contents.map((bytes) => digestOf(bytes)).sort());
+      for (const bytes of contents) assert.ok((await bytesOf(store.open(digestOf(bytes)))).equals(bytes));
+    }),
+  );
+}
+
+function readingSuite(open: OpenStore): void {
+  it(
+    'tells the size of what it has, and nothing of what it has not',
+    withStore(open, async (store) => {
+      await inSession(store, async (session) => {
+        await storeBytes(session, BYTES);
+        assert.equal((await session.stat(DESCRIPTOR.digest))?.size, 5000);
+        assert.equal(await session.stat(ABSENT), undefined);
+      });
+      assert.equal((await store.stat(DESCRIPTOR.digest))?.size, 5000);
+      assert.equal(await store.stat(ABSENT), undefined);
+    }),
+  );
+
+  const ranges = [
+    { start: 0, end: 5000 },
+    { start: 0, end: 1 },
+    { start: 4999, end: 5000 },
+    { start: 100, end: 4000 },
+    { start: 4000, end: 9000 },
+    { start: 5000, end: 6000 },
+    { start: 7000, end: 8000 },
+    { start: 10, end: 10 },
+  ];
+  for (const { start, end } of ranges) {
+    it(
+      `reads the bytes from ${start} to ${end} of 5000`,
+      withStore(open, async (store) => {
+        await inSession(store, async (session) => {
+          await storeBytes(session, BYTES);
+          assert.deepEqual(await bytesOf(session.open(DESCRIPTOR.digest, { start, end })), BYTES.subarray(start, end));
+        });
+        assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest, { start, end })), BYTES.subarray(start, end));
+      }),
+    );
+  }
+
+  it(
+    'says that a blob is missing with the first chunk that is asked for, not before',
+    withStore(open, async (store) => {
+      const body = store.open(ABSENT);
+      await assert.rejects(bytesOf(body), { code: 'ERR_BLOB_MISSING', details: { digest: ABSENT } });
+    }),
+  );
+
+  it(
+    'can be read by many at once, and given up in the middle',
+    withStore(open, async (store) => {
+      const large = seededBytes('many readers', 1024 * 1024);
+      await inSession(store, (session) => storeBytes(session, large));
+      const readers = Array.from({ length: 8 }, () => bytesOf(store.open(digestOf(large))));
+      for await (const chunk of store.open(digestOf(large))) {
+        assert.ok(chunk.length > 0);
+        break;
+      }
+      for (const bytes of await Promise.all(readers)) assert.ok(bytes.equals(large));
+    }),
+  );
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ANNOTATIONS, withAnnotations } from '../../src/model/descriptor.js';
+import { digestOf } from '../../src/model/digest.js';
+import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
+import type { Store } from '../../src/stores/ports.js';
+import { BlobSet, buildManifest, buildMultiPlatform, buildReferrer, closureOf } from '../fixtures/image-builder.js';
+import { digestsIn, inSession, namesIn, storeBytes, storeSet, withStore, type OpenStore } from './stored.js';
+
+const NAME = 'docker.io/example/app:1';
+const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
+
+/** How blobs leave a store. */
+export function garbageSuite(open: OpenStore): void {
+  describe('discard', () => discardSuite(open));
+  describe('prune', () => pruneSuite(open));
+}
+
+async function storeLoose(store: Store, ...contents: readonly string[]): Promise<void> {
+  await inSession(store, async (session) => {
+    for (const content of contents) await storeBytes(session, content);
+  });
+}
+
+function discardSuite(open: OpenStore): void {
+  it(
+    'removes what nothing reaches and keeps what an image reaches',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 'kept' });
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
+      await storeLoose(store, 'loose', 'not named');
+      const removed = await inSession(store, (session) => session.discard([...blobs.keys(), digestOf('loose')]));
+      assert.deepEqual(removed, [digestOf('loose')]);
+      assert.deepEqual(await digestsIn(store), [...blobs.keys(), digestOf('not named')].sort());
+    }),
+  );
+
+  it(
+    'removes what its own session holds and keeps what another one holds',
+    withStore(open, async (store) => {
+      await storeLoose(store, 'mine', 'theirs');
+      await inSession(store, (other) =>
+        inSession(store, async (session) => {
+          await other.stat(digestOf('theirs'));
+          await session.stat(digestOf('mine'));
+          const removed = await session.discard([digestOf('mine'), digestOf('theirs')]);
+          assert.deepEqual(removed, [digestOf('mine')]);
+        }),
+      );
+      assert.deepEqual(await digestsIn(store), [digestOf('theirs')]);
+    }),
+  );
+
+  it(
+    'passes over digests that are not here',
+    withStore(open, async (store) => {
+      assert.deepEqual(await inSession(store, (session) => session.discard([digestOf('nowhere')])), []);
+    }),
+  );
+
+  it(
+    'takes the own content of manifests that are cut off and keeps what others share',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const platforms = ['linux/amd64', 'linux/arm64'];
+      const { root, manifests } = buildMultiPlatform(blobs, platforms, { sharedLayer: true });
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
+      const [cut, kept] = platforms.map((platform) => manifests.get(platform)!);
+      const own = closureOf(blobs, cut!).filter((digest) => !closureOf(blobs, kept!).includes(digest));
+      const removed = await inSession(store, (session) =>
+        session.discard(closureOf(blobs, cut!), { root: root.digest, manifests: new Set([cut!.digest]) }),
+      );
+      assert.deepEqual([...removed].sort(), own.sort());
+      assert.deepEqual(await digestsIn(store), [root.digest, ...closureOf(blobs, kept!)].sort());
+    }),
+  );
+
+  it(
+    'takes nothing by a cut that another image reaches whole',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64', 'linux/arm64']);
+      const amd64 = manifests.get('linux/amd64')!;
+      await storeSet(store, blobs, [
+        { name: NAME, descriptor: root },
+        { name: 'docker.io/example/other:1', descriptor: amd64 },
+      ]);
+      const cut = { root: root.digest, manifests: new Set([amd64.digest]) };
+      assert.deepEqual(await inSession(store, (session) => session.discard(blobs.keys(), cut)), []);
+    }),
+  );
+}
+
+function pruneSuite(open: OpenStore): void {
+  it(
+    'removes unnamed images and unreachable blobs, and reports them',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const named = buildManifest(blobs, { platform: 'linux/amd64', seed: 'named' });
+      const unnamed = buildManifest(blobs, { platform: 'linux/amd64', seed: 'unnamed' });
+      await storeSet(store, blobs, [{ name: NAME, descriptor: named }, { descriptor: unnamed }]);
+      await storeLoose(store, 'loose');
+      const gone = [...closureOf(blobs, unnamed), digestOf('loose')].sort();
+      const dry = await store.prune({ ...PRUNE_ALL, dryRun: true });
+      assert.deepEqual(await namesIn(store), [NAME, unnamed.digest]);
+      const report = await store.prune(PRUNE_ALL);
+      assert.deepEqual(report.images, [{ descriptor: unnamed }]);
+      assert.deepEqual(report.blobs.map(({ digest }) => digest).sort(), gone);
+      assert.equal(report.blobs.find(({ digest }) => digest === digestOf('loose'))?.size, 5);
+      assert.deepEqual(dry.images, report.images);
+      assert.deepEqual(dry.blobs.map(({ digest }) => digest).sort(), gone);
+      assert.deepEqual(await store.list(), [{ name: NAME, descriptor: named }]);
+      assert.deepEqual(await digestsIn(store), closureOf(blobs, named).sort());
+    }),
+  );
+
+  it(
+    'keeps an image that lost its name in favour of another until then',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const [before, after] = ['before', 'after'].map((seed) =>
+        buildManifest(blobs, { platform: 'linux/arm64', seed }),
+      );
+      await storeSet(store, blobs, [{ name: NAME, descriptor: before! }]);
+      await storeSet(store, new BlobSet(), [{ name: NAME, descriptor: after! }]);
+      assert.deepEqual(await namesIn(store), [NAME, before!.digest]);
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await store.list(), [{ name: NAME, descriptor: after }]);
+      assert.deepEqual(await digestsIn(store), closureOf(blobs, after!).sort());
+    }),
+  );
+
+  it(
+    'keeps referrers of what stays, also those of referrers, and removes referrers of nothing',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const image = buildManifest(blobs, { platform: 'linux/amd64', seed: 'subject' });
+      const sbom = buildReferrer(blobs, image, { seed: 'sbom' });
+      const signature = buildReferrer(blobs, sbom, { seed: 'signature' });
+      const lost = buildManifest(new BlobSet(), { platform: 'linux/amd64', seed: 'lost' });
+      const orphan = buildReferrer(blobs, lost, { seed: 'orphan' });
+      const referrers = [
+        [signature, sbom],
+        [sbom, image],
+        [orphan, lost],
+      ].map(([referrer, subject]): ImageRecord => ({
+        descriptor: withAnnotations(referrer!, { [ANNOTATIONS.subject]: subject!.digest }),
+      }));
+      await storeSet(store, blobs, [{ name: NAME, descriptor: image }, ...referrers]);
+      const { images } = await store.prune(PRUNE_ALL);
+      assert.deepEqual(
+        images.map(({ descriptor }) => descriptor.digest),
+        [orphan.digest],
+      );
+      const names = await namesIn(store);
+      assert.deepEqual(names, [NAME, ...[sbom.digest, signature.digest].sort()]);
+      const staying = [image, sbom, signature].flatMap((root) => closureOf(blobs, root));
+      assert.deepEqual(await digestsIn(store), [...new Set(staying)].sort());
+    }),
+  );
+
+  it(
+    'keeps what an open session looked up or stored',
+    withStore(open, async (store) => {
+      await storeLoose(store, 'looked up', 'loose');
+      await inSession(store, async (session) => {
+        await session.stat(digestOf('looked up'));
+        await storeBytes(session, 'stored');
+        await store.prune(PRUNE_ALL);
+        assert.deepEqual(await digestsIn(store), [digestOf('looked up'), digestOf('stored')].sort());
+      });
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await digestsIn(store), []);
+    }),
+  );
+
+  it(
+    'does not undo what is published meanwhile',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const [unnamed, root] = ['a', 'b'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
+      await storeSet(store, blobs, [{ descriptor: unnamed! }]);
+      await inSession(store, async (session) => {
+        for (const digest of closureOf(blobs, root!)) await session.stat(digest);
+        const record = { name: NAME, descriptor: root! };
+        await Promise.all([store.prune(PRUNE_ALL), session.publish((records) => publishRecords(records, [record]))]);
+      });
+      assert.deepEqual(await store.list(), [{ name: NAME, descriptor: root }]);
+      assert.deepEqual(await digestsIn(store), closureOf(blobs, root!).sort());
+    }),
+  );
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { Readable, Writable, type Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
+import { describe, it } from 'node:test';
+
+/** A stage, what goes into it, and what it promises. */
+export interface StageCase<In, Out> {
+  readonly make: () => Duplex;
+  /** Good input that gives more output than the stage may hold. */
+  readonly inputs: () => Iterable<In> | AsyncIterable<In>;
+  /** Uses an output up; for outputs that own a body. */
+  readonly read?: (output: Out) => Promise<void>;
+  /** How many inputs may be taken while nobody reads. */
+  readonly maxAhead: number;
+  /** The code of the refusal where an empty input is none. */
+  readonly refusesEmpty?: string;
+  /** Outputs that come without input; 0 unless given. */
+  readonly emptyOutputs?: number;
+  /** Bodies that are open; 0 once the pipeline is over. */
+  readonly openBodies?: () => number;
+}
+
+/** The manners that every stage has in a pipeline: it waits for a slow reader, and ends with whatever is above or below it. */
+export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): void {
+  describe(`${name} in a pipeline`, () => {
+    it('passes everything on', async () => {
+      const source = new Source(stage.inputs());
+      let outputs = 0;
+      await pipeline(
+        source.records(),
+        stage.make(),
+        sinkOf<Out>(async (output) => {
+          outputs += 1;
+          await stage.read?.(output);
+        }),
+      );
+      assert.equal(source.isClosed, true);
+      assert.ok(outputs > 0);
+      assertNoBodies(stage);
+    });
+
+    it(stage.refusesEmpty === undefined ? 'ends at once without input' : 'refuses an empty input', async () => {
+      const outputs: Out[] = [];
+      const empty = pipeline(
+        new Source<In>([]).records(),
+        stage.make(),
+        sinkOf<Out>(async (output) => void outputs.push(output)),
+      );
+      if (stage.refusesEmpty === undefined) await empty;
+      else await assert.rejects(empty, { code: stage.refusesEmpty });
+      assert.equal(outputs.length, stage.emptyOutputs ?? 0);
+    });
+
+    it(`takes at most ${stage.maxAhead} inputs while nobody reads`, async () => {
+      const source = new Source(stage.inputs());
+      const made = stage.make();
+      const running = pipeline(source.records(), made).catch((error: unknown) => error);
+      await atRest(() => source.taken);
+      assert.ok(source.taken > 0 && source.taken <= stage.maxAhead, `${source.taken} were taken`);
+      assert.equal(source.isClosed, false, 'the input was too short to tell');
+      made.destroy();
+      await running;
+      await atRest(() => stage.openBodies?.() ?? 0);
+      assertNoBodies(stage);
+    });
+
+    it('ends with the error of what is above it', async () => {
+      const failure = new Error('above');
+      const source = new Source(stage.inputs(), { failAfter: 1, failure });
+      const made = stage.make();
+      await assert.rejects(pipeline(source.records(), made, readerOf(stage)), failure);
+      await assertOver(stage, source, made);
+    });
+
+    it('ends with the error of what is below it', async () => {
+      const failure = new Error('below');
+      const source = new Source(stage.inputs());
+      const made = stage.make();
+      const failing = sinkOf<Out>(async () => {
+        throw failure;
+      });
+      await assert.rejects(pipeline(source.records(), made, failing), failure);
+      await assertOver(stage, source, made);
+    });
+
+    it('ends when its reader goes away in the middle', async () => {
+      const source = new Source(stage.inputs());
+      const made = stage.make();
+      const sink = sinkOf<Out>(async () => void sink.destroy());
+      await assert.rejects(pipeline(source.records(), made, sink), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+      await assertOver(stage, source, made);
+    });
+
+    it('ends when it is aborted', async () => {
+      const source = new Source(stage.inputs());
+      const made = stage.make();
+      const controller = new AbortController();
+      const aborting = sinkOf<Out>(async () => controller.abort());
+      const running = pipeline(source.records(), made, aborting, { signal: controller.signal });
+      await assert.rejects(running, { name: 'AbortError' });
+      await assertOver(stage, source, made);
+    });
+  });
+}
+
+/** Waits until a number stays as it is for a hundred turns of the event loop. */
+export async function atRest(value: () => number): Promise<void> {
+  for (let still = 0, last = value(); still < 100; still += 1) {
+    await setImmediate();
+    if (value() !== last) still = 0;
+    last = value();
+  }
+}
+
+/** A Writable of records, one at a time. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what comes
+export function sinkOf<Out>(take: (output: Out) => Promise<void>): Writable {
+  return new Writable({
+    objectMode: true,
+    highWaterMark: 1,
+    write: (output: Out, _encoding, callback) => void take(output).then(() => callback(), callback),
+  });
+}
+
+/** Runs inputs through a stage and gives all outputs. */
+export async function runStage<Out>(
+  inputs: Iterable<unknown> | AsyncIterable<unknown>,
+  ...stages: readonly Duplex[]
+): Promise<readonly Out[]> {
+  const outputs: Out[] = [];
+  const source = Readable.from(new Source(inputs).records(), { objectMode: true });
+  await pipeline([source, ...stages, sinkOf<Out>(async (output) => void outputs.push(output))]);
+  return outputs;
+}
+
+function readerOf<Out>(stage: StageCase<never, Out> | StageCase<unknown, Out>): Writable {
+  return sinkOf<Out>(async (output) => await stage.read?.(output));
+}
+
+async function assertOver<In, Out>(stage: StageCase<In, Out>, source: Source<In>, made: Duplex): Promise<void> {
+  await atRest(() => stage.openBodies?.() ?? 0);
+  assert.equal(made.destroyed, true);
+  assert.equal(source.isClosed, true, 'the source was not given up');
+  assertNoBodies(stage);
+}
+
+function assertNoBodies<In, Out>({ openBodies }: StageCase<In, Out>): void {
+  if (openBodies !== undefined) assert.equal(openBodies(), 0, 'bodies that nobody closed');
+}
+
+/** Counts what is taken of some records, and whether they were given up. */
+class Source<Record> {
+  taken = 0;
+  isClosed = false;
+  readonly #inputs: Iterable<Record> | AsyncIterable<Record>;
+  readonly #failure: { failAfter: number; failure: Error } | undefined;
+
+  constructor(inputs: Iterable<Record> | AsyncIterable<Record>, failure?: { failAfter: number; failure: Error }) {
+    this.#inputs = inputs;
+    this.#failure = failure;
+  }
+
+  async *records(): AsyncGenerator<Record> {
+    try {
+      for await (const record of this.#inputs) {
+        if (this.#failure !== undefined && this.taken >= this.#failure.failAfter) throw this.#failure.failure;
+        this.taken += 1;
+        yield record;
+      }
+    } finally {
+      this.isClosed = true;
+    }
+  }
+}

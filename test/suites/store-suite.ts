@@ -1,0 +1,14 @@
+import { describe } from 'node:test';
+import { contentSuite } from './content-suite.js';
+import { garbageSuite } from './garbage-suite.js';
+import { imageListSuite } from './image-list-suite.js';
+import type { OpenStore } from './stored.js';
+
+/** The behaviour that every store has, whatever it is made of. `open` gives an empty store for each test. */
+export function storeSuite(name: string, open: OpenStore): void {
+  describe(name, () => {
+    contentSuite(open);
+    imageListSuite(open);
+    garbageSuite(open);
+  });
+}
