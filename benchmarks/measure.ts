@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { watchFolder, type FolderGrowth } from './folder-size.js';
+import { PROBE_VARIABLE, type ProbeReport } from './probe.js';
+
+/** What one run of a command line took. */
+export interface Sample {
+  readonly wallMs: number;
+  /** User and system time of every process of the command line. */
+  readonly cpuMs: number;
+  /** Of the one process that loads the probe, if any does. */
+  readonly probed?: ProbeReport;
+  /** Of the watched folder. */
+  readonly folder?: FolderGrowth;
+}
+
+/** Runs a command line in bash to its end and measures it. Throws with what it said on stderr unless it succeeds. */
+export async function measure(command: string, watchedFolder?: string): Promise<Sample> {
+  const scratch = await mkdtemp(path.join(os.tmpdir(), 'lading-measure-'));
+  const watch = watchedFolder === undefined ? undefined : watchFolder(watchedFolder);
+  try {
+    await runTimed(command, scratch);
+    const folder = await watch?.stop();
+    return { ...(await readResults(scratch)), ...(folder && { folder }) };
+  } finally {
+    await watch?.stop();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A command line's words, each as one argument whatever is in it. */
+export function quoted(...words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+}
+
+/** bash's own `time` counts every process of a pipeline, and is there where `/usr/bin/time` is not. */
+async function runTimed(command: string, scratch: string): Promise<void> {
+  const script = `set -o pipefail; TIMEFORMAT='%3R %3U %3S'; { time { ${command}; } 2>&3; } 3>&2 2>"$TIMES"`;
+  const files = { TIMES: path.join(scratch, 'times'), [PROBE_VARIABLE]: path.join(scratch, 'probe') };
+  const env = { ...process.env, ...files, LC_ALL: 'C' };
+  const child = spawn('bash', ['-c', script], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [complaint, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<unknown[]>]);
+  if (status !== 0) throw new Error(`${command}: ended with ${String(status)}: ${complaint.trim()}`);
+}
+
+async function readResults(scratch: string): Promise<Sample> {
+  const times = (await readFile(path.join(scratch, 'times'), 'utf8')).trim().split(' ');
+  const [wall = 0, user = 0, system = 0] = times.map((seconds) => Number(seconds) * 1000);
+  const probed = await readProbe(path.join(scratch, 'probe'));
+  return { wallMs: wall, cpuMs: user + system, ...(probed && { probed }) };
+}
+
+async function readProbe(file: string): Promise<ProbeReport | undefined> {
+  try {
+    // Written by our own probe.
+    return JSON.parse(await readFile(file, 'utf8')) as ProbeReport;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

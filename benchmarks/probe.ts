@@ -1,0 +1,26 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+
+/** What a Node process tells of itself when it ends. Bytes. */
+export interface ProbeReport {
+  readonly peakRssBytes: number;
+  /** Everything that `write` and its kin were given: files, pipes, also what was removed again. */
+  readonly writtenBytes: number;
+}
+
+/** The variable that names the file to write the report to. */
+export const PROBE_VARIABLE = 'LADING_BENCH_PROBE';
+
+// Loaded with `node --import`. Linux only: proc(5) has VmHWM, which unlike ru_maxrss starts anew with each exec.
+const file = process.env[PROBE_VARIABLE];
+if (file !== undefined) process.on('exit', () => writeFileSync(file, JSON.stringify(readReport())));
+
+function readReport(): ProbeReport {
+  return {
+    peakRssBytes: numberIn('/proc/self/status', /^VmHWM:\s+(\d+) kB$/m) * 1024,
+    writtenBytes: numberIn('/proc/self/io', /^wchar: (\d+)$/m),
+  };
+}
+
+function numberIn(path: string, pattern: RegExp): number {
+  return Number(pattern.exec(readFileSync(path, 'utf8'))?.[1]);
+}
