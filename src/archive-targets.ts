@@ -21,6 +21,8 @@ export interface ArchiveTargets {
   readonly images: readonly ImageTarget[];
   /** Records without a name whose `io.containerd.manifest.subject` says what they refer to. */
   readonly referrers: readonly ImageRecord[];
+  /** Records of types that we do not know: no images, and kept as bytes where everything is. */
+  readonly opaque: readonly ImageRecord[];
   readonly warnings: readonly Warning[];
 }
 
@@ -38,7 +40,7 @@ export async function archiveTargets(
   }
   if (dockerManifest !== undefined) {
     const images = await dockerArchiveTargets(session, contents, dockerManifest, limits);
-    return { images: withoutRepeats(images), referrers: [], warnings: [] };
+    return { images: withoutRepeats(images), referrers: [], opaque: [], warnings: [] };
   }
   const missing = index === undefined ? 'index.json' : LAYOUT_ENTRY;
   const message =
@@ -61,19 +63,19 @@ async function layoutTargets(
   session: StoreSession,
   bytes: Buffer,
   limits: Limits,
-): Promise<Pick<ArchiveTargets, 'images' | 'referrers'>> {
+): Promise<Pick<ArchiveTargets, 'images' | 'referrers' | 'opaque'>> {
   const { manifests } = parseIndexBytes(bytes, 'index.json', limits);
   const images: ImageTarget[] = [];
   const referrers: ImageRecord[] = [];
+  const opaque: ImageRecord[] = [];
   for (const listed of manifests) {
     const descriptor = withoutName(listed);
     const name = nameOf(listed);
     const subject = name === undefined ? await subjectOf(session, listed, limits) : undefined;
     if (subject !== undefined) referrers.push({ descriptor: withSubject(descriptor, subject) });
-    // Types that we do not know are no images: kept by nobody, and no error (docs/semantics.md).
-    else if (isImageType(listed)) images.push({ descriptor, ...(name !== undefined && { name }) });
+    else (isImageType(listed) ? images : opaque).push({ descriptor, ...(name !== undefined && { name }) });
   }
-  return { images: withoutRepeats(images), referrers };
+  return { images: withoutRepeats(images), referrers, opaque: withoutRepeats(opaque) };
 }
 
 function isImageType({ mediaType }: Descriptor): boolean {

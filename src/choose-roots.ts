@@ -23,11 +23,11 @@ export interface RootChoice {
   readonly made: ReadonlyMap<Digest, Buffer>;
   /** Indexes of the store that are packed. */
   readonly keptIndexes: ReadonlySet<Digest>;
-  /** Roots of the store that the archive does not have. What refers to them has lost its subject. */
+  /** Indexes of the images that the archive does not have. What refers to them has lost its subject. */
   readonly replaced: ReadonlySet<Digest>;
 }
 
-/** Chooses the root of each image (SPEC: docs/design.md, "Which document is the root"). Holds one index at a time. */
+/** Chooses the root of each image (docs/design.md, "Which document is the root"). Holds one index at a time. */
 export async function chooseRoots(
   provider: ContentProvider,
   survey: Survey,
@@ -36,19 +36,20 @@ export async function chooseRoots(
   limits: Limits,
 ): Promise<RootChoice> {
   const made = new Map<Digest, Buffer>();
+  const listed = new Set<Digest>();
   const roots: ChosenRoot[] = [];
   for (const target of targets) {
     const nodes = completeNodesOf(survey, target);
     if (policy === 'rewrite') {
       const packed = new Set(nodes.map(({ descriptor }) => descriptor.digest));
-      const rewritten = await rewrite(provider, target.descriptor, packed, made, limits);
+      const rewritten = await rewrite({ provider, limits, packed, made, listed }, target.descriptor);
       roots.push({ target, descriptor: rewritten ?? target.descriptor });
     } else {
       const single = policy === 'auto' && survey.platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
       roots.push({ target, descriptor: single ?? target.descriptor });
     }
   }
-  return { roots, made, ...indexesOf(survey, roots) };
+  return { roots, made, ...indexesOf(survey, roots, listed) };
 }
 
 function completeNodesOf({ nodes }: Survey, target: ImageTarget): readonly ManifestNode[] {
@@ -65,22 +66,26 @@ function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
   return nodes.some(({ subject }) => subject === only.descriptor.digest) ? undefined : only.descriptor;
 }
 
+/** What a rewrite reads, and what it gathers: the new documents, and the children that they list. */
+interface Rewrite {
+  readonly provider: ContentProvider;
+  readonly limits: Limits;
+  readonly packed: ReadonlySet<Digest>;
+  readonly made: Map<Digest, Buffer>;
+  readonly listed: Set<Digest>;
+}
+
 /**
  * The index with only those children that are packed, nested ones too; the same descriptor where nothing falls away, none
  * where nothing is left.
  */
-async function rewrite(
-  provider: ContentProvider,
-  descriptor: Descriptor,
-  packed: ReadonlySet<Digest>,
-  made: Map<Digest, Buffer>,
-  limits: Limits,
-): Promise<Descriptor | undefined> {
+async function rewrite(context: Rewrite, descriptor: Descriptor): Promise<Descriptor | undefined> {
+  const { provider, limits, packed, made, listed } = context;
   const index = isIndexType(descriptor.mediaType) ? await findIndex(provider, descriptor, limits) : undefined;
   if (index === undefined) return descriptor;
   const manifests: Descriptor[] = [];
   for (const child of index.manifests.filter(({ digest }) => packed.has(digest))) {
-    const rewritten = await rewrite(provider, child, packed, made, limits);
+    const rewritten = await rewrite(context, child);
     if (rewritten !== undefined) manifests.push(rewritten);
   }
   const isSame =
@@ -90,15 +95,29 @@ async function rewrite(
   const bytes = Buffer.from(JSON.stringify({ ...index, manifests }));
   const digest = digestOf(bytes);
   made.set(digest, bytes);
+  for (const child of manifests) listed.add(child.digest);
   return { ...descriptor, digest, size: bytes.length };
 }
 
-function indexesOf(survey: Survey, roots: readonly ChosenRoot[]): Pick<RootChoice, 'keptIndexes' | 'replaced'> {
-  const isSame = ({ target, descriptor }: ChosenRoot): boolean => descriptor.digest === target.descriptor.digest;
-  const kept = new Set(roots.filter(isSame).map(({ target }) => target));
-  const replaced = roots.filter((root) => !isSame(root)).map(({ target }) => target.descriptor.digest);
-  const nodes = survey.nodes.filter(
-    ({ node }) => node.kind === 'index' && (kept.has(node.target) || node.subject !== undefined),
-  );
-  return { keptIndexes: new Set(nodes.map(({ node }) => node.descriptor.digest)), replaced: new Set(replaced) };
+/** Which stored indexes the archive has: those under an unchanged root, and those that a new index lists as they were. */
+function indexesOf(
+  survey: Survey,
+  roots: readonly ChosenRoot[],
+  listed: ReadonlySet<Digest>,
+): Pick<RootChoice, 'keptIndexes' | 'replaced'> {
+  const same = new Set(roots.filter(isSameRoot).map(({ target }) => target));
+  const kept = new Set<Digest>();
+  const replaced = new Set<Digest>();
+  for (const { node } of survey.nodes.filter(({ node: { kind } }) => kind === 'index')) {
+    const { digest } = node.descriptor;
+    // Parents come first in a survey, so that what stands under a kept index is known to be kept too.
+    const isUnderKept = node.parent !== undefined && kept.has(node.parent);
+    if (same.has(node.target) || node.subject !== undefined || listed.has(digest) || isUnderKept) kept.add(digest);
+    else replaced.add(digest);
+  }
+  return { keptIndexes: kept, replaced: new Set([...replaced].filter((digest) => !kept.has(digest))) };
+}
+
+function isSameRoot({ target, descriptor }: ChosenRoot): boolean {
+  return descriptor.digest === target.descriptor.digest;
 }

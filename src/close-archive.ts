@@ -41,7 +41,7 @@ export async function closeArchive(
   options: CloseOptions,
 ): Promise<ClosedArchive> {
   const provider = refusingDamaged(session, contents.damaged);
-  const { images, referrers, warnings } = await archiveTargets(session, contents, options.limits);
+  const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options.limits);
   const { loaded, kept } = await resolveConflicts(store, images, options.onConflict);
   const { platforms, referrers: follow, limits, signal } = options;
   const request = { platforms, referrers: follow, limits, signal, foreignLayers: 'keep', records: referrers } as const;
@@ -49,9 +49,14 @@ export async function closeArchive(
   const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(provider, judgement.taken, request);
-  const needed = new Map(final.needs.map(({ descriptor }) => [descriptor.digest, descriptor.size]));
+  const companions = final.platforms.wantsAll ? companionsOf(final, opaque, referrers, follow) : [];
+  const extra = await surveyImages(provider, companions, request);
+  const needed = new Map([...final.needs, ...extra.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
   await session.discard([...contents.stored.keys()].filter((digest) => !needed.has(digest)));
-  const additions = recordsOf(final, judgement.taken);
+  const additions = [
+    ...recordsOf(final, judgement.taken),
+    ...companions.filter(({ descriptor }) => needed.has(descriptor.digest)),
+  ];
   signal?.throwIfAborted();
   await session.publish((records) => publishRecords(records, additions, options.onConflict));
   return {
@@ -60,6 +65,18 @@ export async function closeArchive(
     incomplete: judgement.incomplete,
     needed,
   };
+}
+
+/** What an archive has beside its images and is kept where everything is: opaque content, and referrers of nothing here. */
+function companionsOf(
+  { nodes }: Survey,
+  opaque: readonly ImageRecord[],
+  referrers: readonly ImageRecord[],
+  follow: 'follow' | 'drop',
+): readonly ImageRecord[] {
+  const walked = new Set(nodes.map(({ node }) => node.descriptor.digest));
+  const orphans = referrers.filter(({ descriptor }) => !walked.has(descriptor.digest));
+  return follow === 'drop' ? opaque : [...opaque, ...orphans];
 }
 
 /** Damage in what an image needs is an error in every mode, also where a filter would call it missing. */

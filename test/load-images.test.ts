@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { planExport } from '../src/plan-export.js';
 import {
   BlobSet,
   buildArtifact,
@@ -135,7 +136,13 @@ onEachStore('loads artifacts, and carries what it does not know inside an index 
     { root: opaque, name: 'docker.io/example/text:1' },
   ];
   const report = await loadLayout(store, images, blobs);
-  assert.deepEqual(await namesOf(store), [NAME, 'docker.io/example/artifact:1'].toSorted());
+  const text = 'docker.io/example/text:1';
+  assert.deepEqual(await namesOf(store), [NAME, 'docker.io/example/artifact:1', text].toSorted());
+  assert.deepEqual(
+    report.images.map(({ name }) => name),
+    [NAME, 'docker.io/example/artifact:1'],
+  );
+  await assert.rejects(planExport(store, [text]), { code: 'ERR_TARGET_UNSUPPORTED' });
   assert.deepEqual(report.warnings, []);
   const kept = [root, of('linux/amd64'), artifact].flatMap((descriptor) => closureOf(blobs, descriptor));
   assert.deepEqual((await stateOf(store)).blobs, sorted(opaque.digest, kept));

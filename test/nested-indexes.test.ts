@@ -105,3 +105,14 @@ onEachStore('gives children without platform that of the index they stand in', a
     packed.map((digest) => blobPath(digest)),
   );
 });
+
+onEachStore('packs a nested index that a rewritten root lists as it was', async (open) => {
+  const { blobs, root, inner, arm64, s390x } = nested();
+  const store = await storeOf(open, { blobs, root });
+  const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64', 'linux/s390x'], index: 'rewrite' });
+  assert.deepEqual(childrenOf(rootOf(saved).index as ImageIndex), [inner.digest]);
+  assert.ok(saved.blobs.includes(blobPath(inner.digest)));
+  const report = await load(await open(), saved.archive);
+  assert.deepEqual(statesOf(report.images[0]), { 'linux/arm64': 'complete', 'linux/s390x': 'complete' });
+  assert.ok([arm64, s390x].every(({ digest }) => saved.blobs.includes(blobPath(digest))));
+});

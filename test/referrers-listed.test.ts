@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { removeImages } from '../src/edit-images.js';
 import { listImages } from '../src/list-images.js';
 import { blobPath } from './fixtures/archive-builder.js';
-import { buildIndex, buildReferrer, closureOf } from './fixtures/image-builder.js';
+import { buildIndex, buildManifest, buildReferrer, closureOf } from './fixtures/image-builder.js';
 import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from './fixtures/load-helpers.js';
 import { save } from './fixtures/saved-archive.js';
 import { has, sign, withReferrers } from './fixtures/referrers.js';
@@ -63,4 +63,22 @@ onEachStore('removes what speaks of an image with it', async (open) => {
   assert.deepEqual((await listImages(store)).images, []);
   await store.prune({ now: Date.now() + 1000, graceMs: 0 });
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+onEachStore('keeps referrers of nothing that is here where everything is asked for, and only there', async (open) => {
+  const { blobs, root, of } = example();
+  const elsewhere = buildManifest(blobs, { platform: 'linux/s390x', seed: 'elsewhere' });
+  const orphan = buildReferrer(blobs, elsewhere, { seed: 'orphan' });
+  closureOf(blobs, elsewhere).forEach((digest) => blobs.delete(digest));
+  const annotations = { 'io.containerd.manifest.subject': elsewhere.digest };
+  const images = [{ root, name: NAME }, { root: { ...orphan, annotations } }];
+  for (const order of ['metadata-first', 'blobs-first'] as const) {
+    const all = await open();
+    const report = await loadLayout(all, images, blobs, { layout: { order } });
+    assert.equal(report.images.length, 1);
+    assert.deepEqual((await stateOf(all)).blobs, sorted(closureOf(blobs, root), closureOf(blobs, orphan)));
+    const one = await open();
+    await loadLayout(one, images, blobs, { platforms: ['linux/arm64'], layout: { order } });
+    assert.deepEqual((await stateOf(one)).blobs, sorted(root.digest, closureOf(blobs, of('linux/arm64'))));
+  }
 });
