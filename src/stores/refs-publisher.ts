@@ -6,7 +6,7 @@ import { parseGeneration, RefsLog } from './refs-log.js';
 import type { StorePaths } from './store-paths.js';
 
 /** How many generations stay, so that a slow reader or a late copy of one of them is still known as ours. */
-const KEPT_GENERATIONS = 8;
+const KEPT_GENERATIONS = 32;
 
 /**
  * Writes the list of images: a finished file is linked under the next number, so that of two writers one is first and the
