@@ -47,7 +47,7 @@ export class RefsLog {
   /** The bytes of `index.json`; they must be those of a generation that we know. Throws ERR_STORE_TAMPERED. */
   async readIndex(): Promise<Buffer | undefined> {
     let index = await readIfThere(this.#paths.index);
-    for (let before: Buffer | undefined; index !== undefined && !before?.equals(index); ) {
+    for (let before: Buffer | undefined; index !== undefined && !before?.equals(index);) {
       if (await this.#isKnown(index)) return index;
       before = index;
       // Others may have published so often meanwhile that its generation is gone; then it is another one by now.

@@ -73,13 +73,13 @@ describe('the directory at rest', () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, async (session) => {
-        for (let at = 0; at < 30; at += 1) {
+        for (let at = 0; at < 50; at += 1) {
           const record = { name: `docker.io/example/app:${at}`, descriptor: root };
           await session.publish((records) => publishRecords(records, [record]));
         }
       });
-      assert.equal((await store.list()).length, 30);
-      assert.ok((await readdir(path.join(folder, '.lading', 'refs'))).length <= 16);
+      assert.equal((await store.list()).length, 50);
+      assert.ok((await readdir(path.join(folder, '.lading', 'refs'))).length <= 32);
     });
   });
 });
