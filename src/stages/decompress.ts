@@ -29,7 +29,7 @@ export class Decompress extends Transform {
   #bytesOut = 0;
 
   constructor(limits: Limits = DEFAULT_LIMITS) {
-    super({ highWaterMark: 1024 * 1024 });
+    super();
     this.#limits = limits;
   }
 

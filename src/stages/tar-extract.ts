@@ -23,7 +23,7 @@ export class TarExtract extends Duplex {
   #next: (() => void) | undefined;
 
   constructor() {
-    super({ readableObjectMode: true, readableHighWaterMark: 1, writableHighWaterMark: 1024 * 1024 });
+    super({ readableObjectMode: true, readableHighWaterMark: 1 });
     this.#extract.on('error', (error: Error) => this.destroy(asArchiveError(error)));
     this.#extract.on('finish', () => this.push(null));
     this.#extract.on('entry', (header, source, next) => {

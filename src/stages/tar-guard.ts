@@ -43,7 +43,7 @@ export class TarGuard extends Transform {
   #bytes = 0;
 
   constructor(limits: Limits = DEFAULT_LIMITS) {
-    super({ highWaterMark: 1024 * 1024 });
+    super();
     this.#limits = limits;
   }
 

@@ -24,7 +24,7 @@ export type OpenedSource = { readonly bytes: ArchiveSource } | { readonly entrie
 const { O_NOFOLLOW, O_RDONLY } = fs.constants;
 
 /** Bytes read at once from an archive file. */
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 512 * 1024;
 
 /** Opens an archive file, or an OCI layout directory as if it were one. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO. */
 export async function openSource(source: string): Promise<OpenedSource> {
