@@ -12,6 +12,7 @@ import type { Warning } from './reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import type { StoreSession } from './stores/ports.js';
+import { closureOf } from './stores/closure.js';
 import { findIndex, findManifest, parseIndexBytes } from './stores/read-document.js';
 import { parseStrictJson } from './stores/strict-json.js';
 import { parseDockerManifest } from './model/docker-archive.js';
@@ -35,7 +36,7 @@ export async function archiveTargets(
   const { layout, index, dockerManifest } = contents;
   if (layout !== undefined && index !== undefined) {
     checkLayoutVersion(layout, limits);
-    const found = await layoutTargets(session, index, limits);
+    const found = await layoutTargets(session, { ...contents, index }, limits);
     return { ...found, warnings: disagreements(found.images, dockerManifest, limits) };
   }
   if (dockerManifest !== undefined) {
@@ -61,21 +62,57 @@ function checkLayoutVersion(layout: Buffer, limits: Limits): void {
 
 async function layoutTargets(
   session: StoreSession,
-  bytes: Buffer,
+  { index, stored }: ArchiveContents & { readonly index: Buffer },
   limits: Limits,
 ): Promise<Pick<ArchiveTargets, 'images' | 'referrers' | 'opaque'>> {
-  const { manifests } = parseIndexBytes(bytes, 'index.json', limits);
-  const images: ImageTarget[] = [];
-  const referrers: ImageRecord[] = [];
-  const opaque: ImageRecord[] = [];
-  for (const listed of manifests) {
-    const descriptor = withoutName(listed);
-    const name = nameOf(listed);
-    const subject = name === undefined ? await subjectOf(session, listed, limits) : undefined;
-    if (subject !== undefined) referrers.push({ descriptor: withSubject(descriptor, subject) });
-    else (isImageType(listed) ? images : opaque).push({ descriptor, ...(name !== undefined && { name }) });
+  const { manifests } = parseIndexBytes(index, 'index.json', limits);
+  const listed: Listed[] = [];
+  for (const descriptor of manifests) listed.push(await classify(session, descriptor, limits));
+  const speaking = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
+  const known = speaking.length === 0 ? new Set<string>() : await knownDigests(session, listed);
+  const resolved = new Set(listed.filter(({ isAnnotated }) => isAnnotated));
+  for (const one of speaking) {
+    // What this load itself has stored says nothing: that depends on the order of the archive's entries.
+    const isInStore = !stored.has(one.subject as Digest) && (await session.stat(one.subject as Digest)) !== undefined;
+    if (isInStore || known.has(one.subject as string)) resolved.add(one);
   }
-  return { images: withoutRepeats(images), referrers, opaque: withoutRepeats(opaque) };
+  const images = listed.filter((one) => !resolved.has(one)).map(({ record }) => record);
+  return {
+    images: withoutRepeats(images.filter(({ descriptor }) => isImageType(descriptor))),
+    opaque: withoutRepeats(images.filter(({ descriptor }) => !isImageType(descriptor))),
+    referrers: [...resolved].map(({ record, subject }) => ({
+      descriptor: withSubject(record.descriptor, String(subject)),
+    })),
+  };
+}
+
+/** A descriptor of `index.json`: its name, and what it speaks of by annotation or by its own `subject`. */
+interface Listed {
+  readonly record: ImageRecord;
+  readonly subject?: string;
+  readonly isAnnotated: boolean;
+}
+
+async function classify(session: StoreSession, listed: Descriptor, limits: Limits): Promise<Listed> {
+  const name = nameOf(listed);
+  const descriptor = withoutName(listed);
+  if (name !== undefined) return { record: { name, descriptor }, isAnnotated: false };
+  const annotated = listed.annotations?.[ANNOTATIONS.subject];
+  if (annotated !== undefined) return { record: { descriptor }, subject: annotated, isAnnotated: true };
+  const subject = isImageType(listed) ? await readSubject(session, listed, limits) : undefined;
+  return { record: { descriptor }, isAnnotated: false, ...(subject && { subject }) };
+}
+
+async function readSubject(session: StoreSession, listed: Descriptor, limits: Limits): Promise<Digest | undefined> {
+  const find = isIndexType(listed.mediaType) ? findIndex : findManifest;
+  return (await find(session, listed, limits))?.subject?.digest;
+}
+
+/** Every digest that the archive lists, at the top or under an image, whether it is here or not. */
+async function knownDigests(session: StoreSession, listed: readonly Listed[]): Promise<ReadonlySet<string>> {
+  const images = listed.filter(({ subject }) => subject === undefined).map(({ record }) => record.descriptor);
+  const top = listed.map(({ record }) => record.descriptor.digest);
+  return new Set<string>([...top, ...(await closureOf(session, images))]);
 }
 
 function isImageType({ mediaType }: Descriptor): boolean {
@@ -104,16 +141,6 @@ function checkedName(text: string, digest: Digest): string {
     throw new LadingError('ERR_REFERENCE_INVALID', `${quote(text)} names another digest than its image has, ${digest}`);
   }
   return (reference.digest === undefined ? reference.withDefaultTag() : reference).toString();
-}
-
-/** What an unnamed top-level manifest speaks of: by annotation, or by its own `subject` where that is here. */
-async function subjectOf(session: StoreSession, listed: Descriptor, limits: Limits): Promise<string | undefined> {
-  const annotated = listed.annotations?.[ANNOTATIONS.subject];
-  if (annotated !== undefined) return annotated;
-  if (!isImageType(listed)) return undefined;
-  const find = isIndexType(listed.mediaType) ? findIndex : findManifest;
-  const subject = (await find(session, listed, limits))?.subject?.digest;
-  return subject !== undefined && (await session.stat(subject)) !== undefined ? subject : undefined;
 }
 
 function withSubject(descriptor: Descriptor, subject: string): Descriptor {

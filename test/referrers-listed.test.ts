@@ -82,3 +82,21 @@ onEachStore('keeps referrers of nothing that is here where everything is asked f
     assert.deepEqual((await stateOf(one)).blobs, sorted(root.digest, closureOf(blobs, of('linux/arm64'))));
   }
 });
+
+onEachStore(
+  'knows a referrer by its own subject, also where the filter leaves that out, in every order',
+  async (open) => {
+    const { blobs, root, of } = example();
+    const signature = buildReferrer(blobs, of('linux/amd64'), { seed: 'signature' });
+    const images = [{ root, name: NAME }, { root: signature }];
+    for (const order of ['metadata-first', 'blobs-first', 1, 2, 3] as const) {
+      const store = await open();
+      const report = await loadLayout(store, images, blobs, { platforms: ['linux/arm64'], layout: { order } });
+      assert.deepEqual(
+        report.images.map(({ name }) => name),
+        [NAME],
+      );
+      assert.deepEqual((await stateOf(store)).blobs, sorted(root.digest, closureOf(blobs, of('linux/arm64'))));
+    }
+  },
+);

@@ -82,8 +82,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (entry.type !== 'file') yield this.#link({ ...entry, name }, entry.type);
     else if (METADATA.has(name)) yield await this.#takeMetadata({ ...entry, name });
     else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name }, digest);
-    else if (this.#metadata.has(LAYOUT_ENTRY) || this.#metadata.has(INDEX_ENTRY)) await drain(entry);
-    // Until a layout file shows up this may be a docker-archive, whose layers have names of their own.
+    else if (this.#isLayout()) await drain(entry);
+    // Until both of a layout's files were seen this may be a docker-archive, whose layers have names of their own.
     else yield { ...entry, name, use: 'candidate' };
   }
 
@@ -121,7 +121,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   #isEverythingKnown(): boolean {
-    return this.#metadata.has(INDEX_ENTRY) && this.#pending.size === 0;
+    return this.#isLayout() && this.#pending.size === 0;
+  }
+
+  #isLayout(): boolean {
+    return this.#metadata.has(LAYOUT_ENTRY) && this.#metadata.has(INDEX_ENTRY);
   }
 
   async #skip(entry: ArchiveEntry): Promise<SelectedEntry[]> {
