@@ -1,10 +1,11 @@
 import type { Digest } from './model/digest.js';
 import { LadingError, quote } from './model/errors.js';
-import { publishRecords, type ImageRecord, type OnConflict } from './model/image-list.js';
+import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from './model/image-list.js';
 import type { Limits } from './model/limits.js';
 import type { PlatformRequest } from './model/platform-set.js';
 import { archiveTargets } from './archive-targets.js';
 import { imageReportOf, judgePlatforms, type MissingPlatforms } from './judge-platforms.js';
+import { publishNames } from './publish-names.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
@@ -24,6 +25,8 @@ export interface CloseOptions {
 /** What a load came to. */
 export interface ClosedArchive {
   readonly images: readonly ImageReport[];
+  /** Names that mean something else now. */
+  readonly moved: readonly NameMove[];
   readonly warnings: readonly Warning[];
   readonly incomplete: boolean;
   /** Every blob that the loaded images need, with its bytes. */
@@ -58,9 +61,10 @@ export async function closeArchive(
     ...companions.filter(({ descriptor }) => needed.has(descriptor.digest)),
   ];
   signal?.throwIfAborted();
-  await session.publish((records) => publishRecords(records, additions, options.onConflict));
+  const moved = await publishNames(session, (records) => publishRecords(records, additions, options.onConflict));
   return {
     images: judgement.taken.map((target) => imageReportOf(final, target)),
+    moved,
     warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings],
     incomplete: judgement.incomplete,
     needed,

@@ -1,11 +1,19 @@
 import { ANNOTATIONS } from './model/descriptor.js';
 import type { Digest } from './model/digest.js';
 import { LadingError, quote } from './model/errors.js';
-import { publishRecords, removeRecords, resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
+import {
+  publishRecords,
+  removeRecords,
+  resolveRecords,
+  subjectOf,
+  type ImageRecord,
+  type NameMove,
+} from './model/image-list.js';
 import type { Platform } from './model/platform.js';
 import { formatPlatformFull } from './model/platform.js';
 import { parseReference } from './model/reference.js';
 import { hostPlatform, parseRequest } from './host-platform.js';
+import { publishNames } from './publish-names.js';
 import type { Store, StoreSession } from './stores/ports.js';
 import { closureOf } from './stores/closure.js';
 import { surveyImages } from './survey-images.js';
@@ -14,23 +22,34 @@ import { surveyImages } from './survey-images.js';
 export interface RemoveReport {
   /** Names that are gone. */
   readonly untagged: readonly string[];
+  /** The same names with what they meant. */
+  readonly moved: readonly NameMove[];
   /** Blobs that are gone, since nothing else needed them. */
   readonly deleted: readonly Digest[];
 }
 
+/** What a tagging did: the full name, its image, and what the name meant before. */
+export interface TagReport {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly moved: readonly NameMove[];
+}
+
 /** Gives an image one more name. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
-export async function tagImage(store: Store, source: string, name: string): Promise<string> {
+export async function tagImage(store: Store, source: string, name: string): Promise<TagReport> {
   const reference = parseReference(name);
   if (reference.digest !== undefined) {
     throw new LadingError('ERR_REFERENCE_INVALID', `${quote(name)} has a digest; a new name needs a tag`);
   }
   const full = reference.withDefaultTag().toString();
-  await inSession(store, (session) =>
-    session.publish((records) =>
-      publishRecords(records, [{ name: full, descriptor: oneOf(records, source).descriptor }]),
-    ),
-  );
-  return full;
+  return await inSession(store, async (session) => {
+    let tagged: ImageRecord | undefined;
+    const moved = await publishNames(session, (records) => {
+      tagged = { name: full, descriptor: oneOf(records, source).descriptor };
+      return publishRecords(records, [tagged]);
+    });
+    return { name: full, digest: (tagged as ImageRecord).descriptor.digest, moved };
+  });
 }
 
 /** A text without tag means the tag `latest` here: a command that changes one name must not guess among several. */
@@ -44,13 +63,21 @@ function oneOf(records: readonly ImageRecord[], text: string): ImageRecord {
   throw new LadingError('ERR_REFERENCE_AMBIGUOUS', message, { details: { candidates: found.map(({ name }) => name) } });
 }
 
-/** Removes names, and the content that only they needed. An id removes every name of the image. */
-export async function removeImages(store: Store, texts: readonly string[]): Promise<RemoveReport> {
+/**
+ * Removes names, and the content that only they needed. An id removes every name of the image; with `keepNames` only the
+ * image without a name, so that one that was named meanwhile stays.
+ */
+export async function removeImages(
+  store: Store,
+  texts: readonly string[],
+  { keepNames = false }: { readonly keepNames?: boolean } = {},
+): Promise<RemoveReport> {
   return await inSession(store, async (session) => {
     const removed = new Map<string, ImageRecord>();
     const before = await store.list();
     for (const text of texts) {
-      for (const record of expandId(before, resolveRecords(before, text))) {
+      const found = resolveRecords(before, text);
+      for (const record of keepNames ? found : expandId(before, found)) {
         removed.set(`${record.name} ${record.descriptor.digest}`, record);
       }
     }
@@ -59,9 +86,9 @@ export async function removeImages(store: Store, texts: readonly string[]): Prom
       store,
       [...gone, ...referrersOf(before, gone)].map(({ descriptor }) => descriptor),
     );
-    await session.publish((records) => withoutOrphans(records, removeRecords(records, gone)));
+    const moved = await publishNames(session, (records) => withoutOrphans(records, removeRecords(records, gone)));
     const deleted = await session.discard(closure);
-    return { untagged: gone.map(({ name }) => name).filter((name) => name !== undefined), deleted };
+    return { untagged: gone.map(({ name }) => name).filter((name) => name !== undefined), moved, deleted };
   });
 }
 
@@ -121,7 +148,11 @@ export async function removePlatforms(
     );
     const referring = records.filter((record) => manifests.has(subjectOf(record) as Digest));
     if (referring.length > 0) await session.publish((now) => removeRecords(now, referring));
-    return { untagged: [], deleted: await session.discard(closure, { root: target.descriptor.digest, manifests }) };
+    return {
+      untagged: [],
+      moved: [],
+      deleted: await session.discard(closure, { root: target.descriptor.digest, manifests }),
+    };
   });
 }
 

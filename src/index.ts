@@ -1,4 +1,6 @@
-export { removeImages, removePlatforms, tagImage, type RemoveReport } from './edit-images.js';
+export { removeImages, removePlatforms, tagImage, type RemoveReport, type TagReport } from './edit-images.js';
+export { describeImages, manifestsFor, type DescribeOptions, type ImageDescription } from './describe-images.js';
+export type { ManifestDescription } from './describe-manifests.js';
 export { exportImages } from './export-images.js';
 export { hostPlatform } from './host-platform.js';
 export { inspectArchive } from './inspect-archive.js';
@@ -17,7 +19,8 @@ export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
 export { digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
 export { ERROR_CODES, LadingError, type ErrorCategory, type ErrorCode } from './model/errors.js';
-export type { ImageRecord, OnConflict } from './model/image-list.js';
+export { diffIdsOf, type ImageConfig } from './model/image-config.js';
+export { resolveRecords, type ImageRecord, type NameMove, type OnConflict } from './model/image-list.js';
 export { DEFAULT_LIMITS, type Limits } from './model/limits.js';
 export { anyOf, anyPlatform, compatibleWith, exactly, type PlatformMatcher } from './model/platform-matcher.js';
 export {

@@ -2,12 +2,11 @@ import type { Digest } from './model/digest.js';
 import { diffIdsOf, type ImageConfig } from './model/image-config.js';
 import { resolveRecords, type ImageRecord } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
-import { isImageConfigType } from './model/media-types.js';
+import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
 import { platformReportOf, type PlatformReport, type Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
 import type { ContentProvider, Store } from './stores/ports.js';
-import { findConfig, findManifest } from './stores/read-document.js';
 import type { Survey } from './survey-images.js';
 
 /** One layer of a platform: `size` in bytes as stored. */
@@ -91,38 +90,30 @@ async function inspectPlatforms(
   target: ImageTarget,
   limits: Limits,
 ): Promise<readonly PlatformInspection[]> {
-  const platforms: (PlatformInspection & { blobs: ReadonlyMap<Digest, number> })[] = [];
-  for (const outcome of survey.platforms.outcomesOf(target)) {
-    const isWhole = outcome.state === 'complete' && outcome.digest !== undefined;
-    const facts = isWhole ? await readFacts(store, survey, outcome.digest, limits) : NO_FACTS;
-    platforms.push({ ...platformReportOf(outcome), ...facts });
-  }
-  return platforms.map(({ blobs, ...platform }, at) => {
-    const others = platforms.filter((_, other) => other !== at).map((other) => other.blobs);
-    const shared = [...blobs].filter(([digest]) => others.some((other) => other.has(digest)));
-    return blobs.size === 0 ? platform : { ...platform, bytes: sumOf([...blobs]), sharedBytes: sumOf(shared) };
+  const manifests = await describeManifests(store, survey, limits);
+  const described = survey.platforms.outcomesOf(target).map((outcome) => ({
+    report: platformReportOf(outcome),
+    manifest: manifests.find(({ available, descriptor }) => available && descriptor.digest === outcome.digest),
+  }));
+  return described.map(({ report, manifest }) => {
+    if (manifest === undefined) return report;
+    const others = described.filter((other) => other.report !== report).map((other) => other.manifest?.present);
+    const shared = [...manifest.present].filter(([digest]) => others.some((other) => other?.has(digest)));
+    return { ...report, ...factsOf(manifest), bytes: sumOf([...manifest.present]), sharedBytes: sumOf(shared) };
   });
 }
 
-const NO_FACTS = { blobs: new Map<Digest, number>() };
+type Facts = Omit<PlatformInspection, keyof PlatformReport>;
 
-type Facts = Omit<PlatformInspection, keyof PlatformReport> & { readonly blobs: ReadonlyMap<Digest, number> };
-
-async function readFacts(store: ContentProvider, survey: Survey, digest: Digest, limits: Limits): Promise<Facts> {
-  const descriptor = survey.nodes.find(({ node }) => node.descriptor.digest === digest)?.node.descriptor;
-  const manifest = descriptor && (await findManifest(store, descriptor, limits));
-  if (descriptor === undefined || manifest === undefined) return NO_FACTS;
-  const content = [descriptor, manifest.config, ...manifest.layers];
-  const isImage = isImageConfigType(manifest.config.mediaType);
-  const config = isImage ? await findConfig(store, manifest.config, limits) : undefined;
+function factsOf({ manifest, config }: ManifestDescription): Facts {
+  const layers = manifest?.layers ?? [];
   return {
     ...(config && configFacts(config)),
-    layers: manifest.layers.map(({ digest: layer, size, mediaType }) => ({ digest: layer, size, mediaType })),
-    blobs: new Map(content.map((blob) => [blob.digest, blob.size])),
+    layers: layers.map(({ digest, size, mediaType }) => ({ digest, size, mediaType })),
   };
 }
 
-function configFacts(config: ImageConfig): Omit<Facts, 'blobs'> {
+function configFacts(config: ImageConfig): Facts {
   const { Entrypoint: entrypoint, Cmd: command, Labels: labels } = config.config ?? {};
   return {
     ...(config.created && { created: config.created }),

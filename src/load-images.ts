@@ -5,14 +5,14 @@ import { hostPlatform, parseRequest } from './host-platform.js';
 import type { MissingPlatforms } from './judge-platforms.js';
 import type { Digest } from './model/digest.js';
 import { LadingError } from './model/errors.js';
-import type { OnConflict } from './model/image-list.js';
+import type { NameMove, OnConflict } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
 import { PlatformSet } from './model/platform-set.js';
 import type { Platform } from './model/platform.js';
 import type { ImageReport, Warning } from './reports.js';
 import { Commit } from './stages/commit.js';
 import { Decompress } from './stages/decompress.js';
-import type { ImageTarget, SelectedEntry } from './stages/records.js';
+import type { CommitEvent, ImageTarget, SelectedEntry } from './stages/records.js';
 import { SelectEntries, type SkippedEntries } from './stages/select-entries.js';
 import { TarExtract } from './stages/tar-extract.js';
 import { TarGuard } from './stages/tar-guard.js';
@@ -34,12 +34,16 @@ export interface LoadOptions {
   readonly everything?: boolean;
   /** Told of damaged blobs that the images turned out not to need. */
   readonly onDamage?: (error: LadingError, digest: Digest) => void;
+  /** Told of each blob while it is written, every few MiB, and when it is there. */
+  readonly onProgress?: (event: CommitEvent) => void;
   readonly signal?: AbortSignal;
 }
 
 /** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
 export interface LoadReport {
   readonly images: readonly ImageReport[];
+  /** Names that are new, or mean another image than before. */
+  readonly moved: readonly NameMove[];
   readonly blobs: {
     readonly stored: number;
     readonly present: number;
@@ -78,7 +82,7 @@ export async function loadImages(store: Store, source: LoadSource, options: Load
     contents.damaged.forEach((error, digest) => options.onDamage?.(error, digest));
   });
   try {
-    await run(source, select, commit, limits, options.signal);
+    await run(source, select, commit, limits, options);
     await session.end();
     return reportOf(closed as ClosedArchive, commit, select.skipped);
   } catch (error) {
@@ -94,10 +98,10 @@ async function run(
   select: SelectEntries,
   commit: Commit,
   limits: Limits,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: LoadOptions,
 ): Promise<void> {
   const opened = typeof source === 'string' ? await openSource(source) : { bytes: source };
-  const rest = [select, new VerifyDigests<SelectedEntry>(), commit, discardEvents()] as const;
+  const rest = [select, new VerifyDigests<SelectedEntry>(), commit, tell(onProgress)] as const;
   // pipeline takes any async iterable; its type definitions know streams only.
   if ('entries' in opened) await pipeline(opened.entries, ...rest, { signal });
   else
@@ -106,9 +110,15 @@ async function run(
     });
 }
 
-/** Commit events are for progress; nobody listens yet. */
-function discardEvents(): Writable {
-  return new Writable({ objectMode: true, write: (_event, _encoding, callback) => callback() });
+/** The end of the pipeline: commit events are for progress. */
+function tell(onProgress: LoadOptions['onProgress']): Writable {
+  return new Writable({
+    objectMode: true,
+    write: (event: CommitEvent, _encoding, callback) => {
+      onProgress?.(event);
+      callback();
+    },
+  });
 }
 
 /**
@@ -140,6 +150,7 @@ function reportOf(closed: ClosedArchive, commit: Commit, { skipped }: SkippedEnt
   const unneeded = [...commit.stored].filter(([digest]) => !closed.needed.has(digest));
   return {
     images: closed.images,
+    moved: closed.moved,
     blobs: {
       stored: stored.length,
       present: needed.length - stored.length,

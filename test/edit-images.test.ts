@@ -30,7 +30,12 @@ async function stored(open: OpenStore, built: Example): Promise<Store> {
 onEachStore('gives an image one more name, with the default tag', async (open) => {
   const built = example();
   const store = await stored(open, built);
-  assert.equal(await tagImage(store, FAMILIAR, 'copy'), 'docker.io/library/copy:latest');
+  const name = 'docker.io/library/copy:latest';
+  assert.deepEqual(await tagImage(store, FAMILIAR, 'copy'), {
+    name,
+    digest: built.root.digest,
+    moved: [{ name, to: built.root.digest }],
+  });
   assert.deepEqual(
     (await stateOf(store)).images.map(({ name, descriptor }) => [name, descriptor.digest]),
     [
@@ -77,7 +82,11 @@ onEachStore('removes a name, and content only with the last one', async (open) =
   const built = example();
   const store = await stored(open, built);
   await tagImage(store, FAMILIAR, 'copy:1');
-  assert.deepEqual(await removeImages(store, [FAMILIAR]), { untagged: [NAME], deleted: [] });
+  assert.deepEqual(await removeImages(store, [FAMILIAR]), {
+    untagged: [NAME],
+    moved: [{ name: NAME, from: built.root.digest }],
+    deleted: [],
+  });
   assert.deepEqual(await namesOf(store), ['docker.io/library/copy:1']);
   const { untagged, deleted } = await removeImages(store, ['copy:1']);
   assert.deepEqual(untagged, ['docker.io/library/copy:1']);

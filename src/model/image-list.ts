@@ -71,6 +71,29 @@ function isKept(records: readonly ImageRecord[], addition: ImageRecord, onConfli
   throw new LadingError('ERR_NAME_CONFLICT', message, { details });
 }
 
+/** What became of one name: no `from`, it is new; no `to`, it is gone. */
+export interface NameMove {
+  readonly name: string;
+  readonly from?: Digest;
+  readonly to?: Digest;
+}
+
+/** The names that mean something else after a change of the list, sorted. */
+export function movesOf(before: readonly ImageRecord[], after: readonly ImageRecord[]): readonly NameMove[] {
+  const [old, now] = [rootsByName(before), rootsByName(after)];
+  const moved = [...new Set([...old.keys(), ...now.keys()])].filter((name) => old.get(name) !== now.get(name));
+  return moved.sort().map((name) => {
+    const [from, to] = [old.get(name), now.get(name)];
+    return { name, ...(from && { from }), ...(to && { to }) };
+  });
+}
+
+function rootsByName(records: readonly ImageRecord[]): ReadonlyMap<string, Digest> {
+  return new Map(
+    records.flatMap(({ name, descriptor }) => (name === undefined ? [] : [[name, descriptor.digest] as const])),
+  );
+}
+
 /** The list without the given records, compared by name and digest. */
 export function removeRecords(
   records: readonly ImageRecord[],

@@ -33,6 +33,9 @@ export interface ArchiveContents {
 /** What commit does with the contents once everything was read: close the graph and publish the names, or throw. */
 export type CloseArchive = (contents: ArchiveContents) => Promise<void>;
 
+/** How many bytes of a blob are written between two events. */
+const TELL_BYTES = 4 * 1024 * 1024;
+
 /**
  * Puts bodies into the store, and closes the archive after the last one. A damaged blob ends the load if it is known to be
  * needed; a damaged candidate is kept in mind. Holds one digest for each blob, and the layout's own documents.
@@ -60,7 +63,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
     if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
-    else yield* await this.#ingest(entry);
+    else yield* this.#ingest(entry);
   }
 
   protected override async atEnd(): Promise<CommitEvent[]> {
@@ -79,37 +82,43 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     return [];
   }
 
-  async #ingest(entry: VerifiedEntry<SelectedEntry>): Promise<CommitEvent[]> {
+  async *#ingest(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
     const promised = digestOfEntry(entry.name);
     try {
-      return [await this.#store(entry, promised)];
+      yield* this.#store(entry, promised);
     } catch (error) {
       if (entry.use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
       this.#damaged.set(promised, error);
-      return [];
     }
   }
 
-  async #store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): Promise<CommitEvent> {
+  async *#store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
     const { name, size, body, digester } = entry;
     const ingest = await this.#session.begin(digester);
     // Only a docker-archive has layers without a digest in their name; their diff ids have to be known.
     const probe = promised === undefined ? new LayerProbe() : undefined;
+    const told = { name, size, ...(promised && { digest: promised }) };
+    let bytes = 0;
+    let toldBytes = 0;
     try {
       for await (const chunk of body) {
         if (this.destroyed) throw new LadingError('ERR_ABORTED', `blob ${name} was given up`);
         await probe?.write(chunk);
         await ingest.write(chunk);
+        bytes += chunk.length;
+        if (bytes - toldBytes < TELL_BYTES) continue;
+        toldBytes = bytes;
+        yield { ...told, bytes, outcome: 'storing' };
       }
       const digest = promised ?? digester.digest();
       const outcome = await ingest.commit({ digest, size });
       if (outcome === 'stored') this.#stored.set(digest, size);
       if (probe !== undefined) this.#files.set(name, { digest, size, layer: await probe.end() });
-      return { digest, size, outcome };
-    } catch (error) {
+      yield { ...told, digest, bytes, outcome };
+    } finally {
+      // Also where this generator is given up between two events; after a commit there is nothing left to abort.
       probe?.destroy();
       await ingest.abort();
-      throw error;
     }
   }
 }

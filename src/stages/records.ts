@@ -55,9 +55,14 @@ export interface SelectedEntry extends ArchiveEntry {
 /** An entry whose body fails at its end unless it is what its name promises; `digester` sees every byte that passes. */
 export type VerifiedEntry<Entry extends ArchiveEntry = ArchiveEntry> = Entry & { readonly digester: Digester };
 
-/** Told by commit for each blob: `stored` was written, `present` was there already. */
+/**
+ * Told by commit of each blob: `storing` while it is written, every few MiB; in the end `stored`, or `present` where it was
+ * there already. `bytes` of its `size` are written so far. A file without a digest in its name has one when it is stored.
+ */
 export interface CommitEvent {
-  readonly digest: Digest;
+  readonly name: string;
+  readonly digest?: Digest;
   readonly size: number;
-  readonly outcome: 'stored' | 'present';
+  readonly bytes: number;
+  readonly outcome: 'storing' | 'stored' | 'present';
 }

@@ -37,7 +37,12 @@ test('tells what it loaded as JSON', async (t) => {
   const platforms = [...built.manifests].map(([platform, { digest }]) => {
     return { platform, digest, state: platform === 'linux/amd64' ? 'excluded' : 'complete' };
   });
-  assert.deepEqual(rest, { images: [{ name: NAME, digest: built.root.digest, platforms }], warnings: [] });
+  const { digest } = built.root;
+  assert.deepEqual(rest, {
+    images: [{ name: NAME, digest, platforms }],
+    moved: [{ name: NAME, to: digest }],
+    warnings: [],
+  });
   assert.deepEqual(Object.keys(blobs), ['stored', 'present', 'skipped', 'bytesStored', 'bytesSkipped']);
   assert.deepEqual([blobs['stored'], blobs['present'], blobs['skipped']], [1 + 2 * 4, 0, 4]);
 });

@@ -25,6 +25,11 @@ function blob(bodies: Bodies, content: string, use: Use = 'needed', bytes = cont
   return select(bodies, entryNameOf(digestOf(content)), Buffer.from(bytes), use);
 }
 
+/** The event that ends a blob of one byte. */
+function told(digest: Digest, outcome: CommitEvent['outcome']): CommitEvent {
+  return { name: entryNameOf(digest), digest, size: 1, bytes: 1, outcome };
+}
+
 interface Committed {
   readonly events: readonly CommitEvent[];
   readonly contents: readonly ArchiveContents[];
@@ -113,11 +118,7 @@ describe('Commit', () => {
         ['a', 'b', 'a'].map((content) => blob(bodies, content)),
       );
       const [a, b] = [digestOf('a'), digestOf('b')];
-      assert.deepEqual(events, [
-        { digest: a, size: 1, outcome: 'stored' },
-        { digest: b, size: 1, outcome: 'stored' },
-        { digest: a, size: 1, outcome: 'present' },
-      ]);
+      assert.deepEqual(events, [told(a, 'stored'), told(b, 'stored'), told(a, 'present')]);
       assert.equal(contents.length, 1);
       assert.deepEqual(
         contents[0]?.stored,
@@ -233,6 +234,43 @@ describe('Commit', () => {
     await atRest(() => Math.min(bodies.chunks, 1));
     stage.destroy();
     await running;
+    await stage.settled();
+    assert.deepEqual([counting.open, bodies.open], [0, 0]);
+  });
+
+  it('tells of a large blob while it is written, every four MiB', async () => {
+    const bytes = seededBytes('large', 10 * 1024 * 1024);
+    await inSession(new MemoryStore(), async (session) => {
+      const entry = select(new Bodies(), entryNameOf(digestOf(bytes)), bytes, 'needed');
+      const { events } = await commit(session, [entry]);
+      assert.deepEqual(
+        events.map(({ bytes: written, outcome }) => [written / 1024 ** 2, outcome]),
+        [
+          [4, 'storing'],
+          [8, 'storing'],
+          [10, 'stored'],
+        ],
+      );
+    });
+  });
+
+  it('gives its writer and the body up when nobody takes its events any more', async () => {
+    const counting = await countingSession();
+    const bodies = new Bodies();
+    const bytes = seededBytes('large', 10 * 1024 * 1024);
+    // Many small blobs before it fill the queue of events, so that the stage waits with one about the large blob.
+    const entries = Array.from({ length: 15 }, (_, at) => blob(bodies, String(at)));
+    const stage = new Commit(counting.session, async () => {});
+    const verify = new VerifyDigests<SelectedEntry>();
+    const feeding = pipeline(
+      [...entries, select(bodies, entryNameOf(digestOf(bytes)), bytes, 'needed')],
+      verify,
+      stage,
+    );
+    await atRest(() => bodies.chunks);
+    assert.deepEqual([counting.open, bodies.open], [1, 1]);
+    stage.destroy();
+    await feeding.catch(() => {});
     await stage.settled();
     assert.deepEqual([counting.open, bodies.open], [0, 0]);
   });

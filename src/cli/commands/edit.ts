@@ -7,8 +7,8 @@ import { printLines, printReport } from '../console.js';
 /** `lading tag`: one more name. */
 export async function tag(source: string, name: string, options: CommonOptions): Promise<number> {
   const store = await openStore(options, 'write');
-  const full = await tagImage(store, source, name);
-  if (options.json) await printReport({ name: full });
+  const report = await tagImage(store, source, name);
+  if (options.json) await printReport(report);
   return 0;
 }
 

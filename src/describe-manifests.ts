@@ -1,0 +1,98 @@
+import type { Descriptor } from './model/descriptor.js';
+import type { Digest } from './model/digest.js';
+import { isDamage } from './model/errors.js';
+import type { ImageConfig } from './model/image-config.js';
+import type { ImageManifest } from './model/image-manifest.js';
+import type { Limits } from './model/limits.js';
+import { isImageConfigType } from './model/media-types.js';
+import { isUnknownPlatform, type Platform } from './model/platform.js';
+import type { ContentProvider } from './stores/ports.js';
+import { findConfig, findManifest } from './stores/read-document.js';
+import type { ListedNode, Survey } from './survey-images.js';
+
+/** One manifest of an image as the store has it. */
+export interface ManifestDescription {
+  readonly descriptor: Descriptor;
+  /** `attestation`: speaks of `subject`. `unknown`: an artifact, or its manifest is not here and names no platform. */
+  readonly kind: 'image' | 'attestation' | 'unknown';
+  /** Whether manifest, config and every layer that may be distributed are here. */
+  readonly available: boolean;
+  readonly platform?: Platform;
+  readonly subject?: Digest;
+  /** What of manifest, config and layers is here: bytes by digest. */
+  readonly present: ReadonlyMap<Digest, number>;
+  /** The document, where it is here. */
+  readonly manifest?: ImageManifest;
+  /** The image config with all its fields, where the manifest is that of an image and its config is here. */
+  readonly config?: ImageConfig;
+}
+
+/** Describes every manifest of a survey that tolerates damage, in the order of the walk. Holds their documents. */
+export async function describeManifests(
+  provider: ContentProvider,
+  { nodes }: Survey,
+  limits: Limits,
+): Promise<readonly ManifestDescription[]> {
+  const described: ManifestDescription[] = [];
+  for (const listed of nodes) {
+    if (listed.node.kind === 'manifest') described.push(await describe(provider, listed, limits));
+  }
+  return described;
+}
+
+async function describe(
+  provider: ContentProvider,
+  { node: { descriptor, platform, subject }, completeness }: ListedNode,
+  limits: Limits,
+): Promise<ManifestDescription> {
+  const manifest = await unlessDamaged(findManifest(provider, descriptor, limits));
+  const isImage = manifest !== undefined && subject === undefined && isImageConfigType(manifest.config.mediaType);
+  const config = isImage ? await unlessDamaged(findConfig(provider, manifest.config, limits)) : undefined;
+  return {
+    descriptor,
+    kind: kindOf(manifest, platform, subject),
+    available: completeness.state === 'complete',
+    ...(platform && { platform }),
+    ...(subject && { subject }),
+    present: await presentOf(provider, descriptor, manifest),
+    ...(manifest && { manifest }),
+    ...(config && { config }),
+  };
+}
+
+/** The survey told the damage already; here it is what is missing. */
+async function unlessDamaged<T>(document: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await document;
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  }
+}
+
+function kindOf(
+  manifest: ImageManifest | undefined,
+  platform: Platform | undefined,
+  subject: Digest | undefined,
+): ManifestDescription['kind'] {
+  if (subject !== undefined) return 'attestation';
+  const isImage = manifest === undefined ? isNamed(platform) : isImageConfigType(manifest.config.mediaType);
+  return isImage ? 'image' : 'unknown';
+}
+
+function isNamed(platform: Platform | undefined): boolean {
+  return platform !== undefined && !isUnknownPlatform(platform);
+}
+
+async function presentOf(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  manifest: ImageManifest | undefined,
+): Promise<ReadonlyMap<Digest, number>> {
+  const present = new Map<Digest, number>();
+  const content = manifest === undefined ? [] : [descriptor, manifest.config, ...manifest.layers];
+  for (const { digest, size } of content) {
+    if ((await provider.stat(digest))?.size === size) present.set(digest, size);
+  }
+  return present;
+}
