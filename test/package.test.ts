@@ -7,6 +7,7 @@ import { projectRoot } from './fixtures/tables.js';
 
 const ENTRIES = {
   lading: 'src/index.ts',
+  'lading/server': 'src/server/index.ts',
   'lading/stages': 'src/stages/index.ts',
   'lading/stores': 'src/stores/index.ts',
 };

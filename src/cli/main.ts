@@ -7,6 +7,7 @@ import type { InspectOptions } from './commands/inspect.js';
 import type { LoadCommandOptions } from './commands/load.js';
 import type { PruneCommandOptions } from './commands/prune.js';
 import type { SaveOptions } from './commands/save.js';
+import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { complain } from './console.js';
 import { exitStatusOf, READER_GONE } from './exit-status.js';
@@ -81,7 +82,8 @@ function program(): Command {
     .addCommand(tagCommand())
     .addCommand(removeCommand())
     .addCommand(pruneCommand())
-    .addCommand(verifyCommand());
+    .addCommand(verifyCommand())
+    .addCommand(serveCommand());
 }
 
 // Each command is loaded when it runs: `images` must not wait for what only `load` needs.
@@ -167,6 +169,33 @@ function verifyCommand(): Command {
     .option('--archive <file>', 'judge an archive instead (- for stdin)')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
+    );
+}
+
+/** The values of an option that may be given several times. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+function serveCommand(): Command {
+  return command('serve', 'Serve the image part of the Docker Engine API, for the docker command')
+    .option('-H, --host <url>', 'unix:///PATH, tcp://HOST:PORT or fd:// (sockets of systemd); repeatable', collect)
+    .option('--socket-mode <mode>', 'permissions of a unix socket', '0600')
+    .option('--tlsverify', 'TCP with TLS, for clients with a certificate')
+    .option('--tlscacert <file>', 'the authority that signs the certificates of clients')
+    .option('--tlscert <file>', "the server's certificate")
+    .option('--tlskey <file>', "the server's key")
+    .option('--insecure-no-tls', 'TCP without TLS, on loopback only')
+    .option('--server-name <name>', 'a host name that clients reach this server by; repeatable', collect)
+    .option('--max-transfers <number>', 'archives on their way at once', '256')
+    .option('--headers-timeout <time>', 'for the headers of a request', '10s')
+    .option('--idle-timeout <time>', 'for an upload that brings nothing', '30s')
+    .option('--stall-timeout <time>', 'for a reader who takes nothing', '10m')
+    .option('--stop-timeout <time>', 'for transfers after the first signal', '30s')
+    .option('--allow-prune-all', 'let docker image prune -a remove every image')
+    .option('--audit-log <file>', 'append to a file what was done (default: stderr)')
+    .action((options: ServeOptions) =>
+      run(options, async (context) => (await import('./commands/serve.js')).serve(options, context)),
     );
 }
 

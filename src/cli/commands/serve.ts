@@ -1,0 +1,162 @@
+import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { LadingError } from '../../model/errors.js';
+import { auditLine, EngineServer, type Audit, type ListenAddress, type TlsFiles } from '../../server/index.js';
+import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { parseDuration } from '../duration.js';
+import { takePassedSockets } from '../listen-fds.js';
+
+export interface ServeOptions extends CommonOptions {
+  readonly host?: readonly string[];
+  readonly socketMode: string;
+  readonly tlsverify?: boolean;
+  readonly tlscacert?: string;
+  readonly tlscert?: string;
+  readonly tlskey?: string;
+  readonly insecureNoTls?: boolean;
+  readonly serverName?: readonly string[];
+  readonly maxTransfers: string;
+  readonly headersTimeout: string;
+  readonly idleTimeout: string;
+  readonly stallTimeout: string;
+  readonly stopTimeout: string;
+  readonly allowPruneAll?: boolean;
+  readonly auditLog?: string;
+}
+
+/** `lading serve`: serves the Engine API until a signal ends it; a second signal ends it at once. */
+export async function serve(options: ServeOptions, { signal }: CommandContext): Promise<number> {
+  const addresses = addressesOf(options);
+  const server = new EngineServer(await openStore(options, 'write'), {
+    maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
+    headersMs: parseDuration(options.headersTimeout),
+    idleMs: parseDuration(options.idleTimeout),
+    stalledMs: parseDuration(options.stallTimeout),
+    allowPruneAll: options.allowPruneAll ?? false,
+    ownNames: [os.hostname(), ...addresses.map(hostOf), ...(options.serverName ?? [])].map((name) =>
+      name.toLowerCase(),
+    ),
+    audit: openAudit(options.auditLog),
+    umask: (mask) => process.umask(mask),
+  });
+  try {
+    for (const address of addresses) tell(`listening on ${await server.listen(address)}`);
+    await untilAborted(signal);
+    tell('stopping: transfers may end, a second signal stops at once');
+    await Promise.race([server.stop({ graceMs: parseDuration(options.stopTimeout) }), stopAtOnce(server)]);
+  } catch (error) {
+    await server.stop({ graceMs: 0 });
+    throw error;
+  }
+  return 0;
+}
+
+function tell(text: string): void {
+  process.stderr.write(`lading: ${text}\n`);
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve, { once: true });
+  });
+}
+
+/** At the second signal. */
+async function stopAtOnce(server: EngineServer): Promise<void> {
+  await new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.once(name, resolve);
+  });
+  await server.stop({ graceMs: 0 });
+}
+
+/** Where to listen: what systemd passed, else `--host`, else a socket in the user's runtime folder. */
+function addressesOf(options: ServeOptions): readonly ListenAddress[] {
+  const tls = tlsOf(options);
+  const passed = takePassedSockets();
+  const given = (options.host ?? []).filter((host) => host !== 'fd://');
+  if (passed.length > 0 && given.length === 0) {
+    return passed.map(({ fd, isTcp }) => ({ kind: 'fd', fd, isTcp, ...(tls && { tls }) }));
+  }
+  if (options.host?.includes('fd://') === true) {
+    throw new LadingError(
+      'ERR_OPTION_INVALID',
+      'fd:// needs sockets that were passed (LISTEN_FDS), and no other --host',
+    );
+  }
+  return (given.length > 0 ? given : [defaultHost()]).map((host) => parseHost(host, options, tls));
+}
+
+/** `unix://PATH` or `tcp://HOST:PORT`, as docker takes them. */
+function parseHost(
+  text: string,
+  { socketMode, insecureNoTls }: ServeOptions,
+  tls: TlsFiles | undefined,
+): ListenAddress {
+  const unix = /^unix:\/\/(\/.*)$/.exec(text)?.[1];
+  if (unix !== undefined) return { kind: 'unix', path: unix, mode: parseMode(socketMode) };
+  const [, bracketed, plain, port] = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > MAX_PORT || (bracketed !== undefined && isIP(bracketed) !== 6)) {
+    throw new LadingError('ERR_OPTION_INVALID', `${JSON.stringify(text)} is not unix:///PATH or tcp://HOST:PORT`);
+  }
+  return { kind: 'tcp', host, port: Number(port), ...(tls && { tls }), insecure: insecureNoTls ?? false };
+}
+
+const MAX_PORT = 65_535;
+
+function hostOf(address: ListenAddress): string {
+  return address.kind === 'tcp' ? address.host : 'localhost';
+}
+
+/** A socket in `$XDG_RUNTIME_DIR`, which is its user's alone. */
+function defaultHost(): string {
+  const runtime = process.env['XDG_RUNTIME_DIR'] ?? '';
+  if (!path.isAbsolute(runtime)) {
+    throw new LadingError(
+      'ERR_OPTION_INVALID',
+      'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH',
+    );
+  }
+  const folder = path.join(runtime, 'lading');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return `unix://${path.join(folder, 'lading.sock')}`;
+}
+
+function tlsOf({ tlsverify, tlscacert, tlscert, tlskey }: ServeOptions): TlsFiles | undefined {
+  const files = [tlscacert, tlscert, tlskey];
+  if (tlsverify !== true && files.every((file) => file === undefined)) return undefined;
+  if (tlsverify !== true || tlscacert === undefined || tlscert === undefined || tlskey === undefined) {
+    throw new LadingError('ERR_OPTION_INVALID', 'TLS needs --tlsverify, --tlscacert, --tlscert and --tlskey together');
+  }
+  return { ca: readPem(tlscacert), cert: readPem(tlscert), key: readPem(tlskey) };
+}
+
+function readPem(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new LadingError('ERR_SOURCE_UNKNOWN', `cannot read ${JSON.stringify(file)}: ${message}`, { cause: error });
+  }
+}
+
+function parseMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  throw new LadingError('ERR_OPTION_INVALID', `--socket-mode ${JSON.stringify(text)} is not like 0600 or 660`);
+}
+
+function parseCount(text: string, option: string): number {
+  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
+  throw new LadingError('ERR_OPTION_INVALID', `${option} ${JSON.stringify(text)} is not a number from 1 to 999999`);
+}
+
+/** One line of JSON for each record, to stderr or at the end of a file. */
+function openAudit(file: string | undefined): Audit {
+  if (file === undefined || file === '-') return (record) => void process.stderr.write(`${auditLine(record)}\n`);
+  const log = createWriteStream(file, { flags: 'a', mode: 0o600 });
+  log.on('error', (error) => tell(`cannot write the audit log: ${error.message}`));
+  return (record) => void log.write(`${auditLine(record)}\n`);
+}

@@ -1,0 +1,13 @@
+import { LadingError } from '../model/errors.js';
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90s`, `15m`, `24h`, `7d` or `0` in milliseconds. Throws ERR_OPTION_INVALID. */
+export function parseDuration(text: string): number {
+  const match = /^([0-9]{1,6})([smhd]?)$/.exec(text);
+  const unit = match?.[2] === '' && Number(match[1]) === 0 ? 0 : UNIT_MS[match?.[2] ?? ''];
+  if (match === null || unit === undefined) {
+    throw new LadingError('ERR_OPTION_INVALID', `${JSON.stringify(text)} is not a time such as 0, 90s, 15m, 24h or 7d`);
+  }
+  return Number(match[1]) * unit;
+}

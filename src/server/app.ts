@@ -1,0 +1,99 @@
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import { arch } from 'node:os';
+import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
+import type { ServerContext } from './context.js';
+import { checkHost } from './host-guard.js';
+import { routeUrl } from './route-url.js';
+import { editRoutes } from './routes/edit.js';
+import { eventsRoute } from './routes/events.js';
+import { imagesRoute } from './routes/images.js';
+import { inspectRoutes } from './routes/inspect.js';
+import { loadRoute } from './routes/load.js';
+import { operationRoutes } from './routes/operation.js';
+import { pruneRoute } from './routes/prune.js';
+import { saveRoutes } from './routes/save.js';
+import { systemRoutes } from './routes/system.js';
+import { unsupportedRoutes } from './routes/unsupported.js';
+import { VERSION } from './shapes/about.js';
+import { EngineError, exportFailureOf, failureOf, STATUS } from './statuses.js';
+
+/** Longer than any image name. */
+const MAX_NAME_LENGTH = 4096;
+
+/** Routes that answer also while the server is stopping. */
+const PROBES: readonly (string | undefined)[] = ['/livez', '/readyz', '/metrics'];
+
+/** The routes of the Engine API and what is common to all of them. It listens nowhere by itself. */
+export async function buildApp(context: ServerContext): Promise<FastifyInstance> {
+  const app = fastify({
+    rewriteUrl: ({ method = 'GET', url = '/' }) => routeUrl(method, url),
+    routerOptions: { maxParamLength: MAX_NAME_LENGTH },
+    exposeHeadRoutes: true,
+    return503OnClosing: false,
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.0.3',
+      info: { title: 'Lading', description: 'The image part of the Docker Engine API.', version: NEWEST_VERSION },
+      servers: [{ url: '/' }, { url: `/v${NEWEST_VERSION}` }],
+    },
+  });
+  speakTheEnginesHttp(app, context);
+  for (const routes of ROUTES) routes(app, context);
+  unsupportedRoutes(app);
+  await app.ready();
+  return app;
+}
+
+const ROUTES = [
+  systemRoutes,
+  operationRoutes,
+  loadRoute,
+  saveRoutes,
+  imagesRoute,
+  inspectRoutes,
+  editRoutes,
+  pruneRoute,
+  eventsRoute,
+] as const;
+
+function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void {
+  takeBodiesAsTheyAre(app);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.decorateRequest('minor', 0);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ Server: `Lading/${VERSION} (${arch()})`, 'Api-Version': NEWEST_VERSION, Ostype: 'linux' });
+    // Nobody reaches a unix socket by a name or from a web page.
+    if (request.raw.socket.remoteAddress !== undefined) checkHost(request.raw, context.ownNames);
+    if (context.stopping.aborted && !PROBES.includes(request.routeOptions.url)) {
+      throw new EngineError(STATUS.unavailable, 'this server is stopping', { Connection: 'close' });
+    }
+    request.minor = minorVersionOf(request.originalUrl);
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    // Clients compare the type by equality; with a charset the docker command takes an error for output.
+    const type = String(reply.getHeader('Content-Type'));
+    if (type.startsWith('application/json;')) reply.header('Content-Type', 'application/json');
+    if (context.stopping.aborted) reply.header('Connection', 'close');
+    done(null, payload);
+  });
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode }) => {
+    context.metrics.requests.inc({ method, route: routeOptions.url ?? 'none', status: String(statusCode) });
+  });
+  app.setErrorHandler(async (error, request, reply) => {
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const { status, message, code, headers } = (isRead ? exportFailureOf : failureOf)(error);
+    context.metrics.errors.inc({ code });
+    return await reply.code(status).headers(headers).type('application/json').send({ message });
+  });
+  app.setNotFoundHandler(async (_request, reply) => {
+    return await reply.code(STATUS.notFound).type('application/json').send({ message: 'page not found' });
+  });
+}
+
+/** Bodies are archives, or nothing that anybody reads: whatever type a client gives them, they are never gathered. */
+function takeBodiesAsTheyAre(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}

@@ -1,0 +1,45 @@
+import { LadingError, parseReference, resolveRecords, type ImageRecord, type Store } from '../index.js';
+
+const ID = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
+
+/** The record that a name of the Engine API means, and how it was found. */
+export interface FoundImage {
+  /** The text that the library knows it by: its full name, or its digest. */
+  readonly text: string;
+  readonly record: ImageRecord;
+  /** Found by id or digest, so that every name of the image is meant. */
+  readonly isById: boolean;
+}
+
+/**
+ * Finds one image as the Engine does: a name without tag means `latest`; a name wins over an id or a prefix of one.
+ * Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
+ */
+export async function findImage(store: Store, text: string): Promise<FoundImage> {
+  const records = await store.list();
+  const full = fullName(text);
+  const named = records.find(({ name }) => name !== undefined && name === full);
+  if (named !== undefined && full !== undefined) return { text: full, record: named, isById: false };
+  if (full?.includes('@') === true) return byId(resolveRecords(records, full)[0], text);
+  if (ID.test(text)) return byId(resolveRecords(records, text.includes(':') ? text : `sha256:${text}`)[0], text);
+  throw unknown(text);
+}
+
+function byId(record: ImageRecord | undefined, text: string): FoundImage {
+  if (record === undefined) throw unknown(text);
+  return { text: record.descriptor.digest, record, isById: true };
+}
+
+/** The name written out; undefined for a text that can only be an id. */
+function fullName(text: string): string | undefined {
+  try {
+    return parseReference(text).withDefaultTag().toString();
+  } catch (error) {
+    if (ID.test(text)) return undefined;
+    throw error;
+  }
+}
+
+function unknown(text: string): LadingError {
+  return new LadingError('ERR_IMAGE_UNKNOWN', `no image ${JSON.stringify(text)}`, { details: { image: text } });
+}

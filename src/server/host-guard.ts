@@ -1,0 +1,23 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { EngineError, STATUS } from './statuses.js';
+
+/**
+ * Refuses what a web page could send over TCP: a request with an Origin (cross-site request forgery), and one for a host name
+ * that is not ours (DNS rebinding). Clients of the Engine send no Origin, and the name that they were given.
+ * Throws an EngineError.
+ */
+export function checkHost({ headers }: IncomingMessage, ownNames: ReadonlySet<string>): void {
+  if (headers.origin !== undefined) {
+    throw new EngineError(STATUS.forbidden, 'requests of web pages are not served');
+  }
+  const host = hostnameOf(headers.host ?? '');
+  if (host === 'localhost' || isIP(host) !== 0 || ownNames.has(host)) return;
+  throw new EngineError(STATUS.misdirected, `this server is not ${JSON.stringify(host)}`);
+}
+
+/** The name or address of a Host header, without port and brackets, in lower case. */
+function hostnameOf(host: string): string {
+  const [, bracketed, plain = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d+)?$/.exec(host) ?? [];
+  return (bracketed ?? plain).toLowerCase();
+}

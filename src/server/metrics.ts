@@ -1,0 +1,67 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Store } from '../index.js';
+
+/** The two ways of an archive. */
+export type TransferKind = 'load' | 'save';
+
+/** How long a measured size of the store is good for, in milliseconds. */
+const STORE_SIZE_MS = 30_000;
+
+/** The numbers of one server, in its own registry. Names follow Prometheus's conventions: base units, `_total` for counters. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly active = this.#gauge('lading_transfers_active', 'Archives on their way right now.', ['kind']);
+  readonly transfers = this.#counter('lading_transfers_total', 'Archives that ended, by outcome.', ['kind', 'code']);
+  readonly bytes = this.#counter('lading_transfer_bytes_total', 'Bytes of archives received and sent.', ['kind']);
+  readonly refused = this.#counter(
+    'lading_transfers_refused_total',
+    'Archives refused since too many were on their way.',
+    ['kind'],
+  );
+  readonly errors = this.#counter('lading_errors_total', 'Requests that failed, by code.', ['code']);
+  readonly requests = this.#counter('lading_http_requests_total', 'Requests, by route and status.', [
+    'method',
+    'route',
+    'status',
+  ]);
+  readonly duration = new Histogram({
+    name: 'lading_transfer_duration_seconds',
+    help: 'How long archives took.',
+    labelNames: ['kind'],
+    buckets: [0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200],
+    registers: [this.registry],
+  });
+  readonly #storeBytes = this.#gauge('lading_store_bytes', 'Bytes of all blobs.', []);
+  readonly #storeBlobs = this.#gauge('lading_store_blobs', 'Blobs in the store.', []);
+  readonly #storeImages = this.#gauge('lading_store_images', 'Images on the list, unnamed ones too.', []);
+  #measured = Number.NEGATIVE_INFINITY;
+
+  /** Everything as Prometheus text. The store is measured anew where the last look is older than 30 s; `now` in milliseconds. */
+  async text(store: Store, now: number): Promise<string> {
+    this.#storeImages.set((await store.list()).length);
+    if (now - this.#measured >= STORE_SIZE_MS) {
+      this.#measured = now;
+      await this.#measure(store);
+    }
+    return await this.registry.metrics();
+  }
+
+  async #measure(store: Store): Promise<void> {
+    let blobs = 0;
+    let bytes = 0;
+    for await (const digest of store.digests()) {
+      blobs += 1;
+      bytes += (await store.stat(digest))?.size ?? 0;
+    }
+    this.#storeBlobs.set(blobs);
+    this.#storeBytes.set(bytes);
+  }
+
+  #gauge<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,123 @@
+import type { FastifyInstance } from 'fastify';
+import {
+  describeImages,
+  manifestsFor,
+  parseReference,
+  removeImages,
+  removePlatforms,
+  tagImage,
+  type RemoveReport,
+} from '../../index.js';
+import { audit, type Named, type ServerContext } from '../context.js';
+import { findImage, type FoundImage } from '../find-image.js';
+import { isTrue, platformOf } from '../query.js';
+import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
+import { EngineError, failureOf, STATUS } from '../statuses.js';
+
+interface TagRoute extends Named {
+  readonly Querystring: { readonly repo?: string; readonly tag?: string };
+}
+
+interface RemoveRoute extends Named {
+  readonly Querystring: { readonly force?: string; readonly platforms?: readonly string[] };
+}
+
+/** One line of the answer to a removal. */
+export type Removal = { readonly Untagged: string } | { readonly Deleted: string };
+
+/** `POST /images/{name}/tag` and `DELETE /images/{name}`. */
+export function editRoutes(app: FastifyInstance, context: ServerContext): void {
+  app.post<TagRoute>('/images/:name/tag', { schema: TAG_SCHEMA }, async (request, reply) => {
+    const { repo = '', tag } = request.query;
+    const target = tag === undefined || tag === '' ? repo : `${repo}:${tag}`;
+    await audited(context, request, 'tag', [request.params.name, target], async () => {
+      const { text } = await findImage(context.store, request.params.name);
+      const { name, digest, moved } = await tagImage(context.store, text, target);
+      context.events.emit('tag', digest, { name: parseReference(name).familiar() });
+      return { digests: [digest], moved };
+    });
+    return await reply.code(STATUS.created).send();
+  });
+  app.delete<RemoveRoute>('/images/:name', { schema: REMOVE_SCHEMA }, async (request) => {
+    const { force, platforms = [] } = request.query;
+    const isForced = isTrue(force);
+    const wanted = request.minor >= 50 ? platforms : [];
+    let removed: readonly Removal[] = [];
+    await audited(context, request, 'delete', [request.params.name], async () => {
+      const found = await findImage(context.store, request.params.name);
+      const report =
+        wanted.length > 0
+          ? await removeSome(context, found, wanted, isForced)
+          : await removeWhole(context, found, isForced);
+      removed = report.removed;
+      return { digests: [found.record.descriptor.digest], moved: report.moved };
+    });
+    return removed;
+  });
+}
+
+interface Removed {
+  readonly removed: readonly Removal[];
+  readonly moved: RemoveReport['moved'];
+}
+
+/** A name, and the image with its last one; every name where the image is given by its id and that is forced. */
+async function removeWhole(context: ServerContext, found: FoundImage, isForced: boolean): Promise<Removed> {
+  const { digest } = found.record.descriptor;
+  const names = (await context.store.list()).filter(
+    ({ name, descriptor }) => name !== undefined && descriptor.digest === digest,
+  );
+  if (found.isById && !isForced && names.length > 1) {
+    const id = digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+    const message = `conflict: unable to delete ${id} (must be forced) - image is referenced in multiple repositories`;
+    throw new EngineError(STATUS.conflict, message);
+  }
+  const { untagged, moved } = await removeImages(context.store, [found.text]);
+  const familiar = untagged.map((name) => parseReference(name).familiar());
+  for (const name of familiar) context.events.emit('untag', digest, { name });
+  const isGone = !(await context.store.list()).some(({ descriptor }) => descriptor.digest === digest);
+  if (isGone) context.events.emit('delete', digest, { name: digest });
+  return { removed: [...familiar.map((Untagged) => ({ Untagged })), ...(isGone ? [{ Deleted: digest }] : [])], moved };
+}
+
+/** The content of some platforms. */
+async function removeSome(
+  context: ServerContext,
+  found: FoundImage,
+  texts: readonly string[],
+  isForced: boolean,
+): Promise<Removed> {
+  const { digest } = found.record.descriptor;
+  if (!isForced) {
+    const message = 'conflict: unable to remove the content of single platforms (must be forced)';
+    throw new EngineError(STATUS.badRequest, message);
+  }
+  const platforms = texts.map(platformOf);
+  const going: string[] = [];
+  for await (const image of describeImages(context.store, [digest], context)) {
+    for (const platform of platforms)
+      going.push(...manifestsFor(image, platform).map(({ descriptor }) => descriptor.digest));
+  }
+  const { moved } = await removePlatforms(context.store, found.text, platforms, context);
+  for (const manifest of going) context.events.emit('delete', manifest, { name: manifest });
+  return { removed: [...new Set(going)].map((Deleted) => ({ Deleted })), moved };
+}
+
+type Edited = Pick<Parameters<typeof audit>[3], 'digests' | 'moved' | 'bytes'>;
+
+/** Does the work, and tells the audit how it went. */
+export async function audited(
+  context: ServerContext,
+  request: Parameters<typeof audit>[1],
+  action: 'tag' | 'delete' | 'prune',
+  names: readonly string[],
+  work: () => Promise<Edited>,
+): Promise<void> {
+  const started = context.now();
+  try {
+    audit(context, request, started, { action, names, code: 'OK', ...(await work()) });
+  } catch (error) {
+    audit(context, request, started, { action, names, code: failureOf(error).code });
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+import type { FastifyInstance } from 'fastify';
+import { PassThrough } from 'node:stream';
+import type { ServerContext } from '../context.js';
+import { EVENT_FILTERS, eventMatches, type EngineEvent } from '../event-log.js';
+import { parseFilters } from '../filters.js';
+import { EVENTS_SCHEMA } from '../schemas.js';
+import { parseTime } from '../times.js';
+
+interface EventsRoute {
+  readonly Querystring: { readonly since?: string; readonly until?: string; readonly filters?: string };
+}
+
+/** Events that a reader may leave unread, in bytes; beyond it the connection ends. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
+/** `GET /events`: past events from `since` on, then those to come, until `until`. */
+export function eventsRoute(app: FastifyInstance, context: ServerContext): void {
+  app.get<EventsRoute>('/events', { schema: EVENTS_SCHEMA, exposeHeadRoute: false }, async (request, reply) => {
+    const filters = parseFilters(request.query.filters, EVENT_FILTERS);
+    const { since, until } = request.query;
+    const now = context.now();
+    const untilMs = until ? parseTime(until, now) : Number.POSITIVE_INFINITY;
+    const format = formatFor(request.minor, request.headers.accept ?? '');
+    const lines = new PassThrough();
+    const send = (event: EngineEvent): void => {
+      if (!eventMatches(event, filters) || event.timeNano > untilMs * NANOS) return;
+      lines.write(format.line(event));
+      if (lines.writableLength + reply.raw.writableLength > MAX_UNREAD_BYTES) lines.destroy();
+    };
+    void reply.type(format.type).send(lines);
+    // The client waits for the headers, before anything happens.
+    reply.raw.flushHeaders();
+    if (since) context.events.since(parseTime(since, now)).forEach(send);
+    if (untilMs <= now) lines.end();
+    else follow(context, lines, send, untilMs - now);
+    return reply;
+  });
+}
+
+const NANOS = 1_000_000;
+
+/** setTimeout takes no longer time. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Sends events until the reader goes away, the time is over or the server stops. */
+function follow(
+  { events, halt, stopping }: ServerContext,
+  lines: PassThrough,
+  send: (event: EngineEvent) => void,
+  forMs: number,
+): void {
+  const end = (): void => void lines.end();
+  const timer = forMs > MAX_TIMER_MS ? undefined : setTimeout(end, forMs);
+  const stopListening = events.listen(send);
+  stopping.addEventListener('abort', end, { once: true });
+  halt.addEventListener('abort', end, { once: true });
+  lines.once('close', () => {
+    clearTimeout(timer);
+    stopListening();
+    stopping.removeEventListener('abort', end);
+    halt.removeEventListener('abort', end);
+  });
+}
+
+interface EventFormat {
+  readonly type: string;
+  readonly line: (event: EngineEvent) => string;
+}
+
+/** From API 1.52 as the client accepts it; before, JSON objects one after another with the fields of old. */
+function formatFor(minor: number, accept: string): EventFormat {
+  if (minor < 52)
+    return { type: 'application/json', line: (event) => `${JSON.stringify({ ...oldFields(event), ...event })}\n` };
+  if (accept.includes('application/json-seq')) {
+    return { type: 'application/json-seq', line: (event) => `\u001e${JSON.stringify(event)}\n` };
+  }
+  const isNdjson = accept.includes('application/x-ndjson');
+  return {
+    type: isNdjson ? 'application/x-ndjson' : 'application/jsonl',
+    line: (event) => `${JSON.stringify(event)}\n`,
+  };
+}
+
+function oldFields({ Action, Actor }: EngineEvent): object {
+  return { status: Action, id: Actor.ID, from: Actor.Attributes['name'] ?? '' };
+}

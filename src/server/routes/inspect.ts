@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify';
+import {
+  describeImages,
+  formatPlatformFull,
+  LadingError,
+  manifestsFor,
+  type ImageDescription,
+  type ManifestDescription,
+} from '../../index.js';
+import type { Named, ServerContext } from '../context.js';
+import { findImage } from '../find-image.js';
+import { isTrue, platformOf } from '../query.js';
+import { HISTORY_SCHEMA, INSPECT_SCHEMA } from '../schemas.js';
+import { historyOf } from '../shapes/history.js';
+import { imageInspectOf } from '../shapes/image-inspect.js';
+import { namesOf } from '../shapes/image-summary.js';
+import { EngineError, STATUS } from '../statuses.js';
+
+interface InspectRoute extends Named {
+  readonly Querystring: { readonly manifests?: string; readonly platform?: string };
+}
+
+/** `GET /images/{name}/json` and `/history`: one image, as the host sees it or for the platform that is asked for. */
+export function inspectRoutes(app: FastifyInstance, context: ServerContext): void {
+  app.get<InspectRoute>('/images/:name/json', { schema: INSPECT_SCHEMA }, async ({ params, query, minor }) => {
+    const platform = minor >= 49 ? query.platform : undefined;
+    const withManifests = minor >= 48 && isTrue(query.manifests);
+    if (withManifests && platform !== undefined) {
+      const message = 'conflicting options: manifests and platform options cannot both be set';
+      throw new EngineError(STATUS.badRequest, message);
+    }
+    const { image, shown } = await showImage(context, params.name, platform);
+    return imageInspectOf(image, { minor, shown, isByPlatform: platform !== undefined, withManifests });
+  });
+  app.get<InspectRoute>('/images/:name/history', { schema: HISTORY_SCHEMA }, async ({ params, query, minor }) => {
+    const { image, shown } = await showImage(context, params.name, minor >= 48 ? query.platform : undefined);
+    if (shown === undefined) throw nothingComplete(params.name);
+    return historyOf(shown, image.descriptor.digest, namesOf(image, image.names, minor).RepoTags);
+  });
+}
+
+interface ShownImage {
+  readonly image: ImageDescription;
+  readonly shown: ManifestDescription | undefined;
+}
+
+async function showImage(context: ServerContext, name: string, platform: string | undefined): Promise<ShownImage> {
+  const { record } = await findImage(context.store, name);
+  for await (const image of describeImages(context.store, [record.descriptor.digest], context)) {
+    return { image, shown: platform === undefined ? image.best : manifestOf(image, name, platform) };
+  }
+  throw nothingComplete(name);
+}
+
+function manifestOf(image: ImageDescription, name: string, text: string): ManifestDescription {
+  const platform = platformOf(text);
+  const [manifest] = manifestsFor(image, platform);
+  if (manifest !== undefined) return manifest;
+  const wanted = formatPlatformFull(platform);
+  const message = `image with reference ${name} was found but does not provide the specified platform (${wanted})`;
+  throw new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { image: name, platform: wanted } });
+}
+
+function nothingComplete(name: string): LadingError {
+  return new LadingError('ERR_BLOB_MISSING', `image ${name} has no platform that is complete here`);
+}

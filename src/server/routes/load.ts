@@ -1,0 +1,126 @@
+import type { FastifyInstance } from 'fastify';
+import { PassThrough } from 'node:stream';
+import { loadImages, parseReference, type LoadOptions, type LoadReport } from '../../index.js';
+import { audit, type Reply, type Request, type ServerContext } from '../context.js';
+import { isTrue, transferPlatforms } from '../query.js';
+import { failureOf } from '../statuses.js';
+import { LOAD_SCHEMA } from '../schemas.js';
+import { discardRest, Upload } from '../upload.js';
+
+interface LoadRoute {
+  readonly Querystring: { readonly quiet?: string; readonly platform?: readonly string[]; readonly strict?: string };
+}
+
+/** `POST /images/load`: an archive as the body, lines of JSON as the answer. */
+export function loadRoute(app: FastifyInstance, context: ServerContext): void {
+  app.post<LoadRoute>('/images/load', { schema: LOAD_SCHEMA }, async (request, reply) => {
+    const { quiet = '1', platform, strict } = request.query;
+    const platforms = transferPlatforms(platform, request.minor);
+    const options: LoadOptions = {
+      platforms,
+      missingPlatforms: isTrue(strict) ? 'fail' : 'skip',
+      hostPlatform: context.hostPlatform,
+      signal: context.halt,
+    };
+    await runLoad(context, request, new LoadOutput(reply), options, isTrue(quiet));
+    return reply;
+  });
+}
+
+async function runLoad(
+  context: ServerContext,
+  request: Request,
+  output: LoadOutput,
+  options: LoadOptions,
+  isQuiet: boolean,
+): Promise<void> {
+  const started = context.now();
+  const transfer = context.transfers.start('load');
+  const upload = new Upload(request.raw, context.idleMs);
+  try {
+    const onProgress = isQuiet ? {} : { onProgress: output.progress };
+    const report = await loadImages(context.store, upload, { ...options, ...onProgress });
+    for (const { name, digest } of report.images)
+      context.events.emit('load', digest, { name: shownName(name, digest) });
+    transfer.end({ code: 'OK', bytes: upload.bytes });
+    audit(context, request, started, { action: 'load', code: 'OK', bytes: upload.bytes, ...factsOf(report) });
+    output.end(linesOf(report));
+  } catch (error) {
+    // What ended the body explains the failure better than what the loader made of it.
+    const cause = upload.error ?? error;
+    const code = request.raw.socket.destroyed ? 'CLIENT_GONE' : failureOf(cause).code;
+    transfer.end({ code, bytes: upload.bytes });
+    audit(context, request, started, { action: 'load', code, bytes: upload.bytes });
+    discardRest(request.raw, output.response);
+    output.fail(cause);
+  }
+}
+
+function factsOf({ images, moved }: LoadReport): {
+  readonly digests: readonly string[];
+  readonly moved: LoadReport['moved'];
+} {
+  return { digests: images.map(({ digest }) => digest), moved };
+}
+
+function linesOf({ images, warnings }: LoadReport): readonly object[] {
+  return [
+    ...warnings.map(({ message }) => ({ stream: `warning: ${message}\n` })),
+    ...images.map(({ name, digest }) => ({
+      stream: name === undefined ? `Loaded image ID: ${digest}\n` : `Loaded image: ${shownName(name, digest)}\n`,
+    })),
+  ];
+}
+
+function shownName(name: string | undefined, digest: string): string {
+  return name === undefined ? digest : parseReference(name).familiar();
+}
+
+/** Progress that a slow reader has not taken yet, in bytes; beyond it progress is not told. */
+const MAX_UNREAD_BYTES = 64 * 1024;
+
+/**
+ * The answer to a load. It starts with the first line, so that the status is the true one as long as nothing was said; from
+ * then on an error is a line too, which the docker command turns into its exit status.
+ */
+class LoadOutput {
+  readonly #reply: Reply;
+  #lines: PassThrough | undefined;
+
+  constructor(reply: Reply) {
+    this.#reply = reply;
+  }
+
+  get response(): Reply['raw'] {
+    return this.#reply.raw;
+  }
+
+  readonly progress: NonNullable<LoadOptions['onProgress']> = ({ digest, name, bytes, size, outcome }) => {
+    if (outcome === 'present' || (this.#lines?.writableLength ?? 0) > MAX_UNREAD_BYTES) return;
+    const id = digest === undefined ? name : digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+    const status = outcome === 'stored' ? 'Loaded blob' : 'Loading blob';
+    this.#write({ status, id, progressDetail: { current: bytes, total: size } });
+  };
+
+  end(lines: readonly object[]): void {
+    for (const line of lines) this.#write(line);
+    if (this.#lines === undefined) void this.#reply.type('application/json').send('');
+    else this.#lines.end();
+  }
+
+  /** Throws the error on where it can still be the status. */
+  fail(error: unknown): void {
+    if (this.#lines === undefined) throw error;
+    const { message } = failureOf(error);
+    this.#write({ errorDetail: { message }, error: message });
+    this.#lines.end();
+  }
+
+  #write(line: object): void {
+    if (this.#lines === undefined) {
+      this.#lines = new PassThrough();
+      void this.#reply.type('application/json').send(this.#lines);
+    }
+    this.#lines.write(`${JSON.stringify(line)}\r\n`);
+  }
+}

@@ -1,0 +1,156 @@
+import type { FastifyInstance } from 'fastify';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import {
+  exportImages,
+  formatPlatformFull,
+  LadingError,
+  parseReference,
+  planExport,
+  type ExportPlan,
+  type Platform,
+} from '../../index.js';
+import { audit, type Named, type Reply, type Request, type ServerContext } from '../context.js';
+import { isTrue, transferPlatforms } from '../query.js';
+import { SAVE_NAMED_SCHEMA, SAVE_SCHEMA } from '../schemas.js';
+import { EngineError, exportFailureOf, STATUS } from '../statuses.js';
+
+interface SaveQuery {
+  readonly names?: readonly string[];
+  readonly platform?: readonly string[];
+  readonly strict?: string;
+}
+
+/** `GET /images/get` and `GET /images/{name}/get`, and HEAD of both: images as one archive. */
+export function saveRoutes(app: FastifyInstance, context: ServerContext): void {
+  const method = ['GET', 'HEAD'];
+  app.route<{ Querystring: SaveQuery }>({
+    method,
+    url: '/images/get',
+    schema: SAVE_SCHEMA,
+    handler: async (request, reply) => await save(context, request, reply, request.query.names ?? [], request.query),
+  });
+  app.route<Named & { Querystring: SaveQuery }>({
+    method,
+    url: '/images/:name/get',
+    schema: SAVE_NAMED_SCHEMA,
+    handler: async (request, reply) => await save(context, request, reply, [request.params.name], request.query),
+  });
+}
+
+async function save(
+  context: ServerContext,
+  request: Request,
+  reply: Reply,
+  names: readonly string[],
+  { platform, strict }: SaveQuery,
+): Promise<Reply> {
+  const started = context.now();
+  // Docker's own client sends an empty name for none.
+  const wanted = names.filter((name) => name !== '');
+  if (wanted.length === 0) throw new EngineError(STATUS.badRequest, 'no image was named');
+  const platforms = transferPlatforms(platform, request.minor);
+  try {
+    const plan = await planFor(context, wanted, platforms, isTrue(strict));
+    const etag = JSON.stringify(plan.digest);
+    const missing = missingOf(plan);
+    reply.header('ETag', etag).type('application/x-tar');
+    if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
+    if (request.headers['if-none-match'] === etag) return await reply.code(STATUS.notModified).send();
+    reply.header('Content-Length', plan.size);
+    if (request.method === 'HEAD') return await reply.send();
+    return await send(context, request, reply, plan, wanted, started);
+  } catch (error) {
+    audit(context, request, started, { action: 'save', names: wanted, code: exportFailureOf(error).code });
+    throw error;
+  }
+}
+
+async function planFor(
+  { store, hostPlatform, halt }: ServerContext,
+  names: readonly string[],
+  platforms: readonly Platform[],
+  isStrict: boolean,
+): Promise<ExportPlan> {
+  const missingPlatforms = isStrict ? 'fail' : 'skip';
+  try {
+    return await planExport(store, names, { platforms, missingPlatforms, hostPlatform, signal: halt });
+  } catch (error) {
+    const isUnavailable = error instanceof LadingError && error.code === 'ERR_PLATFORM_UNAVAILABLE';
+    if (isStrict || !isUnavailable) throw error;
+    const { code, details } = error;
+    throw new LadingError(code, unavailableMessage(names, platforms), { details, cause: error });
+  }
+}
+
+/** The Engine's words. */
+function unavailableMessage([name = '']: readonly string[], [platform, ...more]: readonly Platform[]): string {
+  if (platform === undefined || more.length > 0) return 'no manifest found for platform: not found';
+  const wanted = formatPlatformFull(platform);
+  return `no suitable export target found: image with reference ${name} was found but does not provide the specified platform (${wanted})`;
+}
+
+/** What was asked for and is not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
+function missingOf({ images, incomplete }: ExportPlan): string {
+  if (!incomplete) return '';
+  return images
+    .flatMap(({ name, digest, platforms }) =>
+      platforms
+        .filter(({ state }) => state !== 'complete')
+        .map(({ platform, state }) => `${labelOf(name, digest)} ${encodeURI(platform)} ${state}`),
+    )
+    .join(', ');
+}
+
+function labelOf(name: string | undefined, digest: string): string {
+  return name === undefined ? digest : parseReference(name).familiar();
+}
+
+/** Sends the archive. Whatever goes wrong from here on breaks the connection: an archive never ends well by mistake. */
+async function send(
+  context: ServerContext,
+  request: Request,
+  reply: Reply,
+  plan: ExportPlan,
+  names: readonly string[],
+  started: number,
+): Promise<Reply> {
+  const transfer = context.transfers.start('save');
+  const archive = exportImages(context.store, plan, { signal: context.halt });
+  const { socket } = request.raw;
+  const before = socket.bytesWritten;
+  const stopWatching = destroyWhenStalled(socket, context.stalledMs);
+  let failed: unknown;
+  archive.once('error', (error) => {
+    failed = error;
+  });
+  reply.raw.once('close', () => {
+    stopWatching();
+    const bytes = socket.bytesWritten - before;
+    const code = codeOf(reply, archive, failed);
+    transfer.end({ code, bytes });
+    const digests = plan.images.map(({ digest }) => digest);
+    audit(context, request, started, { action: 'save', names, digests, code, bytes });
+    if (code !== 'OK') context.metrics.errors.inc({ code });
+    for (const { name, digest } of code === 'OK' ? plan.images : [])
+      context.events.emit('save', digest, { name: labelOf(name, digest) });
+  });
+  return await reply.send(archive);
+}
+
+function codeOf(reply: Reply, archive: Readable, failed: unknown): string {
+  if (reply.raw.writableFinished && archive.readableEnded) return 'OK';
+  return failed === undefined ? 'CLIENT_GONE' : exportFailureOf(failed).code;
+}
+
+/** Ends a connection over which nothing went for a time. */
+function destroyWhenStalled(socket: Socket, stalledMs: number): () => void {
+  let seen = socket.bytesWritten - socket.writableLength;
+  const timer = setInterval(() => {
+    const now = socket.bytesWritten - socket.writableLength;
+    if (now === seen) socket.destroy();
+    seen = now;
+  }, stalledMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}

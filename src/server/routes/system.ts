@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify';
+import { describeImages, type ImageDescription } from '../../index.js';
+import { NEWEST_VERSION } from '../api-version.js';
+import type { ServerContext } from '../context.js';
+import { isTrue } from '../query.js';
+import { DF_SCHEMA, INFO_SCHEMA, PING_SCHEMA, VERSION_SCHEMA } from '../schemas.js';
+import { infoOf, versionOf } from '../shapes/about.js';
+import { diskUsageOf } from '../shapes/disk-usage.js';
+import { imageSummaryOf } from '../shapes/image-summary.js';
+
+interface DiskUsageRoute {
+  readonly Querystring: { readonly type?: readonly string[]; readonly verbose?: string };
+}
+
+/** `GET|HEAD /_ping`, `GET /version`, `/info`, `/system/df`. */
+export function systemRoutes(app: FastifyInstance, context: ServerContext): void {
+  app.get('/_ping', { schema: PING_SCHEMA }, async (_request, reply) => {
+    return await reply
+      .headers({
+        'Cache-Control': 'no-cache, no-store, must-revalidate',
+        Pragma: 'no-cache',
+        'Builder-Version': '1',
+        'Docker-Experimental': 'false',
+        Swarm: 'inactive',
+        'Api-Version': NEWEST_VERSION,
+      })
+      .type('text/plain; charset=utf-8')
+      .send('OK');
+  });
+  app.get('/version', { schema: VERSION_SCHEMA }, async () => versionOf());
+  app.get('/info', { schema: INFO_SCHEMA }, async ({ minor }) =>
+    infoOf({ images: (await context.store.list()).length, now: context.now(), minor }),
+  );
+  app.get<DiskUsageRoute>('/system/df', { schema: DF_SCHEMA }, async ({ query, minor }) => {
+    const images: ImageDescription[] = [];
+    for await (const image of describeImages(context.store, [], context)) images.push(image);
+    const types = (query.type ?? []).filter((type) => type !== '');
+    const summaries = images.map((image) => imageSummaryOf(image, { minor, names: image.names, withManifests: false }));
+    return diskUsageOf(images, summaries, { minor, types, isVerbose: isTrue(query.verbose) });
+  });
+}

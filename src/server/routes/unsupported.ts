@@ -1,0 +1,57 @@
+import type { FastifyInstance } from 'fastify';
+import { UNSUPPORTED_SCHEMA } from '../schemas.js';
+import { EngineError, STATUS } from '../statuses.js';
+
+/** Kinds of objects that the Engine has and we do not, with its words for one that is not there. */
+const KINDS: Readonly<Record<string, (name: string) => string>> = {
+  containers: (name) => `No such container: ${name}`,
+  networks: (name) => `network ${name} not found`,
+  volumes: (name) => `get ${name}: no such volume`,
+  exec: (name) => `No such exec instance: ${name}`,
+  nodes: (name) => `node ${name} not found`,
+  services: (name) => `service ${name} not found`,
+  tasks: (name) => `task ${name} not found`,
+  secrets: (name) => `secret ${name} not found`,
+  configs: (name) => `config ${name} not found`,
+  plugins: (name) => `plugin "${name}" not found`,
+};
+
+/** Single routes of the Engine that need containers, a builder or a swarm. */
+const OTHERS = ['build', 'build/*', 'session', 'grpc', 'commit', 'auth', 'swarm', 'swarm/*'] as const;
+
+/** What needs a registry is for a later version. */
+const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
+  ['POST', '/images/create'],
+  ['POST', '/images/:name/push'],
+  ['GET', '/images/search'],
+  ['GET', '/distribution/:name/json'],
+];
+
+/**
+ * Routes of the Engine that are not served. `docker inspect NAME` asks for a container, a network and so on of that name:
+ * what is asked for by its name is simply not there (404); everything else answers 501.
+ */
+export function unsupportedRoutes(app: FastifyInstance): void {
+  const options = { schema: UNSUPPORTED_SCHEMA };
+  for (const [method, url] of REGISTRY) app.route({ method, url, ...options, handler: refuseRegistry });
+  for (const kind of Object.keys(KINDS)) {
+    app.all(`/${kind}`, options, refuse);
+    app.all<{ Params: { '*': string } }>(`/${kind}/*`, options, async ({ method, params }) => {
+      const name = params['*'].replace(/\/json$/, '');
+      const isByName = method === 'GET' && name !== '' && !(kind === 'containers' && name === 'json');
+      if (isByName) throw new EngineError(STATUS.notFound, KINDS[kind]?.(name) ?? 'not found');
+      return await refuse();
+    });
+  }
+  for (const path of OTHERS) app.all(`/${path}`, options, refuse);
+}
+
+async function refuse(): Promise<never> {
+  const message = 'this server only keeps images: it runs no containers and builds nothing';
+  throw new EngineError(STATUS.notImplemented, message);
+}
+
+async function refuseRegistry(): Promise<never> {
+  const message = 'this server does not speak to registries yet; use save and load';
+  throw new EngineError(STATUS.notImplemented, message);
+}

@@ -1,0 +1,86 @@
+import { LadingError, type ErrorCategory, type ErrorCode } from '../index.js';
+
+/** Every HTTP status that the server answers with, by the words of RFC 9110. No other file of it has such a number. */
+export const STATUS = {
+  ok: 200,
+  created: 201,
+  noContent: 204,
+  notModified: 304,
+  badRequest: 400,
+  forbidden: 403,
+  notFound: 404,
+  requestTimeout: 408,
+  conflict: 409,
+  contentTooLarge: 413,
+  misdirected: 421,
+  unprocessable: 422,
+  headersTooLarge: 431,
+  internal: 500,
+  notImplemented: 501,
+  unavailable: 503,
+  insufficientStorage: 507,
+} as const;
+
+const BY_CATEGORY: Readonly<Record<ErrorCategory, number>> = {
+  'invalid-argument': STATUS.badRequest,
+  'invalid-archive': STATUS.badRequest,
+  integrity: STATUS.unprocessable,
+  limit: STATUS.contentTooLarge,
+  'not-found': STATUS.notFound,
+  conflict: STATUS.conflict,
+  storage: STATUS.internal,
+  unsupported: STATUS.notImplemented,
+  aborted: STATUS.unavailable,
+};
+
+const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = { ERR_NO_SPACE: STATUS.insufficientStorage };
+
+/** A refusal that belongs to HTTP or to the Engine API, and has no code of the library. */
+export class EngineError extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.name = 'EngineError';
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** What a client is told of an error. */
+export interface Failure {
+  readonly status: number;
+  readonly message: string;
+  /** The library's code, or `HTTP_<status>` for what is no error of the library. */
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The status and message of an error. What nobody foresaw is an internal error, and its message stays here. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof EngineError) return failure(error.status, error.message, error.headers);
+  if (error instanceof LadingError) {
+    const status = BY_CODE[error.code] ?? BY_CATEGORY[error.category];
+    return { status, message: messageOf(error), code: error.code, headers: {} };
+  }
+  const { statusCode, message } = error as { readonly statusCode?: unknown; readonly message?: unknown };
+  const isRefusal = typeof statusCode === 'number' && statusCode < STATUS.internal;
+  return isRefusal ? failure(statusCode, String(message)) : failure(STATUS.internal, 'internal error');
+}
+
+/** The same for a store that turns out to be damaged while images are read out of it: that is no fault of the request. */
+export function exportFailureOf(error: unknown): Failure {
+  const failed = failureOf(error);
+  const isDamage = error instanceof LadingError && ['integrity', 'invalid-archive', 'limit'].includes(error.category);
+  return isDamage ? { ...failed, status: STATUS.internal } : failed;
+}
+
+function failure(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Failure {
+  return { status, message, code: `HTTP_${status}`, headers };
+}
+
+/** Clients of the Engine know its words for an unknown image. */
+function messageOf({ code, message, details }: LadingError): string {
+  return code === 'ERR_IMAGE_UNKNOWN' ? `No such image: ${String(details['image'])}` : message;
+}
