@@ -1,6 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
-import { OciLayoutStore } from '../stores/oci-layout-store.js';
+import { OciLayoutStore, type OpenStoreOptions } from '../stores/oci-layout-store.js';
 import type { Voice } from './console.js';
 
 /** What every command gets beside its own options. */
@@ -14,8 +14,13 @@ export interface CommonOptions extends Voice {
 }
 
 /** Opens the store that was asked for, or the user's own. A command that only reads writes nothing at all. */
-export async function openStore({ store }: CommonOptions, access: 'read' | 'write'): Promise<OciLayoutStore> {
+export async function openStore(
+  { store }: CommonOptions,
+  access: 'read' | 'write',
+  options: Omit<OpenStoreOptions, 'readOnly'> = {},
+): Promise<OciLayoutStore> {
   return await OciLayoutStore.open(store ?? (process.env['LADING_STORE'] || defaultDirectory()), {
+    ...options,
     readOnly: access === 'read',
   });
 }

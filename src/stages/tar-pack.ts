@@ -21,7 +21,7 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
       objectMode: false,
       writableObjectMode: true,
       writableHighWaterMark: 1,
-      readableHighWaterMark: 1024 * 1024,
+      readableHighWaterMark: 256 * 1024,
     });
     this.#pack.on('error', (error: Error) => this.destroy(error));
     // The packer gives Buffers; its type definitions say unknown.

@@ -23,9 +23,12 @@ const { O_NOFOLLOW, O_RDONLY } = constants;
  */
 export class BlobFiles implements ContentProvider {
   readonly #paths: StorePaths;
+  readonly #chunkBytes: number | undefined;
 
-  constructor(paths: StorePaths) {
+  /** `chunkBytes`: how much of a blob is read at once; two such chunks are held while it is read. */
+  constructor(paths: StorePaths, chunkBytes?: number) {
     this.#paths = paths;
+    this.#chunkBytes = chunkBytes;
   }
 
   async stat(digest: Digest): Promise<BlobFile | undefined> {
@@ -37,7 +40,7 @@ export class BlobFiles implements ContentProvider {
   }
 
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
-    return readFileChunks(() => this.#openFile(digest), range);
+    return readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes);
   }
 
   /** Takes a blob that a collection was about to remove back into `blobs/`. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Digest, Digester } from '../model/digest.js';
+import type { ChangeQueue } from './change-queue.js';
 import type { Cut } from './closure.js';
 import { collect, type Collected } from './collect.js';
 import { syncFolder } from './durable-file.js';
@@ -16,16 +17,18 @@ import { storageError } from './storage-error.js';
 export class LayoutSession implements StoreSession {
   readonly #store: Collected;
   readonly #lease: Lease;
+  readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
 
-  private constructor(store: Collected, lease: Lease) {
+  private constructor(store: Collected, changes: ChangeQueue, lease: Lease) {
     this.#store = store;
+    this.#changes = changes;
     this.#lease = lease;
   }
 
   /** Starts a session of this process, under a lease of its own. */
-  static async start(store: Collected): Promise<LayoutSession> {
-    return new LayoutSession(store, await Lease.create(store.paths.leases, randomUUID()));
+  static async start(store: Collected, changes: ChangeQueue): Promise<LayoutSession> {
+    return new LayoutSession(store, changes, await Lease.create(store.paths.leases, randomUUID()));
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
@@ -58,7 +61,8 @@ export class LayoutSession implements StoreSession {
       for (const folder of this.#unsynced) await syncFolder(folder);
       if (this.#unsynced.size > 0) await syncFolder(paths.blobs);
       this.#unsynced.clear();
-      await new RefsPublisher(paths, () => paths.newIngest(this.#lease.id)).publish(change);
+      const publisher = new RefsPublisher(paths, () => paths.newIngest(this.#lease.id));
+      await this.#changes.add(change, async (changes) => await publisher.publish(changes));
     } catch (error) {
       throw storageError(error, 'cannot publish the images');
     }

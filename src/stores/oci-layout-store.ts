@@ -3,6 +3,7 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { BlobFiles, namesIn } from './blob-files.js';
+import { ChangeQueue } from './change-queue.js';
 import type { Collected } from './collect.js';
 import type { ByteRange, PruneOptions, PruneReport, Store, StoreSession } from './ports.js';
 import { RefsLog } from './refs-log.js';
@@ -13,21 +14,24 @@ import { StorePaths } from './store-paths.js';
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
 export interface OpenStoreOptions {
   readonly readOnly?: boolean;
+  /** Bytes of a blob that are read at once, 1 MiB unless given; two such chunks are held for each blob that is read. */
+  readonly chunkBytes?: number;
 }
 
 /**
  * The embedded store: one directory that is at rest a valid OCI image layout, and beside it `.lading/` with the list of
- * images, leases and files on their way. Processes on one host may use it at the same time. Holds nothing of its content.
+ * images, leases and files on their way. Processes on one host may use it at the same time. Holds the list of images, and nothing of its content.
  * What only writing needs is loaded with the first write: a listing must not wait for it.
  */
 export class OciLayoutStore implements Store {
   readonly directory: string;
   readonly #parts: Collected;
+  readonly #changes = new ChangeQueue();
   readonly #readOnly: boolean;
 
-  private constructor(paths: StorePaths, readOnly: boolean) {
+  private constructor(paths: StorePaths, { readOnly = false, chunkBytes }: OpenStoreOptions) {
     this.directory = paths.root;
-    this.#parts = { paths, blobs: new BlobFiles(paths), refs: new RefsLog(paths) };
+    this.#parts = { paths, blobs: new BlobFiles(paths, chunkBytes), refs: new RefsLog(paths) };
     this.#readOnly = readOnly;
   }
 
@@ -35,11 +39,11 @@ export class OciLayoutStore implements Store {
    * Opens the store in a directory; a new or empty one becomes a store. Throws ERR_STORE_TAMPERED for a directory that is
    * something else, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
    */
-  static async open(directory: string, { readOnly = false }: OpenStoreOptions = {}): Promise<OciLayoutStore> {
-    const store = new OciLayoutStore(new StorePaths(directory), readOnly);
+  static async open(directory: string, options: OpenStoreOptions = {}): Promise<OciLayoutStore> {
+    const store = new OciLayoutStore(new StorePaths(directory), options);
     try {
       await store.#checkKind();
-      if (!readOnly) await (await import('./prepare-layout.js')).prepareLayout(store.#parts.paths);
+      if (options.readOnly !== true) await (await import('./prepare-layout.js')).prepareLayout(store.#parts.paths);
     } catch (error) {
       throw storageError(error, `cannot open the store ${directory}`);
     }
@@ -66,7 +70,7 @@ export class OciLayoutStore implements Store {
   async session(): Promise<StoreSession> {
     if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
     try {
-      return await (await import('./layout-session.js')).LayoutSession.start(this.#parts);
+      return await (await import('./layout-session.js')).LayoutSession.start(this.#parts, this.#changes);
     } catch (error) {
       throw storageError(error, `cannot write to the store ${this.directory}`);
     }

@@ -2,8 +2,8 @@ import { close, closeSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ByteRange } from './ports.js';
 
-/** Bytes that are read in one call. Writing to a pipe gains from large ones (docs/performance.md). */
-const CHUNK_BYTES = 1024 * 1024;
+/** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */
+export const CHUNK_BYTES = 1024 * 1024;
 
 /** A range up to here is read in one short call: to have a thread make it, and to wait for it, takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;
@@ -15,9 +15,13 @@ const closeAsync = promisify(close);
  * A file's bytes in order. The next chunk is read while the one before it is used, so this holds two chunks. Opened with the
  * first chunk that is asked for, closed at the end or when the reader gives up.
  */
-export async function* readFileChunks(open: () => number, range?: ByteRange): AsyncGenerator<Buffer> {
+export async function* readFileChunks(
+  open: () => number,
+  range?: ByteRange,
+  chunkBytes = CHUNK_BYTES,
+): AsyncGenerator<Buffer> {
   if (range !== undefined && range.end - range.start <= SMALL_BYTES) yield* readSmall(open, range);
-  else yield* readLarge(open, range);
+  else yield* readLarge(open, range, chunkBytes);
 }
 
 function* readSmall(open: () => number, { start, end }: ByteRange): Generator<Buffer> {
@@ -34,17 +38,22 @@ function* readSmall(open: () => number, { start, end }: ByteRange): Generator<Bu
   if (bytes > 0) yield buffer.subarray(0, bytes);
 }
 
-async function* readLarge(open: () => number, range: ByteRange | undefined): AsyncGenerator<Buffer> {
+async function* readLarge(
+  open: () => number,
+  range: ByteRange | undefined,
+  chunkBytes: number,
+): AsyncGenerator<Buffer> {
   const fd = open();
   const end = range?.end ?? Number.POSITIVE_INFINITY;
   let position = range?.start ?? 0;
-  let ahead = readAt(fd, position, end);
+  const readNext = async (): Promise<Buffer> => await readAt(fd, position, Math.min(chunkBytes, end - position));
+  let ahead = readNext();
   try {
     for (;;) {
       const chunk = await ahead;
       if (chunk.length === 0) return;
       position += chunk.length;
-      ahead = readAt(fd, position, end);
+      ahead = readNext();
       // Its error belongs to whoever asks for the next chunk.
       ahead.catch(() => {});
       yield chunk;
@@ -55,8 +64,7 @@ async function* readLarge(open: () => number, range: ByteRange | undefined): Asy
   }
 }
 
-async function readAt(fd: number, position: number, end: number): Promise<Buffer> {
-  const length = Math.min(CHUNK_BYTES, end - position);
+async function readAt(fd: number, position: number, length: number): Promise<Buffer> {
   if (length <= 0) return Buffer.alloc(0);
   // Not from Buffer's pool: the chunk is handed on, and its reader may keep it.
   const buffer = Buffer.allocUnsafeSlow(length);

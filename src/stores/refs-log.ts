@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { LadingError } from '../model/errors.js';
 import { recordsOf, type ImageRecord } from '../model/image-list.js';
@@ -17,10 +17,12 @@ export interface Generation {
 
 /**
  * The list of images on disk: `refs/<N>.json`, each generation a whole list. The newest is the truth; `index.json` is its
- * public copy. Reads only; RefsPublisher writes.
+ * public copy. Reads only, by short calls: in a server a thread for them may be far behind in its work. RefsPublisher writes.
  */
 export class RefsLog {
   readonly #paths: StorePaths;
+  /** The generation that was read last; a generation never changes. */
+  #parsed: { readonly number: number; readonly records: readonly ImageRecord[] } | undefined;
 
   constructor(paths: StorePaths) {
     this.#paths = paths;
@@ -28,7 +30,11 @@ export class RefsLog {
 
   /** The images of the newest generation. */
   async read(): Promise<readonly ImageRecord[]> {
-    return parseGeneration((await this.newest()).bytes);
+    if (this.#parsed !== undefined && this.#parsed.number === (await this.numbers()).at(-1))
+      return this.#parsed.records;
+    const { number, bytes } = await this.newest();
+    this.#parsed = { number, records: parseGeneration(bytes) };
+    return this.#parsed.records;
   }
 
   /** The newest generation. Throws ERR_STORE_TAMPERED where there is none. */
@@ -63,7 +69,7 @@ export class RefsLog {
 
   /** The numbers of the generations that are kept, oldest first. */
   async numbers(): Promise<readonly number[]> {
-    const names = await readdir(this.#paths.refs);
+    const names = readdirSync(this.#paths.refs);
     return names.flatMap((name) => Number(GENERATION.exec(name)?.[1] ?? []) || []).sort((a, b) => a - b);
   }
 
@@ -87,7 +93,7 @@ export function parseGeneration(bytes: Buffer): readonly ImageRecord[] {
 
 async function readIfThere(file: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(file);
+    return readFileSync(file);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
