@@ -6,14 +6,17 @@ import { limitsOf } from './model/limits.js';
 import { compatibleWith, exactly } from './model/platform-matcher.js';
 import type { Platform } from './model/platform.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
+import { DescriptionCache } from './description-cache.js';
 import { hostPlatform } from './host-platform.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
 import type { Warning } from './reports.js';
-import type { Store } from './stores/ports.js';
+import type { ContentProvider, Store } from './stores/ports.js';
 
 /** Which images to describe, and for what host. */
 export interface DescribeOptions extends ListOptions {
   readonly hostPlatform?: Platform;
+  /** Remembers descriptions of one store from call to call. */
+  readonly cache?: DescriptionCache<DescribedRoot>;
 }
 
 /** One root of a store with every name that it has, and all of its manifests. */
@@ -29,9 +32,16 @@ export interface ImageDescription {
   readonly warnings: readonly Warning[];
 }
 
+/** What it takes to describe an image of some platforms, and one that is remembered, in microseconds (docs/performance.md). */
+const NEW_WORK = 650;
+const KNOWN_WORK = 65;
+
+/** How much is described before other work of the process gets its turn, in microseconds. */
+const WORK_PER_TURN = 10_000;
+
 /**
  * Describes the roots of a store (those that `texts` mean; none given: all), each once, one at a time: other work of the
- * process gets its turn between two of them. Holds the documents of one image.
+ * process gets its turn every few of them. Holds the documents of one image.
  * Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
 export async function* describeImages(
@@ -43,8 +53,19 @@ export async function* describeImages(
   const chosen = texts.length === 0 ? records.filter(isImage) : texts.flatMap((text) => resolveRecords(records, text));
   const roots = new Map(chosen.map(({ descriptor }) => [descriptor.digest, descriptor]));
   const names = namesByRoot(records);
+  let work = 0;
   for (const descriptor of roots.values()) {
-    yield await describeRoot(store, records, descriptor, names.get(descriptor.digest) ?? [], options);
+    const { image, isNew } = await describeRoot(
+      store,
+      records,
+      descriptor,
+      names.get(descriptor.digest) ?? [],
+      options,
+    );
+    yield image;
+    work += isNew ? NEW_WORK : KNOWN_WORK;
+    if (work < WORK_PER_TURN) continue;
+    work = 0;
     await setImmediate();
   }
 }
@@ -55,19 +76,47 @@ export function manifestsFor(image: ImageDescription, platform: Platform): reado
   return image.manifests.filter((manifest) => isRunnable(manifest) && matcher.matches(manifest.platform));
 }
 
+/** What the content of a root says, whatever its names and whoever asks. */
+export type DescribedRoot = Pick<ImageDescription, 'manifests' | 'present' | 'warnings'>;
+
 async function describeRoot(
   store: Store,
   records: readonly ImageRecord[],
   descriptor: Descriptor,
   names: readonly string[],
   options: DescribeOptions,
-): Promise<ImageDescription> {
-  const { survey, warnings } = await tolerantSurvey(store, [{ descriptor }], records, options);
-  const manifests = await describeManifests(store, survey, limitsOf(options.limits));
-  const best = bestOf(manifests, options.hostPlatform ?? hostPlatform());
+): Promise<{ readonly image: ImageDescription; readonly isNew: boolean }> {
+  const { cache = new DescriptionCache() } = options;
+  let isNew = false;
+  const key = [descriptor.digest, ...referrersAmong(records)].join(' ');
+  const described = await cache.get(key, store, async (provider) => {
+    isNew = true;
+    const value = await describeContent(provider, records, descriptor, options);
+    // Damage may be mended without that a look at sizes tells.
+    return { value, isLasting: value.warnings.length === 0 };
+  });
+  const best = bestOf(described.manifests, options.hostPlatform ?? hostPlatform());
+  return { image: { descriptor, names, ...described, ...(best && { best }) }, isNew };
+}
+
+async function describeContent(
+  provider: ContentProvider,
+  records: readonly ImageRecord[],
+  descriptor: Descriptor,
+  options: DescribeOptions,
+): Promise<DescribedRoot> {
+  const { survey, warnings } = await tolerantSurvey(provider, [{ descriptor }], records, options);
+  const manifests = await describeManifests(provider, survey, limitsOf(options.limits));
   const needed = survey.needs.map(({ descriptor: { digest, size } }): [Digest, number] => [digest, size]);
-  const present = new Map([...needed, ...manifests.flatMap((manifest) => [...manifest.present])]);
-  return { descriptor, names, manifests, ...(best && { best }), present, warnings };
+  return {
+    manifests,
+    present: new Map([...needed, ...manifests.flatMap((manifest) => [...manifest.present])]),
+    warnings,
+  };
+}
+
+function referrersAmong(records: readonly ImageRecord[]): readonly Digest[] {
+  return records.filter((record) => !isImage(record)).map(({ descriptor }) => descriptor.digest);
 }
 
 function bestOf(manifests: readonly ManifestDescription[], host: Platform): ManifestDescription | undefined {

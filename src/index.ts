@@ -1,6 +1,13 @@
 export { removeImages, removePlatforms, tagImage, type RemoveReport, type TagReport } from './edit-images.js';
-export { describeImages, manifestsFor, type DescribeOptions, type ImageDescription } from './describe-images.js';
+export {
+  describeImages,
+  manifestsFor,
+  type DescribeOptions,
+  type DescribedRoot,
+  type ImageDescription,
+} from './describe-images.js';
 export type { ManifestDescription } from './describe-manifests.js';
+export { DescriptionCache } from './description-cache.js';
 export { exportImages } from './export-images.js';
 export { hostPlatform } from './host-platform.js';
 export { inspectArchive } from './inspect-archive.js';

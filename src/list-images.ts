@@ -5,7 +5,7 @@ import { limitsOf, type Limits } from './model/limits.js';
 import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
-import type { Store } from './stores/ports.js';
+import type { ContentProvider, Store } from './stores/ports.js';
 import { surveyImages, type Survey } from './survey-images.js';
 
 /** How documents are read while listing. */
@@ -30,7 +30,7 @@ export async function listImages(store: Store, options: ListOptions = {}): Promi
 
 /** A survey that takes damage for missing content, and tells it in warnings. */
 export async function tolerantSurvey(
-  store: Store,
+  store: ContentProvider,
   targets: readonly ImageTarget[],
   records: readonly ImageRecord[],
   { limits, signal }: ListOptions,

@@ -1,0 +1,104 @@
+import type { Digest } from './model/digest.js';
+import type { ByteRange, ContentProvider } from './stores/ports.js';
+
+/** What a description was made of: the size of every blob that was looked for, undefined where it was not here. */
+type Seen = ReadonlyMap<Digest, number | undefined>;
+
+interface Remembered<Value> {
+  readonly value: Value;
+  readonly seen: Seen;
+  readonly bytes: number;
+}
+
+/** Bytes of documents that are kept, unless told otherwise. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Remembers what was made of documents, for as long as every blob that was looked for is here, or not here, as it was then.
+ * Content never changes under its digest, so that to look up is enough and nothing has to be read again. Holds what was made
+ * of 16 MiB of documents; what was not asked for the longest goes first.
+ */
+export class DescriptionCache<Value> {
+  readonly #maxBytes: number;
+  readonly #remembered = new Map<string, Remembered<Value>>();
+  #bytes = 0;
+
+  constructor(maxBytes = MAX_BYTES) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The value that is remembered under the key, if it still holds; else a new one, remembered where `make` says so. */
+  async get(
+    key: string,
+    provider: ContentProvider,
+    make: (provider: ContentProvider) => Promise<{ readonly value: Value; readonly isLasting: boolean }>,
+  ): Promise<Value> {
+    const remembered = this.#take(key);
+    if (remembered !== undefined && (await isSame(provider, remembered.seen))) {
+      this.#put(key, remembered);
+      return remembered.value;
+    }
+    const witness = new Witness(provider);
+    const { value, isLasting } = await make(witness);
+    if (isLasting) this.#put(key, { value, seen: witness.seen, bytes: witness.bytes });
+    return value;
+  }
+
+  #take(key: string): Remembered<Value> | undefined {
+    const remembered = this.#remembered.get(key);
+    if (remembered === undefined) return undefined;
+    this.#remembered.delete(key);
+    this.#bytes -= remembered.bytes;
+    return remembered;
+  }
+
+  #put(key: string, remembered: Remembered<Value>): void {
+    // Somebody else may have made the same meanwhile.
+    this.#take(key);
+    this.#remembered.set(key, remembered);
+    this.#bytes += remembered.bytes;
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#bytes <= this.#maxBytes) return;
+      this.#take(oldest);
+    }
+  }
+}
+
+async function isSame(provider: ContentProvider, seen: Seen): Promise<boolean> {
+  for (const [digest, size] of seen) {
+    if ((await provider.stat(digest))?.size !== size) return false;
+  }
+  return true;
+}
+
+/** Bytes that a record of one blob takes in memory, about. */
+const RECORD_BYTES = 256;
+
+/** Passes everything on, and notes what was looked for and how much was read. */
+class Witness implements ContentProvider {
+  readonly seen = new Map<Digest, number | undefined>();
+  readonly #provider: ContentProvider;
+  #read = 0;
+
+  constructor(provider: ContentProvider) {
+    this.#provider = provider;
+  }
+
+  /** Bytes that it takes to remember what was made of it, about: documents are read twice, and objects are larger than texts. */
+  get bytes(): number {
+    return this.#read + this.seen.size * RECORD_BYTES;
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    const found = await this.#provider.stat(digest);
+    this.seen.set(digest, found?.size);
+    return found;
+  }
+
+  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
+    for await (const chunk of this.#provider.open(digest, range)) {
+      this.#read += chunk.length;
+      yield chunk;
+    }
+  }
+}

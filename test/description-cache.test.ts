@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DescriptionCache } from '../src/description-cache.js';
+import { digestOf, type Digest } from '../src/model/digest.js';
+import type { ContentProvider } from '../src/stores/ports.js';
+import { bytesOf } from './fixtures/saved-archive.js';
+
+const A = digestOf('a');
+const B = digestOf('b');
+
+/** Content by digest, and how often it was read. */
+function contentOf(content: Map<Digest, string>): ContentProvider & { reads: number } {
+  return {
+    reads: 0,
+    async stat(digest) {
+      const text = content.get(digest);
+      return text === undefined ? undefined : { size: text.length };
+    },
+    async *open(digest) {
+      this.reads += 1;
+      yield Buffer.from(content.get(digest) ?? '');
+    },
+  };
+}
+
+/** Describes by reading `digests` as far as they are here. */
+async function describe(
+  cache: DescriptionCache<string>,
+  key: string,
+  provider: ContentProvider,
+  digests: readonly Digest[],
+  isLasting = true,
+) {
+  return await cache.get(key, provider, async (seen) => {
+    const parts: string[] = [];
+    for (const digest of digests) {
+      if ((await seen.stat(digest)) !== undefined) parts.push((await bytesOf(seen.open(digest))).toString());
+    }
+    return { value: parts.join(''), isLasting };
+  });
+}
+
+test('reads content once, as long as it stays', async () => {
+  const provider = contentOf(new Map([[A, 'a']]));
+  const cache = new DescriptionCache<string>();
+  for (let time = 0; time < 3; time += 1) assert.equal(await describe(cache, 'key', provider, [A]), 'a');
+  assert.equal(provider.reads, 1);
+});
+
+test('looks again when a blob went, came or changed its size', async () => {
+  const content = new Map([[A, 'a']]);
+  const provider = contentOf(content);
+  const cache = new DescriptionCache<string>();
+  const look = async (): Promise<string> => await describe(cache, 'key', provider, [A, B]);
+  assert.equal(await look(), 'a');
+  content.set(B, 'b');
+  assert.equal(await look(), 'ab');
+  content.delete(A);
+  assert.equal(await look(), 'b');
+  content.set(B, 'bb');
+  assert.equal(await look(), 'bb');
+});
+
+test('does not remember what is not to last', async () => {
+  const provider = contentOf(new Map([[A, 'a']]));
+  const cache = new DescriptionCache<string>();
+  for (let time = 0; time < 2; time += 1) await describe(cache, 'key', provider, [A], false);
+  assert.equal(provider.reads, 2);
+});
+
+test('lets go of what was not asked for the longest, within its bytes', async () => {
+  const large = 'x'.repeat(1000);
+  const content = new Map([A, B, digestOf('c')].map((digest) => [digest, large]));
+  const provider = contentOf(content);
+  const cache = new DescriptionCache<string>(2 * 1256);
+  for (const [key, digest] of [
+    ['a', A],
+    ['b', B],
+    ['a', A],
+    ['c', digestOf('c')],
+    ['a', A],
+  ] as const) {
+    await describe(cache, key, provider, [digest]);
+  }
+  assert.equal(provider.reads, 3);
+  await describe(cache, 'b', provider, [B]);
+  assert.equal(provider.reads, 4);
+});
