@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { Platform, Store } from '../index.js';
+import type { DescribeOptions, Platform, Store } from '../index.js';
 import type { Audit, AuditRecord } from './audit.js';
 import type { EventLog } from './event-log.js';
 import type { Metrics } from './metrics.js';
 import type { Transfers } from './transfers.js';
+import type { Turns } from './turns.js';
 
 /** What every route of a server shares. */
 export interface ServerContext {
@@ -13,10 +14,13 @@ export interface ServerContext {
   readonly events: EventLog;
   readonly metrics: Metrics;
   readonly transfers: Transfers;
+  readonly turns: Turns;
   readonly audit: Audit;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly hostPlatform: Platform;
+  /** What images were found to be, from request to request. */
+  readonly cache: NonNullable<DescribeOptions['cache']>;
   /** How long an upload may be still, and how long the reader of an archive, in milliseconds. */
   readonly idleMs: number;
   readonly stalledMs: number;

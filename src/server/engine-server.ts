@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { hostPlatform, type Platform, type Store } from '../index.js';
+import { DescriptionCache, hostPlatform, type Platform, type Store } from '../index.js';
 import { buildApp } from './app.js';
 import type { Audit } from './audit.js';
 import type { ServerContext } from './context.js';
@@ -7,6 +7,7 @@ import { EventLog } from './event-log.js';
 import { listen, type ListenAddress, type Listener, type ListenerOptions } from './listeners.js';
 import { Metrics } from './metrics.js';
 import { Transfers } from './transfers.js';
+import { Turns } from './turns.js';
 
 /** How a server behaves. Every time is in milliseconds. */
 export interface ServerOptions {
@@ -56,9 +57,11 @@ export class EngineServer {
       events: new EventLog(now),
       metrics,
       transfers: new Transfers(maxTransfers, metrics, now),
+      turns: new Turns(),
       audit: options.audit ?? (() => {}),
       now,
       hostPlatform: options.hostPlatform ?? hostPlatform(),
+      cache: new DescriptionCache(),
       idleMs,
       stalledMs,
       allowPruneAll: options.allowPruneAll ?? false,

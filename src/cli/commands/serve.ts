@@ -26,10 +26,13 @@ export interface ServeOptions extends CommonOptions {
   readonly auditLog?: string;
 }
 
+/** Bytes of a blob that are read at once. Many transfers share the memory and the turns of one process. */
+const CHUNK_BYTES = 256 * 1024;
+
 /** `lading serve`: serves the Engine API until a signal ends it; a second signal ends it at once. */
 export async function serve(options: ServeOptions, { signal }: CommandContext): Promise<number> {
   const addresses = addressesOf(options);
-  const server = new EngineServer(await openStore(options, 'write'), {
+  const server = new EngineServer(await openStore(options, 'write', { chunkBytes: CHUNK_BYTES }), {
     maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
     headersMs: parseDuration(options.headersTimeout),
     idleMs: parseDuration(options.idleTimeout),

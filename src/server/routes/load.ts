@@ -39,7 +39,7 @@ async function runLoad(
   const upload = new Upload(request.raw, context.idleMs);
   try {
     const onProgress = isQuiet ? {} : { onProgress: output.progress };
-    const report = await loadImages(context.store, upload, { ...options, ...onProgress });
+    const report = await loadImages(context.store, context.turns.deal(upload), { ...options, ...onProgress });
     for (const { name, digest } of report.images)
       context.events.emit('load', digest, { name: shownName(name, digest) });
     transfer.end({ code: 'OK', bytes: upload.bytes });

@@ -116,7 +116,7 @@ async function send(
   started: number,
 ): Promise<Reply> {
   const transfer = context.transfers.start('save');
-  const archive = exportImages(context.store, plan, { signal: context.halt });
+  const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt });
   const { socket } = request.raw;
   const before = socket.bytesWritten;
   const stopWatching = destroyWhenStalled(socket, context.stalledMs);

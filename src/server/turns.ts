@@ -1,0 +1,63 @@
+import type { Store } from '../index.js';
+
+/** Bytes that all transfers together may move before other requests get their turn: some 5 ms of work. */
+const BYTES_PER_TURN = 2 * 1024 * 1024;
+
+/**
+ * Deals out the turns of the event loop among the transfers, first come, first served, so that a hundred of them do not keep
+ * other requests waiting, and none of them overtakes another. Holds one callback for each transfer that waits.
+ */
+export class Turns {
+  #left = BYTES_PER_TURN;
+  #waiting: { readonly bytes: number; readonly go: () => void }[] = [];
+  #isRefilling = false;
+
+  /** Waits until so many more bytes may be moved. */
+  async take(bytes: number): Promise<void> {
+    this.#refillSoon();
+    if (this.#left > 0) this.#left -= bytes;
+    else await new Promise<void>((go) => this.#waiting.push({ bytes, go }));
+  }
+
+  /** The chunks, each in its turn. */
+  async *deal(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      await this.take(chunk.length);
+      yield chunk;
+    }
+  }
+
+  /** The store, except that the bytes of its blobs come in their turn. */
+  dealReads(store: Store): Store {
+    return {
+      open: (digest, range) => this.deal(store.open(digest, range)),
+      stat: async (digest) => await store.stat(digest),
+      list: async () => await store.list(),
+      session: async () => await store.session(),
+      digests: () => store.digests(),
+      prune: async (options) => await store.prune(options),
+    };
+  }
+
+  /** Once in each turn of the event loop, behind the requests that came meanwhile. */
+  #refillSoon(): void {
+    if (this.#isRefilling) return;
+    this.#isRefilling = true;
+    setImmediate(() => {
+      this.#isRefilling = false;
+      this.#left = BYTES_PER_TURN;
+      const next = this.#waiting.splice(0, this.#countOfNext());
+      if (next.length > 0) this.#refillSoon();
+      for (const { go } of next) go();
+    });
+  }
+
+  /** How many of those that wait this turn has room for, and takes the room. */
+  #countOfNext(): number {
+    const last = this.#waiting.findIndex(({ bytes }) => {
+      this.#left -= bytes;
+      return this.#left <= 0;
+    });
+    return last === -1 ? this.#waiting.length : last + 1;
+  }
+}

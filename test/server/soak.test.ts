@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import http from 'node:http';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { download, startEngineProcess, uploadFile, type EngineProcess } from '../fixtures/engine-process.js';
+import { requestOver } from '../fixtures/engine.js';
+import { writeImageArchive } from '../fixtures/image-archive.js';
+import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { seededRandom } from '../fixtures/seeded.js';
+import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { verifyImages } from '../../src/verify-images.js';
+
+const MIB = 1024 * 1024;
+
+/** `LADING_SOAK_SECONDS=3600` is the hour of the promise. */
+const SECONDS = Number(process.env['LADING_SOAK_SECONDS'] ?? 20);
+const WORKERS = 6;
+const NAMES = ['one', 'two', 'three', 'four'] as const;
+
+/** How much more memory the second half of the time may take than the first: what a garbage collector leaves lying about. */
+const GROWTH_BYTES = 48 * MIB;
+
+/** The server, and an archive of each image. */
+interface Work {
+  readonly engine: EngineProcess;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+interface Stand extends Work {
+  readonly store: string;
+}
+
+/** One step of mixed work: `pick` is a number below 1, `name` one of the images. Other clients may be first: 404 is an answer. */
+const STEPS: readonly ((work: Work, name: string, pick: number) => Promise<unknown>)[] = [
+  async ({ engine, files }, name) => await uploadFile(engine.socket, files[name] ?? ''),
+  async ({ engine, files }, name) => await uploadFile(engine.socket, files[name] ?? ''),
+  async ({ engine }, name) => await download(engine.socket, `names=${name}:1`).catch(allowUnknown),
+  async ({ engine }, name) => await ask(engine, 'POST', `/images/${name}:1/tag?repo=copy/${name}&tag=2`),
+  async ({ engine }, name) => await ask(engine, 'DELETE', `/images/${name}:1`),
+  async ({ engine }, name) => await ask(engine, 'DELETE', `/images/copy/${name}:2`),
+  async ({ engine }) => await ask(engine, 'GET', '/images/json?manifests=1'),
+  async ({ engine }, name) => await ask(engine, 'GET', `/images/${name}:1/json`),
+  async ({ engine }) => await ask(engine, 'POST', '/images/prune'),
+  async ({ engine }) => await ask(engine, 'GET', '/system/df'),
+  async ({ engine }) => await ask(engine, 'GET', '/metrics'),
+  async ({ engine, files }, name, pick) => await vanishUploading(engine, files[name] ?? '', pick),
+  async ({ engine }, name, pick) => await vanishDownloading(engine, name, pick),
+];
+
+test(`takes ${SECONDS} s of mixed work without growing`, async (t) => {
+  const work = await start(t);
+  const { engine } = work;
+  const until = performance.now() + SECONDS * 1000;
+  const sizes: number[] = [];
+  const watch = setInterval(() => sizes.push(engine.residentBytes()), 250);
+  const idle = engine.openFiles();
+  const done = await Promise.all(Array.from({ length: WORKERS }, async (_, seed) => await labour(work, seed, until)));
+  clearInterval(watch);
+  assert.ok(
+    done.every((steps) => steps >= STEPS.length / 2),
+    `steps of each client: ${done.join(' ')}`,
+  );
+  const half = Math.floor(sizes.length / 2);
+  const [early, late] = [medianOf(sizes.slice(0, half)), medianOf(sizes.slice(half))];
+  assert.ok(late - early <= GROWTH_BYTES, `${early / MIB} MiB, then ${late / MIB} MiB`);
+  await eventually(() => engine.openFiles() <= idle, 'files are closed');
+  await settled(work);
+});
+
+async function start(t: TestContext): Promise<Stand> {
+  const folder = await temporaryFolder(t);
+  const store = path.join(folder, 'store');
+  const log = path.join(folder, 'audit.log');
+  const engine = await startEngineProcess(store, path.join(folder, 'engine.sock'), ['--audit-log', log]);
+  t.after(async () => await engine.stop('SIGKILL'));
+  const files: Record<string, string> = {};
+  for (const name of NAMES) {
+    files[name] = await writeImageArchive(path.join(folder, `${name}.tar`), name, 4 * MIB);
+  }
+  return { engine, files, store };
+}
+
+/** One client's work. Gives the number of its steps. */
+async function labour(work: Work, seed: number, until: number): Promise<number> {
+  const random = seededRandom(`soak-${seed}`);
+  let steps = 0;
+  for (; performance.now() < until; steps += 1) {
+    await random.pick(STEPS)(work, random.pick(NAMES), random.int(1000) / 1000);
+  }
+  return steps;
+}
+
+async function ask({ socket }: EngineProcess, method: string, url: string): Promise<void> {
+  const { status, text } = await requestOver({ socketPath: socket, agent: false }, method, `/v1.52${url}`);
+  assert.ok(status < 300 || status === 404, `${method} ${url}: ${status} ${text}`);
+}
+
+/** Another client removed the image, before the save or in the middle of it. */
+function allowUnknown(error: Error): void {
+  assert.match(error.message, /^404|aborted|ECONNRESET/);
+}
+
+async function vanishUploading({ socket }: EngineProcess, file: string, pick: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const request = http.request({ socketPath: socket, agent: false, method: 'POST', path: '/images/load' });
+    request.once('error', () => {});
+    request.once('close', resolve);
+    const source = createReadStream(file, { end: Math.floor(pick * 4 * MIB) });
+    source.once('end', () => request.destroy());
+    source.pipe(request, { end: false });
+  });
+}
+
+async function vanishDownloading({ socket }: EngineProcess, name: string, pick: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const request = http.get({ socketPath: socket, agent: false, path: `/images/get?names=${name}:1` }, (answer) => {
+      let left = Math.floor(pick * 4 * MIB);
+      answer.on('data', (chunk: Buffer) => {
+        left -= chunk.length;
+        if (left < 0) answer.destroy();
+      });
+      answer.once('error', () => {});
+      answer.once('close', resolve);
+    });
+    request.once('error', () => resolve());
+  });
+}
+
+/** Every blob that is left is what it is called, and nothing is on its way or claimed. */
+async function settled({ store }: Stand): Promise<void> {
+  const folder = path.join(store, '.lading');
+  const left = async (): Promise<number> =>
+    (await readdir(path.join(folder, 'ingest'))).length + (await readdir(path.join(folder, 'leases'))).length;
+  await eventually(async () => (await left()) === 0, 'no ingest and no lease is left');
+  const { problems } = await verifyImages(await OciLayoutStore.open(store));
+  assert.deepEqual(problems, []);
+}
+
+async function eventually(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const until = performance.now() + 2000;
+  while (!(await isSo())) {
+    assert.ok(performance.now() < until, `not within 2 s: ${what}`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+}
+
+function medianOf(sizes: readonly number[]): number {
+  return sizes.toSorted((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? 0;
+}

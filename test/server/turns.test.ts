@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { test } from 'node:test';
+import { Turns } from '../../src/server/turns.js';
+
+const MIB = 1024 * 1024;
+
+async function* endless(): AsyncGenerator<Buffer> {
+  const chunk = Buffer.alloc(MIB / 4);
+  for (;;) yield chunk;
+}
+
+/** Takes chunks until it is told to stop. Gives how many. */
+async function takeAll(turns: Turns, isOver: () => boolean): Promise<number> {
+  let taken = 0;
+  for await (const _chunk of turns.deal(endless())) {
+    if (isOver()) break;
+    taken += 1;
+  }
+  return taken;
+}
+
+test('gives every turn of the event loop no more than its share', async () => {
+  const turns = new Turns();
+  let taken = 0;
+  let isOver = false;
+  const transfers = Array.from({ length: 50 }, async () => {
+    for await (const chunk of turns.deal(endless())) {
+      if (isOver) return;
+      taken += chunk.length;
+    }
+  });
+  for (let turn = 1; turn <= 20; turn += 1) {
+    await setImmediate();
+    assert.ok(taken <= (turn + 1) * 2 * MIB, `${taken} bytes after ${turn} turns`);
+  }
+  isOver = true;
+  await Promise.all(transfers);
+});
+
+test('treats all transfers alike', async () => {
+  const turns = new Turns();
+  let isOver = false;
+  const transfers = Array.from({ length: 30 }, async () => await takeAll(turns, () => isOver));
+  for (let turn = 0; turn < 100; turn += 1) await setImmediate();
+  isOver = true;
+  const taken = await Promise.all(transfers);
+  assert.ok(Math.max(...taken) - Math.min(...taken) <= 1, taken.join(' '));
+});
+
+test('lets a transfer that is alone go on in every turn', async () => {
+  const turns = new Turns();
+  let isOver = false;
+  const transfer = takeAll(turns, () => isOver);
+  for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+  isOver = true;
+  assert.ok((await transfer) >= 50 * 4);
+});
+
+test('gives a chunk larger than a turn a turn of its own', async () => {
+  const turns = new Turns();
+  for (let at = 0; at < 5; at += 1) await turns.take(16 * MIB);
+});

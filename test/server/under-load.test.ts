@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { readdir, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { writeImageArchive } from '../fixtures/image-archive.js';
+import { download, startEngineProcess, uploadFile, type EngineProcess } from '../fixtures/engine-process.js';
+import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { verifyImages } from '../../src/verify-images.js';
+import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+
+const MIB = 1024 * 1024;
+
+/** `LADING_LOAD=full`: the sizes that the promise names; else smaller ones, of which as much memory is asked. */
+const isFull = process.env['LADING_LOAD'] === 'full';
+const CLIENTS = isFull ? 64 : 32;
+const IMAGE_BYTES = (isFull ? 64 : 8) * MIB;
+
+interface Bench {
+  readonly engine: EngineProcess;
+  readonly folder: string;
+  readonly store: string;
+  /** Writes an archive of an image `NAME:1`. */
+  readonly archive: (name: string, bytes?: number) => Promise<string>;
+}
+
+async function bench(t: TestContext): Promise<Bench> {
+  const folder = await temporaryFolder(t);
+  const store = path.join(folder, 'store');
+  const log = path.join(folder, 'audit.log');
+  const engine = await startEngineProcess(store, path.join(folder, 'engine.sock'), ['--audit-log', log]);
+  t.after(async () => await engine.stop('SIGKILL'));
+  const archive = async (name: string, bytes = IMAGE_BYTES): Promise<string> =>
+    await writeImageArchive(path.join(folder, `${name}.tar`), name, bytes);
+  return { engine, folder, store, archive };
+}
+
+test(`moves ${CLIENTS} saves and as many loads at once, every byte right, within 512 MiB`, async (t) => {
+  const { engine, store, archive } = await bench(t);
+  const stored = await archive('stored');
+  await uploadFile(engine.socket, stored);
+  const files: string[] = [];
+  for (let at = 0; at < CLIENTS; at += 1) files.push(await archive(`new-${at}`));
+  const loads = files.map(async (file) => await uploadFile(engine.socket, file));
+  const saves = files.map(async () => await download(engine.socket, 'names=stored:1'));
+  const saved = await Promise.all(saves);
+  await Promise.all(loads);
+  assert.equal(new Set(saved.map(({ bytes }) => bytes)).size, 1);
+  assert.ok(engine.peakBytes() <= 512 * MIB, `peak RSS ${engine.peakBytes() / MIB} MiB`);
+  const { problems, images } = await verifyImages(await OciLayoutStore.open(store));
+  assert.deepEqual(problems, []);
+  assert.equal(images.length, CLIENTS + 1);
+  assert.deepEqual(await readdir(path.join(store, '.lading', 'leases')), []);
+  for (const file of files) await unlink(file);
+});
+
+const READERS = 16;
+const READ_BYTES = 64 * 1024;
+const READ_SECONDS = isFull ? 30 : 4;
+
+test(`gives ${READERS} readers of 64 KiB/s their archives for 64 MiB at the most`, async (t) => {
+  const { engine, archive } = await bench(t);
+  await uploadFile(engine.socket, await archive('large', 64 * MIB));
+  await download(engine.socket, 'names=large:1');
+  const before = engine.residentBytes();
+  let peak = before;
+  const readers = Array.from({ length: READERS }, async () => await readSlowly(engine.socket, READ_SECONDS));
+  const watch = setInterval(() => {
+    peak = Math.max(peak, engine.residentBytes());
+  }, 50);
+  const read = await Promise.all(readers).finally(() => clearInterval(watch));
+  assert.ok(
+    read.every((bytes) => bytes >= READ_BYTES * (READ_SECONDS - 1)),
+    read.join(' '),
+  );
+  assert.ok(peak - before <= 64 * MIB, `${(peak - before) / MIB} MiB more`);
+});
+
+/** Takes 64 KiB a second for a time, then goes away. Gives how many bytes it had. */
+async function readSlowly(socketPath: string, seconds: number): Promise<number> {
+  return await new Promise<number>((resolve, reject) => {
+    const request = http.get({ socketPath, path: '/images/get?names=large:1' }, (answer) => {
+      let bytes = 0;
+      let left = seconds;
+      const timer = setInterval(() => {
+        bytes += (answer.read(READ_BYTES) as Buffer | null)?.length ?? 0;
+        left -= 1;
+        if (left > 0) return;
+        clearInterval(timer);
+        answer.destroy();
+        resolve(bytes);
+      }, 1000);
+      answer.pause();
+    });
+    request.once('error', reject);
+  });
+}
