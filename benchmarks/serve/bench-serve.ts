@@ -68,7 +68,7 @@ async function run(folder: string, clients: number, bytes: number): Promise<void
 
 async function measure({ engine, archives, names }: Stand): Promise<void> {
   const { socket } = engine;
-  const idle = { resident: engine.residentBytes(), files: engine.openFiles() };
+  const idle = { resident: engine.residentBytes(), files: engine.openFiles(), cpu: engine.cpuSeconds() };
   const latency = startLatency(socket, ['/_ping', '/v1.52/images/json', `/v1.52/images/${names[0]}/json?manifests=1`]);
   const started = performance.now();
   const saves = names.map(async (name) => await download(socket, `names=${name}`));
@@ -79,6 +79,7 @@ async function measure({ engine, archives, names }: Stand): Promise<void> {
   report('loads', loaded);
   const moved = [...saved, ...loaded].reduce((sum, { bytes }) => sum + bytes, 0);
   print(`all: ${(wall / 1000).toFixed(2)} s, ${(moved / 1e6 / wall).toFixed(2)} GB/s`);
+  print(`CPU of the server ${(engine.cpuSeconds() - idle.cpu).toFixed(1)} s`);
   print(`peak RSS ${Math.round(engine.peakBytes() / MIB)} MiB, before ${Math.round(idle.resident / MIB)} MiB`);
   print(`open files before ${idle.files}, after ${engine.openFiles()}`);
   for (const line of await latency()) print(line);

@@ -3,6 +3,9 @@ import type { Store } from '../index.js';
 /** Bytes that all transfers together may move before other requests get their turn: some 5 ms of work. */
 const BYTES_PER_TURN = 2 * 1024 * 1024;
 
+/** Bytes that one transfer may move when it is its turn: one chunk of a blob, or four of an upload. */
+const QUANTUM_BYTES = 256 * 1024;
+
 /**
  * Deals out the turns of the event loop among the transfers, first come, first served, so that a hundred of them do not keep
  * other requests waiting, and none of them overtakes another. Holds one callback for each transfer that waits.
@@ -19,10 +22,20 @@ export class Turns {
     else await new Promise<void>((go) => this.#waiting.push({ bytes, go }));
   }
 
-  /** The chunks, each in its turn. */
+  /** Waits for the turn of a transfer that is to begin: what comes before its first chunk takes about as long as one. */
+  async begin(): Promise<void> {
+    await this.take(QUANTUM_BYTES);
+  }
+
+  /** The chunks in their turn: as many as have a quantum of bytes together, so that small chunks are worth as much as large ones. */
   async *deal(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let credit = 0;
     for await (const chunk of chunks) {
-      await this.take(chunk.length);
+      if (credit <= 0) {
+        await this.take(QUANTUM_BYTES);
+        credit += QUANTUM_BYTES;
+      }
+      credit -= chunk.length;
       yield chunk;
     }
   }

@@ -38,6 +38,7 @@ async function runLoad(
   const transfer = context.transfers.start('load');
   const upload = new Upload(request.raw, context.idleMs);
   try {
+    await context.turns.begin();
     const onProgress = isQuiet ? {} : { onProgress: output.progress };
     const report = await loadImages(context.store, context.turns.deal(upload), { ...options, ...onProgress });
     for (const { name, digest } of report.images)
