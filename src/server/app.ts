@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import { arch } from 'node:os';
 import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
 import type { ServerContext } from './context.js';
@@ -24,6 +25,11 @@ const MAX_NAME_LENGTH = 4096;
 /** Routes that answer also while the server is stopping. */
 const PROBES: readonly (string | undefined)[] = ['/livez', '/readyz', '/metrics'];
 
+const JSON_TYPE = 'application/json';
+
+/** Clients look for these on every answer. */
+const OWN_HEADERS = { Server: `Lading/${VERSION} (${arch()})`, 'Api-Version': NEWEST_VERSION, Ostype: 'linux' };
+
 /** The routes of the Engine API and what is common to all of them. It listens nowhere by itself. */
 export async function buildApp(context: ServerContext): Promise<FastifyInstance> {
   const app = fastify({
@@ -31,6 +37,7 @@ export async function buildApp(context: ServerContext): Promise<FastifyInstance>
     routerOptions: { maxParamLength: MAX_NAME_LENGTH },
     exposeHeadRoutes: true,
     return503OnClosing: false,
+    frameworkErrors: ({ message }, _request, { raw }) => refuseUrl(raw, message),
   });
   await app.register(swagger, {
     openapi: {
@@ -44,6 +51,12 @@ export async function buildApp(context: ServerContext): Promise<FastifyInstance>
   unsupportedRoutes(app);
   await app.ready();
   return app;
+}
+
+/** Answers for the router itself: a path that is not percent-encoded text, or a name that is too long for any image. */
+function refuseUrl(response: ServerResponse, message: string): void {
+  response.writeHead(STATUS.badRequest, { ...OWN_HEADERS, 'Content-Type': JSON_TYPE });
+  response.end(JSON.stringify({ message }));
 }
 
 const ROUTES = [
@@ -63,18 +76,20 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.decorateRequest('minor', 0);
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ Server: `Lading/${VERSION} (${arch()})`, 'Api-Version': NEWEST_VERSION, Ostype: 'linux' });
+    reply.headers(OWN_HEADERS);
     // Nobody reaches a unix socket by a name or from a web page.
     if (request.raw.socket.remoteAddress !== undefined) checkHost(request.raw, context.ownNames);
     if (context.stopping.aborted && !PROBES.includes(request.routeOptions.url)) {
       throw new EngineError(STATUS.unavailable, 'this server is stopping', { Connection: 'close' });
     }
     request.minor = minorVersionOf(request.originalUrl);
+    // Types that are no types would be refused, and nobody asks for the others.
+    delete request.raw.headers['content-type'];
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
     // Clients compare the type by equality; with a charset the docker command takes an error for output.
     const type = String(reply.getHeader('Content-Type'));
-    if (type.startsWith('application/json;')) reply.header('Content-Type', 'application/json');
+    if (type.startsWith(`${JSON_TYPE};`)) reply.header('Content-Type', JSON_TYPE);
     if (context.stopping.aborted) reply.header('Connection', 'close');
     done(null, payload);
   });
@@ -85,10 +100,10 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const { status, message, code, headers } = (isRead ? exportFailureOf : failureOf)(error);
     context.metrics.errors.inc({ code });
-    return await reply.code(status).headers(headers).type('application/json').send({ message });
+    return await reply.code(status).headers(headers).type(JSON_TYPE).send({ message });
   });
   app.setNotFoundHandler(async (_request, reply) => {
-    return await reply.code(STATUS.notFound).type('application/json').send({ message: 'page not found' });
+    return await reply.code(STATUS.notFound).type(JSON_TYPE).send({ message: 'page not found' });
   });
 }
 
