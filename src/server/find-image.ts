@@ -20,14 +20,20 @@ export async function findImage(store: Store, text: string): Promise<FoundImage>
   const full = fullName(text);
   const named = records.find(({ name }) => name !== undefined && name === full);
   if (named !== undefined && full !== undefined) return { text: full, record: named, isById: false };
-  if (full?.includes('@') === true) return byId(resolveRecords(records, full)[0], text);
-  if (ID.test(text)) return byId(resolveRecords(records, text.includes(':') ? text : `sha256:${text}`)[0], text);
+  if (full?.includes('@') === true) return byId(records, full, text);
+  if (ID.test(text)) return byId(records, text.includes(':') ? text : `sha256:${text}`, text);
   throw unknown(text);
 }
 
-function byId(record: ImageRecord | undefined, text: string): FoundImage {
-  if (record === undefined) throw unknown(text);
-  return { text: record.descriptor.digest, record, isById: true };
+/** By the id that the asked text means; an error tells the text. */
+function byId(records: readonly ImageRecord[], id: string, asked: string): FoundImage {
+  try {
+    const [record] = resolveRecords(records, id);
+    if (record !== undefined) return { text: record.descriptor.digest, record, isById: true };
+  } catch (error) {
+    if (!(error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN')) throw error;
+  }
+  throw unknown(asked);
 }
 
 /** The name written out; undefined for a text that can only be an id. */

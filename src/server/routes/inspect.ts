@@ -23,7 +23,7 @@ interface InspectRoute extends Named {
 /** `GET /images/{name}/json` and `/history`: one image, as the host sees it or for the platform that is asked for. */
 export function inspectRoutes(app: FastifyInstance, context: ServerContext): void {
   app.get<InspectRoute>('/images/:name/json', { schema: INSPECT_SCHEMA }, async ({ params, query, minor }) => {
-    const platform = minor >= 49 ? query.platform : undefined;
+    const platform = platformIn(query, minor, 49);
     const withManifests = minor >= 48 && isTrue(query.manifests);
     if (withManifests && platform !== undefined) {
       const message = 'conflicting options: manifests and platform options cannot both be set';
@@ -33,10 +33,15 @@ export function inspectRoutes(app: FastifyInstance, context: ServerContext): voi
     return imageInspectOf(image, { minor, shown, isByPlatform: platform !== undefined, withManifests });
   });
   app.get<InspectRoute>('/images/:name/history', { schema: HISTORY_SCHEMA }, async ({ params, query, minor }) => {
-    const { image, shown } = await showImage(context, params.name, minor >= 48 ? query.platform : undefined);
+    const { image, shown } = await showImage(context, params.name, platformIn(query, minor, 48));
     if (shown === undefined) throw nothingComplete(params.name);
     return historyOf(shown, image.descriptor.digest, namesOf(image, image.names, minor).RepoTags);
   });
+}
+
+/** The platform that is asked for, from the API version that has the parameter; the Engine takes an empty one for none. */
+function platformIn({ platform }: InspectRoute['Querystring'], minor: number, since: number): string | undefined {
+  return minor < since || platform === '' ? undefined : platform;
 }
 
 interface ShownImage {
