@@ -1,4 +1,4 @@
-import { globMatches, type Filters } from './filters.js';
+import type { Filters } from './filters.js';
 
 /** What happened to images; the Engine's own words. */
 export type EventAction = 'load' | 'save' | 'tag' | 'untag' | 'delete' | 'prune' | 'pull' | 'push';
@@ -56,10 +56,21 @@ export class EventLog {
 
 /** The filters that `/events` knows; those of other kinds of objects match nothing here. */
 export const EVENT_FILTERS = [
-  'config container daemon event image label network node plugin scope secret service type volume',
-]
-  .join(' ')
-  .split(' ');
+  'config',
+  'container',
+  'daemon',
+  'event',
+  'image',
+  'label',
+  'network',
+  'node',
+  'plugin',
+  'scope',
+  'secret',
+  'service',
+  'type',
+  'volume',
+] as const;
 
 /** Whether an event is among those that are asked for. */
 export function eventMatches(event: EngineEvent, filters: Filters): boolean {
@@ -76,7 +87,5 @@ export function eventMatches(event: EngineEvent, filters: Filters): boolean {
 /** By id, or by name with or without tag. */
 function isImage(value: string, { ID, Attributes }: EngineEvent['Actor']): boolean {
   const name = Attributes['name'] ?? '';
-  return [ID, name, name.replace(/:[^:/]*$/, '')].some(
-    (own) => own !== '' && (own === value || globMatches(value, own)),
-  );
+  return value !== '' && [ID, name, name.replace(/(?<!^sha\d+):[^:/]*$/, '')].includes(value);
 }

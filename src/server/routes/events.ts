@@ -19,6 +19,7 @@ export function eventsRoute(app: FastifyInstance, context: ServerContext): void 
     const filters = parseFilters(request.query.filters, EVENT_FILTERS);
     const { since, until } = request.query;
     const now = context.now();
+    const sinceMs = since ? parseTime(since, now) : Number.POSITIVE_INFINITY;
     const untilMs = until ? parseTime(until, now) : Number.POSITIVE_INFINITY;
     const format = formatFor(request.minor, request.headers.accept ?? '');
     const lines = new PassThrough();
@@ -30,7 +31,7 @@ export function eventsRoute(app: FastifyInstance, context: ServerContext): void 
     void reply.type(format.type).send(lines);
     // The client waits for the headers, before anything happens.
     reply.raw.flushHeaders();
-    if (since) context.events.since(parseTime(since, now)).forEach(send);
+    context.events.since(sinceMs).forEach(send);
     if (untilMs <= now) lines.end();
     else follow(context, lines, send, untilMs - now);
     return reply;
