@@ -57,7 +57,7 @@ async function save(
     const missing = missingOf(plan);
     reply.header('ETag', etag).type('application/x-tar');
     if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
-    if (request.headers['if-none-match'] === etag) return await reply.code(STATUS.notModified).send();
+    if (isKnown(request.headers['if-none-match'], etag)) return await reply.code(STATUS.notModified).send();
     reply.header('Content-Length', plan.size);
     if (request.method === 'HEAD') return await reply.send();
     return await send(context, request, reply, plan, wanted, started);
@@ -65,6 +65,12 @@ async function save(
     audit(context, request, started, { action: 'save', names: wanted, code: exportFailureOf(error).code });
     throw error;
   }
+}
+
+/** Whether If-None-Match has the tag, weak or not, in its list or by `*` (RFC 9110, section 13.1.2). */
+function isKnown(header = '', etag: string): boolean {
+  const known = header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return known.includes('*') || known.includes(etag);
 }
 
 async function planFor(
@@ -127,8 +133,9 @@ async function send(
   });
   reply.raw.once('close', () => {
     stopWatching();
-    const bytes = socket.bytesWritten - before;
     const code = codeOf(reply, archive, failed);
+    // What the socket counts has the headers in it.
+    const bytes = code === 'OK' ? plan.size : Math.min(plan.size, socket.bytesWritten - before);
     transfer.end({ code, bytes });
     const digests = plan.images.map(({ digest }) => digest);
     audit(context, request, started, { action: 'save', names, digests, code, bytes });
