@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages, removeImages, type NameMove } from '../../index.js';
+import { describeImages, parseReference, removeImages, type NameMove } from '../../index.js';
 import type { ServerContext } from '../context.js';
 import { booleanFilter, parseFilters, type Filters } from '../filters.js';
 import { PRUNE_SCHEMA } from '../schemas.js';
@@ -48,8 +48,14 @@ async function prune(context: ServerContext, filters: Filters, isAll: boolean): 
   if (going.length === 0) return { removed: [], moved: [], bytes: 0 };
   const { untagged, moved, deleted } = await removeImages(context.store, going, { keepNames: !isAll });
   const freed = new Map(deleted.map((digest) => [digest, sizes.get(digest) ?? 0]));
-  const removed = [...untagged.map((Untagged) => ({ Untagged })), ...going.map((Deleted) => ({ Deleted }))];
+  for (const { name, from } of moved) context.events.emit('untag', from ?? '', { name: familiar(name) });
+  for (const digest of going) context.events.emit('delete', digest, { name: digest });
+  const removed = [...untagged.map((name) => ({ Untagged: familiar(name) })), ...going.map((Deleted) => ({ Deleted }))];
   return { removed, moved, bytes: bytesOf(freed) };
+}
+
+function familiar(name: string): string {
+  return parseReference(name).familiar();
 }
 
 function deletedOf({ removed }: Pruned): readonly string[] {
