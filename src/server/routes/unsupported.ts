@@ -19,6 +19,9 @@ const KINDS: Readonly<Record<string, (name: string) => string>> = {
 /** Single routes of the Engine that need containers, a builder or a swarm. */
 const OTHERS = ['build', 'build/*', 'session', 'grpc', 'commit', 'auth', 'swarm', 'swarm/*'] as const;
 
+/** What the Engine tells of one object, after its name. */
+const OF_ONE = /\/(?:json|archive|changes|export|logs|stats|top)$/;
+
 /** What needs a registry is for a later version. */
 const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
   ['POST', '/images/create'],
@@ -37,7 +40,7 @@ export function unsupportedRoutes(app: FastifyInstance): void {
   for (const kind of Object.keys(KINDS)) {
     app.all(`/${kind}`, options, refuse);
     app.all<{ Params: { '*': string } }>(`/${kind}/*`, options, async ({ method, params }) => {
-      const name = params['*'].replace(/\/json$/, '');
+      const name = params['*'].replace(OF_ONE, '');
       const isByName = method === 'GET' && name !== '' && !(kind === 'containers' && name === 'json');
       if (isByName) throw new EngineError(STATUS.notFound, KINDS[kind]?.(name) ?? 'not found');
       return await refuse();
@@ -51,7 +54,10 @@ async function refuse(): Promise<never> {
   throw new EngineError(STATUS.notImplemented, message);
 }
 
-async function refuseRegistry(): Promise<never> {
-  const message = 'this server does not speak to registries yet; use save and load';
+async function refuseRegistry({ query }: { readonly query: unknown }): Promise<never> {
+  const isImport = Object.hasOwn({ ...(query as object) }, 'fromSrc');
+  const message = isImport
+    ? 'this server makes no images out of file systems; use load for an archive that save wrote'
+    : 'this server does not speak to registries yet; use save and load';
   throw new EngineError(STATUS.notImplemented, message);
 }
