@@ -42,7 +42,7 @@ export function labelsMatch(filters: Filters, labels: Readonly<Record<string, un
  */
 export function globMatches(pattern: string, text: string): boolean {
   const tokens = tokensOf(pattern);
-  const characters = [...text];
+  const characters = Array.from(text);
   let [token, at] = [0, 0];
   // Where the last star stands, and up to where it reaches. To go back to an earlier one finds nothing more.
   let [star, reach] = [-1, 0];

@@ -24,7 +24,7 @@ test('lists nothing for an empty store', async (t) => {
 test('lists an image once with all of its names', async (t) => {
   const names = ['example/app:1', 'example/app:2', 'localhost:5000/app:latest'];
   const { request, built } = await engineWithExample(t, { names });
-  const [summary, ...more] = bodyOf<readonly Summary[]>(await request('GET', '/v1.52/images/json'));
+  const [summary, ...more] = bodyOf(await request('GET', '/v1.52/images/json')) as readonly Summary[];
   assert.deepEqual(more, []);
   const { digest, size, mediaType } = built.root;
   const bytes = closureOf(built.blobs, built.root).reduce((sum, blob) => sum + built.blobs.bytes(blob).length, 0);
@@ -55,7 +55,7 @@ for (const [minor, fields] of [
 ] as const) {
   test(`lists in the shape of 1.${minor}`, async (t) => {
     const { request } = await engineWithExample(t, { names: [''] });
-    const [summary] = bodyOf<readonly Summary[]>(await request('GET', `/v1.${minor}/images/json`));
+    const [summary] = bodyOf(await request('GET', `/v1.${minor}/images/json`)) as readonly Summary[];
     assert.ok(summary);
     assert.equal('VirtualSize' in summary && summary['VirtualSize'] === summary.Size, fields.VirtualSize);
     assert.equal(summary['Containers'], fields.Containers);
@@ -82,7 +82,7 @@ test('lists the newest image first', async (t) => {
     blobs,
     roots.map((root, at) => [`app:${years[at]}`, root]),
   );
-  const listed = bodyOf<readonly Summary[]>(await request('GET', '/images/json'));
+  const listed = bodyOf(await request('GET', '/images/json')) as readonly Summary[];
   assert.deepEqual(
     listed.flatMap(({ RepoTags }) => RepoTags),
     ['app:2023', 'app:2022', 'app:2021'],
@@ -95,7 +95,7 @@ test('counts of a partial image what is here', async (t) => {
   removeLayers(built.blobs, built.of('linux/arm64'));
   assert.ok(built.blobs.size < whole);
   const { request } = await engineWithExample(t, { built });
-  const [summary] = bodyOf<readonly Summary[]>(await request('GET', '/images/json'));
+  const [summary] = bodyOf(await request('GET', '/images/json')) as readonly Summary[];
   const bytes = [...built.blobs.values()].reduce((sum, { length }) => sum + length, 0);
   assert.equal(summary?.Size, bytes);
 });
@@ -128,7 +128,7 @@ async function listedBy(t: Parameters<typeof engineWith>[0], filters: unknown): 
     ['localhost:5000/a/b:1', root(2022, {})],
     ['', root(2020, { team: 'a' })],
   ]);
-  const listed = bodyOf<readonly Summary[]>(await request('GET', `/images/json?${filtersQuery(filters)}`));
+  const listed = bodyOf(await request('GET', `/images/json?${filtersQuery(filters)}`)) as readonly Summary[];
   return listed.map(({ RepoTags }) => RepoTags[0] ?? 'unnamed').toSorted();
 }
 
@@ -191,16 +191,16 @@ for (const [query, status] of [
   test(`answers ${status} to ${query}`, async (t) => {
     const { request } = await engineWithExample(t);
     const answer = await request('GET', `/images/json?${encodeURI(query)}`);
-    if (status === 200) assert.equal(bodyOf<readonly unknown[]>(answer).length, 1);
+    if (status === 200) assert.equal((bodyOf(answer) as readonly unknown[]).length, 1);
     else assertRefused(answer, status, /./);
   });
 }
 
 test('shows of an image only the names that a reference filter lets pass', async (t) => {
   const { request, built } = await engineWithExample(t, { names: ['example/app:1', 'other:1'] });
-  const [summary] = bodyOf<readonly Summary[]>(
+  const [summary] = bodyOf(
     await request('GET', `/images/json?${filtersQuery({ reference: ['other'] })}`),
-  );
+  ) as readonly Summary[];
   assert.deepEqual(summary?.RepoTags, ['other:1']);
   assert.deepEqual(summary?.RepoDigests, [`other@${built.root.digest}`]);
 });

@@ -10,7 +10,7 @@ type Inspected = Readonly<Record<string, unknown>>;
 async function inspectedIn(t: Parameters<typeof engineWith>[0], minor: number, names = ['app:1']): Promise<Inspected> {
   const built = example({ configExtra: { author: 'somebody', docker_version: '20.10' } });
   const { request } = await engineWithExample(t, { built, names });
-  return bodyOf<Inspected>(await request('GET', `/v1.${minor}/images/${built.root.digest}/json`));
+  return bodyOf(await request('GET', `/v1.${minor}/images/${built.root.digest}/json`)) as Inspected;
 }
 
 test('shows the image as the host sees it', async (t) => {
@@ -103,7 +103,8 @@ test('has zero values of the old Config below 1.50, and none from there', async 
 test('tells when an image of no date was made: never, up to 1.43', async (t) => {
   const built = example({ configExtra: { created: undefined } });
   const { request } = await engineWithExample(t, { built });
-  const at = async (minor: number) => bodyOf<Inspected>(await request('GET', `/v1.${minor}/images/example/app:1/json`));
+  const at = async (minor: number) =>
+    bodyOf(await request('GET', `/v1.${minor}/images/example/app:1/json`)) as Inspected;
   assert.equal((await at(43))['Created'], '0001-01-01T00:00:00Z');
   assert.equal('Created' in (await at(44)), false);
 });
@@ -112,18 +113,18 @@ test('shows the platform that is asked for from 1.49, as an image of its own', a
   const { request, built } = await engineWithExample(t);
   for (const platform of PLATFORMS) {
     const url = `images/example/app:1/json?${platformQuery(platform)}`;
-    const image = bodyOf<Inspected>(await request('GET', `/v1.49/${url}`));
+    const image = bodyOf(await request('GET', `/v1.49/${url}`)) as Inspected;
     const [, architecture, variant] = platform.split('/');
     assert.equal(image['Id'], built.of(platform).digest);
     assert.deepEqual(image['Descriptor'], built.of(platform));
     assert.deepEqual([image['Architecture'], image['Variant']], [architecture, variant]);
-    assert.equal(bodyOf<Inspected>(await request('GET', `/v1.48/${url}`))['Id'], built.root.digest);
+    assert.equal((bodyOf(await request('GET', `/v1.48/${url}`)) as Inspected)['Id'], built.root.digest);
   }
 });
 
 test('shows another host its own platform', async (t) => {
   const { request, built } = await engineWithExample(t, { hostPlatform: { os: 'linux', architecture: 'arm64' } });
-  const image = bodyOf<Inspected>(await request('GET', '/images/example/app:1/json'));
+  const image = bodyOf(await request('GET', '/images/example/app:1/json')) as Inspected;
   assert.deepEqual([image['Id'], image['Architecture']], [built.root.digest, 'arm64']);
 });
 
@@ -131,14 +132,14 @@ test('shows what is complete where the own platform is not', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/amd64'));
   const { request } = await engineWithExample(t, { built });
-  assert.equal(bodyOf<Inspected>(await request('GET', '/images/example/app:1/json'))['Architecture'], 'arm64');
+  assert.equal((bodyOf(await request('GET', '/images/example/app:1/json')) as Inspected)['Architecture'], 'arm64');
 });
 
 test('shows an image of which nothing is complete without a platform', async (t) => {
   const built = example();
   for (const platform of PLATFORMS) removeLayers(built.blobs, built.of(platform));
   const { request } = await engineWithExample(t, { built });
-  const image = bodyOf<Inspected>(await request('GET', '/images/example/app:1/json'));
+  const image = bodyOf(await request('GET', '/images/example/app:1/json')) as Inspected;
   assert.deepEqual([image['Id'], image['Architecture'], image['Os']], [built.root.digest, '', '']);
   assertRefused(await request('GET', '/images/example/app:1/history'), 404, /complete/);
 });
@@ -186,7 +187,7 @@ for (const [text, message] of [
 
 test('takes an empty platform for none where one image is asked about', async (t) => {
   const { request, built } = await engineWithExample(t);
-  const image = bodyOf<Inspected>(await request('GET', '/images/example/app:1/json?platform=&manifests=1'));
+  const image = bodyOf(await request('GET', '/images/example/app:1/json?platform=&manifests=1')) as Inspected;
   assert.equal(image['Id'], built.root.digest);
   assert.equal((await request('GET', '/images/example/app:1/history?platform=')).status, 200);
 });
@@ -195,7 +196,7 @@ test('inspects an artifact, which has no config of an image', async (t) => {
   const blobs = new BlobSet();
   const root = buildArtifact(blobs, { seed: 'chart', artifactType: 'application/vnd.example.chart' });
   const { request } = await engineWith(t, blobs, [['example/chart:1', root]]);
-  const image = bodyOf<Inspected>(await request('GET', '/images/example/chart:1/json'));
+  const image = bodyOf(await request('GET', '/images/example/chart:1/json')) as Inspected;
   assert.deepEqual([image['Id'], image['Os'], image['RootFS']], [root.digest, '', { Type: 'layers', Layers: [] }]);
 });
 
@@ -203,6 +204,6 @@ test('inspects an image that is no index', async (t) => {
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { seed: 'one', platform: 'windows(10.0.17763.1)/amd64' });
   const { request } = await engineWith(t, blobs, [['example/one:1', root]]);
-  const image = bodyOf<Inspected>(await request('GET', '/images/example/one:1/json'));
+  const image = bodyOf(await request('GET', '/images/example/one:1/json')) as Inspected;
   assert.deepEqual([image['Id'], image['Os'], image['OsVersion']], [root.digest, 'windows', '10.0.17763.1']);
 });

@@ -29,8 +29,8 @@ interface WithManifests {
 type Request = Awaited<ReturnType<typeof engineWith>>['request'];
 
 async function manifestsOf(request: Request, name = 'example/app:1'): Promise<readonly Manifest[]> {
-  const { Manifests } = bodyOf<WithManifests>(await request('GET', `/v1.52/images/${name}/json?manifests=1`));
-  const [listed] = bodyOf<readonly WithManifests[]>(await request('GET', '/v1.52/images/json?manifests=1'));
+  const { Manifests } = bodyOf(await request('GET', `/v1.52/images/${name}/json?manifests=1`)) as WithManifests;
+  const [listed] = bodyOf(await request('GET', '/v1.52/images/json?manifests=1')) as readonly WithManifests[];
   assert.deepEqual(listed?.Manifests, Manifests);
   return Manifests;
 }

@@ -33,13 +33,13 @@ const NAMES: readonly (readonly [stored: string, asked: string])[] = [
 for (const [stored, asked] of NAMES) {
   test(`finds ${stored} as ${asked} on every route`, async (t) => {
     const { request, built } = await engineWithExample(t, { names: [stored] });
-    const inspected = bodyOf<Inspected>(await request('GET', `/v1.52/images/${asked}/json`));
+    const inspected = bodyOf(await request('GET', `/v1.52/images/${asked}/json`)) as Inspected;
     assert.equal(inspected.Id, built.root.digest);
     assert.deepEqual(inspected.RepoTags, [stored]);
     assert.equal((await request('GET', `/v1.52/images/${asked}/history`)).status, 200);
     assert.equal((await request('HEAD', `/images/${asked}/get`)).headers['content-type'], 'application/x-tar');
     assert.equal((await request('POST', `/v1.43/images/${asked}/tag?repo=other/name&tag=2`)).status, 201);
-    const removed = bodyOf<unknown>(await request('DELETE', `/v1.52/images/${asked}`));
+    const removed = bodyOf(await request('DELETE', `/v1.52/images/${asked}`));
     assert.deepEqual(removed, [{ Untagged: stored }]);
   });
 }
@@ -49,7 +49,7 @@ test('finds an image by its digest, its hex, and the beginning of either', async
   const { digest } = built.root;
   const hex = digest.slice('sha256:'.length);
   for (const id of [digest, hex, hex.slice(0, 12), digest.slice(0, 20)]) {
-    assert.equal(bodyOf<Inspected>(await request('GET', `/images/${id}/json`)).Id, digest, id);
+    assert.equal((bodyOf(await request('GET', `/images/${id}/json`)) as Inspected).Id, digest, id);
     assert.equal((await request('GET', `/images/${encodeURIComponent(id)}/history`)).status, 200, id);
     assert.equal((await request('HEAD', `/images/${id}/get`)).status, 200, id);
   }
@@ -59,7 +59,7 @@ test('finds an image by a repository and its digest, with a tag or without', asy
   const { request, built } = await engineWithExample(t);
   const { digest } = built.root;
   for (const name of [`example/app@${digest}`, `docker.io/example/app@${digest}`, `example/app:1@${digest}`])
-    assert.equal(bodyOf<Inspected>(await request('GET', `/images/${name}/json`)).Id, digest, name);
+    assert.equal((bodyOf(await request('GET', `/images/${name}/json`)) as Inspected).Id, digest, name);
 });
 
 test('does not find a digest in another repository', async (t) => {
@@ -77,7 +77,7 @@ test('takes a name that looks like an id for the name', async (t) => {
     ['app:1', built.root],
     [`${prefix}:latest`, other.root],
   ]);
-  assert.equal(bodyOf<Inspected>(await request('GET', `/images/${prefix}/json`)).Id, other.root.digest);
+  assert.equal((bodyOf(await request('GET', `/images/${prefix}/json`)) as Inspected).Id, other.root.digest);
 });
 
 test('refuses the beginning of two ids', async (t) => {
