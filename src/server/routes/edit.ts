@@ -56,7 +56,8 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 }
 
-interface Removed {
+/** The answer to a removal, and the names that it moved. */
+export interface Removed {
   readonly removed: readonly Removal[];
   readonly moved: RemoveReport['moved'];
 }
@@ -72,11 +73,19 @@ async function removeWhole(context: ServerContext, found: FoundImage, isForced: 
     const message = `conflict: unable to delete ${id} (must be forced) - image is referenced in multiple repositories`;
     throw new EngineError(STATUS.conflict, message);
   }
-  const { untagged, moved } = await removeImages(context.store, [found.text]);
+  return await removedOf(context, digest, await removeImages(context.store, [found.text]));
+}
+
+/** What is gone of one image, told to those who listen for events. With another name the image itself stays. */
+export async function removedOf(
+  { store, events }: ServerContext,
+  digest: string,
+  { untagged, moved }: RemoveReport,
+): Promise<Removed> {
   const familiar = untagged.map((name) => parseReference(name).familiar());
-  for (const name of familiar) context.events.emit('untag', digest, { name });
-  const isGone = !(await context.store.list()).some(({ descriptor }) => descriptor.digest === digest);
-  if (isGone) context.events.emit('delete', digest, { name: digest });
+  for (const name of familiar) events.emit('untag', digest, { name });
+  const isGone = !(await store.list()).some(({ descriptor }) => descriptor.digest === digest);
+  if (isGone) events.emit('delete', digest, { name: digest });
   return { removed: [...familiar.map((Untagged) => ({ Untagged })), ...(isGone ? [{ Deleted: digest }] : [])], moved };
 }
 

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages, parseReference, removeImages, type NameMove } from '../../index.js';
+import { describeImages, LadingError, removeImages } from '../../index.js';
 import type { ServerContext } from '../context.js';
 import { booleanFilter, parseFilters, type Filters } from '../filters.js';
 import { PRUNE_SCHEMA } from '../schemas.js';
 import { bytesOf } from '../shapes/manifest-summary.js';
 import { EngineError, STATUS } from '../statuses.js';
-import { audited, type Removal } from './edit.js';
+import { audited, removedOf, type Removed } from './edit.js';
 import { imageFilter } from './images.js';
 
 interface PruneRoute {
@@ -30,9 +30,7 @@ export function pruneRoute(app: FastifyInstance, context: ServerContext): void {
   });
 }
 
-interface Pruned {
-  readonly removed: readonly Removal[];
-  readonly moved: readonly NameMove[];
+interface Pruned extends Removed {
   readonly bytes: number;
 }
 
@@ -45,17 +43,29 @@ async function prune(context: ServerContext, filters: Filters, isAll: boolean): 
     going.push(image.descriptor.digest);
     image.present.forEach((size, digest) => sizes.set(digest, size));
   }
-  if (going.length === 0) return { removed: [], moved: [], bytes: 0 };
-  const { untagged, moved, deleted } = await removeImages(context.store, going, { keepNames: !isAll });
-  const freed = new Map(deleted.map((digest) => [digest, sizes.get(digest) ?? 0]));
-  for (const { name, from } of moved) context.events.emit('untag', from ?? '', { name: familiar(name) });
-  for (const digest of going) context.events.emit('delete', digest, { name: digest });
-  const removed = [...untagged.map((name) => ({ Untagged: familiar(name) })), ...going.map((Deleted) => ({ Deleted }))];
-  return { removed, moved, bytes: bytesOf(freed) };
+  const pruned: Pruned[] = [];
+  for (const digest of going) pruned.push(await pruneImage(context, digest, { keepNames: !isAll, sizes }));
+  return {
+    removed: pruned.flatMap(({ removed }) => removed),
+    moved: pruned.flatMap(({ moved }) => moved),
+    bytes: pruned.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
 }
 
-function familiar(name: string): string {
-  return parseReference(name).familiar();
+/** Removes one image. It stays if it got a name meanwhile, and if somebody else removed it there is nothing to tell. */
+async function pruneImage(
+  context: ServerContext,
+  digest: string,
+  { keepNames, sizes }: { readonly keepNames: boolean; readonly sizes: ReadonlyMap<string, number> },
+): Promise<Pruned> {
+  try {
+    const report = await removeImages(context.store, [digest], { keepNames });
+    const freed = new Map(report.deleted.map((blob) => [blob, sizes.get(blob) ?? 0]));
+    return { ...(await removedOf(context, digest, report)), bytes: bytesOf(freed) };
+  } catch (error) {
+    if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return { removed: [], moved: [], bytes: 0 };
+    throw error;
+  }
 }
 
 function deletedOf({ removed }: Pruned): readonly string[] {

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import { removeImages, tagImage } from '../../src/edit-images.js';
+import type { EngineEvent } from '../../src/server/event-log.js';
+import type { ServerOptions } from '../../src/server/index.js';
+import { MemoryStore } from '../../src/stores/memory-store.js';
+import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
+import { closureOf } from '../fixtures/blob-set.js';
+import { startEngine } from '../fixtures/engine.js';
+import { assertRefused, bodyOf, engineWith, filtersQuery } from '../fixtures/engine-store.js';
+import { fill, namesOf, stateOf } from '../fixtures/load-helpers.js';
+
+/** An image of the year 2020 with the label team=a. */
+function imageOf(blobs: BlobSet, seed: string): Descriptor {
+  return buildManifest(blobs, {
+    seed,
+    platform: 'linux/amd64',
+    configExtra: { created: '2020-01-01T00:00:00Z', config: { Labels: { team: 'a' } } },
+  });
+}
+
+/** A server with one image that has a name and one that has none. */
+async function startPrunable(t: TestContext, options: ServerOptions = {}) {
+  const blobs = new BlobSet();
+  const [named, unnamed] = [imageOf(blobs, 'named'), imageOf(blobs, 'unnamed')];
+  const engine = await engineWith(
+    t,
+    blobs,
+    [
+      ['app:1', named],
+      ['', unnamed],
+    ],
+    options,
+  );
+  const bytes = closureOf(blobs, unnamed).reduce((sum, digest) => sum + blobs.bytes(digest).length, 0);
+  return { ...engine, blobs, named, unnamed, bytes };
+}
+
+for (const query of [
+  '',
+  '?filters=%7B%7D',
+  `?${filtersQuery({ dangling: { true: true } })}`,
+  `?${filtersQuery({ dangling: ['1'] })}`,
+]) {
+  test(`prunes images without a name: ${decodeURIComponent(query) || 'no filter'}`, async (t) => {
+    const { request, store, blobs, named, unnamed, bytes } = await startPrunable(t);
+    assert.deepEqual(bodyOf(await request('POST', `/v1.52/images/prune${query}`)), {
+      ImagesDeleted: [{ Deleted: unnamed.digest }],
+      SpaceReclaimed: bytes,
+    });
+    assert.deepEqual((await stateOf(store)).blobs, closureOf(blobs, named).toSorted());
+  });
+}
+
+test('prunes nothing where nothing is without a name', async (t) => {
+  const { request } = await startPrunable(t);
+  await request('POST', '/images/prune');
+  assert.deepEqual(bodyOf(await request('POST', '/images/prune')), { ImagesDeleted: [], SpaceReclaimed: 0 });
+});
+
+for (const [filters, isPruned] of [
+  [{ until: ['2021-01-01T00:00:00Z'] }, true],
+  [{ until: ['2019-01-01'] }, false],
+  [{ until: ['24h'] }, true],
+  [{ label: ['team'] }, true],
+  [{ label: ['team=b'] }, false],
+  [{ 'label!': ['team=a'] }, false],
+  [{ 'label!': ['other'] }, true],
+] as const) {
+  test(`prunes ${isPruned ? 'what' : 'nothing that'} ${JSON.stringify(filters)} ${isPruned ? 'lets pass' : 'holds back'}`, async (t) => {
+    const { request, store } = await startPrunable(t);
+    await request('POST', `/images/prune?${filtersQuery(filters)}`);
+    assert.equal((await store.list()).length, isPruned ? 1 : 2);
+  });
+}
+
+for (const filters of ['{', '[]', '{"reference":["a"]}', '{"dangling":["maybe"]}', '{"until":["soon"]}']) {
+  test(`refuses to prune by ${filters}`, async (t) => {
+    const { request, store } = await startPrunable(t);
+    assertRefused(await request('POST', `/images/prune?filters=${encodeURIComponent(filters)}`), 400, /^invalid /);
+    assert.equal((await store.list()).length, 2);
+  });
+}
+
+test('refuses prune -a, which would be the whole store', async (t) => {
+  const { request, store, audit } = await startPrunable(t);
+  const answer = await request('POST', `/images/prune?${filtersQuery({ dangling: { false: true } })}`);
+  assertRefused(answer, 409, /--allow-prune-all/);
+  assert.equal((await store.list()).length, 2);
+  assert.deepEqual(
+    audit.map(({ action, code }) => [action, code]),
+    [['prune', 'HTTP_409']],
+  );
+});
+
+test('obeys prune -a where the server was started for it', async (t) => {
+  const { request, store, named, unnamed } = await startPrunable(t, { allowPruneAll: true });
+  const pruned = bodyOf(await request('POST', `/images/prune?${filtersQuery({ dangling: ['0'] })}`)) as {
+    ImagesDeleted: readonly { readonly Untagged?: string; readonly Deleted?: string }[];
+  };
+  assert.deepEqual(
+    new Set(pruned.ImagesDeleted.map(({ Untagged, Deleted }) => Untagged ?? Deleted)),
+    new Set(['app:1', named.digest, unnamed.digest]),
+  );
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+/** A store in which something happens when its list is read for the nth time. */
+class BusyStore extends MemoryStore {
+  readonly #happen: (store: MemoryStore) => Promise<unknown>;
+  readonly #at: number;
+  #reads = 0;
+
+  constructor(at: number, happen: (store: MemoryStore) => Promise<unknown>) {
+    super();
+    this.#at = at;
+    this.#happen = happen;
+  }
+
+  override async list(): ReturnType<MemoryStore['list']> {
+    const list = await super.list();
+    this.#reads += 1;
+    if (this.#reads === this.#at) await this.#happen(this);
+    return list;
+  }
+}
+
+for (const at of [1, 2]) {
+  test(`tells of no image that got a name meanwhile (read ${at} of the list)`, async (t) => {
+    const blobs = new BlobSet();
+    const unnamed = imageOf(blobs, 'unnamed');
+    const store = new BusyStore(at, async (busy) => await tagImage(busy, unnamed.digest, 'saved:1'));
+    await fill(store, [{ descriptor: unnamed }], blobs);
+    const { request } = await startEngine(t, { store });
+    const pruned = bodyOf(await request('POST', '/images/prune')) as { ImagesDeleted: unknown; SpaceReclaimed: number };
+    const isGone = (await namesOf(store)).length === 0;
+    assert.deepEqual(pruned.ImagesDeleted, isGone ? [{ Deleted: unnamed.digest }] : []);
+    if (!isGone) assert.equal((await stateOf(store)).blobs.length, blobs.size);
+  });
+}
+
+for (const at of [1, 2]) {
+  test(`takes an image that somebody else removed meanwhile for gone (read ${at} of the list)`, async (t) => {
+    const blobs = new BlobSet();
+    const [unnamed, other] = [imageOf(blobs, 'unnamed'), imageOf(blobs, 'other')];
+    const store = new BusyStore(at, async (busy) => await removeImages(busy, [unnamed.digest]));
+    await fill(store, [{ descriptor: unnamed }, { descriptor: other }], blobs);
+    const { request } = await startEngine(t, { store });
+    const pruned = bodyOf(await request('POST', '/images/prune')) as { ImagesDeleted: readonly unknown[] };
+    assert.deepEqual(pruned.ImagesDeleted.at(-1), { Deleted: other.digest });
+    assert.deepEqual(await store.list(), []);
+  });
+}
+
+test('tells listeners of each image that was pruned', async (t) => {
+  const { request, unnamed, bytes } = await startPrunable(t, { now: () => 1000 });
+  await request('POST', '/images/prune');
+  const events = (await request('GET', '/events?since=0&until=1')).lines() as readonly EngineEvent[];
+  assert.deepEqual(
+    events.map(({ Action, Actor }) => [Action, Actor.ID, Actor.Attributes['reclaimed']]),
+    [
+      ['delete', unnamed.digest, undefined],
+      ['prune', '', String(bytes)],
+    ],
+  );
+});
