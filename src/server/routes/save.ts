@@ -14,6 +14,7 @@ import { audit, type Named, type Reply, type Request, type ServerContext } from 
 import { isTrue, transferPlatforms } from '../query.js';
 import { SAVE_NAMED_SCHEMA, SAVE_SCHEMA } from '../schemas.js';
 import { EngineError, exportFailureOf, STATUS } from '../statuses.js';
+import type { Transfer } from '../transfers.js';
 
 interface SaveQuery {
   readonly names?: readonly string[];
@@ -55,22 +56,19 @@ async function save(
     const plan = await planFor(context, wanted, platforms, isTrue(strict));
     const etag = JSON.stringify(plan.digest);
     const missing = missingOf(plan);
+    const isKnown = hasTag(request.headers['if-none-match'], etag);
+    // Before the first header: a refusal must not look like the archive.
+    const transfer = isKnown || request.method === 'HEAD' ? undefined : context.transfers.start('save');
     reply.header('ETag', etag).type('application/x-tar');
     if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
-    if (isKnown(request.headers['if-none-match'], etag)) return await reply.code(STATUS.notModified).send();
+    if (isKnown) return await reply.code(STATUS.notModified).send();
     reply.header('Content-Length', plan.size);
-    if (request.method === 'HEAD') return await reply.send();
-    return await send(context, request, reply, plan, wanted, started);
+    if (transfer === undefined) return await reply.send();
+    return await send(context, request, reply, { plan, names: wanted, started, transfer });
   } catch (error) {
     audit(context, request, started, { action: 'save', names: wanted, code: exportFailureOf(error).code });
     throw error;
   }
-}
-
-/** Whether If-None-Match has the tag, weak or not, in its list or by `*` (RFC 9110, section 13.1.2). */
-function isKnown(header = '', etag: string): boolean {
-  const known = header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return known.includes('*') || known.includes(etag);
 }
 
 async function planFor(
@@ -97,13 +95,18 @@ function unavailableMessage([name = '']: readonly string[], [platform, ...more]:
   return `no suitable export target found: image with reference ${name} was found but does not provide the specified platform (${wanted})`;
 }
 
-/** What was asked for and is not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
-function missingOf({ images, incomplete }: ExportPlan): string {
-  if (!incomplete) return '';
+/** Whether an If-None-Match header has the tag: any, or a list of them, weak or not (RFC 9110, section 13.1.2). */
+function hasTag(header: string | undefined, etag: string): boolean {
+  const tags = (header ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
+}
+
+/** What was wanted and is not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
+function missingOf({ images }: ExportPlan): string {
   return images
     .flatMap(({ name, digest, platforms }) =>
       platforms
-        .filter(({ state }) => state !== 'complete')
+        .filter(({ state }) => state === 'missing' || state === 'absent')
         .map(({ platform, state }) => `${labelOf(name, digest)} ${encodeURI(platform)} ${state}`),
     )
     .join(', ');
@@ -113,16 +116,20 @@ function labelOf(name: string | undefined, digest: string): string {
   return name === undefined ? digest : parseReference(name).familiar();
 }
 
+interface Sending {
+  readonly plan: ExportPlan;
+  readonly names: readonly string[];
+  readonly started: number;
+  readonly transfer: Transfer;
+}
+
 /** Sends the archive. Whatever goes wrong from here on breaks the connection: an archive never ends well by mistake. */
 async function send(
   context: ServerContext,
   request: Request,
   reply: Reply,
-  plan: ExportPlan,
-  names: readonly string[],
-  started: number,
+  { plan, names, started, transfer }: Sending,
 ): Promise<Reply> {
-  const transfer = context.transfers.start('save');
   const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt });
   const { socket } = request.raw;
   const before = socket.bytesWritten;
