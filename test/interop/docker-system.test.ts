@@ -21,6 +21,21 @@ dockerTest('version and info say what the server is, without an error', {}, asyn
   assert.deepEqual(told, ['WARNING: this is Lading: it keeps images and runs no containers']);
 });
 
+dockerTest('an API version is spoken as it is asked for, if it is served', { loaded: true }, async ({ run }) => {
+  const asked = async (version: string): Promise<{ status: number | null; text: string }> => {
+    const args = ['images', '--format', '{{.Repository}}:{{.Tag}}'];
+    const { status, stdout, stderr } = await run(args, { env: { DOCKER_API_VERSION: version } });
+    return { status, text: stdout + stderr };
+  };
+  for (const version of ['1.24', '1.41', '1.44', '1.48']) {
+    assert.deepEqual(await asked(version), { status: 0, text: `${FAMILIAR}\n` }, version);
+  }
+  const [old, late] = [await asked('1.23'), await asked('1.53')];
+  assert.deepEqual([old.status, late.status], [1, 1]);
+  assert.match(old.text, /client version 1\.23 is too old\. Minimum supported API version is 1\.24/);
+  assert.match(late.text, /client version 1\.53 is too new\. Maximum supported API version is 1\.52/);
+});
+
 interface Event {
   readonly Type: string;
   readonly Action: string;

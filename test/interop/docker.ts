@@ -98,7 +98,7 @@ export async function dockerFor(
   await mkdir(config, { recursive: true });
   const env = { ...NO_DOCKER_SETTINGS, DOCKER_HOST: url, DOCKER_CONFIG: config, HOME: config };
   const run = async (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
-    await runCommand(file, args, { ...options, env });
+    await runCommand(file, args, { ...options, env: { ...env, ...options.env } });
   const docker = async (...args: readonly string[]): Promise<string> => {
     const { status, stdout, stderr } = await run(args);
     assert.equal(status, 0, `docker ${args.join(' ')}: ended with ${status}\n${stdout}${stderr}`);
