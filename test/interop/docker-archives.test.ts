@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { lading, requireTool, runCommand } from '../fixtures/command.js';
+import { lading, requireTool, runCommand, type CommandResult } from '../fixtures/command.js';
 import { example, FAMILIAR, NAME, type Example } from '../fixtures/load-helpers.js';
 import { DOCKERS, dockerFor, dockerTest, requireDocker, type DockerBench } from './docker.js';
 import { assertAtRest, startServe } from './serve-command.js';
@@ -39,26 +39,21 @@ dockerTest('load reads a pipe, also a gzipped one', {}, async ({ run, archive, s
   }
 });
 
-dockerTest('load shows its progress on a terminal', {}, async ({ file, env, archive, store, built }, t) => {
+dockerTest('load shows its progress on a terminal, and that an archive is corrupt', {}, async (bench, t) => {
   if (!requireTool(t, 'script')) return;
-  const { status, stdout } = await runCommand('script', ['-qec', `'${file}' load -i '${archive}'`, '/dev/null'], {
-    env,
-  });
+  const { file, env, at, archive, store, built } = bench;
+  await writeFile(at('bad.tar'), corrupted(built, await readFile(archive)));
+  const load = async (input: string): Promise<CommandResult> =>
+    await runCommand('script', ['-qec', `'${file}' load -i '${input}'`, '/dev/null'], { env });
+  const corrupt = await load(at('bad.tar'));
+  assert.equal(corrupt.status, 1);
+  assert.match(corrupt.stdout, /content hashes to sha256:/);
+  await assertNothing(bench);
+  const { status, stdout } = await load(archive);
   assert.equal(status, 0);
   assert.match(stdout, new RegExp(`${built.of('linux/arm64').digest.slice(7, 19)}: Loaded blob`));
   assert.match(stdout, /Loaded image: example\/app:1\r\n$/);
   await assertWhole(store, built);
-});
-
-dockerTest('load tells on a terminal too that an archive is corrupt', {}, async (bench, t) => {
-  if (!requireTool(t, 'script')) return;
-  const { file, env, at } = bench;
-  await writeFile(at('bad.tar'), corrupted(bench.built, await readFile(bench.archive)));
-  const command = ['-qec', `'${file}' load -i '${at('bad.tar')}'`, '/dev/null'];
-  const { status, stdout } = await runCommand('script', command, { env });
-  assert.equal(status, 1);
-  assert.match(stdout, /content hashes to sha256:/);
-  await assertNothing(bench);
 });
 
 /** A byte of a layer is another one. */
@@ -80,17 +75,19 @@ const BROKEN: Readonly<Record<string, readonly [(bench: DockerBench, archive: Bu
   'what is no archive': [() => Buffer.alloc(4096, 'no archive'), /./],
 };
 
-for (const [what, [breakIt, told]] of Object.entries(BROKEN)) {
-  dockerTest(`load refuses ${what}, by file and by pipe`, {}, async (bench) => {
-    const broken = breakIt(bench, await readFile(bench.archive));
-    await writeFile(bench.at('bad.tar'), broken);
-    assert.match(await bench.refused('load', '-i', bench.at('bad.tar')), /^Error response from daemon: ./);
-    const { status, stdout, stderr } = await bench.run(['load'], { input: broken });
-    assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
-    assert.match(stderr, told);
+dockerTest('load refuses what is broken, by file and by pipe', {}, async (bench) => {
+  const archive = await readFile(bench.archive);
+  for (const [what, [breakIt, expected]] of Object.entries(BROKEN)) {
+    const input = breakIt(bench, archive);
+    await writeFile(bench.at('bad.tar'), input);
+    const told = await bench.refused('load', '-i', bench.at('bad.tar'));
+    assert.match(told, /^Error response from daemon: /, what);
+    assert.match(told, expected, what);
+    const { status, stdout, stderr } = await bench.run(['load'], { input });
+    assert.deepEqual({ status, stdout, stderr }, { status: 1, stdout: '', stderr: told }, what);
     await assertNothing(bench);
-  });
-}
+  }
+});
 
 dockerTest('save gives the bytes of lading save, to a file and to a pipe', { loaded: true }, async (bench) => {
   const { docker, run, at, store } = bench;

@@ -57,36 +57,37 @@ dockerTest('images tells images with a name from dangling ones', { loaded: true 
   assert.match(await docker('images', '--filter', 'dangling=true'), /^<none> +<none> +[0-9a-f]{12} /m);
 });
 
-dockerTest('image inspect and inspect show an image by name and by id', { loaded: true }, async ({ docker, built }) => {
-  const { digest } = built.root;
-  const { os, architecture } = hostPlatform();
-  const { rootfs } = built.blobs.json(
-    built.blobs.links(built.of(`${os}/${architecture}`).digest).config?.digest ?? digest,
-  ) as { rootfs: { diff_ids: string[] } };
-  for (const name of [FAMILIAR, digest, digest.slice(7, 19), `example/app@${digest}`]) {
-    const [shown] = JSON.parse(await docker('image', 'inspect', name)) as Record<string, unknown>[];
-    const { Id, RepoTags, RepoDigests, Architecture, Os, RootFS } = shown ?? {};
-    assert.deepEqual(
-      { Id, RepoTags, RepoDigests, Architecture, Os, RootFS },
-      {
-        Id: digest,
-        RepoTags: [FAMILIAR],
-        RepoDigests: [`example/app@${digest}`],
-        Architecture: architecture,
-        Os: os,
-        RootFS: { Type: 'layers', Layers: rootfs.diff_ids },
-      },
-      name,
-    );
-    assert.equal(await docker('inspect', '--format', '{{.Id}}', name), `${digest}\n`);
-  }
-});
-
-dockerTest('image inspect and inspect of an unknown name exit with 1', { loaded: true }, async ({ refused }) => {
-  assert.match(await refused('image', 'inspect', 'unknown'), /No such image: unknown/);
-  assert.match(await refused('inspect', 'unknown'), /No such object: unknown/);
-  assert.match(await refused('inspect', 'un/known:1'), /No such object: un\/known:1/);
-});
+dockerTest(
+  'image inspect and inspect show an image by name and by id',
+  { loaded: true },
+  async ({ docker, refused, built }) => {
+    const { digest } = built.root;
+    const { os, architecture } = hostPlatform();
+    const { rootfs } = built.blobs.json(
+      built.blobs.links(built.of(`${os}/${architecture}`).digest).config?.digest ?? digest,
+    ) as { rootfs: { diff_ids: string[] } };
+    for (const name of [FAMILIAR, digest, digest.slice(7, 19), `example/app@${digest}`]) {
+      const [shown] = JSON.parse(await docker('image', 'inspect', name)) as Record<string, unknown>[];
+      const { Id, RepoTags, RepoDigests, Architecture, Os, RootFS } = shown ?? {};
+      assert.deepEqual(
+        { Id, RepoTags, RepoDigests, Architecture, Os, RootFS },
+        {
+          Id: digest,
+          RepoTags: [FAMILIAR],
+          RepoDigests: [`example/app@${digest}`],
+          Architecture: architecture,
+          Os: os,
+          RootFS: { Type: 'layers', Layers: rootfs.diff_ids },
+        },
+        name,
+      );
+      assert.equal(await docker('inspect', '--format', '{{.Id}}', name), `${digest}\n`);
+    }
+    assert.match(await refused('image', 'inspect', 'unknown'), /No such image: unknown/);
+    assert.match(await refused('inspect', 'unknown'), /No such object: unknown/);
+    assert.match(await refused('inspect', 'un/known:1'), /No such object: un\/known:1/);
+  },
+);
 
 dockerTest(
   'history shows the steps of an image, newest first',

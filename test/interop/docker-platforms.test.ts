@@ -11,21 +11,23 @@ import { blobsOf, onlyImageOf, sortedClosure, statesOf } from './workspace.js';
 // From docker 28 on the command can ask for one platform.
 const FROM_28 = { from: 28, loaded: true };
 
-dockerTest('save --platform gives the bytes of lading save', FROM_28, async ({ docker, at, store }) => {
+dockerTest('save --platform gives the bytes of lading save, or says what is absent', FROM_28, async (bench) => {
+  const { docker, refused, at, store } = bench;
   for (const platform of PLATFORMS) {
     await docker('save', '--platform', platform, '-o', at('docker.tar'), FAMILIAR);
     await lading(['save', '--store', store, '--platform', platform, '-o', at('lading.tar'), FAMILIAR]);
     assert.ok((await readFile(at('docker.tar'))).equals(await readFile(at('lading.tar'))), platform);
   }
-});
-
-dockerTest('save --platform of an absent one says so and leaves no file', FROM_28, async ({ refused, at }) => {
   const told = await refused('save', '--platform', 'linux/s390x', '-o', at('out.tar'), FAMILIAR);
   assert.match(told, /does not provide the specified platform \(linux\/s390x\)/);
   assert.equal(existsSync(at('out.tar')), false);
 });
 
-dockerTest('load --platform stores nothing of the others', { from: 28 }, async ({ docker, archive, store, built }) => {
+dockerTest('load --platform stores nothing of the others, and fails for an absent one', { from: 28 }, async (bench) => {
+  const { docker, refused, archive, store, built } = bench;
+  const told = await refused('load', '--platform', 'linux/s390x', '-i', archive);
+  assert.match(told, /example\/app:1 was not loaded: it doesn't provide the requested platform \(\[linux\/s390x\]\)/);
+  assert.equal(await docker('images', '-q'), '');
   assert.equal(await docker('load', '--platform', 'linux/arm/v7', '-i', archive), `Loaded image: ${FAMILIAR}\n`);
   const listed = await onlyImageOf(store);
   assert.equal(listed.digest, built.root.digest);
@@ -34,12 +36,6 @@ dockerTest('load --platform stores nothing of the others', { from: 28 }, async (
   const kept = [built.of(arm), built.attestations.get(arm)].filter((one): one is Descriptor => one !== undefined);
   const closures = kept.flatMap((one) => sortedClosure(built.blobs, one));
   assert.deepEqual(await blobsOf(store), [...new Set([built.root.digest, ...closures])].toSorted());
-});
-
-dockerTest('load --platform of an absent one fails', { from: 28 }, async ({ docker, refused, archive }) => {
-  const told = await refused('load', '--platform', 'linux/s390x', '-i', archive);
-  assert.match(told, /example\/app:1 was not loaded: it doesn't provide the requested platform \(\[linux\/s390x\]\)/);
-  assert.equal(await docker('images', '-q'), '');
 });
 
 dockerTest('several platforms are all done, or refused in clear words', FROM_28, async ({ run, at, archive }) => {
