@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DescriptionCache, hostPlatform, type Platform, type Store } from '../index.js';
 import { buildApp } from './app.js';
@@ -9,7 +11,7 @@ import { Metrics } from './metrics.js';
 import { Transfers } from './transfers.js';
 import { Turns } from './turns.js';
 
-/** How a server behaves. Every time is in milliseconds. */
+/** How a server behaves. Every time is in milliseconds, 1 or more; more than 24 days are 24 days. */
 export interface ServerOptions {
   /** Archives on their way at once; further ones are refused with 503. Default 256. */
   readonly maxTransfers?: number;
@@ -19,6 +21,8 @@ export interface ServerOptions {
   readonly idleMs?: number;
   /** How long the reader of an archive may take nothing. Default 10 min. */
   readonly stalledMs?: number;
+  /** How long the rest of an upload is read and thrown away after an answer that came before its end. Default 5 s. */
+  readonly lingerMs?: number;
   /** Whether `docker image prune -a` may remove every image. Default no. */
   readonly allowPruneAll?: boolean;
   /** Host names by which clients reach the server over TCP, beside addresses and `localhost`. */
@@ -30,9 +34,12 @@ export interface ServerOptions {
   readonly umask?: ListenerOptions['umask'];
 }
 
-const DEFAULTS = { maxTransfers: 256, headersMs: 10_000, idleMs: 30_000, stalledMs: 600_000 };
+const DEFAULTS = { maxTransfers: 256, headersMs: 10_000, idleMs: 30_000, stalledMs: 600_000, lingerMs: 5_000 };
 
-/** How long the connections of a stopping server have to end after their last transfer. */
+/** setTimeout takes no longer time, and a longer one for none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** How long the connections of a stopping server have to end after the last answer. */
 const CLOSE_MS = 1_000;
 
 /**
@@ -45,13 +52,18 @@ export class EngineServer {
   readonly #stopping = new AbortController();
   readonly #halt = new AbortController();
   readonly #listeners: Listener[] = [];
+  readonly #answers = new Set<ServerResponse>();
   readonly #app: ReturnType<typeof buildApp>;
 
   constructor(store: Store, options: ServerOptions = {}) {
-    const { maxTransfers, headersMs, idleMs, stalledMs } = { ...DEFAULTS, ...options };
+    const { maxTransfers, headersMs, idleMs, stalledMs, lingerMs } = { ...DEFAULTS, ...options };
     const now = options.now ?? Date.now;
     const metrics = new Metrics();
-    this.#options = { headersMs, ...(options.umask && { umask: options.umask }) };
+    this.#options = {
+      headersMs: timerOf(headersMs),
+      lingerMs: timerOf(lingerMs),
+      ...(options.umask && { umask: options.umask }),
+    };
     this.#context = {
       store,
       events: new EventLog(now),
@@ -62,45 +74,65 @@ export class EngineServer {
       now,
       hostPlatform: options.hostPlatform ?? hostPlatform(),
       cache: new DescriptionCache(),
-      idleMs,
-      stalledMs,
+      idleMs: timerOf(idleMs),
+      stalledMs: timerOf(stalledMs),
       allowPruneAll: options.allowPruneAll ?? false,
       ownNames: new Set(options.ownNames),
       stopping: this.#stopping.signal,
       halt: this.#halt.signal,
     };
+    // Each transfer listens to them: as many as there are places is no leak.
+    setMaxListeners(0, this.#stopping.signal, this.#halt.signal);
     this.#app = buildApp(this.#context);
   }
 
   /** Listens on one more socket, and gives its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO. */
   async listen(address: ListenAddress): Promise<string> {
     const app = await this.#app;
-    const listener = await listen(address, (request, response) => app.routing(request, response), this.#options);
+    const handler: RequestListener = (request, response) => {
+      this.#answers.add(response);
+      response.once('close', () => this.#answers.delete(response));
+      app.routing(request, response);
+    };
+    const listener = await listen(address, handler, this.#options);
     this.#listeners.push(listener);
     return listener.url;
   }
 
   /**
-   * Takes no more connections and no more work, lets transfers end for the grace time, then breaks what is left: a load that
-   * is broken leaves nothing visible. With no grace time it stops at once. May be called again to be faster.
+   * Takes no more connections and no more work, lets what is on its way end for the grace time, then breaks what is left: a
+   * load that is broken leaves nothing visible. With no grace time it stops at once. May be called again to be faster.
    */
   async stop({ graceMs = 30_000 }: { readonly graceMs?: number } = {}): Promise<void> {
     this.#stopping.abort();
-    const closed = this.#listeners.map(({ server }) => closeServer(server));
-    if (graceMs > 0) await Promise.race([this.#context.transfers.settled(), delay(graceMs, undefined, { ref: false })]);
-    if (graceMs > 0 && this.#context.transfers.active === 0) {
-      await Promise.race([Promise.all(closed), delay(CLOSE_MS, undefined, { ref: false })]);
-    }
+    const closed = Promise.all(this.#listeners.map(async (listener) => await listener.close()));
+    if (graceMs > 0 && (await isWithin(this.#settled(), graceMs))) await isWithin(closed, CLOSE_MS);
     this.#halt.abort();
-    for (const { server } of this.#listeners) server.closeAllConnections();
-    await Promise.all([...closed, this.#context.transfers.settled()]);
+    for (const listener of this.#listeners) listener.destroy();
+    await Promise.all([closed, this.#context.transfers.settled()]);
     await (await this.#app).close();
+  }
+
+  /** Waits for every answer that has begun, and for every transfer, which may be longer. */
+  async #settled(): Promise<void> {
+    const answers = [...this.#answers].map(
+      async (answer) => await new Promise((resolve) => void answer.once('close', resolve)),
+    );
+    await Promise.all([this.#context.transfers.settled(), ...answers]);
   }
 }
 
-async function closeServer(server: Listener['server']): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
+function timerOf(ms: number): number {
+  return Math.min(ms, MAX_TIMER_MS);
+}
+
+/** Whether the work is done within the time; it goes on in any case. */
+async function isWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const waiting = new AbortController();
+  const late = delay(timerOf(ms), false, { signal: waiting.signal }).catch(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    waiting.abort();
+  }
 }

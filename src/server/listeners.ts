@@ -3,7 +3,7 @@ import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { LadingError } from '../index.js';
-import { STATUS } from './statuses.js';
+import { Connections } from './connections.js';
 
 /** Where a server listens. */
 export type ListenAddress =
@@ -27,18 +27,24 @@ export interface TlsFiles {
   readonly key: string | Buffer;
 }
 
-/** How long the headers of a request may take to come, in milliseconds. */
+/** What holds for every connection, in milliseconds. */
 export interface ListenerOptions {
+  /** How long the headers of a request may take to come. */
   readonly headersMs: number;
+  /** How long the rest of an upload is read after its answer. */
+  readonly lingerMs: number;
   /** Sets the process's mask of new files and gives the old one, so that a socket is never open to others. */
   readonly umask?: (mask: number) => number;
 }
 
 /** A socket that listens. */
 export interface Listener {
-  readonly server: http.Server | https.Server;
   /** As a client would be told: `unix:///run/lading.sock`, `tcp://127.0.0.1:2376`. */
   readonly url: string;
+  /** Takes no more connections, ends those without a request, and waits until all have ended. */
+  readonly close: () => Promise<void>;
+  /** Breaks all connections. */
+  readonly destroy: () => void;
 }
 
 /** Starts to listen. Throws ERR_OPTION_INVALID for an address that cannot be used, ERR_STORAGE_IO for one that is taken. */
@@ -47,42 +53,77 @@ export async function listen(
   handler: RequestListener,
   options: ListenerOptions,
 ): Promise<Listener> {
-  const server = createServer(address, handler, options);
-  server.on('clientError', answerClientError);
-  if (address.kind === 'unix') return await listenUnix(server, address, options);
-  const where = address.kind === 'fd' ? { fd: address.fd } : { host: address.host, port: address.port };
-  await started(server, where, nameOf(address));
-  return { server, url: urlOf(server, address.kind === 'fd' ? undefined : address.host) };
+  const isTcp = address.kind === 'tcp' || (address.kind === 'fd' && address.isTcp);
+  const server = isTcp ? createTcpServer(address, options) : http.createServer(limitsOf(options));
+  const connections = new Connections(server, handler, { isTcp, lingerMs: options.lingerMs });
+  const url = await listenOn(server, address, options);
+  return {
+    url,
+    close: async () => await connections.close(),
+    destroy: () => connections.destroy(),
+  };
 }
 
-function createServer(
-  address: ListenAddress,
-  handler: RequestListener,
-  { headersMs }: ListenerOptions,
-): http.Server | https.Server {
-  const limits = {
+/** What Node itself sees to. */
+function limitsOf({ headersMs }: ListenerOptions): http.ServerOptions {
+  return {
     headersTimeout: headersMs,
     // A steady upload may take any time; Upload sees to those that are still.
     requestTimeout: 0,
     // How often Node looks for connections that are too late with their headers.
     connectionsCheckingInterval: Math.min(1000, headersMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // A peer whose machine is gone says nothing: the system finds out.
+    keepAlive: true,
+    keepAliveInitialDelay: PROBE_AFTER_MS,
   };
-  const isTcp = address.kind === 'tcp' || (address.kind === 'fd' && address.isTcp);
-  if (!isTcp) return http.createServer(limits, handler);
+}
+
+function createTcpServer(
+  address: Extract<ListenAddress, { kind: 'tcp' | 'fd' }>,
+  options: ListenerOptions,
+): http.Server | https.Server {
+  const limits = limitsOf(options);
   if (address.tls !== undefined) {
     const trust = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
-    return https.createServer({ ...limits, ...address.tls, ...trust, handshakeTimeout: headersMs }, handler);
+    return createTlsServer({ ...limits, ...address.tls, ...trust, handshakeTimeout: options.headersMs });
   }
-  if (address.kind === 'tcp' && address.insecure === true && isLoopback(address.host)) {
-    return http.createServer(limits, handler);
-  }
+  if (address.kind === 'tcp' && address.insecure === true && isLoopback(address.host)) return http.createServer(limits);
   const message = `${nameOf(address)}: TCP needs --tlsverify with --tlscacert, --tlscert and --tlskey; --insecure-no-tls goes on 127.0.0.1 and [::1] only`;
   throw new LadingError('ERR_OPTION_INVALID', message);
 }
 
+function createTlsServer(options: https.ServerOptions): https.Server {
+  try {
+    return https.createServer(options);
+  } catch (error) {
+    const message = `the certificates or the key cannot be used: ${(error as Error).message}`;
+    throw new LadingError('ERR_OPTION_INVALID', message, { cause: error });
+  }
+}
+
+async function listenOn(server: http.Server, address: ListenAddress, options: ListenerOptions): Promise<string> {
+  if (address.kind === 'unix') return await listenUnix(server, address, options);
+  if (address.kind === 'tcp') {
+    await started(server, { host: address.host, port: address.port }, nameOf(address));
+    return urlOf(server, address.host);
+  }
+  await started(server, { fd: address.fd }, nameOf(address));
+  if (address.isTcp || !isTcpServer(server)) return urlOf(server, undefined);
+  server.close();
+  const message = `${nameOf(address)} is a TCP socket, but was taken for a unix socket; pass it without a network namespace of its own`;
+  throw new LadingError('ERR_OPTION_INVALID', message);
+}
+
+function isTcpServer(server: http.Server): boolean {
+  return typeof server.address() === 'object' && server.address() !== null;
+}
+
 /** How long an idle connection is kept for the next request, in milliseconds; longer than clients keep theirs unused. */
 const KEEP_ALIVE_MS = 120_000;
+
+/** After how much silence the system asks a peer whether it is still there, in milliseconds. */
+const PROBE_AFTER_MS = 60_000;
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
@@ -95,7 +136,7 @@ async function listenUnix(
   server: http.Server,
   { path, mode = 0o600 }: Extract<ListenAddress, { kind: 'unix' }>,
   { umask }: ListenerOptions,
-): Promise<Listener> {
+): Promise<string> {
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_UNIX_PATH_BYTES) {
     const message = `a unix socket's path has at most ${MAX_UNIX_PATH_BYTES} bytes, ${JSON.stringify(path)} has ${bytes}; give a shorter one with --host unix://PATH`;
@@ -108,7 +149,7 @@ async function listenUnix(
   if (mask !== undefined) umask?.(mask);
   await listening;
   await chmod(path, mode);
-  return { server, url: `unix://${path}` };
+  return `unix://${path}`;
 }
 
 /** A socket that nobody listens on is left over from a server that was killed; one that somebody listens on is refused. */
@@ -157,18 +198,3 @@ function urlOf(server: http.Server, host: string | undefined): string {
   const shown = host ?? address.address;
   return `tcp://${shown.includes(':') ? `[${shown}]` : shown}:${address.port}`;
 }
-
-/** What is no HTTP, or too slow or too long for it, gets a short answer and the end of its connection. */
-function answerClientError(error: NodeJS.ErrnoException, socket: import('node:stream').Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const status = CLIENT_ERRORS[error.code ?? ''] ?? STATUS.badRequest;
-  const body = JSON.stringify({ message: http.STATUS_CODES[status] ?? '' });
-  socket.end(
-    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-  );
-}
-
-const CLIENT_ERRORS: Readonly<Record<string, number>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: STATUS.requestTimeout,
-  HPE_HEADER_OVERFLOW: STATUS.headersTooLarge,
-};

@@ -1,22 +1,27 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import { EngineError, STATUS } from './statuses.js';
-
-/** How long the rest of a refused upload is read and thrown away, so that its sender can read why, in milliseconds. */
-const LINGER_MS = 5_000;
 
 /**
  * The body of a request as it comes, never gathered. It may be slow, but not still: no byte for the idle time while somebody
- * waits for one is an error. Unlike the request itself it can be given up without breaking the connection. Holds one chunk.
+ * waits for one is an error. Unlike the request itself it can be destroyed without breaking the connection. Holds one chunk.
  */
-export class Upload implements AsyncIterable<Buffer> {
+export class Upload extends Readable {
   readonly #request: IncomingMessage;
   readonly #idleMs: number;
+  #idle: NodeJS.Timeout | undefined;
+  #isWanted = false;
   #bytes = 0;
-  #error: unknown;
+  #failure: unknown;
 
   constructor(request: IncomingMessage, idleMs: number) {
+    // Nothing is asked for in advance: while the loader is busy no client is idle.
+    super({ highWaterMark: 0 });
     this.#request = request;
     this.#idleMs = idleMs;
+    // The client may be gone before the loader listens.
+    this.on('error', () => {});
+    request.on('readable', this.#take).on('end', this.#end).on('error', this.#fail);
   }
 
   /** Bytes received so far. */
@@ -25,49 +30,55 @@ export class Upload implements AsyncIterable<Buffer> {
   }
 
   /** Why the body could not be read to its end, if it could not: an EngineError, or that the client is gone. */
-  get error(): unknown {
-    return this.#error;
+  get failure(): unknown {
+    return this.#failure;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    const chunks = this.#request.iterator({ destroyOnReturn: false });
-    try {
-      for (;;) {
-        const next = await this.#withinIdleTime(chunks.next());
-        if (next.done === true) return;
-        const chunk = next.value as Buffer;
-        this.#bytes += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      this.#error = error;
-      throw error;
-    }
-  }
-
-  async #withinIdleTime<T>(next: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const idle = new Promise<never>((_resolve, reject) => {
+  override _read(): void {
+    if (this.#request.destroyed && !this.#request.readableEnded) return this.#fail(new Error('the client is gone'));
+    this.#isWanted = true;
+    this.#idle = setTimeout(() => {
       const message = `nothing came for ${this.#idleMs / 1000} s; the upload was given up`;
-      timer = setTimeout(() => reject(new EngineError(STATUS.requestTimeout, message)), this.#idleMs);
-    });
-    try {
-      return await Promise.race([next, idle]);
-    } finally {
-      clearTimeout(timer);
-    }
+      this.#fail(new EngineError(STATUS.requestTimeout, message));
+    }, this.#idleMs);
+    this.#take();
   }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.#idle);
+    this.#request.off('readable', this.#take).off('end', this.#end).off('error', this.#fail);
+    callback(error);
+  }
+
+  readonly #take = (): void => {
+    if (!this.#isWanted) return;
+    // A request without an encoding gives bytes.
+    const chunk = this.#request.read() as Buffer | null;
+    if (chunk === null) return;
+    this.#isWanted = false;
+    clearTimeout(this.#idle);
+    this.#bytes += chunk.length;
+    this.push(chunk);
+  };
+
+  readonly #end = (): void => {
+    clearTimeout(this.#idle);
+    this.push(null);
+  };
+
+  readonly #fail = (error: Error): void => {
+    this.#failure = error;
+    this.destroy(error);
+  };
 }
 
 /**
  * After an answer that came before the end of the body: reads on for a while, then ends the connection. To end it at once
  * would reset it, and the client might never see the answer.
  */
-export function discardRest(request: IncomingMessage, response: ServerResponse): void {
+export function discardRest(request: IncomingMessage, lingerMs: number): void {
   if (request.complete) return;
-  response.once('finish', () => {
-    request.resume();
-    const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
-    request.once('close', () => clearTimeout(timer));
-  });
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), lingerMs);
+  request.once('close', () => clearTimeout(timer));
 }

@@ -5,7 +5,8 @@ import { audit, type Reply, type Request, type ServerContext } from '../context.
 import { isTrue, transferPlatforms } from '../query.js';
 import { failureOf } from '../statuses.js';
 import { LOAD_SCHEMA } from '../schemas.js';
-import { discardRest, Upload } from '../upload.js';
+import type { Transfer } from '../transfers.js';
+import { Upload } from '../upload.js';
 
 interface LoadRoute {
   readonly Querystring: { readonly quiet?: string; readonly platform?: readonly string[]; readonly strict?: string };
@@ -35,7 +36,7 @@ async function runLoad(
   isQuiet: boolean,
 ): Promise<void> {
   const started = context.now();
-  const transfer = context.transfers.start('load');
+  const transfer = placeFor(context, request, started);
   const upload = new Upload(request.raw, context.idleMs);
   try {
     await context.turns.begin();
@@ -48,12 +49,23 @@ async function runLoad(
     output.end(linesOf(report));
   } catch (error) {
     // What ended the body explains the failure better than what the loader made of it.
-    const cause = upload.error ?? error;
+    const cause = upload.failure ?? error;
     const code = request.raw.socket.destroyed ? 'CLIENT_GONE' : failureOf(cause).code;
     transfer.end({ code, bytes: upload.bytes });
     audit(context, request, started, { action: 'load', code, bytes: upload.bytes });
-    discardRest(request.raw, output.response);
-    output.fail(cause);
+    // An error that becomes the status is counted with it.
+    if (!output.fail(cause) && code !== 'CLIENT_GONE') throw cause;
+    context.metrics.errors.inc({ code });
+  }
+}
+
+/** A load that is refused is told to the audit too. */
+function placeFor(context: ServerContext, request: Request, started: number): Transfer {
+  try {
+    return context.transfers.start('load');
+  } catch (error) {
+    audit(context, request, started, { action: 'load', code: failureOf(error).code });
+    throw error;
   }
 }
 
@@ -92,10 +104,6 @@ class LoadOutput {
     this.#reply = reply;
   }
 
-  get response(): Reply['raw'] {
-    return this.#reply.raw;
-  }
-
   readonly progress: NonNullable<LoadOptions['onProgress']> = ({ digest, name, bytes, size, outcome }) => {
     if (outcome === 'present' || (this.#lines?.writableLength ?? 0) > MAX_UNREAD_BYTES) return;
     const id = digest === undefined ? name : digest.slice(digest.indexOf(':') + 1).slice(0, 12);
@@ -109,12 +117,13 @@ class LoadOutput {
     else this.#lines.end();
   }
 
-  /** Throws the error on where it can still be the status. */
-  fail(error: unknown): void {
-    if (this.#lines === undefined) throw error;
+  /** Tells the error as a line, and whether it could: where nothing was said yet it can still be the status. */
+  fail(error: unknown): boolean {
+    if (this.#lines === undefined) return false;
     const { message } = failureOf(error);
     this.#write({ errorDetail: { message }, error: message });
     this.#lines.end();
+    return true;
   }
 
   #write(line: object): void {

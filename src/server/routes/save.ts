@@ -138,8 +138,9 @@ async function send(
   archive.once('error', (error) => {
     failed = error;
   });
-  reply.raw.once('close', () => {
+  onceClosed(reply, () => {
     stopWatching();
+    archive.destroy();
     const code = codeOf(reply, archive, failed);
     // What the socket counts has the headers in it.
     const bytes = code === 'OK' ? plan.size : Math.min(plan.size, socket.bytesWritten - before);
@@ -153,6 +154,12 @@ async function send(
   return await reply.send(archive);
 }
 
+/** At the end of the answer, or at once where its client went away before. */
+function onceClosed({ raw }: Reply, done: () => void): void {
+  if (raw.destroyed || raw.req.socket.destroyed) done();
+  else raw.once('close', done);
+}
+
 function codeOf(reply: Reply, archive: Readable, failed: unknown): string {
   if (reply.raw.writableFinished && archive.readableEnded) return 'OK';
   return failed === undefined ? 'CLIENT_GONE' : exportFailureOf(failed).code;
@@ -163,7 +170,8 @@ function destroyWhenStalled(socket: Socket, stalledMs: number): () => void {
   let seen = socket.bytesWritten - socket.writableLength;
   const timer = setInterval(() => {
     const now = socket.bytesWritten - socket.writableLength;
-    if (now === seen) socket.destroy();
+    // Where nothing waits to be taken it is we who are slow.
+    if (now === seen && socket.writableLength > 0) socket.destroy();
     seen = now;
   }, stalledMs);
   timer.unref();

@@ -1,0 +1,87 @@
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { STATUS } from './statuses.js';
+import { discardRest } from './upload.js';
+
+/** What is to know of the connections of a server. */
+export interface ConnectionOptions {
+  readonly isTcp: boolean;
+  /** How long the rest of an upload is read after its answer, in milliseconds. */
+  readonly lingerMs: number;
+}
+
+/**
+ * The connections of one server, from the first byte of a handshake on, and what holds for all requests whatever they ask.
+ * Holds one entry for each connection.
+ */
+export class Connections {
+  readonly #server: http.Server | https.Server;
+  readonly #options: ConnectionOptions;
+  readonly #sockets = new Set<Socket>();
+  readonly #answers = new WeakMap<Duplex, ServerResponse>();
+
+  constructor(server: http.Server | https.Server, handler: RequestListener, options: ConnectionOptions) {
+    this.#server = server;
+    this.#options = options;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('request', (request, response) => this.#serve(request, response, handler));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
+  }
+
+  /** Takes no more connections, ends those without a request, and waits until all have ended. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeIdleConnections();
+    });
+  }
+
+  /** Breaks every connection, also one that is still in its handshake. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
+    const { socket } = request;
+    // A peer without an address is a unix socket's, or one that is gone: such a request would pass for a trusted one.
+    if (this.#options.isTcp && socket.remoteAddress === undefined) return void socket.destroy();
+    this.#answers.set(socket, response);
+    closeWith(socket, response);
+    response.once('finish', () => discardRest(request, this.#options.lingerMs));
+    handler(request, response);
+  }
+
+  /** What is no HTTP, or too slow or too long for it, gets a short answer and the end of its connection. */
+  #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const isShaking = socket instanceof TLSSocket && !socket.authorized;
+    const isAnswered = this.#answers.get(socket)?.headersSent === true;
+    if (isShaking || isAnswered || !socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    socket.end(refusal(CLIENT_ERRORS[error.code ?? ''] ?? STATUS.badRequest), () => socket.destroy());
+  }
+}
+
+/** Node tells the end of a connection to the answer whose turn it is only; those that wait behind it learn it here. */
+function closeWith(socket: Socket, response: ServerResponse): void {
+  const close = (): void => {
+    if (!response.closed) response.emit('close');
+  };
+  socket.once('close', close);
+  response.once('close', () => socket.off('close', close));
+}
+
+function refusal(status: number): string {
+  const reason = http.STATUS_CODES[status] ?? '';
+  const body = JSON.stringify({ message: reason });
+  return `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: STATUS.requestTimeout,
+  HPE_HEADER_OVERFLOW: STATUS.headersTooLarge,
+};
