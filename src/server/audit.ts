@@ -24,8 +24,13 @@ export type Audit = (record: AuditRecord) => void;
 
 /** A record as one line of JSON; whatever a terminal would obey is escaped. */
 export function auditLine(record: AuditRecord): string {
-  return JSON.stringify(record).replaceAll(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
+  return JSON.stringify(record).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeUnits);
+}
+
+/** JSON knows escapes of UTF-16 units only: a character beyond U+FFFF has two. */
+function escapeUnits(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('');
 }

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { requestOver, startEngine, type Engine } from '../fixtures/engine.js';
+import type { ServerOptions } from '../../src/server/index.js';
+import { chunk, dial, uploadHead } from '../fixtures/wire.js';
+
+async function tcpEngine(
+  t: TestContext,
+  options: ServerOptions = {},
+  host = '127.0.0.1',
+): Promise<{ engine: Engine; port: number }> {
+  const engine = await startEngine(t, options);
+  const url = await engine.server.listen({ kind: 'tcp', host, port: 0, insecure: true });
+  return { engine, port: Number(new URL(url).port) };
+}
+
+/** The status of a request for a host. */
+async function statusFor(port: number, headers: Readonly<Record<string, string>>): Promise<number> {
+  return (await requestOver({ host: '127.0.0.1', port, agent: false }, 'GET', '/livez', { headers })).status;
+}
+
+test('listens without TLS on loopback only, and only when it is told to', async (t) => {
+  const { server } = await startEngine(t);
+  for (const host of ['127.0.0.1', '127.1.2.3', 'localhost'])
+    assert.match(await server.listen({ kind: 'tcp', host, port: 0, insecure: true }), /^tcp:\/\/[\w.]+:[1-9]\d*$/);
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example.org', 'example.org']) {
+    await assert.rejects(server.listen({ kind: 'tcp', host, port: 0, insecure: true }), {
+      code: 'ERR_OPTION_INVALID',
+      message: `${host}:0: TCP needs --tlsverify with --tlscacert, --tlscert and --tlskey; --insecure-no-tls goes on 127.0.0.1 and [::1] only`,
+    });
+  }
+  await assert.rejects(server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }), { code: 'ERR_OPTION_INVALID' });
+});
+
+test('refuses a port that is taken', async (t) => {
+  const { engine, port } = await tcpEngine(t);
+  await assert.rejects(engine.server.listen({ kind: 'tcp', host: '127.0.0.1', port, insecure: true }), {
+    code: 'ERR_STORAGE_IO',
+    message: `cannot listen on 127.0.0.1:${port}: EADDRINUSE`,
+  });
+});
+
+test('listens on IPv6', async (t) => {
+  const { port } = await tcpEngine(t, {}, '::1');
+  const { status } = await requestOver({ host: '::1', port, agent: false }, 'GET', '/livez');
+  assert.equal(status, 200);
+});
+
+test('serves requests for addresses, localhost and its own names', async (t) => {
+  const { port } = await tcpEngine(t, { ownNames: ['images.example.org'] });
+  for (const host of [
+    '127.0.0.1',
+    `127.0.0.1:${port}`,
+    '[::1]',
+    '[::1]:2375',
+    'LOCALHOST:1',
+    'Images.Example.org:2376',
+  ])
+    assert.deepEqual([host, await statusFor(port, { host })], [host, 200]);
+});
+
+test('refuses requests for other names, as a page whose name was bound anew sends them', async (t) => {
+  const { engine, port } = await tcpEngine(t, { ownNames: ['images.example.org'] });
+  for (const host of [
+    'evil.example.org',
+    'localhost.evil.example.org',
+    'images.example.org.evil',
+    '127.0.0.1.evil',
+    'user@127.0.0.1',
+    '127.0.0.1, evil',
+    '::1',
+    '[::1',
+  ]) {
+    assert.deepEqual([host, await statusFor(port, { host })], [host, 421]);
+  }
+  assert.equal((await engine.request('GET', '/livez', { headers: { host: 'evil.example.org' } })).status, 200);
+});
+
+test('refuses what a web page sends, and does nothing of it', async (t) => {
+  const { engine, port } = await tcpEngine(t);
+  for (const headers of [
+    { origin: 'https://evil.example.org' },
+    { origin: 'null' },
+    { origin: `http://127.0.0.1:${port}` },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ] as const) {
+    const where = { host: '127.0.0.1', port, agent: false as const };
+    const { status, text } = await requestOver(where, 'POST', '/images/prune', { headers });
+    assert.deepEqual([status, text], [403, '{"message":"requests of web pages are not served"}']);
+  }
+  assert.deepEqual(engine.audit, []);
+  const { status } = await engine.request('POST', '/images/prune', { headers: { origin: 'https://example.org' } });
+  assert.equal(status, 200);
+});
+
+test('shows a probe to whoever types its address into a browser', async (t) => {
+  const { port } = await tcpEngine(t);
+  assert.equal(await statusFor(port, { 'sec-fetch-site': 'none' }), 200);
+});
+
+test('does nothing for a client over TCP that is gone before it is looked at', async (t) => {
+  const { engine, port } = await tcpEngine(t);
+  const requests = Array.from({ length: 20 }, async () => {
+    const { socket, send } = await dial({ host: '127.0.0.1', port });
+    await send(
+      'POST /images/prune HTTP/1.1\r\nHost: evil.example.org\r\nOrigin: https://evil.example.org\r\nContent-Length: 0\r\n\r\n',
+    );
+    socket.resetAndDestroy();
+  });
+  await Promise.all(requests);
+  await engine.request('GET', '/livez');
+  await engine.server.stop();
+  assert.deepEqual(engine.audit, []);
+});
+
+test('lets a refused sender over TCP read why', async (t) => {
+  const { port } = await tcpEngine(t, { maxTransfers: 0, lingerMs: 200 });
+  for (const extra of [[], ['Connection: close']] as const) {
+    const wire = await dial({ host: '127.0.0.1', port });
+    await wire.send(uploadHead('quiet=1', extra));
+    while (!wire.isOver()) await Promise.race([wire.send(chunk(Buffer.alloc(65_536))), wire.over()]);
+    assert.match(wire.text(), /^HTTP\/1\.1 503 .*"message"/s);
+  }
+});
