@@ -1,4 +1,5 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { LadingError } from '../model/errors.js';
 
 /** The first file descriptor that systemd passes (sd_listen_fds(3)). */
 const FIRST_FD = 3;
@@ -16,12 +17,24 @@ export function takePassedSockets(): readonly PassedSocket[] {
   delete process.env['LISTEN_FDS'];
   delete process.env['LISTEN_FDNAMES'];
   if (Number(pid) !== process.pid || !/^[0-9]{1,3}$/.test(count ?? '')) return [];
-  return Array.from({ length: Number(count) }, (_, at) => ({ fd: FIRST_FD + at, isTcp: !isUnix(FIRST_FD + at) }));
+  return Array.from({ length: Number(count) }, (_, at) => ({ fd: FIRST_FD + at, isTcp: isTcp(FIRST_FD + at) }));
 }
 
-/** A socket whose inode is in /proc/net/unix (proc(5), seventh column). */
-function isUnix(fd: number): boolean {
-  const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
-  const rows = readFileSync('/proc/net/unix', 'utf8').split('\n');
-  return rows.some((row) => row.trim().split(/\s+/)[6] === inode);
+/**
+ * A socket whose inode is in /proc/net/tcp or tcp6 (proc(5), tenth column). The tables are those of the process's own network
+ * namespace: with PrivateNetwork= a unix socket that was passed is in none. The listener looks again.
+ */
+function isTcp(fd: number): boolean {
+  const inode = inodeOf(fd);
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) =>
+    existsSync(file) ? readFileSync(file, 'utf8') : '',
+  );
+  return tables.some((table) => table.split('\n').some((row) => row.trim().split(/\s+/)[9] === inode));
+}
+
+function inodeOf(fd: number): string {
+  const target = existsSync(`/proc/self/fd/${fd}`) ? readlinkSync(`/proc/self/fd/${fd}`) : '';
+  const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+  if (inode !== undefined) return inode;
+  throw new LadingError('ERR_OPTION_INVALID', `file descriptor ${fd} of LISTEN_FDS is no socket`);
 }

@@ -1,9 +1,10 @@
-import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { LadingError } from '../../model/errors.js';
-import { auditLine, EngineServer, type Audit, type ListenAddress, type TlsFiles } from '../../server/index.js';
+import { EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
+import { openAudit } from '../audit-log.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
@@ -32,23 +33,26 @@ const CHUNK_BYTES = 256 * 1024;
 /** `lading serve`: serves the Engine API until a signal ends it; a second signal ends it at once. */
 export async function serve(options: ServeOptions, { signal }: CommandContext): Promise<number> {
   const addresses = addressesOf(options);
+  const graceMs = parseDuration(options.stopTimeout);
+  // Nobody may be reading what is told: that stops nothing.
+  process.stderr.on('error', () => {});
   const server = new EngineServer(await openStore(options, 'write', { chunkBytes: CHUNK_BYTES }), {
     maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
-    headersMs: parseDuration(options.headersTimeout),
-    idleMs: parseDuration(options.idleTimeout),
-    stalledMs: parseDuration(options.stallTimeout),
+    headersMs: parseTimeout(options.headersTimeout, '--headers-timeout'),
+    idleMs: parseTimeout(options.idleTimeout, '--idle-timeout'),
+    stalledMs: parseTimeout(options.stallTimeout, '--stall-timeout'),
     allowPruneAll: options.allowPruneAll ?? false,
     ownNames: [os.hostname(), ...addresses.map(hostOf), ...(options.serverName ?? [])].map((name) =>
       name.toLowerCase(),
     ),
-    audit: openAudit(options.auditLog),
+    audit: openAudit(options.auditLog, tell),
     umask: (mask) => process.umask(mask),
   });
   try {
     for (const address of addresses) tell(`listening on ${await server.listen(address)}`);
     await untilAborted(signal);
     tell('stopping: transfers may end, a second signal stops at once');
-    await Promise.race([server.stop({ graceMs: parseDuration(options.stopTimeout) }), stopAtOnce(server)]);
+    await Promise.race([server.stop({ graceMs }), stopAtOnce(server)]);
   } catch (error) {
     await server.stop({ graceMs: 0 });
     throw error;
@@ -83,11 +87,9 @@ function addressesOf(options: ServeOptions): readonly ListenAddress[] {
   if (passed.length > 0 && given.length === 0) {
     return passed.map(({ fd, isTcp }) => ({ kind: 'fd', fd, isTcp, ...(tls && { tls }) }));
   }
-  if (options.host?.includes('fd://') === true) {
-    throw new LadingError(
-      'ERR_OPTION_INVALID',
-      'fd:// needs sockets that were passed (LISTEN_FDS), and no other --host',
-    );
+  if (passed.length > 0 || options.host?.includes('fd://') === true) {
+    const message = 'sockets that were passed (LISTEN_FDS) and --host fd:// belong together, without another --host';
+    throw new LadingError('ERR_OPTION_INVALID', message);
   }
   return (given.length > 0 ? given : [defaultHost()]).map((host) => parseHost(host, options, tls));
 }
@@ -124,7 +126,12 @@ function defaultHost(): string {
     );
   }
   const folder = path.join(runtime, 'lading');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new LadingError('ERR_STORAGE_IO', `cannot make ${JSON.stringify(folder)}: ${code}`, { cause: error });
+  }
   return `unix://${path.join(folder, 'lading.sock')}`;
 }
 
@@ -156,10 +163,9 @@ function parseCount(text: string, option: string): number {
   throw new LadingError('ERR_OPTION_INVALID', `${option} ${JSON.stringify(text)} is not a number from 1 to 999999`);
 }
 
-/** One line of JSON for each record, to stderr or at the end of a file. */
-function openAudit(file: string | undefined): Audit {
-  if (file === undefined || file === '-') return (record) => void process.stderr.write(`${auditLine(record)}\n`);
-  const log = createWriteStream(file, { flags: 'a', mode: 0o600 });
-  log.on('error', (error) => tell(`cannot write the audit log: ${error.message}`));
-  return (record) => void log.write(`${auditLine(record)}\n`);
+/** A time that is no shorter than a second: none at all would cut everybody. */
+function parseTimeout(text: string, option: string): number {
+  const ms = parseDuration(text);
+  if (ms > 0) return ms;
+  throw new LadingError('ERR_OPTION_INVALID', `${option} ${JSON.stringify(text)} is no time at all`);
 }

@@ -1,0 +1,52 @@
+import { open } from 'node:fs/promises';
+import { auditLine, type Audit } from '../server/index.js';
+
+/** One line of JSON for each record, to stderr or at the end of a file. What goes wrong is told, and stops nothing. */
+export function openAudit(file: string | undefined, tell: (text: string) => void): Audit {
+  if (file === undefined || file === '-') return (record) => void process.stderr.write(`${auditLine(record)}\n`);
+  const log = new AuditFile(file, tell);
+  // Whoever starts the server learns at once that the file cannot be had.
+  log.append('');
+  return (record) => log.append(`${auditLine(record)}\n`);
+}
+
+/** The file is opened for each text, so that it may be moved away meanwhile. Holds what the disk has not taken yet. */
+class AuditFile {
+  readonly #file: string;
+  readonly #tell: (text: string) => void;
+  #written: Promise<void> = Promise.resolve();
+  #isFailing = false;
+  #isTorn = false;
+
+  constructor(file: string, tell: (text: string) => void) {
+    this.#file = file;
+    this.#tell = tell;
+  }
+
+  append(text: string): void {
+    this.#written = this.#written.then(async () => await this.#write(text));
+  }
+
+  async #write(text: string): Promise<void> {
+    try {
+      await this.#writeNow(text);
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#tell(`cannot write the audit log: ${(error as Error).message}`);
+      this.#isFailing = true;
+    }
+  }
+
+  async #writeNow(text: string): Promise<void> {
+    const file = await open(this.#file, 'a', 0o600);
+    try {
+      const whole = this.#isTorn ? `\n${text}` : text;
+      // A write that fails may leave half a line.
+      this.#isTorn = true;
+      await file.appendFile(whole);
+      this.#isTorn = false;
+    } finally {
+      await file.close();
+    }
+  }
+}

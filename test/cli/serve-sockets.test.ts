@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, lstatSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { test } from 'node:test';
+import { spawnDaemon, startDaemon } from '../fixtures/daemon.js';
+import { requestOver } from '../fixtures/engine.js';
+import { temporaryFolder } from '../fixtures/load-helpers.js';
+
+const modeOf = (file: string): number => lstatSync(file).mode & 0o777;
+
+/** Sets the mask of new files before a command. */
+const withUmask = (mask: string): readonly string[] => ['sh', '-c', `umask ${mask}; exec "$@"`, 'sh'];
+
+for (const mask of ['0', '077']) {
+  test(`makes its socket its user's alone under umask ${mask}`, async (t) => {
+    const { socket, request } = await startDaemon(t, { launcher: withUmask(mask) });
+    assert.equal(modeOf(socket), 0o600);
+    assert.equal((await request('GET', '/_ping')).text, 'OK');
+  });
+
+  test(`gives its socket the mode that it is told under umask ${mask}`, async (t) => {
+    const { socket } = await startDaemon(t, { launcher: withUmask(mask), args: ['--socket-mode', '660'] });
+    assert.equal(modeOf(socket), 0o660);
+  });
+}
+
+test('removes its socket when it stops', async (t) => {
+  const { socket, child, ended } = await startDaemon(t);
+  child.kill('SIGTERM');
+  assert.equal(await ended(), 0);
+  assert.equal(existsSync(socket), false);
+});
+
+test('replaces a socket that a killed server left', async (t) => {
+  const first = await startDaemon(t);
+  first.child.kill('SIGKILL');
+  await first.ended();
+  assert.ok(lstatSync(first.socket).isSocket());
+  const { child } = await startDaemon(t, { hosts: [`unix://${first.socket}`] });
+  assert.equal((await first.request('GET', '/_ping')).text, 'OK');
+  child.kill('SIGTERM');
+});
+
+test('refuses a socket that another server listens on, and leaves it', async (t) => {
+  const first = await startDaemon(t);
+  const second = await spawnDaemon(t, { hosts: [`unix://${first.socket}`] });
+  assert.equal(await second.ended(), 8);
+  assert.match(second.stderr(), /cannot listen on .*: is in use by another server \[ERR_STORAGE_IO\]\n$/);
+  assert.equal((await first.request('GET', '/_ping')).text, 'OK');
+});
+
+test('refuses a path that is no socket, and leaves it alone', async (t) => {
+  const folder = await temporaryFolder(t);
+  await mkdir(path.join(folder, 'folder'));
+  await writeFile(path.join(folder, 'letter'), 'dear');
+  for (const name of ['folder', 'letter']) {
+    const { ended, stderr } = await spawnDaemon(t, { hosts: [`unix://${path.join(folder, name)}`] });
+    assert.equal(await ended(), 8);
+    assert.match(stderr(), /is there already, and is no socket \[ERR_STORAGE_IO\]\n$/);
+  }
+  assert.equal(await readFile(path.join(folder, 'letter'), 'utf8'), 'dear');
+});
+
+test('tells that the path of a socket is too long', async (t) => {
+  const folder = await temporaryFolder(t);
+  const long = path.join(folder, 'é'.repeat(50));
+  const { ended, stderr } = await spawnDaemon(t, { hosts: [`unix://${long}`] });
+  assert.equal(await ended(), 2);
+  const bytes = Buffer.byteLength(long);
+  assert.ok(stderr().startsWith(`lading: a unix socket's path has at most 107 bytes, "${long}" has ${bytes}; give a `));
+  const fitting = path.join(folder, 'x'.repeat(106 - folder.length));
+  await startDaemon(t, { hosts: [`unix://${fitting}`] });
+  assert.ok(lstatSync(fitting).isSocket());
+});
+
+test('listens in the runtime folder of its user unless told otherwise', async (t) => {
+  const runtime = await temporaryFolder(t);
+  const { stderr } = await startDaemon(t, { hosts: [], env: { XDG_RUNTIME_DIR: runtime } });
+  const socket = path.join(runtime, 'lading', 'lading.sock');
+  assert.equal(stderr(), `lading: listening on unix://${socket}\n`);
+  assert.deepEqual([modeOf(path.dirname(socket)), modeOf(socket)], [0o700, 0o600]);
+});
+
+test('asks where to listen where there is no runtime folder', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(path.join(folder, 'file'), '');
+  for (const [runtime, status, message] of [
+    [undefined, 2, 'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH [ERR_OPTION_INVALID]'],
+    ['', 2, 'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH [ERR_OPTION_INVALID]'],
+    ['relative', 2, 'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH [ERR_OPTION_INVALID]'],
+    [path.join(folder, 'file'), 8, `cannot make "${path.join(folder, 'file', 'lading')}": ENOTDIR`],
+  ] as const) {
+    const { ended, stderr } = await spawnDaemon(t, { hosts: [], env: { XDG_RUNTIME_DIR: runtime } });
+    assert.deepEqual([await ended(), stderr().slice(0, 8 + message.length)], [status, `lading: ${message}`]);
+  }
+});
+
+test('listens in several places', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [one, two] = [path.join(folder, 'one'), path.join(folder, 'two')];
+  const hosts = [`unix://${one}`, `unix://${two}`, 'tcp://127.0.0.1:0', 'tcp://[::1]:0'];
+  const { says, stderr } = await startDaemon(t, { hosts, args: ['--insecure-no-tls'] });
+  await says('tcp://[::1]:');
+  const ports = [...stderr().matchAll(/listening on tcp:\/\/(?:127\.0\.0\.1|\[::1\]):(\d+)$/gm)].map(
+    ([, port]) => port,
+  );
+  for (const where of [
+    { socketPath: one },
+    { socketPath: two },
+    { host: '127.0.0.1', port: ports[0] },
+    { host: '::1', port: ports[1] },
+  ]) {
+    assert.equal((await requestOver({ ...where, agent: false }, 'GET', '/_ping')).text, 'OK');
+  }
+});
+
+test('listens nowhere where one place cannot be had', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  const folder = await temporaryFolder(t);
+  const one = path.join(folder, 'one');
+  const hosts = [`unix://${one}`, `tcp://127.0.0.1:${port}`];
+  const { ended, stderr } = await spawnDaemon(t, { hosts, args: ['--insecure-no-tls'] });
+  assert.equal(await ended(), 8);
+  assert.match(stderr(), /cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE \[ERR_STORAGE_IO\]\n$/);
+  assert.equal(existsSync(one), false);
+});
