@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { jsonOf, workspace } from '../fixtures/cli-workspace.js';
+import { requireTool, runCommand } from '../fixtures/command.js';
+import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { projectRoot } from '../fixtures/tables.js';
+
+const FOLDER = path.join(projectRoot(), 'examples', 'systemd');
+const UNITS = ['lading-prune.service', 'lading-prune.timer', 'lading.service', 'lading.socket'];
+
+/** The settings of a unit, `Section.Key` to all its values. */
+function settingsOf(unit: string): ReadonlyMap<string, readonly string[]> {
+  const settings = new Map<string, string[]>();
+  let section = '';
+  for (const line of readFileSync(path.join(FOLDER, unit), 'utf8').split('\n')) {
+    const [, header, key, value = ''] = /^(?:\[([A-Z][a-z]+)\]|([A-Za-z]+)=(.*)|#.*|)$/.exec(line) ?? assert.fail(line);
+    if (header !== undefined) section = header;
+    if (key === undefined) continue;
+    const name = `${section}.${key}`;
+    settings.set(name, [...(settings.get(name) ?? []), value]);
+  }
+  return settings;
+}
+
+test('has the units that its README tells of', () => {
+  assert.deepEqual(readdirSync(FOLDER).toSorted(), ['README.md', ...UNITS].toSorted());
+  const readme = readFileSync(path.join(FOLDER, 'README.md'), 'utf8');
+  for (const unit of UNITS) assert.ok(readme.includes(unit), unit);
+});
+
+test('gives both services the same user and the same rules', () => {
+  const own = /^Service\.(?:Type|ExecStart|Restart|TimeoutStopSec|LimitNOFILE|Nice|IOSchedulingClass)$/;
+  const [serve, prune] = ['lading.service', 'lading-prune.service'].map((unit) =>
+    [...settingsOf(unit)].filter(([name]) => name.startsWith('Service.') && !own.test(name)),
+  );
+  assert.deepEqual(serve, prune);
+  const rules = new Map(serve);
+  for (const [name, value] of Object.entries({
+    DynamicUser: 'yes',
+    StateDirectory: 'lading',
+    UMask: '0077',
+    NoNewPrivileges: 'yes',
+    ProtectSystem: 'strict',
+    PrivateTmp: 'yes',
+    PrivateNetwork: 'yes',
+    RestrictAddressFamilies: 'AF_UNIX',
+  })) {
+    assert.deepEqual([name, rules.get(`Service.${name}`)], [name, [value]]);
+  }
+  assert.equal(rules.has('Service.MemoryDenyWriteExecute'), false);
+  assert.equal(rules.has('Service.ProcSubset'), false);
+});
+
+test('waits for the server to stop longer than the server waits for transfers', () => {
+  const settings = settingsOf('lading.service');
+  const [command = ''] = settings.get('Service.ExecStart') ?? [];
+  const [limit = ''] = settings.get('Service.TimeoutStopSec') ?? [];
+  const grace = Number(/--stop-timeout (\d+)s/.exec(command)?.[1]);
+  assert.ok(grace > 0 && Number.parseInt(limit, 10) > grace);
+});
+
+test('runs commands that lading knows', async (t) => {
+  const { store } = await workspace(t);
+  for (const unit of ['lading.service', 'lading-prune.service']) {
+    const [command = ''] = settingsOf(unit).get('Service.ExecStart') ?? [];
+    const args = command.replace('${STATE_DIRECTORY}/store', store).split(' ').slice(1);
+    const { run } = await workspace(t);
+    const { status, stderr } = await run([...args, '--json']);
+    // Nobody passes sockets here: the server understands its options, and says so.
+    const expected = unit === 'lading.service' ? [2, 'sockets that were passed'] : [0, ''];
+    const told = stderr === '' ? '' : jsonOf<{ error: { message: string } }>(stderr).error.message.slice(0, 24);
+    assert.deepEqual([status, told], expected);
+  }
+});
+
+/** The units in a folder of their own, with a command that is there. */
+async function installed(t: TestContext): Promise<readonly string[]> {
+  const folder = await temporaryFolder(t);
+  const files = UNITS.map((unit) => path.join(folder, unit));
+  for (const file of files) {
+    const text = readFileSync(path.join(FOLDER, path.basename(file)), 'utf8');
+    await writeFile(file, text.replaceAll('/usr/local/bin/lading', process.execPath));
+  }
+  return files;
+}
+
+test('has nothing that systemd does not know', async (t) => {
+  if (!requireTool(t, 'systemd-analyze')) return;
+  const { status, stdout, stderr } = await runCommand('systemd-analyze', ['verify', ...(await installed(t))]);
+  assert.deepEqual([status, stdout, stderr], [0, '', '']);
+});
+
+test('leaves little to attack', async (t) => {
+  if (!requireTool(t, 'systemd-analyze')) return;
+  for (const file of await installed(t)) {
+    if (!file.endsWith('.service')) continue;
+    // In tenths, on its scale from 0 to 10.
+    const args = ['security', '--offline=true', '--threshold=20', '--no-pager', file];
+    const { status, stdout, stderr } = await runCommand('systemd-analyze', args);
+    assert.equal(status, 0, stdout + stderr);
+  }
+});
