@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import { arch } from 'node:os';
 import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
-import type { ServerContext } from './context.js';
+import { clientOf, type ServerContext } from './context.js';
 import { checkHost } from './host-guard.js';
 import { routeUrl } from './route-url.js';
 import { editRoutes } from './routes/edit.js';
@@ -75,8 +75,10 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   takeBodiesAsTheyAre(app);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.decorateRequest('minor', 0);
+  app.decorateRequest('client', '');
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(OWN_HEADERS);
+    request.client = clientOf(request.raw);
     // Nobody reaches a unix socket by a name or from a web page.
     if (request.raw.socket.remoteAddress !== undefined) checkHost(request.raw, context.ownNames);
     if (context.stopping.aborted && !PROBES.includes(request.routeOptions.url)) {

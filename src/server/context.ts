@@ -38,6 +38,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The minor number of the Engine API version that is spoken, 24 to 52. */
     minor: number;
+    /** Who sent it, as the audit tells it. */
+    client: string;
   }
 }
 
@@ -49,11 +51,13 @@ export interface Named {
 export type Reply = FastifyReply;
 export type Request = FastifyRequest;
 
-/** Who sent a request: `unix`, or an address, with the name in the client's certificate where it has one. */
+/**
+ * Who sent a request: `unix`, or an address, with the name in the client's certificate where it has one. To be asked while the connection stands: one that is gone has no certificate.
+ */
 export function clientOf({ socket }: IncomingMessage): string {
   const address = socket.remoteAddress;
   if (address === undefined || address === '') return 'unix';
-  const subject = isEncrypted(socket) ? socket.getPeerCertificate().subject : undefined;
+  const subject = isEncrypted(socket) ? socket.getPeerCertificate()?.subject : undefined;
   const name = subject?.CN;
   return name === undefined ? address : `${address} ${String(name)}`;
 }
@@ -72,7 +76,7 @@ export function audit(
   const ended = now();
   tell({
     time: new Date(ended).toISOString(),
-    client: clientOf(request.raw),
+    client: request.client,
     durationMs: ended - startedMs,
     ...record,
   });

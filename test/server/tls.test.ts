@@ -101,8 +101,7 @@ test('tells plainly that certificates cannot be used', async (t) => {
   }
 });
 
-// A destroyed TLS socket has no certificate any more, and the audit asks for it.
-test('lives on when a client with a certificate goes away in its download', { todo: true }, async (t) => {
+test('lives on when a client with a certificate goes away in its download, and knows who it was', async (t) => {
   const given = await tlsEngine(t);
   if (given === undefined) return;
   const { certificates, port, engine } = given;
