@@ -64,7 +64,8 @@ export function failureOf(error: unknown): Failure {
     const status = BY_CODE[error.code] ?? BY_CATEGORY[error.category];
     return { status, message: messageOf(error), code: error.code, headers: {} };
   }
-  const { statusCode, message } = error as { readonly statusCode?: unknown; readonly message?: unknown };
+  // Anything can be thrown; only fastify's own refusals have a status.
+  const { statusCode, message } = Object(error) as { readonly statusCode?: unknown; readonly message?: unknown };
   const isRefusal = typeof statusCode === 'number' && statusCode < STATUS.internal;
   return isRefusal ? failure(statusCode, String(message)) : failure(STATUS.internal, 'internal error');
 }

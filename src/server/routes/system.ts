@@ -7,6 +7,7 @@ import { DF_SCHEMA, INFO_SCHEMA, PING_SCHEMA, VERSION_SCHEMA } from '../schemas.
 import { infoOf, versionOf } from '../shapes/about.js';
 import { diskUsageOf } from '../shapes/disk-usage.js';
 import { imageSummaryOf } from '../shapes/image-summary.js';
+import { EngineError, STATUS } from '../statuses.js';
 
 interface DiskUsageRoute {
   readonly Querystring: { readonly type?: readonly string[]; readonly verbose?: string };
@@ -32,10 +33,20 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
     infoOf({ images: (await context.store.list()).length, now: context.now(), minor }),
   );
   app.get<DiskUsageRoute>('/system/df', { schema: DF_SCHEMA }, async ({ query, minor }) => {
+    const types = typesIn(query.type, minor);
     const images: ImageDescription[] = [];
     for await (const image of describeImages(context.store, [], context)) images.push(image);
-    const types = (query.type ?? []).filter((type) => type !== '');
     const summaries = images.map((image) => imageSummaryOf(image, { minor, names: image.names, withManifests: false }));
     return diskUsageOf(images, summaries, { minor, types, isVerbose: isTrue(query.verbose) });
   });
+}
+
+const TYPES = ['container', 'image', 'volume', 'build-cache'];
+
+/** The types of objects that are asked for; before API 1.42 there was no such parameter. Throws an EngineError. */
+function typesIn(types: readonly string[] = [], minor: number): readonly string[] {
+  if (minor < 42) return [];
+  const unknown = types.find((type) => !TYPES.includes(type));
+  if (unknown !== undefined) throw new EngineError(STATUS.badRequest, `unknown object type: ${unknown}`);
+  return types;
 }

@@ -16,11 +16,11 @@ const KINDS: Readonly<Record<string, (name: string) => string>> = {
   plugins: (name) => `plugin "${name}" not found`,
 };
 
+/** What of an object may be asked for: the end of a path, and no part of its name. */
+const FACET = /\/(?:json|logs|top|stats|changes|export|archive|attach\/ws)$/;
+
 /** Single routes of the Engine that need containers, a builder or a swarm. */
 const OTHERS = ['build', 'build/*', 'session', 'grpc', 'commit', 'auth', 'swarm', 'swarm/*'] as const;
-
-/** What the Engine tells of one object, after its name. */
-const OF_ONE = /\/(?:json|archive|changes|export|logs|stats|top)$/;
 
 /** What needs a registry is for a later version. */
 const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
@@ -40,10 +40,11 @@ export function unsupportedRoutes(app: FastifyInstance): void {
   for (const kind of Object.keys(KINDS)) {
     app.all(`/${kind}`, options, refuse);
     app.all<{ Params: { '*': string } }>(`/${kind}/*`, options, async ({ method, params }) => {
-      const name = params['*'].replace(OF_ONE, '');
-      const isByName = method === 'GET' && name !== '' && !(kind === 'containers' && name === 'json');
-      if (isByName) throw new EngineError(STATUS.notFound, KINDS[kind]?.(name) ?? 'not found');
-      return await refuse();
+      const asked = params['*'];
+      const isRead = method === 'GET' || method === 'HEAD';
+      const isList = asked === '' || (kind === 'containers' && asked === 'json');
+      if (!isRead || isList) return await refuse();
+      throw new EngineError(STATUS.notFound, KINDS[kind]?.(asked.replace(FACET, '')) ?? 'not found');
     });
   }
   for (const path of OTHERS) app.all(`/${path}`, options, refuse);
