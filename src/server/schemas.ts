@@ -1,3 +1,26 @@
+import {
+  BYTES,
+  contentOf,
+  failures,
+  FILTERS,
+  INSPECTED,
+  integer,
+  listOf,
+  NAME,
+  object,
+  PLAIN,
+  PLATFORM,
+  PLATFORMS,
+  query,
+  REMOVALS,
+  SAVE_ANSWERS,
+  SAVE_QUERY,
+  STRICT,
+  string,
+  SUMMARY,
+  text,
+  texts,
+} from './schema-parts.js';
 import { STATUS } from './statuses.js';
 
 /*
@@ -5,94 +28,10 @@ import { STATUS } from './statuses.js';
  * the Engine has its own rules of what is true and what a time is.
  */
 
-const text = (description: string): object => ({ type: 'string', description });
-const texts = (description: string): object => ({ type: 'array', items: { type: 'string' }, description });
-const object = (properties: Readonly<Record<string, object>>, description: string): object => ({
-  type: 'object',
-  description,
-  additionalProperties: true,
-  properties,
-});
-const listOf = (items: object, description: string): object => ({ type: 'array', items, description });
-
-const integer = { type: 'integer' };
-const string = { type: 'string' };
-const strings = { type: 'array', items: string };
-
-const FAILURE = object({ message: string }, 'What is wrong; the status says of what kind it is.');
-const failures = (...kinds: readonly (keyof typeof STATUS)[]): Readonly<Record<string, object>> =>
-  Object.fromEntries([...kinds.map((kind) => STATUS[kind]), '5XX'].map((status) => [status, FAILURE]));
-
-const NAME = {
-  type: 'object',
-  required: ['name'],
-  properties: { name: text('Image name, its slashes encoded or not; or an id, a digest, or the beginning of one.') },
-};
-const PLATFORM = 'a JSON object as in the OCI image index: {"os":"linux","architecture":"arm","variant":"v7"}';
-const PLATFORMS = texts(`Platforms, each ${PLATFORM}. From API 1.48 one, from 1.52 any number.`);
-const STRICT = text('True: fail if any of the platforms cannot be had, instead of leaving it out.');
-const FILTERS = text('JSON, {"name":{"value":true}} or {"name":["value"]}.');
-const query = (properties: Readonly<Record<string, object>>): object => ({ type: 'object', properties });
-
-const DESCRIPTOR = object(
-  { mediaType: string, digest: string, size: integer, platform: { type: 'object' } },
-  'OCI content descriptor.',
-);
-const MANIFESTS = listOf(
-  {
-    type: 'object',
-    required: ['ID', 'Descriptor', 'Available', 'Size', 'Kind'],
-    properties: {
-      ID: string,
-      Descriptor: DESCRIPTOR,
-      Available: { type: 'boolean' },
-      Size: { type: 'object', required: ['Content', 'Total'], properties: { Content: integer, Total: integer } },
-      Kind: { type: 'string', enum: ['image', 'attestation', 'unknown'] },
-      ImageData: object(
-        { Platform: { type: 'object' }, Containers: strings, Size: { type: 'object' } },
-        'Of an image.',
-      ),
-      AttestationData: object({ For: string }, 'Of an attestation: the digest that it speaks of.'),
-    },
-  },
-  'Every manifest of the image, here or not.',
-);
-const SUMMARY = {
-  type: 'object',
-  required: ['Id', 'ParentId', 'RepoTags', 'RepoDigests', 'Created', 'Size', 'SharedSize', 'Labels', 'Containers'],
-  properties: {
-    Id: string,
-    ParentId: string,
-    RepoTags: strings,
-    RepoDigests: strings,
-    Created: integer,
-    Size: integer,
-    VirtualSize: integer,
-    SharedSize: integer,
-    Labels: { type: 'object', additionalProperties: true },
-    Containers: integer,
-    Descriptor: DESCRIPTOR,
-    Manifests: MANIFESTS,
-  },
-};
-const REMOVALS = listOf(object({ Untagged: string, Deleted: string }, 'One of the two.'), 'What is gone.');
-const ARCHIVE = {
-  description: 'A tar archive: OCI layout with a manifest.json beside it.',
-  type: 'string',
-  format: 'binary',
-};
-
-const SAVE_QUERY = { platform: PLATFORMS, strict: STRICT };
-const SAVE_ANSWERS = {
-  [STATUS.ok]: ARCHIVE,
-  [STATUS.notModified]: { description: 'As the client has it.', type: 'null' },
-  ...failures('badRequest', 'notFound'),
-};
-
 export const LOAD_SCHEMA = {
   summary: 'Load an archive',
   tags: ['archives'],
-  consumes: ['application/x-tar'],
+  body: contentOf(['application/x-tar'], BYTES),
   querystring: query({ quiet: text('False: progress lines too.'), platform: PLATFORMS, strict: STRICT }),
   response: {
     [STATUS.ok]: {
@@ -136,10 +75,7 @@ export const INSPECT_SCHEMA = {
     platform: text(`From API 1.49: ${PLATFORM}. Not together with manifests.`),
   }),
   response: {
-    [STATUS.ok]: object(
-      { Id: string, RepoTags: strings, RepoDigests: strings, Architecture: string, Os: string, Manifests: MANIFESTS },
-      'The image as the host sees it, or the platform that is asked for.',
-    ),
+    [STATUS.ok]: INSPECTED,
     ...failures('badRequest', 'notFound'),
   },
 };
@@ -188,7 +124,10 @@ export const EVENTS_SCHEMA = {
   tags: ['system'],
   querystring: query({ since: text('Seconds, RFC 3339 or a duration.'), until: text('The same.'), filters: FILTERS }),
   response: {
-    [STATUS.ok]: { description: 'One JSON object after another.', type: 'string' },
+    [STATUS.ok]: {
+      description: 'One JSON object after another; below API 1.52 as application/json.',
+      ...contentOf(['application/jsonl', 'application/x-ndjson', 'application/json-seq', 'application/json'], string),
+    },
     ...failures('badRequest'),
   },
 };
@@ -216,14 +155,24 @@ export const INFO_SCHEMA = {
 export const PING_SCHEMA = {
   summary: 'Whether somebody is there, and what API it speaks',
   tags: ['system'],
-  response: { [STATUS.ok]: { description: 'OK', type: 'string' } },
+  response: { [STATUS.ok]: { description: 'OK', ...PLAIN } },
 };
 export const PROBE_SCHEMA = {
   summary: 'For those who watch the server',
   tags: ['operation'],
   response: {
-    [STATUS.ok]: { description: 'Well.', type: 'string' },
-    [STATUS.unavailable]: { description: 'Not now.', type: 'string' },
+    [STATUS.ok]: { description: 'Well.', ...PLAIN },
+    [STATUS.unavailable]: { description: 'Not now.', ...PLAIN },
   },
+};
+export const METRICS_SCHEMA = {
+  summary: 'Numbers for Prometheus',
+  tags: ['operation'],
+  response: { [STATUS.ok]: { description: 'Prometheus text.', ...PLAIN } },
+};
+export const OPENAPI_SCHEMA = {
+  summary: 'This document',
+  tags: ['operation'],
+  response: { [STATUS.ok]: object({}, 'An OpenAPI document.') },
 };
 export const UNSUPPORTED_SCHEMA = { hide: true };

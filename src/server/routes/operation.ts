@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext } from '../context.js';
-import { PROBE_SCHEMA } from '../schemas.js';
+import { METRICS_SCHEMA, OPENAPI_SCHEMA, PROBE_SCHEMA } from '../schemas.js';
 import { STATUS } from '../statuses.js';
 
 /** `GET /livez`, `/readyz`, `/metrics`, `/openapi.json`: for those who run the server. */
@@ -13,11 +13,11 @@ export function operationRoutes(app: FastifyInstance, context: ServerContext): v
       .type('text/plain')
       .send(`${why ?? 'ok'}\n`);
   });
-  app.get('/metrics', { schema: PROBE_SCHEMA }, async (_request, reply) => {
+  app.get('/metrics', { schema: METRICS_SCHEMA }, async (_request, reply) => {
     const { metrics, store, now } = context;
     return await reply.type(metrics.registry.contentType).send(await metrics.text(store, now()));
   });
-  app.get('/openapi.json', { schema: PROBE_SCHEMA }, () => app.swagger());
+  app.get('/openapi.json', { schema: OPENAPI_SCHEMA }, () => app.swagger());
 }
 
 async function unreadyBecause({ store, stopping }: ServerContext): Promise<string | undefined> {
