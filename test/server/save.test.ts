@@ -221,3 +221,24 @@ test('refuses a save beyond the limit with a whole JSON error', async (t) => {
   assert.equal(Number(answer.headers['content-length']), answer.body.length);
   assert.equal(answer.headers.etag, undefined);
 });
+
+for (const [version, told] of [
+  ['"\\n, é"', '%0A%2C%20%C3%A9'],
+  ['"\\ud800"', '%EF%BF%BD'],
+]) {
+  test(`tells a missing platform of the version ${version} in ASCII, without a comma`, async (t) => {
+    const { request } = await engineWithExample(t);
+    const platform = encodeURIComponent(`{"os":"linux","architecture":"s390x","os.version":${version}}`);
+    const url = `/images/get?names=example/app:1&${platformQuery('linux/arm64')}&platform=${platform}`;
+    const answer = await request('HEAD', url);
+    assert.equal(answer.headers['lading-missing-platforms'], `example/app:1 linux(${told})/s390x absent`);
+  });
+}
+
+test('tells a missing platform of any text in an index', async (t) => {
+  const built = example({ platforms: ['linux/amd64', 'lin,ux €/arm64'] });
+  removeLayers(built.blobs, built.of('lin,ux €/arm64'));
+  const { request } = await engineWithExample(t, { built });
+  const answer = await request('HEAD', '/images/example/app:1/get');
+  assert.equal(answer.headers['lading-missing-platforms'], 'example/app:1 lin%2Cux%20%E2%82%AC/arm64 missing');
+});

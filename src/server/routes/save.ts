@@ -107,9 +107,16 @@ function missingOf({ images }: ExportPlan): string {
     .flatMap(({ name, digest, platforms }) =>
       platforms
         .filter(({ state }) => state === 'missing' || state === 'absent')
-        .map(({ platform, state }) => `${labelOf(name, digest)} ${encodeURI(platform)} ${state}`),
+        .map(({ platform, state }) => `${labelOf(name, digest)} ${asciiOf(platform)} ${state}`),
     )
     .join(', ');
+}
+
+/** Fit for a list in a header: blanks, commas and what is not ASCII percent-encoded, as the versions of a platform are already. */
+function asciiOf(text: string): string {
+  return text.replaceAll(/[^!-+\--~]/gu, (odd) =>
+    Buffer.from(odd).toString('hex').toUpperCase().replaceAll(/../g, '%$&'),
+  );
 }
 
 function labelOf(name: string | undefined, digest: string): string {
