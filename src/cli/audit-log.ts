@@ -1,13 +1,12 @@
 import { open } from 'node:fs/promises';
-import { auditLine, type Audit } from '../server/index.js';
 
-/** One line of JSON for each record, to stderr or at the end of a file. What goes wrong is told, and stops nothing. */
-export function openAudit(file: string | undefined, tell: (text: string) => void): Audit {
-  if (file === undefined || file === '-') return (record) => void process.stderr.write(`${auditLine(record)}\n`);
+/** Takes lines for stderr, or for the end of a file. What goes wrong is told, and stops nothing. */
+export function openAuditLog(file: string | undefined, tell: (text: string) => void): (line: string) => void {
+  if (file === undefined || file === '-') return (line) => void process.stderr.write(`${line}\n`);
   const log = new AuditFile(file, tell);
   // Whoever starts the server learns at once that the file cannot be had.
   log.append('');
-  return (record) => log.append(`${auditLine(record)}\n`);
+  return (line) => log.append(`${line}\n`);
 }
 
 /** The file is opened for each text, so that it may be moved away meanwhile. Holds what the disk has not taken yet. */

@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { LadingError } from '../../model/errors.js';
-import { EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
-import { openAudit } from '../audit-log.js';
+import { auditLine, EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
+import { openAuditLog } from '../audit-log.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
@@ -34,6 +34,7 @@ const CHUNK_BYTES = 256 * 1024;
 export async function serve(options: ServeOptions, { signal }: CommandContext): Promise<number> {
   const addresses = addressesOf(options);
   const graceMs = parseDuration(options.stopTimeout);
+  const log = openAuditLog(options.auditLog, tell);
   // Nobody may be reading what is told: that stops nothing.
   process.stderr.on('error', () => {});
   const server = new EngineServer(await openStore(options, 'write', { chunkBytes: CHUNK_BYTES }), {
@@ -45,7 +46,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
     ownNames: [os.hostname(), ...addresses.map(hostOf), ...(options.serverName ?? [])].map((name) =>
       name.toLowerCase(),
     ),
-    audit: openAudit(options.auditLog, tell),
+    audit: (record) => log(auditLine(record)),
     umask: (mask) => process.umask(mask),
   });
   try {
