@@ -6,6 +6,7 @@ import { workspace } from '../fixtures/cli-workspace.js';
 import { requireTool } from '../fixtures/command.js';
 import { startDaemon } from '../fixtures/daemon.js';
 import { requestOver } from '../fixtures/engine.js';
+import { dial } from '../fixtures/wire.js';
 
 test('refuses places where nobody can listen', async (t) => {
   const { run } = await workspace(t);
@@ -112,4 +113,23 @@ test('knows the host names that it is told', async (t) => {
   ] as const) {
     assert.equal((await requestOver(where, 'GET', '/_ping', { headers: { host } })).status, status);
   }
+});
+
+test('does nothing for a client over TCP that is gone, and cannot be told from one of a unix socket', async (t) => {
+  const args = ['--insecure-no-tls'];
+  const { child, stderr, says } = await startDaemon(t, { hosts: ['tcp://127.0.0.1:0'], args });
+  const where = { host: '127.0.0.1', port: Number(/:(\d+)\n/.exec(stderr())?.[1]) };
+  const page = 'Host: evil.example.org\r\nOrigin: https://evil.example.org\r\nContent-Length: 0\r\n\r\n';
+  // The system takes connection, request and reset, before the server sees any of them.
+  child.kill('SIGSTOP');
+  for (let n = 0; n < 5; n += 1) {
+    const { socket, send } = await dial(where);
+    await send(`POST /images/prune HTTP/1.1\r\n${page}`);
+    socket.resetAndDestroy();
+  }
+  child.kill('SIGCONT');
+  await requestOver({ ...where, agent: false }, 'POST', '/images/prune');
+  await says('"prune"');
+  assert.equal(stderr().match(/"prune"/g)?.length, 1);
+  assert.match(stderr(), /"client":"127\.0\.0\.1"/);
 });
