@@ -18,7 +18,6 @@ import { systemRoutes } from './routes/system.js';
 import { unsupportedRoutes } from './routes/unsupported.js';
 import { VERSION } from './shapes/about.js';
 import { EngineError, exportFailureOf, failureOf, STATUS } from './statuses.js';
-import { endUnreadBody } from './unread-body.js';
 
 /** Longer than any image name. */
 const MAX_NAME_LENGTH = 4096;
@@ -96,8 +95,7 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
     if (context.stopping.aborted) reply.header('Connection', 'close');
     done(null, payload);
   });
-  app.addHook('onResponse', async ({ raw, method, routeOptions }, { statusCode }) => {
-    endUnreadBody(raw, context.idleMs);
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode }) => {
     context.metrics.requests.inc({ method, route: routeOptions.url ?? 'none', status: String(statusCode) });
   });
   app.setErrorHandler(async (error, request, reply) => {

@@ -80,5 +80,6 @@ export function discardRest(request: IncomingMessage, lingerMs: number): void {
   if (request.complete) return;
   request.resume();
   const timer = setTimeout(() => request.socket.destroy(), lingerMs);
+  timer.unref();
   request.once('close', () => clearTimeout(timer));
 }

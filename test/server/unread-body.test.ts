@@ -29,7 +29,7 @@ for (const [method, url, status] of [
   ['POST', '/no/such/route', 404],
 ] as const) {
   test(`ends the connection of a body that nobody reads and that does not end: ${method} ${url}`, async (t) => {
-    const { socket: path } = await startEngine(t, { idleMs: 50 });
+    const { socket: path } = await startEngine(t, { lingerMs: 50 });
     const socket = connectTo(t, path);
     assert.ok((await answerTo(socket, `${method} ${url} ${OPEN_BODY}`)).startsWith(`HTTP/1.1 ${status} `));
     await once(socket, 'close');

@@ -8,7 +8,6 @@ const NO_CONTAINERS = 'this server only keeps images: it runs no containers and 
 
 for (const [method, url] of [
   ['POST', '/v1.52/images/create?fromImage=example/app&tag=1'],
-  ['POST', '/v1.52/images/create?fromSrc=-'],
   ['POST', '/v1.52/images/example/app/push?tag=1'],
   ['POST', '/v1.52/images/localhost:5000/a/b/push'],
   ['GET', '/v1.52/images/search?term=app'],
@@ -87,4 +86,10 @@ test('answers HEAD of a file in a container without a body', async (t) => {
   const { request } = await startEngine(t);
   const answer = await request('HEAD', '/containers/none/archive?path=/');
   assert.deepEqual([answer.status, answer.text], [404, '']);
+});
+
+test('makes no images out of file systems', async (t) => {
+  const { request } = await startEngine(t);
+  const message = 'this server makes no images out of file systems; use load for an archive that save wrote';
+  assertRefused(await request('POST', '/v1.52/images/create?fromSrc=-'), 501, message);
 });
