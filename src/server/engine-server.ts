@@ -86,6 +86,11 @@ export class EngineServer {
     this.#app = buildApp(this.#context);
   }
 
+  /** Archives on their way right now. */
+  get transfers(): number {
+    return this.#context.transfers.active;
+  }
+
   /** Listens on one more socket, and gives its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO. */
   async listen(address: ListenAddress): Promise<string> {
     const app = await this.#app;

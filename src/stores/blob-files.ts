@@ -23,10 +23,10 @@ const { O_NOFOLLOW, O_RDONLY } = constants;
  */
 export class BlobFiles implements ContentProvider {
   readonly #paths: StorePaths;
-  readonly #chunkBytes: number | undefined;
+  readonly #chunkBytes: (() => number) | undefined;
 
   /** `chunkBytes`: how much of a blob is read at once; two such chunks are held while it is read. */
-  constructor(paths: StorePaths, chunkBytes?: number) {
+  constructor(paths: StorePaths, chunkBytes?: () => number) {
     this.#paths = paths;
     this.#chunkBytes = chunkBytes;
   }
@@ -40,7 +40,7 @@ export class BlobFiles implements ContentProvider {
   }
 
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
-    return readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes);
+    return readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes?.());
   }
 
   /** Takes a blob that a collection was about to remove back into `blobs/`. */

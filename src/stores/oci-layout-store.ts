@@ -14,8 +14,8 @@ import { StorePaths } from './store-paths.js';
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
 export interface OpenStoreOptions {
   readonly readOnly?: boolean;
-  /** Bytes of a blob that are read at once, 1 MiB unless given; two such chunks are held for each blob that is read. */
-  readonly chunkBytes?: number;
+  /** Bytes of a blob that are read at once, asked for each blob: 1 MiB unless given. Two such chunks are held for each. */
+  readonly chunkBytes?: () => number;
 }
 
 /**

@@ -4,10 +4,9 @@ import { readdir } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { download, startEngineProcess, uploadFile, type EngineProcess } from '../fixtures/engine-process.js';
+import { download, startEngineStand, uploadFile, type EngineProcess } from '../fixtures/engine-process.js';
 import { requestOver } from '../fixtures/engine.js';
 import { writeImageArchive } from '../fixtures/image-archive.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
 import { verifyImages } from '../../src/verify-images.js';
@@ -70,11 +69,7 @@ test(`takes ${SECONDS} s of mixed work without growing`, async (t) => {
 });
 
 async function start(t: TestContext): Promise<Stand> {
-  const folder = await temporaryFolder(t);
-  const store = path.join(folder, 'store');
-  const log = path.join(folder, 'audit.log');
-  const engine = await startEngineProcess(store, path.join(folder, 'engine.sock'), ['--audit-log', log]);
-  t.after(async () => await engine.stop('SIGKILL'));
+  const { engine, folder, store } = await startEngineStand(t);
   const files: Record<string, string> = {};
   for (const name of NAMES) {
     files[name] = await writeImageArchive(path.join(folder, `${name}.tar`), name, 4 * MIB);

@@ -4,8 +4,7 @@ import { readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { writeImageArchive } from '../fixtures/image-archive.js';
-import { download, startEngineProcess, uploadFile, type EngineProcess } from '../fixtures/engine-process.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { download, startEngineStand, uploadFile, type EngineStand } from '../fixtures/engine-process.js';
 import { verifyImages } from '../../src/verify-images.js';
 import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
 
@@ -16,23 +15,16 @@ const isFull = process.env['LADING_LOAD'] === 'full';
 const CLIENTS = isFull ? 64 : 32;
 const IMAGE_BYTES = (isFull ? 64 : 8) * MIB;
 
-interface Bench {
-  readonly engine: EngineProcess;
-  readonly folder: string;
-  readonly store: string;
+interface Bench extends EngineStand {
   /** Writes an archive of an image `NAME:1`. */
   readonly archive: (name: string, bytes?: number) => Promise<string>;
 }
 
 async function bench(t: TestContext): Promise<Bench> {
-  const folder = await temporaryFolder(t);
-  const store = path.join(folder, 'store');
-  const log = path.join(folder, 'audit.log');
-  const engine = await startEngineProcess(store, path.join(folder, 'engine.sock'), ['--audit-log', log]);
-  t.after(async () => await engine.stop('SIGKILL'));
+  const stand = await startEngineStand(t);
   const archive = async (name: string, bytes = IMAGE_BYTES): Promise<string> =>
-    await writeImageArchive(path.join(folder, `${name}.tar`), name, bytes);
-  return { engine, folder, store, archive };
+    await writeImageArchive(path.join(stand.folder, `${name}.tar`), name, bytes);
+  return { ...stand, archive };
 }
 
 test(`moves ${CLIENTS} saves and as many loads at once, every byte right, within 512 MiB`, async (t) => {

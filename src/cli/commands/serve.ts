@@ -27,7 +27,9 @@ export interface ServeOptions extends CommonOptions {
   readonly auditLog?: string;
 }
 
-/** Bytes of a blob that are read at once. Many transfers share the memory and the turns of one process. */
+/** Up to so many archives are read in large chunks, which is faster; more of them share the memory of one process. */
+const FEW_TRANSFERS = 4;
+const LARGE_CHUNK_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
 /** `lading serve`: serves the Engine API until a signal ends it; a second signal ends it at once. */
@@ -37,7 +39,9 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   const log = openAuditLog(options.auditLog, tell);
   // Nobody may be reading what is told: that stops nothing.
   process.stderr.on('error', () => {});
-  const server = new EngineServer(await openStore(options, 'write', { chunkBytes: CHUNK_BYTES }), {
+  const chunkBytes = (): number => (server.transfers > FEW_TRANSFERS ? CHUNK_BYTES : LARGE_CHUNK_BYTES);
+  const store = await openStore(options, 'write', { chunkBytes });
+  const server = new EngineServer(store, {
     maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
     headersMs: parseTimeout(options.headersTimeout, '--headers-timeout'),
     idleMs: parseTimeout(options.idleTimeout, '--idle-timeout'),
