@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Descriptor } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
+import { digestOf, type Digest } from './model/digest.js';
 import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
 import { limitsOf } from './model/limits.js';
 import { compatibleWith, exactly } from './model/platform-matcher.js';
@@ -15,7 +15,7 @@ import type { ContentProvider, Store } from './stores/ports.js';
 /** Which images to describe, and for what host. */
 export interface DescribeOptions extends ListOptions {
   readonly hostPlatform?: Platform;
-  /** Remembers descriptions of one store from call to call. */
+  /** Remembers descriptions of one store, made with the same limits, from call to call. */
   readonly cache?: DescriptionCache<DescribedRoot>;
 }
 
@@ -53,16 +53,16 @@ export async function* describeImages(
   const chosen = texts.length === 0 ? records.filter(isImage) : texts.flatMap((text) => resolveRecords(records, text));
   const roots = new Map(chosen.map(({ descriptor }) => [descriptor.digest, descriptor]));
   const names = namesByRoot(records);
+  const referrers = digestOf(
+    records
+      .filter((record) => !isImage(record))
+      .map(({ descriptor }) => descriptor.digest)
+      .join(),
+  );
   let work = 0;
   for (const descriptor of roots.values()) {
-    const { image, isNew } = await describeRoot(
-      store,
-      records,
-      descriptor,
-      names.get(descriptor.digest) ?? [],
-      options,
-    );
-    yield image;
+    const { image, isNew } = await describeRoot(store, { records, referrers }, descriptor, options);
+    yield { ...image, names: names.get(descriptor.digest) ?? [] };
     work += isNew ? NEW_WORK : KNOWN_WORK;
     if (work < WORK_PER_TURN) continue;
     work = 0;
@@ -79,24 +79,28 @@ export function manifestsFor(image: ImageDescription, platform: Platform): reado
 /** What the content of a root says, whatever its names and whoever asks. */
 export type DescribedRoot = Pick<ImageDescription, 'manifests' | 'present' | 'warnings'>;
 
+/** The list of images, and what tells one set of referrers from another. */
+interface Listed {
+  readonly records: readonly ImageRecord[];
+  readonly referrers: Digest;
+}
+
 async function describeRoot(
   store: Store,
-  records: readonly ImageRecord[],
+  { records, referrers }: Listed,
   descriptor: Descriptor,
-  names: readonly string[],
   options: DescribeOptions,
-): Promise<{ readonly image: ImageDescription; readonly isNew: boolean }> {
+): Promise<{ readonly image: Omit<ImageDescription, 'names'>; readonly isNew: boolean }> {
   const { cache = new DescriptionCache() } = options;
   let isNew = false;
-  const key = [descriptor.digest, ...referrersAmong(records)].join(' ');
-  const described = await cache.get(key, store, async (provider) => {
+  const described = await cache.get(`${descriptor.digest} ${referrers}`, store, async (provider) => {
     isNew = true;
     const value = await describeContent(provider, records, descriptor, options);
     // Damage may be mended without that a look at sizes tells.
     return { value, isLasting: value.warnings.length === 0 };
   });
   const best = bestOf(described.manifests, options.hostPlatform ?? hostPlatform());
-  return { image: { descriptor, names, ...described, ...(best && { best }) }, isNew };
+  return { image: { descriptor, ...described, ...(best && { best }) }, isNew };
 }
 
 async function describeContent(
@@ -106,17 +110,13 @@ async function describeContent(
   options: DescribeOptions,
 ): Promise<DescribedRoot> {
   const { survey, warnings } = await tolerantSurvey(provider, [{ descriptor }], records, options);
-  const manifests = await describeManifests(provider, survey, limitsOf(options.limits));
+  const described = await describeManifests(provider, survey, limitsOf(options.limits));
   const needed = survey.needs.map(({ descriptor: { digest, size } }): [Digest, number] => [digest, size]);
   return {
-    manifests,
-    present: new Map([...needed, ...manifests.flatMap((manifest) => [...manifest.present])]),
-    warnings,
+    manifests: described.manifests,
+    present: new Map([...needed, ...described.manifests.flatMap((manifest) => [...manifest.present])]),
+    warnings: [...warnings, ...described.warnings],
   };
-}
-
-function referrersAmong(records: readonly ImageRecord[]): readonly Digest[] {
-  return records.filter((record) => !isImage(record)).map(({ descriptor }) => descriptor.digest);
 }
 
 function bestOf(manifests: readonly ManifestDescription[], host: Platform): ManifestDescription | undefined {

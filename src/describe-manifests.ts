@@ -1,11 +1,12 @@
 import type { Descriptor } from './model/descriptor.js';
 import type { Digest } from './model/digest.js';
-import { isDamage } from './model/errors.js';
+import { isDamage, type LadingError } from './model/errors.js';
 import type { ImageConfig } from './model/image-config.js';
 import type { ImageManifest } from './model/image-manifest.js';
 import type { Limits } from './model/limits.js';
 import { isImageConfigType } from './model/media-types.js';
 import { isUnknownPlatform, type Platform } from './model/platform.js';
+import type { Warning } from './reports.js';
 import type { ContentProvider } from './stores/ports.js';
 import { findConfig, findManifest } from './stores/read-document.js';
 import type { ListedNode, Survey } from './survey-images.js';
@@ -27,27 +28,33 @@ export interface ManifestDescription {
   readonly config?: ImageConfig;
 }
 
-/** Describes every manifest of a survey that tolerates damage, in the order of the walk. Holds their documents. */
+/**
+ * Describes every manifest of a survey that tolerates damage, in the order of the walk. The survey told of damaged manifests;
+ * a config that is damaged is told here, since a survey reads only those that it needs for a platform. Holds the documents.
+ */
 export async function describeManifests(
   provider: ContentProvider,
   { nodes }: Survey,
   limits: Limits,
-): Promise<readonly ManifestDescription[]> {
-  const described: ManifestDescription[] = [];
+): Promise<{ readonly manifests: readonly ManifestDescription[]; readonly warnings: readonly Warning[] }> {
+  const manifests: ManifestDescription[] = [];
+  const warnings: Warning[] = [];
+  const onDamage = ({ message }: LadingError): void => void warnings.push({ code: 'WARN_DAMAGED', message });
   for (const listed of nodes) {
-    if (listed.node.kind === 'manifest') described.push(await describe(provider, listed, limits));
+    if (listed.node.kind === 'manifest') manifests.push(await describe(provider, listed, limits, onDamage));
   }
-  return described;
+  return { manifests, warnings };
 }
 
 async function describe(
   provider: ContentProvider,
   { node: { descriptor, platform, subject }, completeness }: ListedNode,
   limits: Limits,
+  onDamage: (error: LadingError) => void,
 ): Promise<ManifestDescription> {
-  const manifest = await unlessDamaged(findManifest(provider, descriptor, limits));
+  const manifest = await unlessDamaged(findManifest(provider, descriptor, limits), () => {});
   const isImage = manifest !== undefined && subject === undefined && isImageConfigType(manifest.config.mediaType);
-  const config = isImage ? await unlessDamaged(findConfig(provider, manifest.config, limits)) : undefined;
+  const config = isImage ? await unlessDamaged(findConfig(provider, manifest.config, limits), onDamage) : undefined;
   return {
     descriptor,
     kind: kindOf(manifest, platform, subject),
@@ -60,13 +67,16 @@ async function describe(
   };
 }
 
-/** The survey told the damage already; here it is what is missing. */
-async function unlessDamaged<T>(document: Promise<T | undefined>): Promise<T | undefined> {
+async function unlessDamaged<T>(
+  document: Promise<T | undefined>,
+  onDamage: (error: LadingError) => void,
+): Promise<T | undefined> {
   try {
     return await document;
   } catch (error) {
-    if (isDamage(error)) return undefined;
-    throw error;
+    if (!isDamage(error)) throw error;
+    onDamage(error);
+    return undefined;
   }
 }
 

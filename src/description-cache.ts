@@ -40,7 +40,9 @@ export class DescriptionCache<Value> {
     }
     const witness = new Witness(provider);
     const { value, isLasting } = await make(witness);
-    if (isLasting) this.#put(key, { value, seen: witness.seen, bytes: witness.bytes });
+    if (isLasting && witness.isSteady) {
+      this.#put(key, { value, seen: witness.seen, bytes: witness.bytes + key.length });
+    }
     return value;
   }
 
@@ -79,6 +81,7 @@ class Witness implements ContentProvider {
   readonly seen = new Map<Digest, number | undefined>();
   readonly #provider: ContentProvider;
   #read = 0;
+  #isSteady = true;
 
   constructor(provider: ContentProvider) {
     this.#provider = provider;
@@ -89,8 +92,14 @@ class Witness implements ContentProvider {
     return this.#read + this.seen.size * RECORD_BYTES;
   }
 
+  /** Whether every blob was found as it was found before: what was made while one came or went belongs to no state of the store. */
+  get isSteady(): boolean {
+    return this.#isSteady;
+  }
+
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
     const found = await this.#provider.stat(digest);
+    if (this.seen.has(digest) && this.seen.get(digest) !== found?.size) this.#isSteady = false;
     this.seen.set(digest, found?.size);
     return found;
   }

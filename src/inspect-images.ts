@@ -1,12 +1,12 @@
 import type { Digest } from './model/digest.js';
 import { diffIdsOf, type ImageConfig } from './model/image-config.js';
 import { resolveRecords, type ImageRecord } from './model/image-list.js';
-import { limitsOf, type Limits } from './model/limits.js';
+import { limitsOf } from './model/limits.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
 import { platformReportOf, type PlatformReport, type Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
-import type { ContentProvider, Store } from './stores/ports.js';
+import type { Store } from './stores/ports.js';
 import type { Survey } from './survey-images.js';
 
 /** One layer of a platform: `size` in bytes as stored. */
@@ -71,6 +71,7 @@ export async function inspectRecord(
 ): Promise<ImageInspection> {
   const target: ImageTarget = record;
   const { survey, warnings } = await tolerantSurvey(store, [target], records, options);
+  const { manifests, warnings: damage } = await describeManifests(store, survey, limitsOf(options.limits));
   const { digest, mediaType } = record.descriptor;
   const sameRoot = records.filter(({ descriptor }) => descriptor.digest === digest);
   return {
@@ -78,19 +79,17 @@ export async function inspectRecord(
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,
-    platforms: await inspectPlatforms(store, survey, target, limitsOf(options.limits)),
+    platforms: inspectPlatforms(survey, target, manifests),
     referrers: referrersOf(survey),
-    warnings,
+    warnings: [...warnings, ...damage],
   };
 }
 
-async function inspectPlatforms(
-  store: ContentProvider,
+function inspectPlatforms(
   survey: Survey,
   target: ImageTarget,
-  limits: Limits,
-): Promise<readonly PlatformInspection[]> {
-  const manifests = await describeManifests(store, survey, limits);
+  manifests: readonly ManifestDescription[],
+): readonly PlatformInspection[] {
   const described = survey.platforms.outcomesOf(target).map((outcome) => ({
     report: platformReportOf(outcome),
     manifest: manifests.find(({ available, descriptor }) => available && descriptor.digest === outcome.digest),

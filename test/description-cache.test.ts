@@ -72,7 +72,7 @@ test('lets go of what was not asked for the longest, within its bytes', async ()
   const large = 'x'.repeat(1000);
   const content = new Map([A, B, digestOf('c')].map((digest) => [digest, large]));
   const provider = contentOf(content);
-  const cache = new DescriptionCache<string>(2 * 1256);
+  const cache = new DescriptionCache<string>(2 * 1257);
   for (const [key, digest] of [
     ['a', A],
     ['b', B],
@@ -85,4 +85,18 @@ test('lets go of what was not asked for the longest, within its bytes', async ()
   assert.equal(provider.reads, 3);
   await describe(cache, 'b', provider, [B]);
   assert.equal(provider.reads, 4);
+});
+
+test('does not remember what was made while a blob came', async () => {
+  const content = new Map<Digest, string>();
+  const provider = contentOf(content);
+  const cache = new DescriptionCache<boolean>();
+  const make = async (seen: ContentProvider) => {
+    const isHere = (await seen.stat(A)) !== undefined;
+    content.set(A, 'a');
+    await seen.stat(A);
+    return { value: isHere, isLasting: true };
+  };
+  assert.equal(await cache.get('key', provider, make), false);
+  assert.equal(await cache.get('key', provider, make), true);
 });

@@ -12,11 +12,13 @@ import {
   type EngineProcess,
   type Moved,
 } from '../../test/fixtures/engine-process.js';
+import { compareSingle } from './single.js';
 import { writeImageArchive } from '../../test/fixtures/image-archive.js';
 
 /*
  * Many transfers at once against the built `lading serve`: whether all come through, how even they are, how fast others are
- * answered meanwhile, and what memory it takes. `npm run bench:serve -- [--clients 64] [--mib 64] [--dir /dev/shm]`.
+ * answered meanwhile, and what memory it takes; then one save and one load over
+ * the socket against the command's own. `npm run bench:serve -- [--clients 64] [--mib 64] [--single-mib 512] [--dir /dev/shm]`.
  */
 
 const MIB = 1024 * 1024;
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
     options: {
       clients: { type: 'string', default: '64' },
       mib: { type: 'string', default: '64' },
+      'single-mib': { type: 'string', default: '512' },
       dir: { type: 'string', default: '/dev/shm' },
     },
   });
@@ -40,8 +43,19 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(path.join(values.dir, 'lading-serve-'));
   try {
     await run(folder, clients, bytes);
+    await runSingle(folder, Number(values['single-mib']) * MIB);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runSingle(folder: string, bytes: number): Promise<void> {
+  const socket = path.join(await mkdtemp(path.join(os.tmpdir(), 'lading-')), 's');
+  for (const { what, command, socket: over } of await compareSingle(folder, socket, bytes)) {
+    const [own = Number.NaN, served = Number.NaN] = [command, over].map((times) => times.toSorted((a, b) => a - b)[2]);
+    print(
+      `${what}: command ${own.toFixed(2)} s, over the socket ${served.toFixed(2)} s, ratio ${(own / served).toFixed(2)}`,
+    );
   }
 }
 

@@ -1,12 +1,21 @@
 import { open } from 'node:fs/promises';
 
+/** Where the audit goes. */
+export interface AuditLog {
+  readonly add: (line: string) => void;
+  /** Waits until every line is written. */
+  readonly flushed: () => Promise<void>;
+}
+
 /** Takes lines for stderr, or for the end of a file. What goes wrong is told, and stops nothing. */
-export function openAuditLog(file: string | undefined, tell: (text: string) => void): (line: string) => void {
-  if (file === undefined || file === '-') return (line) => void process.stderr.write(`${line}\n`);
+export function openAuditLog(file: string | undefined, tell: (text: string) => void): AuditLog {
+  if (file === undefined || file === '-') {
+    return { add: (line) => void process.stderr.write(`${line}\n`), flushed: async () => {} };
+  }
   const log = new AuditFile(file, tell);
   // Whoever starts the server learns at once that the file cannot be had.
   log.append('');
-  return (line) => log.append(`${line}\n`);
+  return { add: (line) => log.append(`${line}\n`), flushed: async () => await log.flushed() };
 }
 
 /** The file is opened for each text, so that it may be moved away meanwhile. Holds what the disk has not taken yet. */
@@ -24,6 +33,10 @@ class AuditFile {
 
   append(text: string): void {
     this.#written = this.#written.then(async () => await this.#write(text));
+  }
+
+  async flushed(): Promise<void> {
+    await this.#written;
   }
 
   async #write(text: string): Promise<void> {

@@ -54,7 +54,7 @@ function describe(error: unknown): { code: string; category: string; message: st
 }
 
 /** A line that may hold a stranger's text, without the characters that a terminal obeys. */
-function printable(line: string): string {
+export function printable(line: string): string {
   return line.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\u{fffd}');
 }
 

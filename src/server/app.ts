@@ -102,6 +102,7 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const { status, message, code, headers } = (isRead ? exportFailureOf : failureOf)(error);
     context.metrics.errors.inc({ code });
+    if (status === STATUS.internal) context.onError(error);
     return await reply.code(status).headers(headers).type(JSON_TYPE).send({ message });
   });
   app.setNotFoundHandler(async (_request, reply) => {

@@ -30,7 +30,12 @@ export class Connections {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    server.on('request', (request, response) => this.#serve(request, response, handler));
+    server.on('request', (request, response) => {
+      const serve = (): void => this.#serve(request, response, handler);
+      // A request that came behind another one waits until it is its answer's turn: it must hold nothing before.
+      if (response.socket === null) response.once('socket', serve);
+      else serve();
+    });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket));
   }
 
@@ -52,7 +57,6 @@ export class Connections {
     // A peer without an address is a unix socket's, or one that is gone: such a request would pass for a trusted one.
     if (this.#options.isTcp && socket.remoteAddress === undefined) return void socket.destroy();
     this.#answers.set(socket, response);
-    closeWith(socket, response);
     response.once('finish', () => discardRest(request, this.#options.lingerMs));
     handler(request, response);
   }
@@ -64,15 +68,6 @@ export class Connections {
     if (isShaking || isAnswered || !socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
     socket.end(refusal(CLIENT_ERRORS[error.code ?? ''] ?? STATUS.badRequest), () => socket.destroy());
   }
-}
-
-/** Node tells the end of a connection to the answer whose turn it is only; those that wait behind it learn it here. */
-function closeWith(socket: Socket, response: ServerResponse): void {
-  const close = (): void => {
-    if (!response.closed) response.emit('close');
-  };
-  socket.once('close', close);
-  response.once('close', () => socket.off('close', close));
 }
 
 function refusal(status: number): string {

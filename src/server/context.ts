@@ -16,6 +16,8 @@ export interface ServerContext {
   readonly transfers: Transfers;
   readonly turns: Turns;
   readonly audit: Audit;
+  /** Told of what nobody foresaw: clients learn only that it is an internal error. */
+  readonly onError: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly hostPlatform: Platform;

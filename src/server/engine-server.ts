@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly ownNames?: readonly string[];
   /** Told of each load, save, tag, delete and prune. */
   readonly audit?: Audit;
+  /** Told of errors that are no fault of a request: those that clients get as 500, and those of sockets. */
+  readonly onError?: (error: unknown) => void;
   readonly hostPlatform?: Platform;
   readonly now?: () => number;
   readonly umask?: ListenerOptions['umask'];
@@ -62,6 +64,7 @@ export class EngineServer {
     this.#options = {
       headersMs: timerOf(headersMs),
       lingerMs: timerOf(lingerMs),
+      onError: options.onError ?? (() => {}),
       ...(options.umask && { umask: options.umask }),
     };
     this.#context = {
@@ -71,6 +74,7 @@ export class EngineServer {
       transfers: new Transfers(maxTransfers, metrics, now),
       turns: new Turns(),
       audit: options.audit ?? (() => {}),
+      onError: this.#options.onError,
       now,
       hostPlatform: options.hostPlatform ?? hostPlatform(),
       cache: new DescriptionCache(),

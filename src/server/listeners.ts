@@ -33,6 +33,8 @@ export interface ListenerOptions {
   readonly headersMs: number;
   /** How long the rest of an upload is read after its answer. */
   readonly lingerMs: number;
+  /** Told of errors of the socket after it listens. */
+  readonly onError: (error: unknown) => void;
   /** Sets the process's mask of new files and gives the old one, so that a socket is never open to others. */
   readonly umask?: (mask: number) => number;
 }
@@ -56,7 +58,12 @@ export async function listen(
   const isTcp = address.kind === 'tcp' || (address.kind === 'fd' && address.isTcp);
   const server = isTcp ? createTcpServer(address, options) : http.createServer(limitsOf(options));
   const connections = new Connections(server, handler, { isTcp, lingerMs: options.lingerMs });
-  const url = await listenOn(server, address, options);
+  const url = await listenOn(server, address, options).catch((error: unknown) => {
+    // It may listen already, with permissions that could not be set.
+    server.close();
+    throw error;
+  });
+  server.on('error', options.onError);
   return {
     url,
     close: async () => await connections.close(),
@@ -178,8 +185,12 @@ async function started(
   name: string,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(taken(name, error.code ?? error.message, error)));
-    server.listen(where, resolve);
+    const refuse = (error: NodeJS.ErrnoException): void => reject(taken(name, error.code ?? error.message, error));
+    server.once('error', refuse);
+    server.listen(where, () => {
+      server.off('error', refuse);
+      resolve();
+    });
   });
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Store } from '../index.js';
 
@@ -6,6 +7,9 @@ export type TransferKind = 'load' | 'save';
 
 /** How long a measured size of the store is good for, in milliseconds. */
 const STORE_SIZE_MS = 30_000;
+
+/** How many blobs are looked up before other work gets its turn. */
+const BLOBS_PER_TURN = 256;
 
 /** The numbers of one server, in its own registry. Names follow Prometheus's conventions: base units, `_total` for counters. */
 export class Metrics {
@@ -40,8 +44,8 @@ export class Metrics {
   async text(store: Store, now: number): Promise<string> {
     this.#storeImages.set((await store.list()).length);
     if (now - this.#measured >= STORE_SIZE_MS) {
-      this.#measured = now;
       await this.#measure(store);
+      this.#measured = now;
     }
     return await this.registry.metrics();
   }
@@ -51,6 +55,7 @@ export class Metrics {
     let bytes = 0;
     for await (const digest of store.digests()) {
       blobs += 1;
+      if (blobs % BLOBS_PER_TURN === 0) await setImmediate();
       bytes += (await store.stat(digest))?.size ?? 0;
     }
     this.#storeBlobs.set(blobs);

@@ -31,7 +31,7 @@ export class Turns {
   async *deal(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let credit = 0;
     for await (const chunk of chunks) {
-      if (credit <= 0) {
+      while (credit <= 0) {
         await this.take(QUANTUM_BYTES);
         credit += QUANTUM_BYTES;
       }

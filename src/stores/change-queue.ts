@@ -6,7 +6,8 @@ export type PublishChange = (change: ImageListChange) => Promise<void>;
 interface Waiting {
   readonly change: ImageListChange;
   readonly publish: PublishChange;
-  readonly done: (error?: unknown) => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -20,8 +21,7 @@ export class ChangeQueue {
   /** Applies the change, in the order of the calls, by the `publish` of the first that waits. Throws what change or publish throw. */
   async add(change: ImageListChange, publish: PublishChange): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
-      this.#waiting.push({ change, publish, done });
+      this.#waiting.push({ change, publish, resolve, reject });
       if (!this.#isBusy) void this.#drain();
     });
   }
@@ -53,8 +53,11 @@ async function publishGroup(group: readonly Waiting[]): Promise<void> {
   };
   try {
     await group[0]?.publish(applyAll);
-    for (const waiting of group) waiting.done(failed.get(waiting));
+    for (const waiting of group) {
+      if (failed.has(waiting)) waiting.reject(failed.get(waiting));
+      else waiting.resolve();
+    }
   } catch (error) {
-    for (const { done } of group) done(error);
+    for (const { reject } of group) reject(error);
   }
 }

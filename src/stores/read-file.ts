@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { ByteRange } from './ports.js';
 
 /** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */
-export const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
 
 /** A range up to here is read in one short call: to have a thread make it, and to wait for it, takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;

@@ -5,8 +5,8 @@ import { Turns } from '../../src/server/turns.js';
 
 const MIB = 1024 * 1024;
 
-async function* endless(): AsyncGenerator<Buffer> {
-  const chunk = Buffer.alloc(MIB / 4);
+async function* endless(bytes = MIB / 4): AsyncGenerator<Buffer> {
+  const chunk = Buffer.alloc(bytes);
   for (;;) yield chunk;
 }
 
@@ -60,4 +60,22 @@ test('lets a transfer that is alone go on in every turn', async () => {
 test('gives a chunk larger than a turn a turn of its own', async () => {
   const turns = new Turns();
   for (let at = 0; at < 5; at += 1) await turns.take(16 * MIB);
+});
+
+test('lets a transfer of large chunks pay for all of their bytes', async () => {
+  const turns = new Turns();
+  let taken = 0;
+  let isOver = false;
+  const transfer = (async () => {
+    for await (const chunk of turns.deal(endless(MIB))) {
+      if (isOver) return;
+      taken += chunk.length;
+    }
+  })();
+  for (let turn = 1; turn <= 20; turn += 1) {
+    await setImmediate();
+    assert.ok(taken <= (turn + 1) * 2 * MIB + MIB, `${taken} bytes after ${turn} turns`);
+  }
+  isOver = true;
+  await transfer;
 });

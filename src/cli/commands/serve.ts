@@ -5,6 +5,7 @@ import path from 'node:path';
 import { LadingError } from '../../model/errors.js';
 import { auditLine, EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
 import { openAuditLog } from '../audit-log.js';
+import { printable } from '../console.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
@@ -50,7 +51,8 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
     ownNames: [os.hostname(), ...addresses.map(hostOf), ...(options.serverName ?? [])].map((name) =>
       name.toLowerCase(),
     ),
-    audit: (record) => log(auditLine(record)),
+    audit: (record) => log.add(auditLine(record)),
+    onError: (error) => tell(`unexpected: ${reasonOf(error)}`),
     umask: (mask) => process.umask(mask),
   });
   try {
@@ -61,12 +63,19 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   } catch (error) {
     await server.stop({ graceMs: 0 });
     throw error;
+  } finally {
+    await log.flushed();
   }
   return 0;
 }
 
 function tell(text: string): void {
   process.stderr.write(`lading: ${text}\n`);
+}
+
+/** An error that nobody foresaw, in one line. */
+function reasonOf(error: unknown): string {
+  return printable(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -45,21 +45,22 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Sends events until the reader goes away, the time is over or the server stops. */
 function follow(
-  { events, halt, stopping }: ServerContext,
+  { events, stopping }: ServerContext,
   lines: PassThrough,
   send: (event: EngineEvent) => void,
   forMs: number,
 ): void {
-  const end = (): void => void lines.end();
+  const end = (): void => {
+    stopListening();
+    lines.end();
+  };
   const timer = forMs > MAX_TIMER_MS ? undefined : setTimeout(end, forMs);
   const stopListening = events.listen(send);
   stopping.addEventListener('abort', end, { once: true });
-  halt.addEventListener('abort', end, { once: true });
   lines.once('close', () => {
     clearTimeout(timer);
     stopListening();
     stopping.removeEventListener('abort', end);
-    halt.removeEventListener('abort', end);
   });
 }
 

@@ -20,12 +20,13 @@ export function operationRoutes(app: FastifyInstance, context: ServerContext): v
   app.get('/openapi.json', { schema: OPENAPI_SCHEMA }, () => app.swagger());
 }
 
-async function unreadyBecause({ store, stopping }: ServerContext): Promise<string | undefined> {
+async function unreadyBecause({ store, stopping, onError }: ServerContext): Promise<string | undefined> {
   if (stopping.aborted) return 'stopping';
   try {
     await store.list();
     return undefined;
-  } catch {
+  } catch (error) {
+    onError(error);
     return 'the store cannot be read';
   }
 }

@@ -52,13 +52,14 @@ async function save(
   if (wanted.length === 0) throw new EngineError(STATUS.badRequest, 'no image was named');
   const platforms = transferPlatforms(platform, request.minor);
   await context.turns.begin();
+  let transfer: Transfer | undefined;
   try {
     const plan = await planFor(context, wanted, platforms, isTrue(strict));
     const etag = JSON.stringify(plan.digest);
     const missing = missingOf(plan);
     const isKnown = hasTag(request.headers['if-none-match'], etag);
     // Before the first header: a refusal must not look like the archive.
-    const transfer = isKnown || request.method === 'HEAD' ? undefined : context.transfers.start('save');
+    transfer = isKnown || request.method === 'HEAD' ? undefined : context.transfers.start('save');
     reply.header('ETag', etag).type('application/x-tar');
     if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
     if (isKnown) return await reply.code(STATUS.notModified).send();
@@ -66,6 +67,7 @@ async function save(
     if (transfer === undefined) return await reply.send();
     return await send(context, request, reply, { plan, names: wanted, started, transfer });
   } catch (error) {
+    transfer?.end({ code: exportFailureOf(error).code, bytes: 0 });
     audit(context, request, started, { action: 'save', names: wanted, code: exportFailureOf(error).code });
     throw error;
   }
@@ -103,14 +105,19 @@ function hasTag(header: string | undefined, etag: string): boolean {
 
 /** What was wanted and is not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
 function missingOf({ images }: ExportPlan): string {
-  return images
-    .flatMap(({ name, digest, platforms }) =>
-      platforms
-        .filter(({ state }) => state === 'missing' || state === 'absent')
-        .map(({ platform, state }) => `${labelOf(name, digest)} ${asciiOf(platform)} ${state}`),
-    )
-    .join(', ');
+  const missing = images.flatMap(({ name, digest, platforms }) =>
+    platforms
+      .filter(({ state }) => state === 'missing' || state === 'absent')
+      .map(({ platform, state }) => `${labelOf(name, digest)} ${asciiOf(platform)} ${state}`),
+  );
+  let length = 0;
+  const told = missing.filter((text) => (length += text.length + 2) <= MAX_HEADER_LENGTH);
+  const untold = missing.length - told.length;
+  return [...told, ...(untold > 0 ? [`and ${untold} more`] : [])].join(', ');
 }
+
+/** Clients take about 16 KiB of headers in all. */
+const MAX_HEADER_LENGTH = 4096;
 
 /** Fit for a list in a header: blanks, commas and what is not ASCII percent-encoded, as the versions of a platform are already. */
 function asciiOf(text: string): string {

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages, type ImageDescription } from '../../index.js';
+import { describeImages } from '../../index.js';
 import { NEWEST_VERSION } from '../api-version.js';
 import type { ServerContext } from '../context.js';
 import { isTrue } from '../query.js';
 import { DF_SCHEMA, INFO_SCHEMA, PING_SCHEMA, VERSION_SCHEMA } from '../schemas.js';
 import { infoOf, versionOf } from '../shapes/about.js';
-import { diskUsageOf } from '../shapes/disk-usage.js';
-import { imageSummaryOf } from '../shapes/image-summary.js';
+import { diskUsageOf, type UsedImage } from '../shapes/disk-usage.js';
+import { imageSummaryOf, type ImageSummary } from '../shapes/image-summary.js';
 import { EngineError, STATUS } from '../statuses.js';
 
 interface DiskUsageRoute {
@@ -34,9 +34,14 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
   );
   app.get<DiskUsageRoute>('/system/df', { schema: DF_SCHEMA }, async ({ query, minor }) => {
     const types = typesIn(query.type, minor);
-    const images: ImageDescription[] = [];
-    for await (const image of describeImages(context.store, [], context)) images.push(image);
-    const summaries = images.map((image) => imageSummaryOf(image, { minor, names: image.names, withManifests: false }));
+    const images: UsedImage[] = [];
+    const summaries: ImageSummary[] = [];
+    for await (const image of describeImages(context.store, [], context)) {
+      const { names, present } = image;
+      // The documents of an image are let go of before the next one.
+      images.push({ names, present });
+      summaries.push(imageSummaryOf(image, { minor, names, withManifests: false }));
+    }
     return diskUsageOf(images, summaries, { minor, types, isVerbose: isTrue(query.verbose) });
   });
 }

@@ -2,6 +2,9 @@ import type { ImageDescription } from '../../index.js';
 import type { ImageSummary } from './image-summary.js';
 import { bytesOf } from './manifest-summary.js';
 
+/** What is counted of an image. */
+export type UsedImage = Pick<ImageDescription, 'names' | 'present'>;
+
 /** What was asked for. No type means every type. */
 export interface DiskUsageOptions {
   readonly minor: number;
@@ -11,7 +14,7 @@ export interface DiskUsageOptions {
 
 /** `GET /system/df`: from API 1.52 one object for each kind, and the fields of before too unless every item is asked for. */
 export function diskUsageOf(
-  images: readonly ImageDescription[],
+  images: readonly UsedImage[],
   summaries: readonly ImageSummary[],
   { minor, types, isVerbose }: DiskUsageOptions,
 ): object {
@@ -37,7 +40,7 @@ const NOTHING = { ActiveCount: 0, TotalCount: 0, Reclaimable: 0, TotalSize: 0 };
 
 /** No container uses an image here. What a prune would free is what only images without a name need. */
 function imageUsage(
-  images: readonly ImageDescription[],
+  images: readonly UsedImage[],
   summaries: readonly ImageSummary[],
   bytes: number,
   isVerbose: boolean,

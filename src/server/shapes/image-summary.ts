@@ -15,7 +15,7 @@ export interface ImageSummary {
   readonly VirtualSize?: number;
   /** Not computed. */
   readonly SharedSize: -1;
-  readonly Labels: Readonly<Record<string, unknown>>;
+  readonly Labels: Readonly<Record<string, string>>;
   readonly Containers: number;
   readonly Descriptor?: Descriptor;
   readonly Manifests?: readonly ManifestSummary[];
@@ -67,9 +67,11 @@ export function familiarRepository(familiar: string): string {
   return familiar.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
 }
 
-/** The labels of the image that the host prefers. */
-export function labelsOf({ best }: ImageDescription): Readonly<Record<string, unknown>> {
-  const labels = best?.config?.config?.['Labels'];
-  // Checked: a JSON object, its values still whatever they are.
-  return typeof labels === 'object' && labels !== null ? (labels as Readonly<Record<string, unknown>>) : {};
+/** The labels of the image that the host prefers; what is no text is no label, and may be as large as its sender likes. */
+export function labelsOf({ best }: ImageDescription): Readonly<Record<string, string>> {
+  const labels: unknown = best?.config?.config?.['Labels'];
+  if (typeof labels !== 'object' || labels === null) return {};
+  return Object.fromEntries(
+    Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
