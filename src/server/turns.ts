@@ -22,19 +22,17 @@ export class Turns {
     else await new Promise<void>((go) => this.#waiting.push({ bytes, go }));
   }
 
-  /** Waits for the turn of a transfer that is to begin: what comes before its first chunk takes about as long as one. */
-  async begin(): Promise<void> {
+  /** Waits for the next turn of a transfer, and gives the bytes that it may move in it. What comes before its first chunk takes as long. */
+  async quantum(): Promise<number> {
     await this.take(QUANTUM_BYTES);
+    return QUANTUM_BYTES;
   }
 
   /** The chunks in their turn: as many as have a quantum of bytes together, so that small chunks are worth as much as large ones. */
   async *deal(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let credit = 0;
     for await (const chunk of chunks) {
-      while (credit <= 0) {
-        await this.take(QUANTUM_BYTES);
-        credit += QUANTUM_BYTES;
-      }
+      while (credit <= 0) credit += await this.quantum();
       credit -= chunk.length;
       yield chunk;
     }

@@ -1,24 +1,30 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { ServerContext } from './context.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /**
  * The body of a request as it comes, never gathered. It may be slow, but not still: no byte for the idle time while somebody
- * waits for one is an error. Unlike the request itself it can be destroyed without breaking the connection. Holds one chunk.
+ * waits for one is an error. Its chunks come in the turns of the server. Unlike the request itself it can be destroyed without
+ * breaking the connection, and at any time: also while it waits. Holds one chunk.
  */
 export class Upload extends Readable {
   readonly #request: IncomingMessage;
   readonly #idleMs: number;
+  readonly #turns: ServerContext['turns'];
+  /** Bytes that may be moved before the next turn. */
+  #credit = 0;
   #idle: NodeJS.Timeout | undefined;
   #isWanted = false;
   #bytes = 0;
   #failure: unknown;
 
-  constructor(request: IncomingMessage, idleMs: number) {
+  constructor(request: IncomingMessage, { idleMs, turns }: Pick<ServerContext, 'idleMs' | 'turns'>) {
     // Nothing is asked for in advance: while the loader is busy no client is idle.
     super({ highWaterMark: 0 });
     this.#request = request;
     this.#idleMs = idleMs;
+    this.#turns = turns;
     // The client may be gone before the loader listens.
     this.on('error', () => {});
     request.on('readable', this.#take).on('end', this.#end).on('error', this.#fail);
@@ -36,6 +42,14 @@ export class Upload extends Readable {
 
   override _read(): void {
     if (this.#request.destroyed && !this.#request.readableEnded) return this.#fail(new Error('the client is gone'));
+    if (this.#credit > 0) return this.#want();
+    void this.#turns.quantum().then((bytes) => {
+      this.#credit += bytes;
+      if (!this.destroyed) this.#want();
+    });
+  }
+
+  #want(): void {
     this.#isWanted = true;
     this.#idle = setTimeout(() => {
       const message = `nothing came for ${this.#idleMs / 1000} s; the upload was given up`;
@@ -58,6 +72,7 @@ export class Upload extends Readable {
     this.#isWanted = false;
     clearTimeout(this.#idle);
     this.#bytes += chunk.length;
+    this.#credit -= chunk.length;
     this.push(chunk);
   };
 

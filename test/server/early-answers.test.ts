@@ -70,6 +70,20 @@ test('tells a client at once, though it sends nothing more', async (t) => {
   await wire.over();
 });
 
+test('tells a client at once that a blob was damaged, though it sends nothing more', async (t) => {
+  const engine = await startEngine(t, { idleMs: 60_000, lingerMs: LINGER_MS });
+  const built = example();
+  const archive = await layoutArchive(built.images, built.blobs);
+  const { layers = [] } = built.blobs.links(built.of('linux/arm/v7').digest);
+  const layer = built.blobs.bytes(layers.at(-1)?.digest ?? built.root.digest);
+  const last = archive.indexOf(layer) + layer.length - 1;
+  archive.writeUInt8(archive.readUInt8(last) ^ 1, last);
+  // The damage is found when the server waits for more already.
+  const wire = await upload(engine, archive.subarray(0, -1024));
+  await wire.received(/^HTTP\/1\.1 422 /);
+  await wire.over();
+});
+
 test('tells an error in the middle of the answer, and then ends it', async (t) => {
   const engine = await startEngine(t, { lingerMs: LINGER_MS });
   const wire = await upload(engine, (await archiveOf()).subarray(0, -1024), 'quiet=0');

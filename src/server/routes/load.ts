@@ -37,11 +37,10 @@ async function runLoad(
 ): Promise<void> {
   const started = context.now();
   const transfer = placeFor(context, request, started);
-  const upload = new Upload(request.raw, context.idleMs);
+  const upload = new Upload(request.raw, context);
   try {
-    await context.turns.begin();
     const onProgress = isQuiet ? {} : { onProgress: output.progress };
-    const report = await loadImages(context.store, context.turns.deal(upload), { ...options, ...onProgress });
+    const report = await loadImages(context.store, upload, { ...options, ...onProgress });
     for (const { name, digest } of report.images)
       context.events.emit('load', digest, { name: shownName(name, digest) });
     transfer.end({ code: 'OK', bytes: upload.bytes });

@@ -51,7 +51,7 @@ async function save(
   const wanted = names.filter((name) => name !== '');
   if (wanted.length === 0) throw new EngineError(STATUS.badRequest, 'no image was named');
   const platforms = transferPlatforms(platform, request.minor);
-  await context.turns.begin();
+  await context.turns.quantum();
   let transfer: Transfer | undefined;
   try {
     const plan = await planFor(context, wanted, platforms, isTrue(strict));
