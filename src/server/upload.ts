@@ -6,7 +6,7 @@ import { EngineError, STATUS } from './statuses.js';
 /**
  * The body of a request as it comes, never gathered. It may be slow, but not still: no byte for the idle time while somebody
  * waits for one is an error. Its chunks come in the turns of the server. Unlike the request itself it can be destroyed without
- * breaking the connection, and at any time: also while it waits. Holds one chunk.
+ * breaking the connection, and at any time: also while it waits. Holds 128 KiB and one chunk.
  */
 export class Upload extends Readable {
   readonly #request: IncomingMessage;
@@ -20,8 +20,8 @@ export class Upload extends Readable {
   #failure: unknown;
 
   constructor(request: IncomingMessage, { idleMs, turns }: Pick<ServerContext, 'idleMs' | 'turns'>) {
-    // Nothing is asked for in advance: while the loader is busy no client is idle.
-    super({ highWaterMark: 0 });
+    // Little is asked for in advance: while the loader is busy and this is full, no client is idle.
+    super({ highWaterMark: 128 * 1024 });
     this.#request = request;
     this.#idleMs = idleMs;
     this.#turns = turns;
