@@ -39,7 +39,14 @@ export {
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
 export { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './plan-export.js';
-export { WARNING_CODES, type ImageReport, type PlatformReport, type Warning, type WarningCode } from './reports.js';
+export {
+  labelOf,
+  WARNING_CODES,
+  type ImageReport,
+  type PlatformReport,
+  type Warning,
+  type WarningCode,
+} from './reports.js';
 export { MemoryStore, OciLayoutStore, type PruneReport, type Store } from './stores/index.js';
 export { verifyArchive } from './verify-archive.js';
 export { verifyImages, type Problem, type VerifyOptions, type VerifyReport } from './verify-images.js';

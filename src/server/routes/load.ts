@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { PassThrough } from 'node:stream';
-import { loadImages, parseReference, type LoadOptions, type LoadReport } from '../../index.js';
+import { labelOf, loadImages, type LoadOptions, type LoadReport } from '../../index.js';
 import { audit, type Reply, type Request, type ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { failureOf } from '../statuses.js';
@@ -41,8 +41,7 @@ async function runLoad(
   try {
     const onProgress = isQuiet ? {} : { onProgress: output.progress };
     const report = await loadImages(context.store, upload, { ...options, ...onProgress });
-    for (const { name, digest } of report.images)
-      context.events.emit('load', digest, { name: shownName(name, digest) });
+    for (const image of report.images) context.events.emit('load', image.digest, { name: labelOf(image) });
     transfer.end({ code: 'OK', bytes: upload.bytes });
     audit(context, request, started, { action: 'load', code: 'OK', bytes: upload.bytes, ...factsOf(report) });
     output.end(linesOf(report));
@@ -78,14 +77,10 @@ function factsOf({ images, moved }: LoadReport): {
 function linesOf({ images, warnings }: LoadReport): readonly object[] {
   return [
     ...warnings.map(({ message }) => ({ stream: `warning: ${message}\n` })),
-    ...images.map(({ name, digest }) => ({
-      stream: name === undefined ? `Loaded image ID: ${digest}\n` : `Loaded image: ${shownName(name, digest)}\n`,
+    ...images.map((image) => ({
+      stream: `Loaded image${image.name === undefined ? ' ID' : ''}: ${labelOf(image)}\n`,
     })),
   ];
-}
-
-function shownName(name: string | undefined, digest: string): string {
-  return name === undefined ? digest : parseReference(name).familiar();
 }
 
 /** Progress that a slow reader has not taken yet, in bytes; beyond it progress is not told. */

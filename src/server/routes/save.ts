@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream';
 import {
   exportImages,
   formatPlatformFull,
+  labelOf,
   LadingError,
-  parseReference,
   planExport,
   type ExportPlan,
   type Platform,
@@ -105,10 +105,10 @@ function hasTag(header: string | undefined, etag: string): boolean {
 
 /** What was wanted and is not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
 function missingOf({ images }: ExportPlan): string {
-  const missing = images.flatMap(({ name, digest, platforms }) =>
-    platforms
+  const missing = images.flatMap((image) =>
+    image.platforms
       .filter(({ state }) => state === 'missing' || state === 'absent')
-      .map(({ platform, state }) => `${labelOf(name, digest)} ${asciiOf(platform)} ${state}`),
+      .map(({ platform, state }) => `${labelOf(image)} ${asciiOf(platform)} ${state}`),
   );
   let length = 0;
   const told = missing.filter((text) => (length += text.length + 2) <= MAX_HEADER_LENGTH);
@@ -124,10 +124,6 @@ function asciiOf(text: string): string {
   return text.replaceAll(/[^!-+\--~]/gu, (odd) =>
     Buffer.from(odd).toString('hex').toUpperCase().replaceAll(/../g, '%$&'),
   );
-}
-
-function labelOf(name: string | undefined, digest: string): string {
-  return name === undefined ? digest : parseReference(name).familiar();
 }
 
 interface Sending {
@@ -162,8 +158,8 @@ async function send(
     const digests = plan.images.map(({ digest }) => digest);
     audit(context, request, started, { action: 'save', names, digests, code, bytes });
     if (code !== 'OK') context.metrics.errors.inc({ code });
-    for (const { name, digest } of code === 'OK' ? plan.images : [])
-      context.events.emit('save', digest, { name: labelOf(name, digest) });
+    for (const image of code === 'OK' ? plan.images : [])
+      context.events.emit('save', image.digest, { name: labelOf(image) });
   });
   return await reply.send(archive);
 }
