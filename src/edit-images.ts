@@ -88,7 +88,9 @@ export async function removeImages(
     );
     const moved = await publishNames(session, (records) => withoutOrphans(records, removeRecords(records, gone)));
     const deleted = await session.discard(closure);
-    return { untagged: gone.map(({ name }) => name).filter((name) => name !== undefined), moved, deleted };
+    // What somebody else gave another image meanwhile is not gone, and not ours to tell of.
+    const untagged = moved.filter(({ to }) => to === undefined).map(({ name }) => name);
+    return { untagged, moved, deleted };
   });
 }
 

@@ -94,6 +94,23 @@ onEachStore('removes a name, and content only with the last one', async (open) =
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
+onEachStore('leaves a name that somebody else gave another image meanwhile', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  const other = example({ seed: 'other' });
+  await loadLayout(store, [{ root: other.root, name: 'other:1' }], other.blobs);
+  const list = store.list.bind(store);
+  store.list = async () => {
+    const seen = await list();
+    store.list = list;
+    await tagImage(store, 'other:1', FAMILIAR);
+    return seen;
+  };
+  const { untagged, moved } = await removeImages(store, [FAMILIAR]);
+  assert.deepEqual([untagged, moved], [[], []]);
+  assert.deepEqual(await namesOf(store), [NAME, 'docker.io/library/other:1', undefined]);
+});
+
 onEachStore('keeps what another image shares', async (open) => {
   const store = await open();
   const blobs = new BlobSet();

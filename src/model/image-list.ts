@@ -94,13 +94,14 @@ function rootsByName(records: readonly ImageRecord[]): ReadonlyMap<string, Diges
   );
 }
 
-/** The list without the given records, compared by name and digest. */
+/** The list without the given records, compared by name and digest: a name that means something else by now stays. */
 export function removeRecords(
   records: readonly ImageRecord[],
   removed: readonly ImageRecord[],
 ): readonly ImageRecord[] {
-  const keys = new Set(removed.map(keyOf));
-  return records.filter((record) => !keys.has(keyOf(record)));
+  const exactly = ({ name, descriptor }: ImageRecord): string => `${name ?? ''} ${descriptor.digest}`;
+  const gone = new Set(removed.map(exactly));
+  return records.filter((record) => !gone.has(exactly(record)));
 }
 
 /**
