@@ -93,6 +93,7 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
     const type = String(reply.getHeader('Content-Type'));
     if (type.startsWith(`${JSON_TYPE};`)) reply.header('Content-Type', JSON_TYPE);
     if (context.stopping.aborted) reply.header('Connection', 'close');
+    if (typeof payload === 'string') context.answers.hold(reply.raw, Buffer.byteLength(payload));
     done(null, payload);
   });
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode }) => {

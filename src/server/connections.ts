@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { cutWhenStalled } from './answers.js';
 import { STATUS } from './statuses.js';
 import { discardRest } from './upload.js';
 
@@ -11,6 +12,10 @@ export interface ConnectionOptions {
   readonly isTcp: boolean;
   /** How long the rest of an upload is read after its answer, in milliseconds. */
   readonly lingerMs: number;
+  /** How long a peer may take nothing of what waits for it, in milliseconds. */
+  readonly stalledMs: number;
+  /** Connections at once; further ones are closed as they come. */
+  readonly maxConnections: number;
 }
 
 /**
@@ -26,10 +31,14 @@ export class Connections {
   constructor(server: http.Server | https.Server, handler: RequestListener, options: ConnectionOptions) {
     this.#server = server;
     this.#options = options;
+    server.maxConnections = options.maxConnections;
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
+    // Over TLS it is the decrypted connection that knows what waits.
+    const opened = server instanceof https.Server ? 'secureConnection' : 'connection';
+    server.on(opened, (socket: Socket) => cutWhenStalled(socket, options.stalledMs));
     server.on('request', (request, response) => {
       const serve = (): void => this.#serve(request, response, handler);
       // A request that came behind another one waits until it is its answer's turn: it must hold nothing before.

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { DescribeOptions, Platform, Store } from '../index.js';
+import type { Answers } from './answers.js';
 import type { Audit, AuditRecord } from './audit.js';
 import type { EventLog } from './event-log.js';
 import type { Metrics } from './metrics.js';
@@ -15,6 +16,7 @@ export interface ServerContext {
   readonly metrics: Metrics;
   readonly transfers: Transfers;
   readonly turns: Turns;
+  readonly answers: Answers;
   readonly audit: Audit;
   /** Told of what nobody foresaw: clients learn only that it is an internal error. */
   readonly onError: (error: unknown) => void;
@@ -23,9 +25,8 @@ export interface ServerContext {
   readonly hostPlatform: Platform;
   /** What images were found to be, from request to request. */
   readonly cache: NonNullable<DescribeOptions['cache']>;
-  /** How long an upload may be still, and how long the reader of an archive, in milliseconds. */
+  /** How long an upload may be still, in milliseconds. */
   readonly idleMs: number;
-  readonly stalledMs: number;
   /** Whether `prune` may take everything that no container uses, which here is everything. */
   readonly allowPruneAll: boolean;
   /** Host names that requests over TCP may be for, beside addresses and `localhost`. */

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DescriptionCache, hostPlatform, type Platform, type Store } from '../index.js';
+import { DescriptionCache, hostPlatform, LadingError, type Platform, type Store } from '../index.js';
+import { Answers } from './answers.js';
 import { buildApp } from './app.js';
 import type { Audit } from './audit.js';
 import type { ServerContext } from './context.js';
@@ -15,11 +16,15 @@ import { Turns } from './turns.js';
 export interface ServerOptions {
   /** Archives on their way at once; further ones are refused with 503. Default 256. */
   readonly maxTransfers?: number;
+  /** Connections at once; further ones are closed as they come. Default 1024 for each socket. */
+  readonly maxConnections?: number;
+  /** Bytes of answers, archives not counted, that clients have not taken yet; further requests are refused with 503. Default 64 MiB. */
+  readonly maxUnreadBytes?: number;
   /** How long the headers of a request may take. Default 10 s. */
   readonly headersMs?: number;
   /** How long an upload may be still. Default 30 s. */
   readonly idleMs?: number;
-  /** How long the reader of an archive may take nothing. Default 10 min. */
+  /** How long the reader of an answer may take nothing. Default 10 min. */
   readonly stalledMs?: number;
   /** How long the rest of an upload is read and thrown away after an answer that came before its end. Default 5 s. */
   readonly lingerMs?: number;
@@ -36,7 +41,15 @@ export interface ServerOptions {
   readonly umask?: ListenerOptions['umask'];
 }
 
-const DEFAULTS = { maxTransfers: 256, headersMs: 10_000, idleMs: 30_000, stalledMs: 600_000, lingerMs: 5_000 };
+const DEFAULTS = {
+  maxTransfers: 256,
+  maxConnections: 1024,
+  maxUnreadBytes: 64 * 1024 * 1024,
+  headersMs: 10_000,
+  idleMs: 30_000,
+  stalledMs: 600_000,
+  lingerMs: 5_000,
+};
 
 /** setTimeout takes no longer time, and a longer one for none. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -58,12 +71,14 @@ export class EngineServer {
   readonly #app: ReturnType<typeof buildApp>;
 
   constructor(store: Store, options: ServerOptions = {}) {
-    const { maxTransfers, headersMs, idleMs, stalledMs, lingerMs } = { ...DEFAULTS, ...options };
+    const { maxTransfers, maxConnections, maxUnreadBytes, ...set } = { ...DEFAULTS, ...options };
     const now = options.now ?? Date.now;
     const metrics = new Metrics();
     this.#options = {
-      headersMs: timerOf(headersMs),
-      lingerMs: timerOf(lingerMs),
+      headersMs: timerOf(set.headersMs),
+      lingerMs: timerOf(set.lingerMs),
+      stalledMs: timerOf(set.stalledMs),
+      maxConnections,
       onError: options.onError ?? (() => {}),
       ...(options.umask && { umask: options.umask }),
     };
@@ -73,13 +88,13 @@ export class EngineServer {
       metrics,
       transfers: new Transfers(maxTransfers, metrics, now),
       turns: new Turns(),
+      answers: new Answers(maxUnreadBytes),
       audit: options.audit ?? (() => {}),
       onError: this.#options.onError,
       now,
       hostPlatform: options.hostPlatform ?? hostPlatform(),
       cache: new DescriptionCache(),
-      idleMs: timerOf(idleMs),
-      stalledMs: timerOf(stalledMs),
+      idleMs: timerOf(set.idleMs),
       allowPruneAll: options.allowPruneAll ?? false,
       ownNames: new Set(options.ownNames),
       stopping: this.#stopping.signal,
@@ -88,6 +103,8 @@ export class EngineServer {
     // Each transfer listens to them: as many as there are places is no leak.
     setMaxListeners(0, this.#stopping.signal, this.#halt.signal);
     this.#app = buildApp(this.#context);
+    // Whoever listens or stops is told.
+    this.#app.catch(() => {});
   }
 
   /** Archives on their way right now. */
@@ -95,9 +112,10 @@ export class EngineServer {
     return this.#context.transfers.active;
   }
 
-  /** Listens on one more socket, and gives its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO. */
+  /** Listens on one more socket, and gives its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO, and ERR_ABORTED once it was stopped. */
   async listen(address: ListenAddress): Promise<string> {
     const app = await this.#app;
+    if (this.#stopping.signal.aborted) throw new LadingError('ERR_ABORTED', 'the server was stopped');
     const handler: RequestListener = (request, response) => {
       this.#answers.add(response);
       response.once('close', () => this.#answers.delete(response));

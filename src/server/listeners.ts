@@ -27,12 +27,16 @@ export interface TlsFiles {
   readonly key: string | Buffer;
 }
 
-/** What holds for every connection, in milliseconds. */
+/** What holds for every connection; times in milliseconds. */
 export interface ListenerOptions {
   /** How long the headers of a request may take to come. */
   readonly headersMs: number;
   /** How long the rest of an upload is read after its answer. */
   readonly lingerMs: number;
+  /** How long a peer may take nothing of what waits for it. */
+  readonly stalledMs: number;
+  /** Connections at once; further ones are closed as they come. */
+  readonly maxConnections: number;
   /** Told of errors of the socket after it listens. */
   readonly onError: (error: unknown) => void;
   /** Sets the process's mask of new files and gives the old one, so that a socket is never open to others. */
@@ -57,7 +61,7 @@ export async function listen(
 ): Promise<Listener> {
   const isTcp = address.kind === 'tcp' || (address.kind === 'fd' && address.isTcp);
   const server = isTcp ? createTcpServer(address, options) : http.createServer(limitsOf(options));
-  const connections = new Connections(server, handler, { isTcp, lingerMs: options.lingerMs });
+  const connections = new Connections(server, handler, { ...options, isTcp });
   const url = await listenOn(server, address, options).catch((error: unknown) => {
     // It may listen already, with permissions that could not be set.
     server.close();

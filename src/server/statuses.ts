@@ -35,6 +35,9 @@ const BY_CATEGORY: Readonly<Record<ErrorCategory, number>> = {
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = { ERR_NO_SPACE: STATUS.insufficientStorage };
 
+/** For whoever is refused since too much is going on: the seconds after which to try again. */
+export const RETRY_LATER: Readonly<Record<string, string>> = { 'Retry-After': '5' };
+
 /** A refusal that belongs to HTTP or to the Engine API, and has no code of the library. */
 export class EngineError extends Error {
   readonly status: number;

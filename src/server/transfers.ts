@@ -1,8 +1,5 @@
 import type { Metrics, TransferKind } from './metrics.js';
-import { EngineError, STATUS } from './statuses.js';
-
-/** Seconds after which a client that was refused may try again. */
-const RETRY_AFTER_SECONDS = '5';
+import { EngineError, RETRY_LATER, STATUS } from './statuses.js';
 
 /** One archive on its way. */
 export interface Transfer {
@@ -34,7 +31,7 @@ export class Transfers {
     if (this.#active >= this.#max) {
       this.#metrics.refused.inc({ kind });
       const message = `${this.#max} archives are on their way already; try again later`;
-      throw new EngineError(STATUS.unavailable, message, { 'Retry-After': RETRY_AFTER_SECONDS });
+      throw new EngineError(STATUS.unavailable, message, RETRY_LATER);
     }
     this.#active += 1;
     this.#metrics.active.inc({ kind });

@@ -43,6 +43,7 @@ test('refuses options that mean nothing, before it listens', async (t) => {
     [['--socket-mode', 'rw'], /--socket-mode "rw" is not/],
     [['--max-transfers', '0'], /--max-transfers "0" is not a number from 1 to 999999/],
     [['--max-transfers', '1e3'], /--max-transfers "1e3" is not a number/],
+    [['--max-connections', 'many'], /--max-connections "many" is not a number/],
     [['--headers-timeout', '0'], /--headers-timeout "0" is no time at all/],
     [['--idle-timeout', '0'], /--idle-timeout "0" is no time at all/],
     [['--stall-timeout', '0s'], /--stall-timeout "0s" is no time at all/],

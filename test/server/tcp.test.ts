@@ -40,6 +40,13 @@ test('refuses a port that is taken', async (t) => {
   });
 });
 
+test('listens no more once it was stopped', async (t) => {
+  const { server } = await startEngine(t);
+  await server.stop({ graceMs: 0 });
+  const address = { kind: 'tcp', host: '127.0.0.1', port: 0, insecure: true } as const;
+  await assert.rejects(server.listen(address), { code: 'ERR_ABORTED' });
+});
+
 test('listens on IPv6', async (t) => {
   const { port } = await tcpEngine(t, {}, '::1');
   const { status } = await requestOver({ host: '::1', port, agent: false }, 'GET', '/livez');

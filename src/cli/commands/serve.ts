@@ -20,6 +20,7 @@ export interface ServeOptions extends CommonOptions {
   readonly insecureNoTls?: boolean;
   readonly serverName?: readonly string[];
   readonly maxTransfers: string;
+  readonly maxConnections: string;
   readonly headersTimeout: string;
   readonly idleTimeout: string;
   readonly stallTimeout: string;
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   const store = await openStore(options, 'write', { chunkBytes });
   const server = new EngineServer(store, {
     maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
+    maxConnections: parseCount(options.maxConnections, '--max-connections'),
     headersMs: parseTimeout(options.headersTimeout, '--headers-timeout'),
     idleMs: parseTimeout(options.idleTimeout, '--idle-timeout'),
     stalledMs: parseTimeout(options.stallTimeout, '--stall-timeout'),

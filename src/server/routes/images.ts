@@ -19,7 +19,8 @@ export function imagesRoute(app: FastifyInstance, context: ServerContext): void 
   app.get<ImagesRoute>('/images/json', { schema: IMAGES_SCHEMA }, async (request) => {
     const filters = parseFilters(request.query.filters, FILTERS);
     const withManifests = request.minor >= 47 && isTrue(request.query.manifests);
-    return await listImages(context, filters, { minor: request.minor, withManifests });
+    const shape = { minor: request.minor, withManifests };
+    return await context.answers.gather(async () => await listImages(context, filters, shape));
   });
 }
 

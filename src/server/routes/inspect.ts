@@ -29,13 +29,17 @@ export function inspectRoutes(app: FastifyInstance, context: ServerContext): voi
       const message = 'conflicting options: manifests and platform options cannot both be set';
       throw new EngineError(STATUS.badRequest, message);
     }
-    const { image, shown } = await showImage(context, params.name, platform);
-    return imageInspectOf(image, { minor, shown, isByPlatform: platform !== undefined, withManifests });
+    return await context.answers.gather(async () => {
+      const { image, shown } = await showImage(context, params.name, platform);
+      return imageInspectOf(image, { minor, shown, isByPlatform: platform !== undefined, withManifests });
+    });
   });
   app.get<InspectRoute>('/images/:name/history', { schema: HISTORY_SCHEMA }, async ({ params, query, minor }) => {
-    const { image, shown } = await showImage(context, params.name, platformIn(query, minor, 48));
-    if (shown === undefined) throw nothingComplete(params.name);
-    return historyOf(shown, image.descriptor.digest, namesOf(image, image.names, minor).RepoTags);
+    return await context.answers.gather(async () => {
+      const { image, shown } = await showImage(context, params.name, platformIn(query, minor, 48));
+      if (shown === undefined) throw nothingComplete(params.name);
+      return historyOf(shown, image.descriptor.digest, namesOf(image, image.names, minor).RepoTags);
+    });
   });
 }
 

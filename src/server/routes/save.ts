@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import {
   exportImages,
@@ -143,13 +142,11 @@ async function send(
   const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt });
   const { socket } = request.raw;
   const before = socket.bytesWritten;
-  const stopWatching = destroyWhenStalled(socket, context.stalledMs);
   let failed: unknown;
   archive.once('error', (error) => {
     failed = error;
   });
   onceClosed(reply, () => {
-    stopWatching();
     archive.destroy();
     const code = codeOf(reply, archive, failed);
     // What the socket counts has the headers in it.
@@ -173,17 +170,4 @@ function onceClosed({ raw }: Reply, done: () => void): void {
 function codeOf(reply: Reply, archive: Readable, failed: unknown): string {
   if (reply.raw.writableFinished && archive.readableEnded) return 'OK';
   return failed === undefined ? 'CLIENT_GONE' : exportFailureOf(failed).code;
-}
-
-/** Ends a connection over which nothing went for a time. */
-function destroyWhenStalled(socket: Socket, stalledMs: number): () => void {
-  let seen = socket.bytesWritten - socket.writableLength;
-  const timer = setInterval(() => {
-    const now = socket.bytesWritten - socket.writableLength;
-    // Where nothing waits to be taken it is we who are slow.
-    if (now === seen && socket.writableLength > 0) socket.destroy();
-    seen = now;
-  }, stalledMs);
-  timer.unref();
-  return () => clearInterval(timer);
 }

@@ -33,17 +33,24 @@ export function systemRoutes(app: FastifyInstance, context: ServerContext): void
     infoOf({ images: (await context.store.list()).length, now: context.now(), minor }),
   );
   app.get<DiskUsageRoute>('/system/df', { schema: DF_SCHEMA }, async ({ query, minor }) => {
-    const types = typesIn(query.type, minor);
-    const images: UsedImage[] = [];
-    const summaries: ImageSummary[] = [];
-    for await (const image of describeImages(context.store, [], context)) {
-      const { names, present } = image;
-      // The documents of an image are let go of before the next one.
-      images.push({ names, present });
-      summaries.push(imageSummaryOf(image, { minor, names, withManifests: false }));
-    }
-    return diskUsageOf(images, summaries, { minor, types, isVerbose: isTrue(query.verbose) });
+    const shape = { minor, types: typesIn(query.type, minor), isVerbose: isTrue(query.verbose) };
+    return await context.answers.gather(async () => await useOfDisk(context, shape));
   });
+}
+
+async function useOfDisk(
+  context: ServerContext,
+  shape: { readonly minor: number; readonly types: readonly string[]; readonly isVerbose: boolean },
+): Promise<ReturnType<typeof diskUsageOf>> {
+  const images: UsedImage[] = [];
+  const summaries: ImageSummary[] = [];
+  for await (const image of describeImages(context.store, [], context)) {
+    const { names, present } = image;
+    // The documents of an image are let go of before the next one.
+    images.push({ names, present });
+    summaries.push(imageSummaryOf(image, { minor: shape.minor, names, withManifests: false }));
+  }
+  return diskUsageOf(images, summaries, shape);
 }
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
