@@ -177,10 +177,10 @@ test('imports only the packages that package.json lists', () => {
   assert.deepEqual(broken(isKnown), []);
 });
 
-test('asks for the process in the command, and for its number in leases', () => {
+test('asks for the process in the command, and in the one file that says who we are', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
-  assert.deepEqual(outside, ['stores/leases.ts']);
+  assert.deepEqual(outside, ['stores/identity.ts']);
 });
 
 test('knows no clock and no random number below the faces, except in stores', () => {

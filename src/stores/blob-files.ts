@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { constants, lstatSync, openSync } from 'node:fs';
+import { constants, lstatSync, openSync, readdirSync } from 'node:fs';
 import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ByteRange, ContentProvider } from './ports.js';
 import { readFileChunks } from './read-file.js';
 import { isNotFound, storageError } from './storage-error.js';
-import type { StorePaths } from './store-paths.js';
+import { QUARANTINE, type StorePaths } from './store-paths.js';
 
 /** A blob's file as found: where, how large, and when it was stored. */
 export interface BlobFile {
@@ -43,10 +43,22 @@ export class BlobFiles implements ContentProvider {
     return readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes?.());
   }
 
-  /** Takes a blob that a collection was about to remove back into `blobs/`. */
-  async rescue(digest: Digest): Promise<void> {
+  /**
+   * The blob of a digest that is claimed, where it will stay: one that a collection was about to remove is taken back first.
+   * Undefined also where the collection, which looked before the claim was there, was faster.
+   */
+  async statClaimed(digest: Digest): Promise<BlobFile | undefined> {
+    for (;;) {
+      const found = await this.stat(digest);
+      if (found === undefined || found.file === this.#paths.blob(digest)) return found;
+      await this.rescue(found.file, digest);
+    }
+  }
+
+  /** Takes a file that a collection was about to remove back into `blobs/`. */
+  async rescue(trashed: string, digest: Digest): Promise<void> {
     try {
-      await link(this.#paths.trashed(digest), this.#paths.blob(digest));
+      await link(trashed, this.#paths.blob(digest));
     } catch (error) {
       // Gone or back already: either way there is nothing to take back.
       if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
@@ -74,9 +86,11 @@ export class BlobFiles implements ContentProvider {
     throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
   }
 
-  #placesOf(digest: Digest): readonly string[] {
+  *#placesOf(digest: Digest): Generator<string> {
     const blob = this.#paths.blob(digest);
-    return [blob, this.#paths.trashed(digest), blob];
+    yield blob;
+    for (const collection of collectionsIn(this.#paths.trash)) yield this.#paths.trashed(collection, digest);
+    yield blob;
   }
 }
 
@@ -88,6 +102,16 @@ function statFile(file: string): BlobFile | undefined {
     return { file, size: found.isFile() ? found.size : -1, mtimeMs: found.mtimeMs };
   } catch (error) {
     if (isNotFound(error)) return undefined;
+    throw storageError(error, 'cannot look up a blob');
+  }
+}
+
+/** The collections that have a folder in the trash. What was found damaged there is no blob any more. */
+function collectionsIn(trash: string): readonly string[] {
+  try {
+    return readdirSync(trash).filter((name) => name !== QUARANTINE);
+  } catch (error) {
+    if (isNotFound(error)) return [];
     throw storageError(error, 'cannot look up a blob');
   }
 }

@@ -1,13 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import fs from 'fs-extra';
-import { isDigest, type Digest } from '../model/digest.js';
+import type { Digest } from '../model/digest.js';
 import type { BlobFiles } from './blob-files.js';
 import { namesIn } from './blob-files.js';
 import { closureWithout, type Cut } from './closure.js';
 import { readLeases } from './leases.js';
 import type { RefsLog } from './refs-log.js';
 import { isNotFound } from './storage-error.js';
-import type { StorePaths } from './store-paths.js';
+import { digestOfTrashed, QUARANTINE, type StorePaths } from './store-paths.js';
 
 /** The parts of a store that a collection looks at. */
 export interface Collected {
@@ -53,40 +54,45 @@ export async function collect(
   candidates: Iterable<Digest>,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
-  const moved: Digest[] = [];
-  for (const digest of await collectable(store, candidates, options)) {
-    if (await moveToTrash(store.paths, digest)) moved.push(digest);
-  }
-  return await emptyTrash(store, moved, options);
+  const going = await collectable(store, candidates, options);
+  if (going.length === 0) return [];
+  const collection = randomUUID();
+  await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
+  for (const digest of going) await moveToTrash(store.paths, collection, digest);
+  return await emptyTrash(store, collection, options);
 }
 
-/** What a collection that was killed has left in the trash. */
-export async function leftInTrash(paths: StorePaths): Promise<readonly Digest[]> {
-  return (await namesIn(paths.trash)).map((name) => name.replace('-', ':')).filter(isDigest);
+/** Ends the collections that were killed, or ends others together with those who began them. */
+export async function emptyAllTrash(store: Collected): Promise<void> {
+  for (const name of await namesIn(store.paths.trash)) {
+    if (name !== QUARANTINE) await emptyTrash(store, name);
+  }
 }
 
 /** The second look: back into `blobs/`, or gone for good. */
-export async function emptyTrash(
+async function emptyTrash(
   store: Collected,
-  trashed: readonly Digest[],
+  collection: string,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
-  if (trashed.length === 0) return [];
-  const gone = new Set(await collectable(store, trashed, options));
+  const folder = path.join(store.paths.trash, collection);
+  const trashed = (await namesIn(folder)).flatMap((name) => digestOfTrashed(name) ?? []);
+  const gone = new Set(trashed.length === 0 ? [] : await collectable(store, trashed, options));
   for (const digest of trashed) {
-    if (!gone.has(digest)) await store.blobs.rescue(digest);
-    await fs.remove(store.paths.trashed(digest));
+    const file = store.paths.trashed(collection, digest);
+    if (!gone.has(digest)) await store.blobs.rescue(file, digest);
+    await fs.remove(file);
   }
+  await fs.remove(folder);
   return [...gone];
 }
 
-async function moveToTrash(paths: StorePaths, digest: Digest): Promise<boolean> {
+async function moveToTrash(paths: StorePaths, collection: string, digest: Digest): Promise<void> {
   try {
-    await fs.rename(paths.blob(digest), paths.trashed(digest));
-    return true;
+    await fs.rename(paths.blob(digest), paths.trashed(collection, digest));
   } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
+    // Another collection was first.
+    if (!isNotFound(error)) throw error;
   }
 }
 

@@ -128,38 +128,51 @@ export class FileIngest implements Ingest {
     await fs.fsync(this.#fd);
   }
 
-  async #link(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
-    const blob = this.#options.blobOf(expected.digest);
+  async #link({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    const blob = this.#options.blobOf(digest);
     const folder = path.dirname(blob);
-    for (;;) {
+    for (let hasFolder = false; ; hasFolder = true) {
       try {
+        if (hasFolder) await fs.ensureDir(folder, 0o700);
         await fs.link(this.#options.file, blob);
         this.#options.onLinked(folder);
         return 'stored';
       } catch (error) {
-        if (isNotFound(error)) await fs.ensureDir(folder, 0o700);
-        else if (!isExisting(error)) throw error;
-        else if (await hasSize(blob, expected.size)) return this.#present(folder);
-        // A blob of another size cannot be what its name says. Ours was just verified, so it takes the place.
-        else
-          await fs.rename(blob, `${this.#options.file}.damaged`).then(() => fs.remove(`${this.#options.file}.damaged`));
+        if (isExisting(error)) break;
+        if (!isNotFound(error) || hasFolder) throw error;
       }
     }
+    const outcome = await this.#meet(blob, size);
+    this.#options.onLinked(folder);
+    // Gone again, where a collection has just taken it.
+    return outcome === 'gone' ? await this.#link({ digest, size }) : outcome;
   }
 
-  /** Another load was first. Its link may not be durable yet, and ours will be promised all the same. */
-  #present(folder: string): 'present' {
-    this.#options.onLinked(folder);
-    return 'present';
+  /**
+   * Something has the blob's name. A blob of the right size was stored by another load: its link may not be durable yet, and
+   * ours will be promised all the same. Anything else cannot be what its name says; ours was just verified, and takes its
+   * place in one step, so that there is no moment without a blob.
+   */
+  async #meet(blob: string, size: number): Promise<'stored' | 'present' | 'gone'> {
+    const found = await lstatIfThere(blob);
+    if (found === undefined) return 'gone';
+    if (found.isFile() && found.size === size) return 'present';
+    if (!found.isDirectory()) {
+      await fs.rename(this.#options.file, blob);
+      return 'stored';
+    }
+    const aside = `${this.#options.file}.damaged`;
+    await fs.rename(blob, aside);
+    await fs.remove(aside);
+    return 'gone';
   }
 }
 
-async function hasSize(file: string, size: number): Promise<boolean> {
+async function lstatIfThere(file: string): Promise<fs.Stats | undefined> {
   try {
-    const found = await fs.lstat(file);
-    return found.isFile() && found.size === size;
+    return await fs.lstat(file);
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
 }

@@ -33,9 +33,7 @@ export class LayoutSession implements StoreSession {
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
     this.#lease.claim(digest);
-    const found = await this.#store.blobs.stat(digest);
-    if (found?.file === this.#store.paths.trashed(digest)) await this.#store.blobs.rescue(digest);
-    return found && { size: found.size };
+    return await this.#store.blobs.statClaimed(digest);
   }
 
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {

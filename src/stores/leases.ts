@@ -1,16 +1,10 @@
-import os from 'node:os';
 import path from 'node:path';
 import fs from 'fs-extra';
 import { isDigest, type Digest } from '../model/digest.js';
 import { isNotFound } from './storage-error.js';
+import { stateOfProcess, thisProcess, type ProcessIdentity } from './identity.js';
 
-/** Who holds a lease: a process is told from a later one of the same number by its start time and boot. */
-interface Owner {
-  readonly pid: number;
-  readonly startTime: string;
-  readonly bootId: string;
-  readonly host: string;
-}
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
 /** How long the blobs of an operation that did not finish stay safe. */
 export const RESUME_MS = 24 * 60 * 60 * 1000;
@@ -25,6 +19,8 @@ export class Lease {
   readonly #fd: number;
   readonly #claimed = new Set<Digest>();
   #isOpen = true;
+  /** Whether the last line was cut short: the next one begins a line of its own. */
+  #isTorn = false;
 
   private constructor(id: string, file: string, fd: number) {
     this.id = id;
@@ -34,27 +30,42 @@ export class Lease {
 
   static async create(folder: string, id: string): Promise<Lease> {
     const file = path.join(folder, id);
-    const fd = await fs.open(file, 'ax', 0o600);
-    const lease = new Lease(id, file, fd);
-    await fs.appendFile(file, `${JSON.stringify(await thisProcess())}\n`);
-    return lease;
+    const lease = new Lease(id, file, await fs.open(file, O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600));
+    try {
+      fs.fchmodSync(lease.#fd, 0o600);
+      lease.#writeLine(JSON.stringify(thisProcess()));
+      return lease;
+    } catch (error) {
+      await lease.end({ keep: false });
+      throw error;
+    }
   }
 
   /** Claims a digest. Must be done before asking whether the store has it, or a collection may take it in between. */
   claim(digest: Digest): void {
     if (this.#claimed.has(digest) || !this.#isOpen) return;
+    this.#writeLine(digest);
     this.#claimed.add(digest);
-    // One short append; awaiting a thread for it would take ten times as long.
-    fs.writeSync(this.#fd, `${digest}\n`);
   }
 
   /** Ends the lease. With `keep` its file stays, and holds the blobs for the resume time. */
   async end({ keep }: { readonly keep: boolean }): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    if (keep) fs.writeSync(this.#fd, `${ENDED}\n`);
-    await fs.close(this.#fd);
-    if (!keep) await fs.remove(this.#file);
+    try {
+      if (keep) this.#writeLine(ENDED);
+      else await fs.remove(this.#file);
+    } finally {
+      await fs.close(this.#fd);
+    }
+  }
+
+  /** One short append; awaiting a thread for it would take ten times as long. A line counts when all of it is there. */
+  #writeLine(text: string): void {
+    let left = Buffer.from(`${this.#isTorn ? '\n' : ''}${text}\n`);
+    this.#isTorn = true;
+    while (left.length > 0) left = left.subarray(fs.writeSync(this.#fd, left));
+    this.#isTorn = false;
   }
 }
 
@@ -87,7 +98,7 @@ async function readLease(file: string, id: string, now: number): Promise<SeenLea
   try {
     const { mtimeMs } = await fs.stat(file);
     const [first = '', ...lines] = (await fs.readFile(file, 'utf8')).split('\n');
-    const state = lines.includes(ENDED) ? 'over' : await stateOf(first);
+    const state = lines.includes(ENDED) ? 'over' : stateOf(first);
     return { id, state, ageMs: now - mtimeMs, digests: lines.filter(isDigest) };
   } catch (error) {
     if (isNotFound(error)) return undefined;
@@ -95,42 +106,16 @@ async function readLease(file: string, id: string, now: number): Promise<SeenLea
   }
 }
 
-async function stateOf(line: string): Promise<SeenLease['state']> {
+function stateOf(line: string): SeenLease['state'] {
   const owner = parseOwner(line);
-  if (owner === undefined || owner.host !== os.hostname()) return 'unknown';
-  if (owner.bootId !== (await bootId())) return 'over';
-  return (await startTimeOf(owner.pid)) === owner.startTime ? 'alive' : 'over';
+  return owner === undefined ? 'unknown' : stateOfProcess(owner);
 }
 
-function parseOwner(line: string): Owner | undefined {
+function parseOwner(line: string): ProcessIdentity | undefined {
   try {
     // Our own file, mode 0600 in a folder 0700; a half-written line fails here.
-    return JSON.parse(line) as Owner;
+    return JSON.parse(line) as ProcessIdentity;
   } catch {
     return undefined;
-  }
-}
-
-async function thisProcess(): Promise<Owner> {
-  // The one place on this floor that asks who we are: a lease is about a process.
-  const { pid } = globalThis.process;
-  return { pid, startTime: (await startTimeOf(pid)) ?? '', bootId: await bootId(), host: os.hostname() };
-}
-
-async function bootId(): Promise<string> {
-  return (await readOrNothing('/proc/sys/kernel/random/boot_id')).trim();
-}
-
-/** Field 22 of /proc/PID/stat (proc(5)), behind the command name, which may hold spaces and parentheses. */
-async function startTimeOf(pid: number): Promise<string | undefined> {
-  const stat = await readOrNothing(`/proc/${pid}/stat`);
-  return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-}
-
-async function readOrNothing(file: string): Promise<string> {
-  try {
-    return await fs.readFile(file, 'utf8');
-  } catch {
-    return '';
   }
 }

@@ -1,7 +1,7 @@
 import type { Digest } from '../model/digest.js';
 import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import { closureOf } from './closure.js';
-import { collect, collectable, dropDeadSessions, emptyTrash, leftInTrash, type Collected } from './collect.js';
+import { collect, collectable, dropDeadSessions, emptyAllTrash, type Collected } from './collect.js';
 import { RESUME_MS } from './leases.js';
 import type { PruneOptions, PruneReport, StoreSession } from './ports.js';
 import { pruneableImages } from './pruneable-images.js';
@@ -14,7 +14,7 @@ export async function pruneLayout(
 ): Promise<PruneReport> {
   if (options.dryRun !== true) {
     await dropDeadSessions(store.paths, options.now, RESUME_MS);
-    await emptyTrash(store, await leftInTrash(store.paths));
+    await emptyAllTrash(store);
   }
   const isPastGrace = (root: Digest): Promise<boolean> => isOld(store, root, options);
   const images = await pruneableImages(store.blobs, await store.refs.read(), isPastGrace);

@@ -1,10 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { entryNameOf } from '../model/archive-layout.js';
-import type { Digest } from '../model/digest.js';
+import { isDigest, type Digest } from '../model/digest.js';
 
 /** The format of a store's private part. A store of another format is refused. */
 export const FORMAT_VERSION = '1';
+
+/** The folder of the trash for blobs that were found damaged. */
+export const QUARANTINE = 'damaged';
+
+/** The name of a blob in the trash. */
+function trashName(digest: Digest): string {
+  return digest.replace(':', '-');
+}
+
+/** The digest of a file in the trash; undefined for other names. */
+export function digestOfTrashed(name: string): Digest | undefined {
+  const digest = name.replace('-', ':');
+  return isDigest(digest) ? digest : undefined;
+}
 
 /** Where things are in a store's directory. No path is ever made from a name inside an archive. */
 export class StorePaths {
@@ -54,9 +68,12 @@ export class StorePaths {
     return path.join(this.root, entryNameOf(digest));
   }
 
-  /** Where a blob waits while a collection makes sure that nobody needs it. */
-  trashed(digest: Digest): string {
-    return path.join(this.trash, digest.replace(':', '-'));
+  /**
+   * Where a blob waits while a collection makes sure that nobody needs it. Each collection has a folder of its own: one that
+   * takes a file away must never mean another file that came to the same name.
+   */
+  trashed(collection: string, digest: Digest): string {
+    return path.join(this.trash, collection, trashName(digest));
   }
 
   /** A new name for a file on its way; its owner is told by the session that the name starts with. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand, runLading } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/load-helpers.js';
+import { mountTmpfs } from '../fixtures/small-disk.js';
 
 test('refuses a store where none can be', async (t) => {
   const { at, archive } = await workspace(t);
@@ -48,19 +48,6 @@ test('tells of a full disk, and leaves nothing on its way', async (t) => {
   assert.match(saved.stderr, /\[ERR_NO_SPACE\]\n$/);
   assert.deepEqual((await readdir(small)).toSorted(), ['rest', 'store']);
 });
-
-/** A small file system of its own, or undefined and a skipped test where mounting is not allowed. */
-async function mountTmpfs(t: TestContext, size: string): Promise<string | undefined> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'lading-mount-'));
-  const { status, stderr } = await runCommand('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder]);
-  t.after(async () => {
-    if (status === 0) await runCommand('umount', [folder]);
-    await rm(folder, { recursive: true });
-  });
-  if (status === 0) return folder;
-  t.skip(`cannot mount a small tmpfs: ${stderr.trim()}`);
-  return undefined;
-}
 
 test('tells of a full device behind stdout and behind -o', async (t) => {
   if (!requireTool(t, 'bash')) return;

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { entryNameOf } from '../../src/model/archive-layout.js';
+import { digestOf, type Digest } from '../../src/model/digest.js';
+import { Lease, readLeases } from '../../src/stores/leases.js';
+import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { mountTmpfs } from '../fixtures/small-disk.js';
+import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
+import { bytesOf, digestsIn, inSession, storeBytes, storeSet } from '../suites/stored.js';
+import { inFolder, privateFiles } from './layout-folder.js';
+
+const CONTENT = 'the content of a blob';
+const DIGEST = digestOf(CONTENT);
+const soon = (): { now: number; graceMs: number } => ({ now: Date.now() + 60 * 60 * 1000, graceMs: 0 });
+
+/** Where a collection has put a blob. */
+function trashedIn(folder: string, digest: Digest, collection = 'collection'): string {
+  return path.join(folder, '.lading', 'trash', collection, digest.replace(':', '-'));
+}
+
+/** A store with one blob that a collection has just moved to the trash, and the files of both places. */
+async function withTrashed(
+  run: (given: { store: OciLayoutStore; blob: string; trashed: string; folder: string }) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const store = await OciLayoutStore.open(folder);
+    await inSession(store, (session) => storeBytes(session, CONTENT));
+    const blob = path.join(folder, entryNameOf(DIGEST));
+    const trashed = trashedIn(folder, DIGEST);
+    await mkdir(path.dirname(trashed));
+    await rename(blob, trashed);
+    await run({ store, blob, trashed, folder });
+  });
+}
+
+describe('a blob in the trash', () => {
+  it('is read there, and taken back by whoever claims it', async () => {
+    await withTrashed(async ({ store, blob, trashed }) => {
+      assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
+      await inSession(store, async (session) => {
+        assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+        await rm(trashed);
+        assert.ok(existsSync(blob));
+      });
+    });
+  });
+
+  for (const kind of ['session', 'reader'] as const) {
+    it(`is not here for a ${kind} where the collection was faster`, async () => {
+      await withTrashed(async ({ store, trashed }) => {
+        const operation = await store[kind]();
+        const found = operation.stat(DIGEST);
+        // The look-up has seen the file, and has not linked it yet.
+        rmSync(trashed);
+        assert.equal(await found, undefined);
+        await operation.end();
+      });
+    });
+  }
+
+  it('goes back at the next prune where the collector was killed and an image has come to need it', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      const blobs = new BlobSet();
+      const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 'needed' });
+      await storeSet(store, blobs, [{ descriptor: root, name: 'docker.io/example/app:1' }]);
+      await mkdir(path.join(folder, '.lading', 'trash', 'collection'));
+      for (const digest of blobs.keys())
+        await rename(path.join(folder, entryNameOf(digest)), trashedIn(folder, digest));
+      for (const digest of blobs.keys()) assert.ok((await store.stat(digest)) !== undefined);
+      await store.prune(soon());
+      assert.deepEqual(await privateFiles(folder), []);
+      assert.deepEqual(await digestsIn(store), [...blobs.keys()].sort());
+    });
+  });
+
+  it('that is linked in blobs/ too goes for good when nothing needs it', async () => {
+    await withTrashed(async ({ store, blob, trashed, folder }) => {
+      // As left by a collector that was killed between putting back and clearing away.
+      await link(trashed, blob);
+      assert.deepEqual(await inSession(store, (session) => session.discard([DIGEST])), [DIGEST]);
+      assert.deepEqual(await digestsIn(store), []);
+      await store.prune(soon());
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('two collections at once', () => {
+  it('never take a file for the one that the other has moved', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, CONTENT));
+      const [first = '', second = ''] = ['first', 'second'].map((name) => trashedIn(folder, DIGEST, name));
+      for (const trashed of [first, second]) await mkdir(path.dirname(trashed));
+      const blob = path.join(folder, entryNameOf(DIGEST));
+      // One has moved the blob and decided that nobody needs it; it is stored and claimed again, and moved by the other.
+      await rename(blob, first);
+      await inSession(store, async (session) => {
+        await storeBytes(session, CONTENT);
+        await rename(blob, second);
+        await rm(first);
+        assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+        assert.ok(existsSync(blob));
+        await store.prune(soon());
+        assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
+      });
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('a commit that meets a blob', () => {
+  it('is not disturbed by a collection that takes it away and puts it back', async () => {
+    await withTrashed(async ({ store, blob, trashed, folder }) => {
+      const over = new AbortController();
+      const collector = (async () => {
+        for (let turn = 0; !over.signal.aborted; turn += 1) {
+          const [from, to] = turn % 2 === 0 ? [trashed, blob] : [blob, trashed];
+          if (existsSync(from)) renameSync(from, to);
+          await nextTurn();
+        }
+        rmSync(path.dirname(trashed), { recursive: true });
+      })();
+      await inSession(store, async (session) => {
+        for (let at = 0; at < 150; at += 1) await storeBytes(session, CONTENT);
+        over.abort();
+        await collector;
+        await storeBytes(session, CONTENT);
+        assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
+      });
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+
+  it('puts its own in the place of a damaged one without a moment in between', async () => {
+    await withTrashed(async ({ store, blob, trashed }) => {
+      await rm(trashed);
+      await writeFile(blob, 'damaged');
+      let seen = 0;
+      const over = new AbortController();
+      const reader = (async () => {
+        for (; !over.signal.aborted; seen += 1) {
+          assert.ok(existsSync(blob));
+          await nextTurn();
+        }
+      })();
+      for (let at = 0; at < 20; at += 1) {
+        rmSync(blob);
+        writeFileSync(blob, `damaged ${at}`);
+        assert.equal(await inSession(store, (session) => storeBytes(session, CONTENT)), 'stored');
+      }
+      over.abort();
+      await reader;
+      assert.ok(seen > 20);
+    });
+  });
+});
+
+describe('a claim', () => {
+  it('that a full disk cut short does not spoil the next one', async (t) => {
+    const disk = await mountTmpfs(t, '1m');
+    if (disk === undefined) return;
+    const lease = await Lease.create(disk, 'lease');
+    const filler = path.join(disk, 'filler');
+    await writeFile(filler, Buffer.alloc(2_000_000)).catch(() => undefined);
+    const digests = Array.from({ length: 200 }, (_, at) => digestOf(`claim ${at}`));
+    const claimed = digests.filter((digest) => isClaimed(lease, digest));
+    assert.ok(claimed.length > 0 && claimed.length < digests.length, `${claimed.length} claims fit`);
+    await rm(filler);
+    for (const digest of digests) lease.claim(digest);
+    const [seen] = await readLeases(disk, 0);
+    assert.deepEqual([...(seen?.digests ?? [])].sort(), digests.toSorted());
+    await lease.end({ keep: false });
+  });
+});
+
+function isClaimed(lease: Lease, digest: Digest): boolean {
+  try {
+    lease.claim(digest);
+    return true;
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+    return false;
+  }
+}
