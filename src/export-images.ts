@@ -5,11 +5,12 @@ import { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } fr
 import type { ArchiveEntry, Body } from './stages/records.js';
 import { TarPack } from './stages/tar-pack.js';
 import { VerifyDigests } from './stages/verify-digests.js';
-import type { Store } from './stores/ports.js';
+import type { Store, StoreReader } from './stores/ports.js';
 
 /**
- * The archive of a plan, or of the named images, as a byte stream. Every blob is verified while it is packed; on any error
- * the stream is destroyed with it and never ends well. Holds a few chunks of 256 KiB.
+ * The archive of a plan, or of the named images, as a byte stream. What it needs is claimed before its first byte, so that
+ * nobody removes it until the stream is over. Every blob is verified while it is packed; on any error the stream is destroyed
+ * with it and never ends well. Holds a few chunks of 256 KiB, and one digest for each blob.
  */
 export function exportImages(
   store: Store,
@@ -18,28 +19,60 @@ export function exportImages(
 ): Readable {
   const archive = new TarPack();
   const stopListening = destroyOnAbort(archive, options.signal);
-  // On an error pipeline destroys the archive with it, which is how its reader is told.
-  pipeline(entriesOf(store, wanted, options), new VerifyDigests(), archive)
-    .catch(() => {})
+  exportTo(archive, store, wanted, options)
+    // Ends the archive where no pipeline did; its reader is told by it.
+    .catch((error: Error) => archive.destroy(error))
     .finally(stopListening);
   return archive;
 }
 
+async function exportTo(
+  archive: TarPack,
+  store: Store,
+  wanted: ExportPlan | readonly string[],
+  options: ExportOptions,
+): Promise<void> {
+  const reader = await store.reader();
+  try {
+    // Entries are made ahead of their bodies: the claims end with the archive, not with the last entry.
+    await pipeline(entriesOf(store, reader, wanted, options), new VerifyDigests(), archive);
+  } finally {
+    await reader.end();
+  }
+}
+
 async function* entriesOf(
   store: Store,
+  reader: StoreReader,
   wanted: ExportPlan | readonly string[],
   options: ExportOptions,
 ): AsyncGenerator<ArchiveEntry> {
   const plan = isPlan(wanted) ? wanted : await planExport(store, wanted, options);
-  for (const entry of plan.entries) yield { ...entry, body: bodyOf(store, entry) };
+  for (const entry of plan.entries) await claim(reader, entry);
+  for (const entry of plan.entries) yield { ...entry, body: bodyOf(reader, entry) };
+}
+
+/** Claims a blob; from then on only damage can take it away. What went after the plan was made is told before the first byte. */
+async function claim(reader: StoreReader, { content, size: expected }: PlannedEntry): Promise<void> {
+  if (!('digest' in content)) return;
+  const { digest } = content;
+  const found = await reader.stat(digest);
+  if (found === undefined) {
+    throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} was removed since the archive was planned; plan again`, {
+      details: { digest },
+    });
+  }
+  if (found.size === expected) return;
+  const message = `blob ${digest}: ${found.size} bytes instead of ${expected}; lading verify tells what else is damaged`;
+  throw new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected, size: found.size } });
 }
 
 function isPlan(wanted: ExportPlan | readonly string[]): wanted is ExportPlan {
   return !Array.isArray(wanted);
 }
 
-function bodyOf(store: Store, { content }: PlannedEntry): Body {
-  return 'digest' in content ? store.open(content.digest) : inMemory(content.bytes);
+function bodyOf(reader: StoreReader, { content }: PlannedEntry): Body {
+  return 'digest' in content ? reader.open(content.digest) : inMemory(content.bytes);
 }
 
 async function* inMemory(bytes: Buffer): AsyncGenerator<Buffer> {

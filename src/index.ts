@@ -47,6 +47,6 @@ export {
   type Warning,
   type WarningCode,
 } from './reports.js';
-export { MemoryStore, OciLayoutStore, type PruneReport, type Store } from './stores/index.js';
+export { MemoryStore, OciLayoutStore, type PruneReport, type Store, type StoreReader } from './stores/index.js';
 export { verifyArchive } from './verify-archive.js';
 export { verifyImages, type Problem, type VerifyOptions, type VerifyReport } from './verify-images.js';

@@ -9,7 +9,7 @@ import {
 } from './model/archive-layout.js';
 import { ANNOTATIONS, withAnnotations, type Descriptor } from './model/descriptor.js';
 import { digestOf, type Digest } from './model/digest.js';
-import { LadingError } from './model/errors.js';
+import { LadingError, quote } from './model/errors.js';
 import { removeRecords, resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
 import { isIndexType, isManifestType, MEDIA_TYPES } from './model/media-types.js';
@@ -94,6 +94,7 @@ export async function planExport(
     ? found
     : await surveyImages(store, judgement.taken, { ...request, records: removeRecords(records, cut) });
   const dockerManifest = await dockerManifestOf(store, survey, judgement.taken, host, limits);
+  checkListed(await store.list(), targets);
   const { entries, size } = layOut(metadataOf(survey, choice, dockerManifest), contentsOf(survey, choice));
   return {
     size,
@@ -118,6 +119,15 @@ function resolveTargets(
     targets.set(`${record.name} ${record.descriptor.digest}`, record);
   }
   return [...targets.values()];
+}
+
+/** An image that was removed while it was looked at would count as one of which some platforms are missing. */
+function checkListed(records: readonly ImageRecord[], targets: readonly ImageTarget[]): void {
+  const listed = new Set(records.map(({ descriptor }) => descriptor.digest));
+  const gone = targets.find(({ descriptor }) => !listed.has(descriptor.digest));
+  if (gone === undefined) return;
+  const image = gone.name ?? gone.descriptor.digest;
+  throw new LadingError('ERR_IMAGE_UNKNOWN', `${quote(image)} was removed meanwhile`, { details: { image } });
 }
 
 function checkRoot({ digest, mediaType }: Descriptor): void {

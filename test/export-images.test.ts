@@ -202,21 +202,23 @@ onEachStore('ends with ERR_ABORTED when it is aborted, before or amid', async (o
   await assert.rejects(read, { code: 'ERR_ABORTED' });
 });
 
-onEachStore('reads no further than its reader does', async (open) => {
-  const store = await open();
+onEachStore('reads no further than its reader does', async (openStore) => {
+  const store = await openStore();
   const { images, blobs } = example({ layerBytes: 1_500_000 });
   await loadLayout(store, images, blobs);
   let opened = 0;
+  const open = (digest: Digest): AsyncIterable<Buffer> => {
+    opened += 1;
+    return store.open(digest);
+  };
   const counted = {
     list: async () => await store.list(),
     stat: async (digest: Digest) => await store.stat(digest),
     digests: () => store.digests(),
     session: async () => await store.session(),
     prune: store.prune.bind(store),
-    open: (digest: Digest) => {
-      opened += 1;
-      return store.open(digest);
-    },
+    open,
+    reader: async () => ({ stat: store.stat.bind(store), open, end: async () => {} }),
   };
   const plan = await planExport(counted, [FAMILIAR], { hostPlatform: HOST });
   opened = 0;

@@ -1,4 +1,4 @@
-import type { Store } from '../index.js';
+import type { Store, StoreReader } from '../index.js';
 
 /** Bytes that all transfers together may move before other requests get their turn: some 5 ms of work. */
 const BYTES_PER_TURN = 2 * 1024 * 1024;
@@ -42,11 +42,20 @@ export class Turns {
   dealReads(store: Store): Store {
     return {
       open: (digest, range) => this.deal(store.open(digest, range)),
+      reader: async () => this.#dealReader(await store.reader()),
       stat: async (digest) => await store.stat(digest),
       list: async () => await store.list(),
       session: async () => await store.session(),
       digests: () => store.digests(),
       prune: async (options) => await store.prune(options),
+    };
+  }
+
+  #dealReader(reader: StoreReader): StoreReader {
+    return {
+      open: (digest, range) => this.deal(reader.open(digest, range)),
+      stat: async (digest) => await reader.stat(digest),
+      end: async () => await reader.end(),
     };
   }
 

@@ -8,6 +8,7 @@ export type {
   PruneOptions,
   PruneReport,
   Store,
+  StoreReader,
   StoreSession,
 } from './ports.js';
 export { findConfig, findIndex, findManifest } from './read-document.js';

@@ -3,7 +3,16 @@ import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../model/image-list.js';
 import { closureWithout, type Cut } from './closure.js';
-import type { ByteRange, ImageListChange, Ingest, PruneOptions, PruneReport, Store, StoreSession } from './ports.js';
+import type {
+  ByteRange,
+  ImageListChange,
+  Ingest,
+  PruneOptions,
+  PruneReport,
+  Store,
+  StoreReader,
+  StoreSession,
+} from './ports.js';
 import { pruneableImages } from './pruneable-images.js';
 
 /** A blob in memory. `bytes` is undefined where only its size is kept. */
@@ -57,8 +66,22 @@ export class MemoryStore implements Store {
     yield* this.#blobs.keys();
   }
 
+  async reader(): Promise<StoreReader> {
+    return this.#claiming(new Set());
+  }
+
   async session(): Promise<StoreSession> {
     const claimed = new Set<Digest>();
+    return {
+      ...this.#claiming(claimed),
+      begin: async (digester) =>
+        new MemoryIngest((digest, blob) => this.#add(digest, blob, claimed), this.#options, digester),
+      publish: async (change) => this.#publish(change),
+      discard: async (digests, cut) => await this.#discard(digests, claimed, cut),
+    };
+  }
+
+  #claiming(claimed: Set<Digest>): StoreReader {
     this.#sessions.add(claimed);
     return {
       stat: async (digest) => {
@@ -66,10 +89,6 @@ export class MemoryStore implements Store {
         return await this.stat(digest);
       },
       open: (digest, range) => this.open(digest, range),
-      begin: async (digester) =>
-        new MemoryIngest((digest, blob) => this.#add(digest, blob, claimed), this.#options, digester),
-      publish: async (change) => this.#publish(change),
-      discard: async (digests, cut) => await this.#discard(digests, claimed, cut),
       end: async () => void this.#sessions.delete(claimed),
     };
   }

@@ -5,15 +5,19 @@ import type { ImageRecord } from '../model/image-list.js';
 import { BlobFiles, namesIn } from './blob-files.js';
 import { ChangeQueue } from './change-queue.js';
 import type { Collected } from './collect.js';
-import type { ByteRange, PruneOptions, PruneReport, Store, StoreSession } from './ports.js';
+import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from './ports.js';
 import { RefsLog } from './refs-log.js';
 import { storageError } from './storage-error.js';
-import { FORMAT_VERSION } from './store-paths.js';
-import { StorePaths } from './store-paths.js';
+import { FORMAT_VERSION, StorePaths } from './store-paths.js';
 
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
 export interface OpenStoreOptions {
   readonly readOnly?: boolean;
+  /**
+   * With `readOnly`: readers claim what they read all the same, where the store may be written to, so that nobody removes
+   * it meanwhile.
+   */
+  readonly claimReads?: boolean;
   /** Bytes of a blob that are read at once, asked for each blob: 1 MiB unless given. Two such chunks are held for each. */
   readonly chunkBytes?: () => number;
 }
@@ -28,11 +32,13 @@ export class OciLayoutStore implements Store {
   readonly #parts: Collected;
   readonly #changes = new ChangeQueue();
   readonly #readOnly: boolean;
+  readonly #claimReads: boolean;
 
-  private constructor(paths: StorePaths, { readOnly = false, chunkBytes }: OpenStoreOptions) {
+  private constructor(paths: StorePaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
     this.directory = paths.root;
     this.#parts = { paths, blobs: new BlobFiles(paths, chunkBytes), refs: new RefsLog(paths) };
     this.#readOnly = readOnly;
+    this.#claimReads = claimReads;
   }
 
   /**
@@ -65,6 +71,18 @@ export class OciLayoutStore implements Store {
 
   digests(): AsyncIterable<Digest> {
     return this.#parts.blobs.digests();
+  }
+
+  async reader(): Promise<StoreReader> {
+    const { blobs } = this.#parts;
+    if (!this.#claimReads) {
+      return { stat: async (digest) => await blobs.stat(digest), open: blobs.open.bind(blobs), end: async () => {} };
+    }
+    try {
+      return await (await import('./layout-reader.js')).LayoutReader.start(this.#parts);
+    } catch (error) {
+      throw storageError(error, `cannot read the store ${this.directory}`);
+    }
   }
 
   async session(): Promise<StoreSession> {

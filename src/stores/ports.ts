@@ -34,6 +34,14 @@ export interface Ingest {
 export type ImageListChange = (records: readonly ImageRecord[]) => readonly ImageRecord[];
 
 /**
+ * One operation that reads. What it looks up is safe from garbage collection until it ends, as far as the store may be
+ * written to: a store on a read-only medium loses nothing anyway.
+ */
+export interface StoreReader extends ContentProvider {
+  end(): Promise<void>;
+}
+
+/**
  * One operation that writes. What it looks up or stores is safe from garbage collection until it ends, and its names
  * become visible together.
  */
@@ -68,6 +76,8 @@ export interface PruneOptions {
 export interface Store extends ContentProvider {
   /** The images, named ones by name, then unnamed ones by digest. */
   list(): Promise<readonly ImageRecord[]>;
+  /** Starts an operation that reads, also in a store that cannot be written to. */
+  reader(): Promise<StoreReader>;
   /** Starts an operation that writes. Throws ERR_STORE_READONLY. */
   session(): Promise<StoreSession>;
   /** Every blob, in no order. */

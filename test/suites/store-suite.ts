@@ -2,6 +2,7 @@ import { describe } from 'node:test';
 import { contentSuite } from './content-suite.js';
 import { garbageSuite } from './garbage-suite.js';
 import { imageListSuite } from './image-list-suite.js';
+import { readerSuite } from './reader-suite.js';
 import type { OpenStore } from './stored.js';
 
 /** The behaviour that every store has, whatever it is made of. `open` gives an empty store for each test. */
@@ -10,5 +11,6 @@ export function storeSuite(name: string, open: OpenStore): void {
     contentSuite(open);
     imageListSuite(open);
     garbageSuite(open);
+    readerSuite(open);
   });
 }

@@ -21,7 +21,7 @@ export async function save(
   { signal }: CommandContext,
 ): Promise<number> {
   checkOutput(options.output);
-  const store = await openStore(options, 'read');
+  const store = await openStore(options, 'read', { claimReads: true });
   const plan = await planExport(store, images, {
     platforms: options.platform ?? [],
     index: options.index,

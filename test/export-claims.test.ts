@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { removeImages } from '../src/edit-images.js';
+import { exportImages } from '../src/export-images.js';
+import { planExport, type ExportPlan } from '../src/plan-export.js';
+import { MemoryStore } from '../src/stores/memory-store.js';
+import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import type { Store } from '../src/stores/ports.js';
+import { blobPath } from './fixtures/archive-builder.js';
+import {
+  example,
+  FAMILIAR,
+  leasesOf,
+  load,
+  loadLayout,
+  NAME,
+  onEachStore,
+  statesOf,
+  temporaryFolder,
+} from './fixtures/load-helpers.js';
+import { bytesOf, HOST } from './fixtures/saved-archive.js';
+import { until } from './fixtures/until.js';
+import { digestsIn } from './suites/stored.js';
+
+const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
+
+/** The example with layers that no buffer between store and reader holds all of, and its plan. */
+async function planned(store: Store): Promise<ExportPlan> {
+  const { images, blobs } = example({ layerBytes: 1_500_000 });
+  await loadLayout(store, images, blobs);
+  return await planExport(store, [FAMILIAR], { hostPlatform: HOST });
+}
+
+async function leaseEnds(store: Store): Promise<void> {
+  await until(async () => (await leasesOf(store)).length === 0, 'the claims of the export are gone');
+}
+
+onEachStore('finishes an archive whose image is removed and pruned meanwhile', async (open) => {
+  const store = await open();
+  const plan = await planned(store);
+  const archive = exportImages(store, plan);
+  const reader = archive[Symbol.asyncIterator]();
+  const first = (await reader.next()) as IteratorResult<Buffer, undefined>;
+  assert.deepEqual((await removeImages(store, [FAMILIAR])).deleted, []);
+  await store.prune(PRUNE_ALL);
+  const rest: Buffer[] = [];
+  for (let next = await reader.next(); next.done !== true; next = await reader.next()) rest.push(next.value as Buffer);
+  const bytes = Buffer.concat([first.value ?? Buffer.alloc(0), ...rest]);
+  assert.equal(bytes.length, plan.size);
+  const copy = new MemoryStore();
+  assert.deepEqual(new Set(Object.values(statesOf((await load(copy, bytes)).images[0]))), new Set(['complete']));
+  await leaseEnds(store);
+  await store.prune(PRUNE_ALL);
+  assert.deepEqual(await digestsIn(store), []);
+});
+
+onEachStore('tells before the first byte what was removed since the plan was made', async (open) => {
+  const store = await open();
+  const plan = await planned(store);
+  await removeImages(store, [FAMILIAR]);
+  let bytes = 0;
+  const read = async (): Promise<void> => {
+    for await (const chunk of exportImages(store, plan)) bytes += (chunk as Buffer).length;
+  };
+  await assert.rejects(read, { code: 'ERR_BLOB_MISSING' });
+  assert.equal(bytes, 0);
+  await leaseEnds(store);
+});
+
+onEachStore('plans no image that is removed while it is looked at', async (open) => {
+  const store = await open();
+  await planned(store);
+  const racing: Store = {
+    reader: async () => await store.reader(),
+    session: async () => await store.session(),
+    digests: () => store.digests(),
+    prune: async (options) => await store.prune(options),
+    list: async () => await store.list(),
+    open: (digest, range) => store.open(digest, range),
+    stat: async (digest) => {
+      if ((await store.list()).length > 0) await removeImages(store, [FAMILIAR]);
+      return await store.stat(digest);
+    },
+  };
+  await assert.rejects(planExport(racing, [FAMILIAR], { hostPlatform: HOST }), { category: 'not-found' });
+});
+
+test('claims while it reads, and lets go however the stream ends', async (t) => {
+  const store = await OciLayoutStore.open(await temporaryFolder(t));
+  const plan = await planned(store);
+  assert.deepEqual(await leasesOf(store), [], 'a plan that is never executed holds nothing');
+  const blobs = plan.entries.filter(({ content }) => 'digest' in content).length;
+  const controller = new AbortController();
+  const endings: Readonly<Record<string, (archive: ReturnType<typeof exportImages>) => unknown>> = {
+    'read to its end': async (archive) => await bytesOf(archive),
+    destroyed: (archive) => archive.destroy(),
+    'destroyed with an error': (archive) => archive.once('error', () => {}).destroy(new Error('enough')),
+    aborted: (archive) => {
+      archive.once('error', () => {});
+      controller.abort();
+    },
+  };
+  for (const [how, end] of Object.entries(endings)) {
+    const archive = exportImages(store, plan, { signal: controller.signal });
+    await until(() => archive.readableLength > 0, 'the archive has begun');
+    const lines = (await leasesOf(store)).flatMap((text) => text.trim().split('\n'));
+    assert.equal(lines.length, 1 + blobs, how);
+    await end(archive);
+    await leaseEnds(store);
+  }
+});
+
+test('lets go of what it claimed where a blob turns out to be damaged, or the plan fails', async (t) => {
+  const store = await OciLayoutStore.open(await temporaryFolder(t));
+  const plan = await planned(store);
+  const last = plan.entries.at(-1)?.content;
+  assert.ok(last !== undefined && 'digest' in last);
+  await rm(path.join(store.directory, blobPath(last.digest)));
+  await assert.rejects(bytesOf(exportImages(store, plan)), { code: 'ERR_BLOB_MISSING' });
+  await assert.rejects(bytesOf(exportImages(store, ['nothing:1'])), { code: 'ERR_IMAGE_UNKNOWN' });
+  await leaseEnds(store);
+});
+
+test('claims from a read-only store only where it is told to', async (t) => {
+  const directory = await temporaryFolder(t);
+  const plan = await planned(await OciLayoutStore.open(directory));
+  for (const claimReads of [false, true]) {
+    const store = await OciLayoutStore.open(directory, { readOnly: true, claimReads });
+    const archive = exportImages(store, plan);
+    await until(() => archive.readableLength > 0, 'the archive has begun');
+    assert.equal((await leasesOf(store)).length, claimReads ? 1 : 0);
+    assert.equal((await bytesOf(archive)).length, plan.size);
+    await leaseEnds(store);
+  }
+  assert.deepEqual(
+    (await (await OciLayoutStore.open(directory)).list()).map(({ name }) => name),
+    [NAME],
+  );
+});
