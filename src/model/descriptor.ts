@@ -26,6 +26,8 @@ export const ANNOTATIONS = {
   subject: 'io.containerd.manifest.subject',
   /** The root that the store has, where the archive's root differs. */
   sourceDigest: 'dev.lading.source.digest',
+  /** The digest that a store's list of images has without this annotation. */
+  listDigest: 'dev.lading.list.digest',
   /** BuildKit's mark of an attestation manifest, and what it attests. */
   referenceType: 'vnd.docker.reference.type',
   referenceDigest: 'vnd.docker.reference.digest',

@@ -4,6 +4,7 @@ import { LadingError } from '../model/errors.js';
 import { recordsOf, type ImageRecord } from '../model/image-list.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
 import { parseIndexBytes } from './read-document.js';
+import { isSealed } from './sealed-list.js';
 import { isNotFound } from './storage-error.js';
 import type { StorePaths } from './store-paths.js';
 
@@ -50,7 +51,7 @@ export class RefsLog {
     }
   }
 
-  /** The bytes of `index.json`; they must be those of a generation that we know. Throws ERR_STORE_TAMPERED. */
+  /** The bytes of `index.json`; they must be those of a generation, however old. Throws ERR_STORE_TAMPERED. */
   async readIndex(): Promise<Buffer | undefined> {
     let index = await readIfThere(this.#paths.index);
     for (let before: Buffer | undefined; index !== undefined && !before?.equals(index);) {
@@ -77,8 +78,12 @@ export class RefsLog {
     return path.join(this.#paths.refs, `${generation}.json`);
   }
 
+  /**
+   * A process that was stopped for long enough brings `index.json` back to what was the newest list for it, which may be
+   * older than all that are kept: the seal tells. Without one it may be the list of a store from before lists had any.
+   */
   async #isKnown(index: Buffer): Promise<boolean> {
-    // Newest first: at rest the first comparison is the last.
+    if (isSealed(index)) return true;
     for (const generation of (await this.numbers()).toReversed()) {
       if ((await readIfThere(this.fileOf(generation)))?.equals(index)) return true;
     }

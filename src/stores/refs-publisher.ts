@@ -1,11 +1,11 @@
 import fs from 'fs-extra';
-import { indexOf } from '../model/image-list.js';
 import { linkDurable, syncFolder, writeDurable } from './durable-file.js';
 import type { ImageListChange } from './ports.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
+import { sealedList } from './sealed-list.js';
 import type { StorePaths } from './store-paths.js';
 
-/** How many generations stay, so that a slow reader or a late copy of one of them is still known as ours. */
+/** How many generations stay, for readers who are slow. */
 const KEPT_GENERATIONS = 32;
 
 /**
@@ -28,7 +28,7 @@ export class RefsPublisher {
     for (;;) {
       const { number, bytes } = await this.#log.newest();
       await this.#log.readIndex();
-      const next = Buffer.from(JSON.stringify(indexOf(change(parseGeneration(bytes)))));
+      const next = sealedList(change(parseGeneration(bytes)));
       if (next.equals(bytes) || (await this.#link(number + 1, next))) break;
     }
     await this.copyToIndex();
@@ -37,7 +37,7 @@ export class RefsPublisher {
 
   /** Writes the first generation of a new store. */
   async initialise(): Promise<void> {
-    await this.#link(1, Buffer.from(JSON.stringify(indexOf([]))));
+    await this.#link(1, sealedList([]));
     await this.copyToIndex();
   }
 

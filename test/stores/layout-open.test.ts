@@ -30,7 +30,7 @@ async function contentsOf(folder: string): Promise<ReadonlyMap<string, string>> 
 }
 
 describe('index.json that is behind', () => {
-  for (const behind of [1, 2, 6]) {
+  for (const behind of [1, 2, 40]) {
     it(`by ${behind} generations is repaired at open`, async () => {
       await inFolder(async (folder) => {
         const file = path.join(folder, 'index.json');
@@ -59,6 +59,19 @@ describe('index.json that is behind', () => {
     });
   });
 
+  it('is one of ours without a seal too, as long as its generation is kept', async () => {
+    await inFolder(async (folder) => {
+      const [index, refs] = [path.join(folder, 'index.json'), path.join(folder, '.lading', 'refs')];
+      await OciLayoutStore.open(folder);
+      const { annotations, ...bare } = JSON.parse(await readFile(index, 'utf8')) as { annotations: object };
+      assert.deepEqual(Object.keys(annotations), ['dev.lading.list.digest']);
+      for (const file of [index, path.join(refs, '1.json')]) await writeFile(file, JSON.stringify(bare));
+      const store = await OciLayoutStore.open(folder);
+      await publish(store, 'a:1');
+      assert.deepEqual(await namesIn(await OciLayoutStore.open(folder)), ['a:1']);
+    });
+  });
+
   it('is brought up to date by the next publication too', async () => {
     await inFolder(async (folder) => {
       const file = path.join(folder, 'index.json');
@@ -83,6 +96,36 @@ describe('index.json that another program wrote', () => {
       assert.equal(await readFile(file, 'utf8'), FOREIGN);
     });
   });
+
+  const edits: Readonly<Record<string, (text: string) => string>> = {
+    'with an image more and all annotations kept': (text) =>
+      text.replace('"manifests":[', `"manifests":[${JSON.stringify(descriptor)},`),
+    'with an image less': (text) => text.replace(/"manifests":\[.*\],/, '"manifests":[],'),
+    'laid out for people': (text) => JSON.stringify(JSON.parse(text), null, 2),
+    'with a newline at its end': (text) => `${text}\n`,
+    'with its annotations first': (text) => {
+      const { annotations, ...rest } = JSON.parse(text) as { annotations: object };
+      return JSON.stringify({ annotations, ...rest });
+    },
+    'as nothing': () => '',
+  };
+  for (const [what, edit] of Object.entries(edits)) {
+    it(`is known by it ${what}`, async () => {
+      await inFolder(async (folder) => {
+        const file = path.join(folder, 'index.json');
+        const store = await OciLayoutStore.open(folder);
+        await publish(store, 'a:1');
+        const edited = edit(await readFile(file, 'utf8'));
+        await writeFile(file, edited);
+        await assert.rejects(OciLayoutStore.open(folder), {
+          code: 'ERR_STORE_TAMPERED',
+          message: /lading load -i DIR/,
+        });
+        await assert.rejects(publish(store, 'a:2'), { code: 'ERR_STORE_TAMPERED' });
+        assert.equal(await readFile(file, 'utf8'), edited);
+      });
+    });
+  }
 
   it('is refused by a publication, which then publishes nothing', async () => {
     await inFolder(async (folder) => {
