@@ -47,6 +47,20 @@ export {
   type Warning,
   type WarningCode,
 } from './reports.js';
-export { MemoryStore, OciLayoutStore, type PruneReport, type Store, type StoreReader } from './stores/index.js';
+export {
+  MemoryStore,
+  OciLayoutStore,
+  type Amount,
+  type HeldBlobs,
+  type PruneReport,
+  type Store,
+  type StoreReader,
+} from './stores/index.js';
 export { verifyArchive } from './verify-archive.js';
-export { verifyImages, type Problem, type VerifyOptions, type VerifyReport } from './verify-images.js';
+export {
+  quarantineDamaged,
+  verifyImages,
+  type Problem,
+  type VerifyOptions,
+  type VerifyReport,
+} from './verify-images.js';

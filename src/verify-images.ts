@@ -6,6 +6,7 @@ import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
 import type { Store } from './stores/ports.js';
+import { isUnreadable } from './stores/storage-error.js';
 import { surveyImages } from './survey-images.js';
 
 /** How a verification is done. */
@@ -31,7 +32,7 @@ export interface VerifyReport {
 
 /**
  * Reads and hashes every blob of the images (none named: of the whole store), and checks that everything they need is here.
- * Damage is a problem in the report, not an error. Throws ERR_IMAGE_UNKNOWN and the errors of storage.
+ * Damage is a problem in the report, not an error; `quarantineDamaged` takes it away. Throws ERR_IMAGE_UNKNOWN and the errors of storage.
  */
 export async function verifyImages(
   store: Store,
@@ -42,10 +43,12 @@ export async function verifyImages(
   const chosen = names.length === 0 ? records : names.flatMap((name) => resolveRecords(records, name));
   const targets = chosen.filter((record) => subjectOf(record) === undefined).map(targetOf);
   const damage = new Map<Digest, Problem>();
-  const onDamage = (error: LadingError, digest: Digest): void => void damage.set(digest, problemOf(error, digest));
+  const onDamage = (error: LadingError, digest: Digest): void => {
+    if (!damage.has(digest)) damage.set(digest, problemOf(error, digest));
+  };
   const limits = limitsOf(options.limits);
   const common = { records, limits, signal: options.signal, foreignLayers: 'keep' } as const;
-  const before = await surveyImages(store, targets, { ...common, onDamage });
+  const before = await surveyImages(damageWhereUnreadable(store, onDamage), targets, { ...common, onDamage });
   const digests = names.length === 0 ? store.digests() : before.needs.map(({ descriptor }) => descriptor.digest);
   const blobs = await hashAll(store, digests, damage, options.signal);
   const survey = await surveyImages(withoutBlobs(store, damage), targets, common);
@@ -68,12 +71,45 @@ async function hashAll(
   for await (const digest of digests) {
     if (signal?.aborted) throw new LadingError('ERR_ABORTED', 'the verification was aborted', { cause: signal.reason });
     const digester = new Digester(algorithmOf(digest));
-    for await (const chunk of store.open(digest)) digester.update(chunk);
+    const problem = await hash(store, digest, digester);
+    // Somebody removed it meanwhile: that is no damage.
+    if (problem === 'gone') continue;
     count += 1;
     bytes += digester.size;
-    if (digester.digest() !== digest && !damage.has(digest)) damage.set(digest, mismatch(digest, digester.digest()));
+    if (problem !== undefined && !damage.has(digest)) damage.set(digest, problem);
   }
   return { count, bytes };
+}
+
+/** What is wrong with a blob, if anything is; `gone` where it is not here. */
+async function hash(store: Store, digest: Digest, digester: Digester): Promise<Problem | 'gone' | undefined> {
+  try {
+    for await (const chunk of store.open(digest)) digester.update(chunk);
+    return digester.digest() === digest ? undefined : mismatch(digest, digester.digest());
+  } catch (error) {
+    if (error instanceof LadingError && error.code === 'ERR_BLOB_MISSING') return 'gone';
+    if (isUnreadable(error)) return problemOf(error, digest);
+    throw error;
+  }
+}
+
+/** A document that cannot be read is damage for the survey too, which has to go on. */
+function damageWhereUnreadable(
+  store: Store,
+  onDamage: (error: LadingError, digest: Digest) => void,
+): Pick<Store, 'stat' | 'open'> {
+  return {
+    stat: async (digest) => await store.stat(digest),
+    async *open(digest, range) {
+      try {
+        yield* store.open(digest, range);
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        onDamage(error, digest);
+        throw new LadingError('ERR_DIGEST_MISMATCH', error.message, { cause: error });
+      }
+    },
+  };
 }
 
 function withoutBlobs(store: Store, damaged: ReadonlyMap<Digest, Problem>): Pick<Store, 'stat' | 'open'> {
@@ -95,4 +131,19 @@ export function problemOf({ code, message }: LadingError, digest: Digest): Probl
 
 function targetOf({ name, descriptor }: ImageRecord): ImageTarget {
   return { descriptor, ...(name !== undefined && { name }) };
+}
+
+/**
+ * Takes those of the blobs out of the store that are damaged, each hashed once more to be sure, and gives them. They are no
+ * longer found, so that loading their images again restores them. Throws ERR_STORE_READONLY and the errors of storage.
+ */
+export async function quarantineDamaged(store: Store, digests: Iterable<Digest>): Promise<readonly Digest[]> {
+  const session = await store.session();
+  const taken: Digest[] = [];
+  try {
+    for (const digest of digests) if (await session.quarantine(digest)) taken.push(digest);
+  } finally {
+    await session.end();
+  }
+  return taken;
 }

@@ -157,16 +157,18 @@ function removeCommand(): Command {
 function pruneCommand(): Command {
   return command('prune', 'Remove unnamed images and unused blobs')
     .option('--grace <time>', 'leave alone what is younger: 0, 90s, 15m, 24h, 7d', '1h')
-    .option('--dry-run', 'only tell what would go')
+    .option('--resume <time>', 'how long blobs of interrupted loads are kept to be resumed', '24h')
+    .option('--dry-run', 'only tell what would go, and what keeps the rest')
     .action((options: PruneCommandOptions) =>
       run(options, async () => (await import('./commands/prune.js')).prune(options)),
     );
 }
 
 function verifyCommand(): Command {
-  return command('verify', 'Hash everything, and tell what is damaged or missing')
+  return command('verify', 'Hash everything, tell what is damaged or missing, and move damaged blobs away')
     .argument('[image...]', 'names or ids; none: the whole store')
     .option('--archive <file>', 'judge an archive instead (- for stdin)')
+    .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
     );

@@ -8,7 +8,7 @@ import {
 import { ANNOTATIONS, attestedBy, type Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
-import { LadingError } from '../model/errors.js';
+import { isDamage, LadingError } from '../model/errors.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
@@ -208,8 +208,19 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (this.#passed.has(descriptor.digest)) await this.#options.settled?.();
     const stored = await this.#options.present.stat(descriptor.digest);
     if (stored?.size !== descriptor.size) return;
-    const bytes = await findDocument(this.#options.present, descriptor, this.#limits);
+    const bytes = await this.#storedDocument(descriptor);
     if (bytes !== undefined) await this.#learnDocument(bytes, descriptor);
+  }
+
+  /** A stored document that is damaged counts as not stored, unless it came from this archive: a good one may yet come. */
+  async #storedDocument(descriptor: Descriptor): Promise<Buffer | undefined> {
+    try {
+      return await findDocument(this.#options.present, descriptor, this.#limits);
+    } catch (error) {
+      const hasPassed = this.#passed.has(descriptor.digest) || this.#present.has(descriptor.digest);
+      if (hasPassed || !isDamage(error)) throw error;
+      return undefined;
+    }
   }
 }
 

@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { constants, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
 import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ByteRange, ContentProvider } from './ports.js';
 import { readFileChunks } from './read-file.js';
-import { isNotFound, storageError } from './storage-error.js';
+import { isNotFound, readError } from './storage-error.js';
 import { QUARANTINE, type StorePaths } from './store-paths.js';
 
 /** A blob's file as found: where, how large, and when it was stored. */
@@ -15,7 +15,7 @@ export interface BlobFile {
   readonly mtimeMs: number;
 }
 
-const { O_NOFOLLOW, O_RDONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /**
  * The blobs of a directory store. A collection may have put a blob into the trash for a moment before it puts it back, so a
@@ -39,8 +39,12 @@ export class BlobFiles implements ContentProvider {
     return undefined;
   }
 
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
-    return readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes?.());
+  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
+    try {
+      yield* readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes?.());
+    } catch (error) {
+      throw readError(error, `cannot read blob ${digest}`);
+    }
   }
 
   /**
@@ -78,9 +82,9 @@ export class BlobFiles implements ContentProvider {
   #openFile(digest: Digest): number {
     for (const file of this.#placesOf(digest)) {
       try {
-        return openSync(file, O_RDONLY | O_NOFOLLOW);
+        return openRegular(file, digest);
       } catch (error) {
-        if (!isNotFound(error)) throw storageError(error, `cannot read blob ${digest}`);
+        if (!isNotFound(error)) throw error;
       }
     }
     throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
@@ -94,6 +98,24 @@ export class BlobFiles implements ContentProvider {
   }
 }
 
+/** Opens a file for reading, and nothing else: a pipe would be waited for, a link may lead anywhere. */
+function openRegular(file: string, digest: Digest): number {
+  let fd: number;
+  try {
+    fd = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ELOOP' ? notRegular(digest) : error;
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw notRegular(digest);
+}
+
+function notRegular(digest: Digest): LadingError {
+  const message = `blob ${digest}: what has its name in the store is no regular file; lading verify moves it away`;
+  return new LadingError('ERR_STORE_TAMPERED', message, { details: { digest } });
+}
+
 /** One short call: to have a thread make it, and to wait for the thread, takes ten times as long. */
 function statFile(file: string): BlobFile | undefined {
   try {
@@ -102,7 +124,7 @@ function statFile(file: string): BlobFile | undefined {
     return { file, size: found.isFile() ? found.size : -1, mtimeMs: found.mtimeMs };
   } catch (error) {
     if (isNotFound(error)) return undefined;
-    throw storageError(error, 'cannot look up a blob');
+    throw readError(error, 'cannot look up a blob');
   }
 }
 
@@ -112,7 +134,7 @@ function collectionsIn(trash: string): readonly string[] {
     return readdirSync(trash).filter((name) => name !== QUARANTINE);
   } catch (error) {
     if (isNotFound(error)) return [];
-    throw storageError(error, 'cannot look up a blob');
+    throw readError(error, 'cannot look up a blob');
   }
 }
 
@@ -122,6 +144,6 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
     return await readdir(folder);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw storageError(error, 'cannot list the store');
+    throw readError(error, 'cannot list the store');
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import fs from 'fs-extra';
 import type { Digest } from '../model/digest.js';
+import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import type { BlobFiles } from './blob-files.js';
 import { namesIn } from './blob-files.js';
 import { closureWithout, type Cut } from './closure.js';
@@ -17,20 +18,24 @@ export interface Collected {
   readonly refs: RefsLog;
 }
 
-/** What a collection may pass over: the claims of the session that runs it, and manifests that are being taken away. */
+/** What a collection may pass over. */
 export interface CollectOptions {
-  readonly except?: string;
+  /** Leases: that of the session which runs it, or those that have lapsed. */
+  readonly except?: readonly string[];
+  /** Manifests that are being taken away. */
   readonly cut?: Cut | undefined;
+  /** Images that would be taken away. */
+  readonly without?: readonly ImageRecord[];
 }
 
 /** Which blobs must stay: those that an image reaches, and those that a session holds. */
 async function keptDigests(
   { paths, blobs, refs }: Collected,
-  { except, cut }: CollectOptions,
+  { except = [], cut, without = [] }: CollectOptions,
 ): Promise<ReadonlySet<Digest>> {
   const leases = await readLeases(paths.leases, 0);
-  const leased = leases.filter(({ id }) => id !== except).flatMap(({ digests }) => digests);
-  const roots = (await refs.read()).map(({ descriptor }) => descriptor);
+  const leased = leases.filter(({ id }) => !except.includes(id)).flatMap(({ digests }) => digests);
+  const roots = removeRecords(await refs.read(), without).map(({ descriptor }) => descriptor);
   return new Set([...leased, ...(await closureWithout(blobs, roots, cut))]);
 }
 
@@ -62,11 +67,26 @@ export async function collect(
   return await emptyTrash(store, collection, options);
 }
 
-/** Ends the collections that were killed, or ends others together with those who began them. */
-export async function emptyAllTrash(store: Collected): Promise<void> {
-  for (const name of await namesIn(store.paths.trash)) {
-    if (name !== QUARANTINE) await emptyTrash(store, name);
+/** What collections that were killed, or are under way, have in the trash. */
+export async function leftInTrash({ paths }: Collected): Promise<ReadonlySet<Digest>> {
+  const left = new Set<Digest>();
+  for (const collection of await namesIn(paths.trash)) {
+    if (collection === QUARANTINE) continue;
+    for (const name of await namesIn(path.join(paths.trash, collection))) {
+      const digest = digestOfTrashed(name);
+      if (digest !== undefined) left.add(digest);
+    }
   }
+  return left;
+}
+
+/** Ends the collections that were killed, or ends others together with those who began them. Gives what is gone. */
+export async function emptyAllTrash(store: Collected): Promise<readonly Digest[]> {
+  const gone: Digest[] = [];
+  for (const name of await namesIn(store.paths.trash)) {
+    if (name !== QUARANTINE) gone.push(...(await emptyTrash(store, name)));
+  }
+  return gone;
 }
 
 /** The second look: back into `blobs/`, or gone for good. */
@@ -93,30 +113,5 @@ async function moveToTrash(paths: StorePaths, collection: string, digest: Digest
   } catch (error) {
     // Another collection was first.
     if (!isNotFound(error)) throw error;
-  }
-}
-
-/**
- * Removes leases past the resume time whose owner is not known to live, and ingest files that nobody writes any more: those
- * of dead sessions at once, those of no session (a store being opened) when they are old.
- */
-export async function dropDeadSessions(paths: StorePaths, now: number, resumeMs: number): Promise<void> {
-  const leases = await readLeases(paths.leases, now);
-  const past = new Set(leases.filter(({ state, ageMs }) => state !== 'alive' && ageMs > resumeMs).map(({ id }) => id));
-  for (const id of past) await fs.remove(path.join(paths.leases, id));
-  const writes = new Map(leases.map(({ id, state }) => [id, state !== 'over' && !past.has(id)]));
-  for (const name of await namesIn(paths.ingest)) {
-    const file = path.join(paths.ingest, name);
-    const isWritten = writes.get(name.split('.')[0] ?? '') ?? (await isYoung(file, now, resumeMs));
-    if (!isWritten) await fs.remove(file);
-  }
-}
-
-async function isYoung(file: string, now: number, maxAgeMs: number): Promise<boolean> {
-  try {
-    return now - (await fs.lstat(file)).mtimeMs <= maxAgeMs;
-  } catch (error) {
-    if (isNotFound(error)) return true;
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import fs from 'fs-extra';
-import { isExisting } from './storage-error.js';
+import { isExisting, isNotFound } from './storage-error.js';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
@@ -62,4 +62,14 @@ async function makeFolder(folder: string): Promise<void> {
   await fs.mkdir(folder, 0o700).catch((error: unknown) => {
     if (!isExisting(error)) throw error;
   });
+}
+
+/** What is there, not following a link; undefined where nothing is. */
+export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> {
+  try {
+    return await fs.lstat(file);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }

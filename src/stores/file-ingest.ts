@@ -3,13 +3,16 @@ import fs from 'fs-extra';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
+import { DEFAULT_LIMITS } from '../model/limits.js';
+import { lstatIfThere } from './durable-file.js';
 import type { Ingest } from './ports.js';
+import { readFileChunks } from './read-file.js';
 import { isExisting, isNotFound, storageError } from './storage-error.js';
 
 /** Bytes that are gathered before they are written in one call. */
 const BATCH_BYTES = 1024 * 1024;
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 
 /** Where an ingest file is, and where its blob goes. */
 export interface FileIngestOptions {
@@ -142,21 +145,23 @@ export class FileIngest implements Ingest {
         if (!isNotFound(error) || hasFolder) throw error;
       }
     }
-    const outcome = await this.#meet(blob, size);
+    const outcome = await this.#meet(blob, { digest, size });
     this.#options.onLinked(folder);
     // Gone again, where a collection has just taken it.
     return outcome === 'gone' ? await this.#link({ digest, size }) : outcome;
   }
 
   /**
-   * Something has the blob's name. A blob of the right size was stored by another load: its link may not be durable yet, and
-   * ours will be promised all the same. Anything else cannot be what its name says; ours was just verified, and takes its
-   * place in one step, so that there is no moment without a blob.
+   * Something has the blob's name. A good blob was stored by another load: its link may not be durable yet, and ours will be
+   * promised all the same. What is not what its name says is replaced by ours, which was just verified, in one step, so that
+   * there is no moment without a blob.
    */
-  async #meet(blob: string, size: number): Promise<'stored' | 'present' | 'gone'> {
+  async #meet(blob: string, expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present' | 'gone'> {
     const found = await lstatIfThere(blob);
     if (found === undefined) return 'gone';
-    if (found.isFile() && found.size === size) return 'present';
+    const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));
+    if (isGood === undefined) return 'gone';
+    if (isGood) return 'present';
     if (!found.isDirectory()) {
       await fs.rename(this.#options.file, blob);
       return 'stored';
@@ -168,12 +173,21 @@ export class FileIngest implements Ingest {
   }
 }
 
-async function lstatIfThere(file: string): Promise<fs.Stats | undefined> {
+/**
+ * Whether a file of the right size is what its name says, as far as that is known: only what is small enough to be a document
+ * is read for it, since documents are what everything else is found by. Undefined where it is gone by now.
+ */
+async function isWhole(
+  file: string,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+): Promise<boolean | undefined> {
+  if (size > DEFAULT_LIMITS.maxDocumentBytes) return true;
+  const digester = new Digester(algorithmOf(digest));
   try {
-    return await fs.lstat(file);
+    for await (const chunk of readFileChunks(() => fs.openSync(file, O_RDONLY | O_NOFOLLOW))) digester.update(chunk);
+    return digester.digest() === digest;
   } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
+    return isNotFound(error) ? undefined : false;
   }
 }
 

@@ -1,8 +1,11 @@
-export { MemoryStore, type MemoryStoreOptions } from './memory-store.js';
+export type { MemoryStoreOptions } from './memory-ingest.js';
+export { MemoryStore } from './memory-store.js';
 export { OciLayoutStore, type OpenStoreOptions } from './oci-layout-store.js';
 export type {
+  Amount,
   ByteRange,
   ContentProvider,
+  HeldBlobs,
   ImageListChange,
   Ingest,
   PruneOptions,

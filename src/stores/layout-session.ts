@@ -7,6 +7,7 @@ import { syncFolder } from './durable-file.js';
 import { FileIngest } from './file-ingest.js';
 import { Lease } from './leases.js';
 import type { ByteRange, ImageListChange, Ingest, StoreSession } from './ports.js';
+import { quarantine } from './quarantine.js';
 import { RefsPublisher } from './refs-publisher.js';
 import { storageError } from './storage-error.js';
 
@@ -70,9 +71,17 @@ export class LayoutSession implements StoreSession {
     const unwanted = [...digests];
     if (unwanted.length === 0) return [];
     try {
-      return await collect(this.#store, unwanted, { except: this.#lease.id, cut });
+      return await collect(this.#store, unwanted, { except: [this.#lease.id], cut });
     } catch (error) {
       throw storageError(error, 'cannot remove blobs');
+    }
+  }
+
+  async quarantine(digest: Digest): Promise<boolean> {
+    try {
+      return await quarantine(this.#store, digest);
+    } catch (error) {
+      throw storageError(error, `cannot move blob ${digest} away`);
     }
   }
 

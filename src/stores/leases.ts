@@ -1,6 +1,7 @@
 import path from 'node:path';
 import fs from 'fs-extra';
 import { isDigest, type Digest } from '../model/digest.js';
+import { namesIn } from './blob-files.js';
 import { isNotFound } from './storage-error.js';
 import { stateOfProcess, thisProcess, type ProcessIdentity } from './identity.js';
 
@@ -82,12 +83,18 @@ export interface SeenLease {
   readonly state: 'alive' | 'over' | 'unknown';
   readonly ageMs: number;
   readonly digests: readonly Digest[];
+  readonly owner?: ProcessIdentity;
+}
+
+/** Whether a lease has lapsed: nobody works under it, and the time to take its work up again is over. */
+export function isLapsed({ state, ageMs }: SeenLease, resumeMs: number): boolean {
+  return state !== 'alive' && ageMs > resumeMs;
 }
 
 /** Every lease of the store. `now` in milliseconds. */
 export async function readLeases(folder: string, now: number): Promise<readonly SeenLease[]> {
   const leases: SeenLease[] = [];
-  for (const id of await fs.readdir(folder)) {
+  for (const id of await namesIn(folder)) {
     const lease = await readLease(path.join(folder, id), id, now);
     if (lease !== undefined) leases.push(lease);
   }
@@ -98,17 +105,13 @@ async function readLease(file: string, id: string, now: number): Promise<SeenLea
   try {
     const { mtimeMs } = await fs.stat(file);
     const [first = '', ...lines] = (await fs.readFile(file, 'utf8')).split('\n');
-    const state = lines.includes(ENDED) ? 'over' : stateOf(first);
-    return { id, state, ageMs: now - mtimeMs, digests: lines.filter(isDigest) };
+    const owner = parseOwner(first);
+    const state = lines.includes(ENDED) ? 'over' : owner === undefined ? 'unknown' : stateOfProcess(owner);
+    return { id, state, ageMs: now - mtimeMs, digests: lines.filter(isDigest), ...(owner && { owner }) };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
-}
-
-function stateOf(line: string): SeenLease['state'] {
-  const owner = parseOwner(line);
-  return owner === undefined ? 'unknown' : stateOfProcess(owner);
 }
 
 function parseOwner(line: string): ProcessIdentity | undefined {

@@ -1,12 +1,12 @@
-import type { Descriptor } from '../model/descriptor.js';
-import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../model/image-list.js';
 import { closureWithout, type Cut } from './closure.js';
+import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 import type {
+  Amount,
   ByteRange,
   ImageListChange,
-  Ingest,
   PruneOptions,
   PruneReport,
   Store,
@@ -14,25 +14,9 @@ import type {
   StoreSession,
 } from './ports.js';
 import { pruneableImages } from './pruneable-images.js';
+import { isWhole } from './whole.js';
 
-/** A blob in memory. `bytes` is undefined where only its size is kept. */
-interface MemoryBlob {
-  readonly size: number;
-  readonly bytes: Buffer | undefined;
-}
-
-/** What a memory store keeps of the bytes it is given. */
-export interface MemoryStoreOptions {
-  /**
-   * Bytes of a blob that are kept in memory; of a larger blob only digest and size are remembered, and reading it throws
-   * ERR_BLOB_MISSING. Enough to judge or list an archive without keeping it. Default: everything.
-   */
-  readonly maxBlobBytes?: number;
-  /** Keeps only what starts like a JSON object; of every other blob digest and size are remembered. */
-  readonly keepOnlyDocuments?: boolean;
-  /** Bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
-  readonly maxBytes?: number;
-}
+const NOTHING: Amount = { count: 0, bytes: 0 };
 
 /** A store that ends with its process: for tests, small embeds, and looking into archives. Holds all that it is given. */
 export class MemoryStore implements Store {
@@ -78,6 +62,7 @@ export class MemoryStore implements Store {
         new MemoryIngest((digest, blob) => this.#add(digest, blob, claimed), this.#options, digester),
       publish: async (change) => this.#publish(change),
       discard: async (digests, cut) => await this.#discard(digests, claimed, cut),
+      quarantine: async (digest) => await this.#quarantine(digest),
     };
   }
 
@@ -99,7 +84,11 @@ export class MemoryStore implements Store {
       const records = this.#records;
       const images = await pruneableImages(this, records, async () => true);
       const staying = removeRecords(records, images);
-      const kept = await this.#keptBy(staying);
+      const kept = await closureWithout(
+        this,
+        staying.map(({ descriptor }) => descriptor),
+        undefined,
+      );
       // Somebody published meanwhile: look again.
       if (records !== this.#records) continue;
       const claimed = this.#claims();
@@ -108,8 +97,33 @@ export class MemoryStore implements Store {
         this.#publish(() => staying);
         gone.forEach(([digest]) => this.#remove(digest));
       }
-      return { images, blobs: gone.map(([digest, { size }]) => ({ digest, size })) };
+      return this.#reportOf(images, gone, kept);
     }
+  }
+
+  #reportOf(
+    images: readonly ImageRecord[],
+    gone: readonly (readonly [Digest, MemoryBlob])[],
+    reached: ReadonlySet<Digest>,
+  ): PruneReport {
+    const goneDigests = new Set(gone.map(([digest]) => digest));
+    const amountOf = (isCounted: (digest: Digest) => boolean): Amount => {
+      const sizes = [...this.#blobs].filter(([digest]) => isCounted(digest)).map(([, { size }]) => size);
+      return { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    };
+    const isSpare = (digest: Digest): boolean => !reached.has(digest) && !goneDigests.has(digest);
+    const held = [...this.#sessions].map((claimed) => amountOf((digest) => claimed.has(digest) && isSpare(digest)));
+    return {
+      images,
+      blobs: gone.map(([digest, { size }]) => ({ digest, size })),
+      damaged: [],
+      interrupted: NOTHING,
+      kept: {
+        images: amountOf((digest) => reached.has(digest)),
+        held: held.filter(({ count }) => count > 0).map((amount) => ({ state: 'alive', ageMs: 0, ...amount })),
+        young: NOTHING,
+      },
+    };
   }
 
   #publish(change: ImageListChange): void {
@@ -136,6 +150,12 @@ export class MemoryStore implements Store {
     return gone;
   }
 
+  async #quarantine(digest: Digest): Promise<boolean> {
+    const isDamaged = (await isWhole(this, digest)) === false;
+    if (isDamaged) this.#remove(digest);
+    return isDamaged;
+  }
+
   #remove(digest: Digest): void {
     this.#bytes -= this.#blobs.get(digest)?.bytes?.length ?? 0;
     this.#blobs.delete(digest);
@@ -149,70 +169,5 @@ export class MemoryStore implements Store {
 
   #claims(except?: Set<Digest>): ReadonlySet<Digest> {
     return new Set([...this.#sessions].filter((claimed) => claimed !== except).flatMap((claimed) => [...claimed]));
-  }
-}
-
-const OPENING_BRACE = 0x7b;
-
-/** A blob on its way into memory. Holds its bytes, as far as the store is to keep them. */
-class MemoryIngest implements Ingest {
-  readonly #add: (digest: Digest, blob: MemoryBlob) => 'stored' | 'present';
-  readonly #options: MemoryStoreOptions;
-  readonly #digester: Digester;
-  readonly #hashesHere: boolean;
-  #chunks: Uint8Array[] = [];
-  #startsLikeDocument = false;
-  #size = 0;
-  #isOver = false;
-
-  constructor(
-    add: (digest: Digest, blob: MemoryBlob) => 'stored' | 'present',
-    options: MemoryStoreOptions,
-    digester: Digester | undefined,
-  ) {
-    this.#add = add;
-    this.#options = options;
-    this.#digester = digester ?? new Digester();
-    this.#hashesHere = digester === undefined;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#checkOpen();
-    if (this.#hashesHere) this.#digester.update(chunk);
-    if (this.#size === 0 && chunk.length > 0) this.#startsLikeDocument = chunk[0] === OPENING_BRACE;
-    this.#size += chunk.length;
-    if (this.#isKept()) this.#chunks.push(chunk);
-    else this.#chunks = [];
-  }
-
-  async commit({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
-    this.#checkOpen();
-    this.#isOver = true;
-    const details = { digest, expected: size, size: this.#size };
-    if (this.#size !== size) {
-      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
-        details,
-      });
-    }
-    if (this.#digester.algorithm !== algorithmOf(digest) || this.#digester.digest() !== digest) {
-      throw new LadingError('ERR_DIGEST_MISMATCH', `blob ${digest}: content hashes to ${this.#digester.digest()}`, {
-        details,
-      });
-    }
-    return this.#add(digest, { size, bytes: this.#isKept() ? Buffer.concat(this.#chunks) : undefined });
-  }
-
-  #isKept(): boolean {
-    const { maxBlobBytes = Number.POSITIVE_INFINITY, keepOnlyDocuments = false } = this.#options;
-    return this.#size <= maxBlobBytes && (!keepOnlyDocuments || this.#startsLikeDocument);
-  }
-
-  async abort(): Promise<void> {
-    this.#isOver = true;
-    this.#chunks = [];
-  }
-
-  #checkOpen(): void {
-    if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
   }
 }

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
@@ -6,8 +5,9 @@ import { BlobFiles, namesIn } from './blob-files.js';
 import { ChangeQueue } from './change-queue.js';
 import type { Collected } from './collect.js';
 import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from './ports.js';
+import { readIfThere } from './read-file.js';
 import { RefsLog } from './refs-log.js';
-import { storageError } from './storage-error.js';
+import { readError, storageError } from './storage-error.js';
 import { FORMAT_VERSION, StorePaths } from './store-paths.js';
 
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
@@ -36,7 +36,11 @@ export class OciLayoutStore implements Store {
 
   private constructor(paths: StorePaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
     this.directory = paths.root;
-    this.#parts = { paths, blobs: new BlobFiles(paths, chunkBytes), refs: new RefsLog(paths) };
+    this.#parts = {
+      paths,
+      blobs: new BlobFiles(paths, chunkBytes),
+      refs: new RefsLog(paths, { mayBeMissing: readOnly }),
+    };
     this.#readOnly = readOnly;
     this.#claimReads = claimReads;
   }
@@ -57,8 +61,11 @@ export class OciLayoutStore implements Store {
   }
 
   async list(): Promise<readonly ImageRecord[]> {
-    if (this.#readOnly && !existsSync(this.#parts.paths.refs)) return [];
-    return await this.#parts.refs.read();
+    try {
+      return await this.#parts.refs.read();
+    } catch (error) {
+      throw readError(error, `cannot read the store ${this.directory}`);
+    }
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
@@ -95,6 +102,7 @@ export class OciLayoutStore implements Store {
   }
 
   async prune(options: PruneOptions): Promise<PruneReport> {
+    if (options.dryRun === true) return await this.#planPrune(options);
     const session = await this.session();
     try {
       return await (await import('./prune-layout.js')).pruneLayout(this.#parts, session, options);
@@ -102,6 +110,14 @@ export class OciLayoutStore implements Store {
       throw storageError(error, `cannot prune the store ${this.directory}`);
     } finally {
       await session.end();
+    }
+  }
+
+  async #planPrune(options: PruneOptions): Promise<PruneReport> {
+    try {
+      return await (await import('./prune-layout.js')).planPrune(this.#parts, options);
+    } catch (error) {
+      throw storageError(error, `cannot read the store ${this.directory}`);
     }
   }
 
@@ -119,9 +135,8 @@ export class OciLayoutStore implements Store {
 
   async #checkVersion(): Promise<void> {
     const { version } = this.#parts.paths;
-    if (!existsSync(version)) return;
-    const found = readFileSync(version, 'utf8').trim();
-    if (found === FORMAT_VERSION) return;
+    const found = readIfThere(version)?.toString('utf8').trim();
+    if (found === undefined || found === FORMAT_VERSION) return;
     const message = `${this.directory} has store format ${found}; this program knows format ${FORMAT_VERSION}`;
     throw new LadingError('ERR_STORE_VERSION', message);
   }

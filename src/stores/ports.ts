@@ -55,20 +55,55 @@ export interface StoreSession extends ContentProvider {
    * own root, a cut reaches nothing.
    */
   discard(digests: Iterable<Digest>, cut?: Cut): Promise<readonly Digest[]>;
+  /**
+   * Takes a blob out of the store if it is damaged, which is found out by reading it, so that a load stores it again. Gives
+   * whether it went. What was taken out is kept until a prune after its grace time.
+   */
+  quarantine(digest: Digest): Promise<boolean>;
   /** Ends the session. With `resumable` its blobs stay safe for a while, so that a second try finds them. */
   end(options?: { readonly resumable?: boolean }): Promise<void>;
 }
 
-/** What a prune removed, or would remove. */
+/** Some blobs or files, and their bytes together. */
+export interface Amount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Blobs that an operation holds, beside those that images need anyway. `ageMs` since it last claimed one. */
+export interface HeldBlobs extends Amount {
+  /** `alive`: it is running. `over`: it was interrupted, and may be resumed. `unknown`: of another host or container. */
+  readonly state: 'alive' | 'over' | 'unknown';
+  readonly ageMs: number;
+  readonly pid?: number;
+  readonly host?: string;
+}
+
+/** What a prune removed, or would remove, and what keeps the rest. */
 export interface PruneReport {
   readonly images: readonly ImageRecord[];
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+  /** Damaged blobs that were moved away before, past the grace time. */
+  readonly damaged: readonly { readonly digest: Digest; readonly size: number }[];
+  /** Files that interrupted loads have left half written. */
+  readonly interrupted: Amount;
+  readonly kept: {
+    /** Blobs that images need. */
+    readonly images: Amount;
+    readonly held: readonly HeldBlobs[];
+    /** Blobs that nothing needs and that are younger than the grace time; damaged ones that are kept as long. */
+    readonly young: Amount;
+  };
 }
 
-/** When a prune starts: `now` and `graceMs` in milliseconds; what is younger than the grace time stays. */
+/**
+ * When a prune starts: `now`, `graceMs` and `resumeMs` in milliseconds. What is younger than the grace time stays, and what an
+ * interrupted load had stored stays for the resume time, 24 hours by default.
+ */
 export interface PruneOptions {
   readonly now: number;
   readonly graceMs: number;
+  readonly resumeMs?: number;
   readonly dryRun?: boolean;
 }
 
@@ -82,6 +117,6 @@ export interface Store extends ContentProvider {
   session(): Promise<StoreSession>;
   /** Every blob, in no order. */
   digests(): AsyncIterable<Digest>;
-  /** Removes unnamed images, then blobs that nothing reaches, if they are older than the grace time. */
+  /** Removes unnamed images, then blobs that nothing reaches, if they are older than the grace time. A dry run only tells. */
   prune(options: PruneOptions): Promise<PruneReport>;
 }

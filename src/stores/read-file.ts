@@ -1,6 +1,7 @@
-import { close, closeSync, read, readSync } from 'node:fs';
+import { close, closeSync, read, readFileSync, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ByteRange } from './ports.js';
+import { isNotFound } from './storage-error.js';
 
 /** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */
 const CHUNK_BYTES = 1024 * 1024;
@@ -10,6 +11,16 @@ const SMALL_BYTES = 64 * 1024;
 
 const readAsync = promisify(read);
 const closeAsync = promisify(close);
+
+/** All bytes of a small file; undefined where it is not there. */
+export function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
 
 /**
  * A file's bytes in order. The next chunk is read while the one before it is used, so this holds two chunks. Opened with the

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { LadingError } from '../model/errors.js';
 import { recordsOf, type ImageRecord } from '../model/image-list.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
 import { parseIndexBytes } from './read-document.js';
+import { readIfThere } from './read-file.js';
 import { isSealed } from './sealed-list.js';
 import { isNotFound } from './storage-error.js';
 import type { StorePaths } from './store-paths.js';
@@ -22,17 +23,21 @@ export interface Generation {
  */
 export class RefsLog {
   readonly #paths: StorePaths;
+  readonly #mayBeMissing: boolean;
   /** The generation that was read last; a generation never changes. */
   #parsed: { readonly number: number; readonly records: readonly ImageRecord[] } | undefined;
 
-  constructor(paths: StorePaths) {
+  /** `mayBeMissing`: a store that is not there has no images, and is none to be told of. */
+  constructor(paths: StorePaths, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}) {
     this.#paths = paths;
+    this.#mayBeMissing = mayBeMissing;
   }
 
   /** The images of the newest generation. */
   async read(): Promise<readonly ImageRecord[]> {
-    if (this.#parsed !== undefined && this.#parsed.number === (await this.numbers()).at(-1))
-      return this.#parsed.records;
+    const numbers = await this.#numbersIfThere();
+    if (numbers === undefined) return [];
+    if (this.#parsed !== undefined && this.#parsed.number === numbers.at(-1)) return this.#parsed.records;
     const { number, bytes } = await this.newest();
     this.#parsed = { number, records: parseGeneration(bytes) };
     return this.#parsed.records;
@@ -45,7 +50,7 @@ export class RefsLog {
       if (number === undefined) {
         throw new LadingError('ERR_STORE_TAMPERED', `${this.#paths.refs} has no list of images`);
       }
-      const bytes = await readIfThere(this.fileOf(number));
+      const bytes = readIfThere(this.fileOf(number));
       // Gone between the two looks: so many newer ones came meanwhile.
       if (bytes !== undefined) return { number, bytes };
     }
@@ -53,12 +58,12 @@ export class RefsLog {
 
   /** The bytes of `index.json`; they must be those of a generation, however old. Throws ERR_STORE_TAMPERED. */
   async readIndex(): Promise<Buffer | undefined> {
-    let index = await readIfThere(this.#paths.index);
+    let index = readIfThere(this.#paths.index);
     for (let before: Buffer | undefined; index !== undefined && !before?.equals(index);) {
       if (await this.#isKnown(index)) return index;
       before = index;
       // Others may have published so often meanwhile that its generation is gone; then it is another one by now.
-      index = await readIfThere(this.#paths.index);
+      index = readIfThere(this.#paths.index);
     }
     if (index === undefined) return undefined;
     const message =
@@ -74,6 +79,15 @@ export class RefsLog {
     return names.flatMap((name) => Number(GENERATION.exec(name)?.[1] ?? []) || []).sort((a, b) => a - b);
   }
 
+  async #numbersIfThere(): Promise<readonly number[] | undefined> {
+    try {
+      return await this.numbers();
+    } catch (error) {
+      if (this.#mayBeMissing && isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
   fileOf(generation: number): string {
     return path.join(this.#paths.refs, `${generation}.json`);
   }
@@ -85,7 +99,7 @@ export class RefsLog {
   async #isKnown(index: Buffer): Promise<boolean> {
     if (isSealed(index)) return true;
     for (const generation of (await this.numbers()).toReversed()) {
-      if ((await readIfThere(this.fileOf(generation)))?.equals(index)) return true;
+      if (readIfThere(this.fileOf(generation))?.equals(index)) return true;
     }
     return false;
   }
@@ -94,13 +108,4 @@ export class RefsLog {
 /** The images of a generation's bytes. */
 export function parseGeneration(bytes: Buffer): readonly ImageRecord[] {
   return recordsOf(parseIndexBytes(bytes, 'the list of images', DEFAULT_LIMITS));
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }

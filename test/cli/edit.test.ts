@@ -59,7 +59,8 @@ test('prunes what is unnamed and past its grace time, and only tells with --dry-
   const dry = await run(['prune', '--grace', '0', '--dry-run']);
   const lines = dry.stdout.trimEnd().split('\n');
   assert.equal(lines[0], `Would delete image: ${built.root.digest}`);
-  assert.equal(lines.length, 1 + built.blobs.size + 1);
+  assert.equal(lines.length, 1 + built.blobs.size + 2);
+  assert.match(lines.at(-2) ?? '', new RegExp(`^Kept for images: ${other.blobs.size} blobs, `));
   assert.match(lines.at(-1) ?? '', /^Total reclaimable space: \d/);
   assert.deepEqual(await state(), before);
   const real = await run(['prune', '--grace', '0', '--json']);

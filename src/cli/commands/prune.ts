@@ -1,29 +1,63 @@
+import type { Amount, HeldBlobs, PruneReport } from '../../stores/ports.js';
 import { openStore, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport } from '../console.js';
-import { parseDuration } from '../duration.js';
+import { formatAge, parseDuration } from '../duration.js';
 
 export interface PruneCommandOptions extends CommonOptions {
   readonly grace: string;
+  readonly resume: string;
   readonly dryRun?: boolean;
 }
 
-/** `lading prune`: unnamed images and blobs that nothing needs, older than the grace time. */
+/** `lading prune`: unnamed images and blobs that nothing needs, older than the grace time. A dry run tells what keeps the rest. */
 export async function prune(options: PruneCommandOptions): Promise<number> {
-  const graceMs = parseDuration(options.grace);
-  const store = await openStore(options, 'write');
+  const [graceMs, resumeMs] = [parseDuration(options.grace), parseDuration(options.resume)];
   const dryRun = options.dryRun ?? false;
-  const { images, blobs } = await store.prune({ now: Date.now(), graceMs, dryRun });
-  const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
-  const digests = images.map(({ descriptor }) => descriptor.digest);
+  const store = await openStore(options, dryRun ? 'read' : 'write');
+  const report = await store.prune({ now: Date.now(), graceMs, resumeMs, dryRun });
+  const { blobs, damaged, interrupted, kept } = report;
+  const bytes = [...blobs, ...damaged].reduce((sum, { size }) => sum + size, interrupted.bytes);
   if (options.json) {
-    await printReport({ images: digests, blobs, bytes, dryRun });
+    const images = report.images.map(({ descriptor }) => descriptor.digest);
+    await printReport({ images, blobs, damaged, interrupted, bytes, kept, dryRun });
     return 0;
   }
-  const verb = dryRun ? 'Would delete' : 'Deleted';
   await printLines([
-    ...digests.map((digest) => `${verb} image: ${digest}`),
-    ...blobs.map(({ digest }) => `${verb}: ${digest}`),
+    ...goneLines(report, dryRun ? 'Would delete' : 'Deleted'),
+    ...(dryRun ? keptLines(report) : []),
     `Total ${dryRun ? 'reclaimable' : 'reclaimed'} space: ${formatBytes(bytes)}`,
   ]);
   return 0;
+}
+
+function goneLines({ images, blobs, damaged, interrupted }: PruneReport, verb: string): readonly string[] {
+  return [
+    ...images.map(({ descriptor }) => `${verb} image: ${descriptor.digest}`),
+    ...blobs.map(({ digest }) => `${verb}: ${digest}`),
+    ...damaged.map(({ digest }) => `${verb} damaged: ${digest}`),
+    ...(interrupted.count > 0 ? [`${verb} what was half written: ${amountText(interrupted, 'file')}`] : []),
+  ];
+}
+
+function keptLines({ kept }: PruneReport): readonly string[] {
+  return [
+    ...(kept.images.count > 0 ? [`Kept for images: ${amountText(kept.images)}`] : []),
+    ...kept.held.map((held) => `Kept for ${holderText(held)}: ${amountText(held)}`),
+    ...(kept.young.count > 0 ? [`Kept for the grace time: ${amountText(kept.young)}`] : []),
+  ];
+}
+
+const HOLDERS: Readonly<Record<HeldBlobs['state'], string>> = {
+  alive: 'an operation that is running',
+  over: 'an interrupted load to be resumed',
+  unknown: 'an operation on another host or in another container',
+};
+
+function holderText({ state, pid, host, ageMs }: HeldBlobs): string {
+  const owner = pid === undefined ? [] : [`process ${pid}`, ...(state === 'unknown' ? [`on ${host}`] : [])];
+  return `${HOLDERS[state]} (${[...owner, `last seen ${formatAge(ageMs)} ago`].join(', ')})`;
+}
+
+function amountText({ count, bytes }: Amount, noun = 'blob'): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
 }

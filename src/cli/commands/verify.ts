@@ -1,8 +1,9 @@
+import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import type { ImageReport } from '../../reports.js';
 import { verifyArchive } from '../../verify-archive.js';
-import { verifyImages, type VerifyReport } from '../../verify-images.js';
+import { quarantineDamaged, verifyImages, type VerifyReport } from '../../verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
@@ -10,9 +11,16 @@ import { DAMAGED } from '../exit-status.js';
 
 export interface VerifyCommandOptions extends CommonOptions {
   readonly archive?: string;
+  readonly dryRun?: boolean;
 }
 
-/** `lading verify`: hashes everything, and tells what is damaged and what is missing. */
+/** What became of the damaged blobs: taken away, or why they were not. */
+interface Healing {
+  readonly quarantined: readonly Digest[];
+  readonly notQuarantined?: { readonly code: string; readonly message: string };
+}
+
+/** `lading verify`: hashes everything, tells what is damaged and what is missing, and moves damaged blobs of a store away. */
 export async function verify(
   images: readonly string[],
   options: VerifyCommandOptions,
@@ -20,8 +28,9 @@ export async function verify(
 ): Promise<number> {
   const report = await verifyWhat(images, options, signal);
   warn(report.warnings, options);
-  if (options.json) await printReport(report);
-  else await printLines(linesOf(report));
+  const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
+  if (options.json) await printReport({ ...report, ...healing });
+  else await printLines([...linesOf(report), ...healingLines(healing)]);
   return report.problems.length > 0 ? DAMAGED : 0;
 }
 
@@ -34,6 +43,25 @@ async function verifyWhat(
   if (images.length > 0)
     throw new LadingError('ERR_OPTION_INVALID', 'verify --archive judges a whole archive; name no image');
   return await verifyArchive(openInput(options.archive), { signal });
+}
+
+/** A store is opened to be written to only where there is something to be moved. */
+async function heal({ problems }: VerifyReport, options: VerifyCommandOptions): Promise<Healing> {
+  const digests = problems.flatMap(({ digest }) => digest ?? []);
+  if (digests.length === 0) return { quarantined: [] };
+  try {
+    return { quarantined: await quarantineDamaged(await openStore(options, 'write'), digests) };
+  } catch (error) {
+    if (!(error instanceof LadingError) || error.category !== 'storage') throw error;
+    return { quarantined: [], notQuarantined: { code: error.code, message: error.message } };
+  }
+}
+
+function healingLines({ quarantined, notQuarantined }: Healing = { quarantined: [] }): readonly string[] {
+  return [
+    ...quarantined.map((digest) => `moved to the trash: ${digest}; load its image again`),
+    ...(notQuarantined ? [`left in its place: ${notQuarantined.message} [${notQuarantined.code}]`] : []),
+  ];
 }
 
 function linesOf({ images, blobs, problems }: VerifyReport): readonly string[] {

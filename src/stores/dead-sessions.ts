@@ -1,0 +1,42 @@
+import path from 'node:path';
+import fs from 'fs-extra';
+import { namesIn } from './blob-files.js';
+import { lstatIfThere } from './durable-file.js';
+import { isLapsed, readLeases, type SeenLease } from './leases.js';
+import type { StorePaths } from './store-paths.js';
+
+/** The sessions of a store, and what those that are over have left behind. */
+export interface Sessions {
+  /** The leases that hold something. */
+  readonly holding: readonly SeenLease[];
+  readonly lapsed: readonly string[];
+  /** Files that nobody writes any more, and their bytes. */
+  readonly leftovers: ReadonlyMap<string, number>;
+}
+
+/**
+ * Leases lapse after the resume time where their owner is not known to live. Ingest files of sessions that are over are
+ * leftovers at once; those of no session (a store being opened) when they are older than the resume time.
+ */
+export async function sessionsOf(paths: StorePaths, now: number, resumeMs: number): Promise<Sessions> {
+  const leases = await readLeases(paths.leases, now);
+  const lapsed = leases.filter((lease) => isLapsed(lease, resumeMs));
+  const holding = leases.filter((lease) => !lapsed.includes(lease));
+  const writers = new Set(holding.filter(({ state }) => state !== 'over').map(({ id }) => id));
+  const known = new Set(leases.map(({ id }) => id));
+  const leftovers = new Map<string, number>();
+  for (const name of await namesIn(paths.ingest)) {
+    const file = path.join(paths.ingest, name);
+    const found = await lstatIfThere(file);
+    const session = name.split('.')[0] ?? '';
+    if (found === undefined || writers.has(session)) continue;
+    if (known.has(session) || now - found.mtimeMs > resumeMs) leftovers.set(file, found.size);
+  }
+  return { holding, lapsed: lapsed.map(({ id }) => id), leftovers };
+}
+
+/** Removes leases that have lapsed, and leftovers. */
+export async function dropDeadSessions(paths: StorePaths, { lapsed, leftovers }: Sessions): Promise<void> {
+  for (const id of lapsed) await fs.remove(path.join(paths.leases, id));
+  for (const file of leftovers.keys()) await fs.remove(file);
+}

@@ -1,0 +1,88 @@
+import type { Descriptor } from '../model/descriptor.js';
+import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { Ingest } from './ports.js';
+
+/** A blob in memory. `bytes` is undefined where only its size is kept. */
+export interface MemoryBlob {
+  readonly size: number;
+  readonly bytes: Buffer | undefined;
+}
+
+/** What a memory store keeps of the bytes it is given. */
+export interface MemoryStoreOptions {
+  /**
+   * Bytes of a blob that are kept in memory; of a larger blob only digest and size are remembered, and reading it throws
+   * ERR_BLOB_MISSING. Enough to judge or list an archive without keeping it. Default: everything.
+   */
+  readonly maxBlobBytes?: number;
+  /** Keeps only what starts like a JSON object; of every other blob digest and size are remembered. */
+  readonly keepOnlyDocuments?: boolean;
+  /** Bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
+  readonly maxBytes?: number;
+}
+
+const OPENING_BRACE = 0x7b;
+
+/** A blob on its way into memory. Holds its bytes, as far as the store is to keep them. */
+export class MemoryIngest implements Ingest {
+  readonly #add: (digest: Digest, blob: MemoryBlob) => 'stored' | 'present';
+  readonly #options: MemoryStoreOptions;
+  readonly #digester: Digester;
+  readonly #hashesHere: boolean;
+  #chunks: Uint8Array[] = [];
+  #startsLikeDocument = false;
+  #size = 0;
+  #isOver = false;
+
+  constructor(
+    add: (digest: Digest, blob: MemoryBlob) => 'stored' | 'present',
+    options: MemoryStoreOptions,
+    digester: Digester | undefined,
+  ) {
+    this.#add = add;
+    this.#options = options;
+    this.#digester = digester ?? new Digester();
+    this.#hashesHere = digester === undefined;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#checkOpen();
+    if (this.#hashesHere) this.#digester.update(chunk);
+    if (this.#size === 0 && chunk.length > 0) this.#startsLikeDocument = chunk[0] === OPENING_BRACE;
+    this.#size += chunk.length;
+    if (this.#isKept()) this.#chunks.push(chunk);
+    else this.#chunks = [];
+  }
+
+  async commit({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    this.#checkOpen();
+    this.#isOver = true;
+    const details = { digest, expected: size, size: this.#size };
+    if (this.#size !== size) {
+      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
+        details,
+      });
+    }
+    if (this.#digester.algorithm !== algorithmOf(digest) || this.#digester.digest() !== digest) {
+      throw new LadingError('ERR_DIGEST_MISMATCH', `blob ${digest}: content hashes to ${this.#digester.digest()}`, {
+        details,
+      });
+    }
+    return this.#add(digest, { size, bytes: this.#isKept() ? Buffer.concat(this.#chunks) : undefined });
+  }
+
+  #isKept(): boolean {
+    const { maxBlobBytes = Number.POSITIVE_INFINITY, keepOnlyDocuments = false } = this.#options;
+    return this.#size <= maxBlobBytes && (!keepOnlyDocuments || this.#startsLikeDocument);
+  }
+
+  async abort(): Promise<void> {
+    this.#isOver = true;
+    this.#chunks = [];
+  }
+
+  #checkOpen(): void {
+    if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
+  }
+}

@@ -1,0 +1,20 @@
+import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { ContentProvider } from './ports.js';
+import { isUnreadable } from './storage-error.js';
+
+/**
+ * Whether the blob can be read and is what its name says; undefined where it is not here. Throws what has nothing to do with
+ * this one blob.
+ */
+export async function isWhole(provider: ContentProvider, digest: Digest): Promise<boolean | undefined> {
+  const digester = new Digester(algorithmOf(digest));
+  try {
+    for await (const chunk of provider.open(digest)) digester.update(chunk);
+    return digester.digest() === digest;
+  } catch (error) {
+    if (error instanceof LadingError && error.code === 'ERR_BLOB_MISSING') return undefined;
+    if (isUnreadable(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Digest } from '../../src/model/digest.js';
+import { jsonOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { DAMAGES, flipBit } from '../fixtures/damage.js';
+import { FAMILIAR } from '../fixtures/load-helpers.js';
+import { asNobody } from '../fixtures/other-user.js';
+import { mountReadOnly } from '../fixtures/small-disk.js';
+
+interface Verified {
+  readonly problems: readonly { readonly code: string; readonly digest: string }[];
+  readonly quarantined?: readonly string[];
+  readonly notQuarantined?: { readonly code: string };
+}
+
+function layerOf({ store, built }: Workspace): { readonly digest: Digest; readonly file: string } {
+  const [layer] = built.blobs.links(built.of('linux/arm64').digest).layers ?? [];
+  assert.ok(layer);
+  return { digest: layer.digest, file: path.join(store, blobPath(layer.digest)) };
+}
+
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  test(`moves a layer that ${what} away, and a load restores it`, async (t) => {
+    const space = await workspace(t, { loaded: true });
+    const { digest, file } = layerOf(space);
+    await damage(file);
+    const bad = await space.run(['verify']);
+    assert.equal(bad.status, 5);
+    assert.match(bad.stdout, new RegExp(`^damaged: .*${digest}.* \\[ERR_\\w+\\]$`, 'm'));
+    assert.match(bad.stdout, new RegExp(`^moved to the trash: ${digest}; load its image again$`, 'm'));
+    assert.equal(existsSync(file), false);
+    const after = await space.run(['verify']);
+    assert.deepEqual([after.status, /linux\/arm64: missing/.test(after.stdout)], [0, true]);
+    assert.equal((await space.run(['load', '-i', space.archive])).status, 0);
+    const healed = await space.run(['verify']);
+    assert.deepEqual([healed.status, /arm64: complete/.test(healed.stdout)], [0, true]);
+    const dry = await space.run(['prune', '--grace', '0', '--dry-run']);
+    assert.match(dry.stdout, new RegExp(`^Would delete damaged: ${digest}$`, 'm'));
+    const pruned = await space.run(['prune', '--grace', '0']);
+    assert.match(pruned.stdout, new RegExp(`^Deleted damaged: ${digest}$`, 'm'));
+    assert.equal((await space.run(['prune', '--grace', '0'])).stdout, 'Total reclaimed space: 0 B\n');
+  });
+}
+
+test('leaves damage where it is with --dry-run, and tells what it would have told', async (t) => {
+  const space = await workspace(t, { loaded: true });
+  const { digest, file } = layerOf(space);
+  await flipBit(file);
+  const dry = await space.run(['verify', '--dry-run', '--json']);
+  const report = jsonOf<Verified>(dry.stdout);
+  assert.deepEqual([dry.status, report.problems[0]?.digest, report.quarantined], [5, digest, undefined]);
+  assert.equal(existsSync(file), true);
+  const real = jsonOf<Verified>((await space.run(['verify', '--json'])).stdout);
+  assert.deepEqual([real.problems, real.quarantined], [report.problems, [digest]]);
+});
+
+test('only tells of damage in a store on a read-only medium', async (t) => {
+  const space = await workspace(t, { loaded: true });
+  const { digest, file } = layerOf(space);
+  await flipBit(file);
+  const unmount = await mountReadOnly(t, space.store);
+  if (unmount === undefined) return;
+  const told = await space.run(['verify', '--json']);
+  const { problems, quarantined, notQuarantined } = jsonOf<Verified>(told.stdout);
+  assert.deepEqual([told.status, problems[0]?.digest, quarantined], [5, digest, []]);
+  assert.equal(notQuarantined?.code, 'ERR_STORE_READONLY');
+  assert.match((await space.run(['verify', FAMILIAR])).stdout, /^left in its place: .* \[ERR_STORE_READONLY\]$/m);
+  await unmount();
+  assert.equal(existsSync(file), true);
+});
+
+test('finds a blob that its own user may not read, and moves it away', async (t) => {
+  const space = await workspace(t, { loaded: true });
+  const { digest, file } = layerOf(space);
+  await chmod(file, 0);
+  const run = await asNobody(t, space.folder);
+  if (run === undefined) return;
+  const manifest = path.join(space.store, blobPath(space.built.of('linux/amd64').digest));
+  await chmod(manifest, 0);
+  const told = jsonOf<Verified>((await run(['verify', '--json', '--store', space.store])).stdout);
+  const both = [digest, space.built.of('linux/amd64').digest].toSorted();
+  assert.deepEqual(told.problems.map(({ digest: found }) => found).toSorted(), both);
+  assert.deepEqual(told.quarantined?.toSorted(), both);
+  assert.equal((await run(['load', '-i', space.archive, '--store', space.store])).status, 0);
+  assert.equal((await run(['verify', '--store', space.store])).status, 0);
+});

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { listImages } from '../src/list-images.js';
+import type { Digest } from '../src/model/digest.js';
+import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { quarantineDamaged, verifyImages, type VerifyReport } from '../src/verify-images.js';
+import { blobPath, layoutArchive } from './fixtures/archive-builder.js';
+import { DAMAGES } from './fixtures/damage.js';
+import {
+  example,
+  FAMILIAR,
+  load,
+  onEachStore,
+  statesOf,
+  temporaryFolder,
+  type Example,
+} from './fixtures/load-helpers.js';
+
+const DAY = 24 * 60 * 60 * 1000;
+
+interface OnDisk {
+  readonly store: OciLayoutStore;
+  readonly built: Example;
+  readonly archive: Buffer;
+  readonly fileOf: (digest: Digest) => string;
+  readonly trash: () => Promise<readonly string[]>;
+}
+
+async function onDisk(t: TestContext): Promise<OnDisk> {
+  const directory = path.join(await temporaryFolder(t), 'store');
+  const store = await OciLayoutStore.open(directory);
+  const built = example();
+  const archive = await layoutArchive(built.images, built.blobs);
+  await load(store, archive);
+  const trash = async (): Promise<readonly string[]> => {
+    const names = await readdir(path.join(directory, '.lading', 'trash'), { recursive: true });
+    return names.filter((name) => name.startsWith('damaged/') && name.split('/').length === 2);
+  };
+  return { store, built, archive, fileOf: (digest) => path.join(directory, blobPath(digest)), trash };
+}
+
+function partsOf({ blobs, root, of }: Example): Readonly<Record<string, Digest>> {
+  const manifest = of('linux/arm64');
+  const { config, layers = [] } = blobs.links(manifest.digest);
+  assert.ok(config && layers[0]);
+  return { layer: layers[0].digest, config: config.digest, manifest: manifest.digest, index: root.digest };
+}
+
+function damagedIn({ problems }: VerifyReport): readonly (string | undefined)[] {
+  return problems.map(({ digest }) => digest);
+}
+
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  for (const part of ['layer', 'config', 'manifest', 'index']) {
+    test(`finds, moves away and lets be loaded again a ${part} that ${what}`, async (t) => {
+      const { store, built, archive, fileOf, trash } = await onDisk(t);
+      const digest = partsOf(built)[part] as Digest;
+      await damage(fileOf(digest));
+      const report = await verifyImages(store);
+      assert.deepEqual(damagedIn(report), [digest]);
+      assert.deepEqual(damagedIn(await verifyImages(store, [FAMILIAR])), [digest]);
+      assert.ok((await listImages(store)).images.length > 0, 'a listing goes on');
+      assert.deepEqual(await quarantineDamaged(store, built.blobs.keys()), [digest]);
+      assert.equal(await store.stat(digest), undefined);
+      assert.deepEqual(damagedIn(await verifyImages(store)), []);
+      assert.equal((await trash()).length, 1);
+      const { blobs } = await load(store, archive);
+      assert.deepEqual([blobs.stored, blobs.present], [1, built.blobs.size - 1]);
+      const after = await verifyImages(store);
+      assert.deepEqual(
+        [damagedIn(after), new Set(Object.values(statesOf(after.images[0])))],
+        [[], new Set(['complete'])],
+      );
+      await store.prune({ now: Date.now() + DAY / 2, graceMs: DAY });
+      assert.equal((await trash()).length, 1, 'kept for the grace time');
+      await store.prune({ now: Date.now() + DAY * 2, graceMs: DAY });
+      assert.deepEqual(await trash(), []);
+    });
+  }
+
+  for (const part of ['manifest', 'index']) {
+    test(`replaces a ${part} that ${what} when its image is loaded again`, async (t) => {
+      const { store, built, archive, fileOf, trash } = await onDisk(t);
+      await damage(fileOf(partsOf(built)[part] as Digest));
+      await load(store, archive);
+      assert.deepEqual([damagedIn(await verifyImages(store)), await trash()], [[], []]);
+    });
+  }
+
+  if (what !== 'has a flipped bit') {
+    test(`replaces a layer that ${what} when its image is loaded again`, async (t) => {
+      const { store, built, archive, fileOf } = await onDisk(t);
+      await damage(fileOf(partsOf(built)['layer'] as Digest));
+      await load(store, archive);
+      assert.deepEqual(damagedIn(await verifyImages(store)), []);
+    });
+  }
+}
+
+test('finds many damaged blobs in one go, and leaves good ones where they are', async (t) => {
+  const { store, built, fileOf } = await onDisk(t);
+  const parts = Object.values(partsOf(built));
+  const kinds = Object.values(DAMAGES);
+  for (const [at, digest] of parts.entries()) await kinds[at]?.(fileOf(digest));
+  assert.deepEqual(damagedIn(await verifyImages(store)).toSorted(), parts.toSorted());
+  assert.deepEqual((await quarantineDamaged(store, built.blobs.keys())).toSorted(), parts.toSorted());
+});
+
+onEachStore('takes no good blob away, and none that is not here', async (open) => {
+  const store = await open();
+  const { images, blobs, root } = example();
+  await load(store, await layoutArchive(images, blobs));
+  const absent: Digest = example({ seed: 'absent' }).root.digest;
+  assert.deepEqual(await quarantineDamaged(store, [absent, root.digest, ...blobs.keys()]), []);
+  assert.equal((await verifyImages(store)).blobs.count, blobs.size);
+});
+
+test('does not stumble over blobs that are removed while it reads', async (t) => {
+  const { store, built } = await onDisk(t);
+  const digests = async function* (): AsyncGenerator<Digest> {
+    yield* store.digests();
+    yield example({ seed: 'gone' }).root.digest;
+  };
+  const report = await verifyImages({ ...bound(store), digests });
+  assert.deepEqual([report.problems, report.blobs.count], [[], built.blobs.size]);
+});
+
+/** The methods of a store as an object of its own. */
+function bound(store: OciLayoutStore) {
+  return {
+    list: store.list.bind(store),
+    stat: store.stat.bind(store),
+    open: store.open.bind(store),
+    reader: store.reader.bind(store),
+    session: store.session.bind(store),
+    prune: store.prune.bind(store),
+  };
+}
