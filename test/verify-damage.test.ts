@@ -48,8 +48,8 @@ function partsOf({ blobs, root, of }: Example): Readonly<Record<string, Digest>>
   return { layer: layers[0].digest, config: config.digest, manifest: manifest.digest, index: root.digest };
 }
 
-function damagedIn({ problems }: VerifyReport): readonly (string | undefined)[] {
-  return problems.map(({ digest }) => digest);
+function damagedIn({ problems }: VerifyReport): readonly Digest[] {
+  return problems.flatMap(({ digest }) => digest ?? []);
 }
 
 for (const [what, damage] of Object.entries(DAMAGES)) {

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   ERR_STORAGE_IO: 'storage',
   ERR_STORE_READONLY: 'storage',
   ERR_STORE_TAMPERED: 'storage',
+  ERR_STORE_UNSAFE: 'storage',
   ERR_STORE_VERSION: 'storage',
   ERR_COMPRESSION_UNSUPPORTED: 'unsupported',
   ERR_FORMAT_UNSUPPORTED: 'unsupported',

@@ -13,11 +13,17 @@ export interface ProcessIdentity {
   readonly host: string;
 }
 
+// The one file on this floor that asks who we are: leases are about processes, a store belongs to a user.
+
 /** This process. */
 export function thisProcess(): ProcessIdentity {
-  // The one place on this floor that asks who we are: leases are about processes.
   const { pid } = globalThis.process;
   return { pid, startTime: startTimeOf(pid), bootId: bootId(), pidNamespace: pidNamespace(), host: os.hostname() };
+}
+
+/** The user whose files this process makes; undefined on systems without such users. */
+export function effectiveUser(): number | undefined {
+  return globalThis.process.geteuid?.();
 }
 
 /** Whether a process lives. `unknown`: it is on another host or in another container, or nobody can tell. */

@@ -2,6 +2,7 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { BlobFiles, namesIn } from './blob-files.js';
+import { isOurs } from './check-ownership.js';
 import { ChangeQueue } from './change-queue.js';
 import type { Collected } from './collect.js';
 import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from './ports.js';
@@ -47,7 +48,7 @@ export class OciLayoutStore implements Store {
 
   /**
    * Opens the store in a directory; a new or empty one becomes a store. Throws ERR_STORE_TAMPERED for a directory that is
-   * something else, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
+   * something else, ERR_STORE_UNSAFE, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
    */
   static async open(directory: string, options: OpenStoreOptions = {}): Promise<OciLayoutStore> {
     const store = new OciLayoutStore(new StorePaths(directory), options);
@@ -55,7 +56,8 @@ export class OciLayoutStore implements Store {
       await store.#checkKind();
       if (options.readOnly !== true) await (await import('./prepare-layout.js')).prepareLayout(store.#parts.paths);
     } catch (error) {
-      throw storageError(error, `cannot open the store ${directory}`);
+      const asError = options.readOnly === true ? readError : storageError;
+      throw asError(error, `cannot open the store ${directory}`);
     }
     return store;
   }
@@ -81,8 +83,9 @@ export class OciLayoutStore implements Store {
   }
 
   async reader(): Promise<StoreReader> {
-    const { blobs } = this.#parts;
-    if (!this.#claimReads) {
+    const { blobs, paths } = this.#parts;
+    // A lease in another user's store could not be read by its owner.
+    if (!this.#claimReads || (this.#readOnly && !isOurs(paths))) {
       return { stat: async (digest) => await blobs.stat(digest), open: blobs.open.bind(blobs), end: async () => {} };
     }
     try {

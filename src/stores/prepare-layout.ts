@@ -1,12 +1,14 @@
 import fs from 'fs-extra';
 import { LAYOUT_BYTES } from '../model/archive-layout.js';
 import { namesIn } from './blob-files.js';
+import { checkOwnership } from './check-ownership.js';
 import { ensureDurableFolder, linkDurable } from './durable-file.js';
 import { RefsPublisher } from './refs-publisher.js';
 import { FORMAT_VERSION, type StorePaths } from './store-paths.js';
 
-/** Makes what a store does not have yet, in an order that can be cut short and taken up again. */
+/** Makes what a store that is ours does not have yet, in an order that can be cut short and taken up again. */
 export async function prepareLayout(paths: StorePaths): Promise<void> {
+  checkOwnership(paths);
   for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
     await ensureDurableFolder(folder);
   }

@@ -9,7 +9,7 @@ import { blobPath } from '../fixtures/archive-builder.js';
 import { DAMAGES, flipBit } from '../fixtures/damage.js';
 import { FAMILIAR } from '../fixtures/load-helpers.js';
 import { asNobody } from '../fixtures/other-user.js';
-import { mountReadOnly } from '../fixtures/small-disk.js';
+import { whileReadOnly } from '../fixtures/small-disk.js';
 
 interface Verified {
   readonly problems: readonly { readonly code: string; readonly digest: string }[];
@@ -62,14 +62,13 @@ test('only tells of damage in a store on a read-only medium', async (t) => {
   const space = await workspace(t, { loaded: true });
   const { digest, file } = layerOf(space);
   await flipBit(file);
-  const unmount = await mountReadOnly(t, space.store);
-  if (unmount === undefined) return;
-  const told = await space.run(['verify', '--json']);
-  const { problems, quarantined, notQuarantined } = jsonOf<Verified>(told.stdout);
-  assert.deepEqual([told.status, problems[0]?.digest, quarantined], [5, digest, []]);
-  assert.equal(notQuarantined?.code, 'ERR_STORE_READONLY');
-  assert.match((await space.run(['verify', FAMILIAR])).stdout, /^left in its place: .* \[ERR_STORE_READONLY\]$/m);
-  await unmount();
+  await whileReadOnly(t, space.store, async () => {
+    const told = await space.run(['verify', '--json']);
+    const { problems, quarantined, notQuarantined } = jsonOf<Verified>(told.stdout);
+    assert.deepEqual([told.status, problems[0]?.digest, quarantined], [5, digest, []]);
+    assert.equal(notQuarantined?.code, 'ERR_STORE_READONLY');
+    assert.match((await space.run(['verify', FAMILIAR])).stdout, /^left in its place: .* \[ERR_STORE_READONLY\]$/m);
+  });
   assert.equal(existsSync(file), true);
 });
 
