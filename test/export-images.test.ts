@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmod, rm, symlink, truncate, writeFile } from 'node:fs/promises';
-import { readFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { exportImages } from '../src/export-images.js';
 import type { Digest } from '../src/model/digest.js';
@@ -10,6 +9,7 @@ import { planExport } from '../src/plan-export.js';
 import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
 import { blobPath } from './fixtures/archive-builder.js';
 import { runCommand } from './fixtures/command.js';
+import { DAMAGES as KINDS, type Damage } from './fixtures/damage.js';
 import { BlobSet, buildManifest } from './fixtures/image-builder.js';
 import {
   example,
@@ -125,33 +125,11 @@ test('is an archive that GNU tar reads', async (t) => {
   );
 });
 
-type Damage = (file: string) => Promise<void>;
-
-const DAMAGES: Readonly<Record<string, Damage>> = {
-  flipped: async (file) => {
-    const bytes = await readFile(file);
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    await chmod(file, 0o600);
-    await writeFile(file, bytes);
-  },
-  cut: async (file) => {
-    await chmod(file, 0o600);
-    await truncate(file, 5);
-  },
-  grown: async (file) => {
-    await chmod(file, 0o600);
-    await writeFile(file, Buffer.concat([await readFile(file), Buffer.from('x')]));
-  },
-  deleted: async (file) => await rm(file),
-  'a symlink': async (file) => {
-    await rm(file);
-    await symlink('/etc/hostname', file);
-  },
-};
+const DAMAGES: Readonly<Record<string, Damage>> = { ...KINDS, 'is deleted': async (file) => await rm(file) };
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
   for (const part of ['layer', 'config', 'manifest', 'index'] as const) {
-    test(`never ends well when a ${part} is ${what} after the plan was made`, async (t) => {
+    test(`never ends well when a ${part} ${what} after the plan was made`, async (t) => {
       const { store, plan, fileOf } = await planned(t, part);
       await damage(fileOf);
       await assert.rejects(bytesOf(exportImages(store, plan)), ({ name, category }: Record<string, string>) => {
@@ -161,23 +139,41 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
     });
   }
 
-  test(`is refused before the first byte when a layer is ${what} before`, async (t) => {
+  test(`breaks off when a layer ${what} after the first byte was read`, async (t) => {
+    const { store, plan, fileOf } = await planned(t, 'layer', 1_500_000);
+    const read = async (): Promise<void> => {
+      let isFirst = true;
+      for await (const _ of exportImages(store, plan)) {
+        if (isFirst) await damage(fileOf);
+        isFirst = false;
+      }
+    };
+    await assert.rejects(read, { name: 'LadingError' });
+  });
+
+  test(`is refused before the first byte when a layer ${what} before`, async (t) => {
     const { store, fileOf } = await planned(t, 'layer');
     await damage(fileOf);
     const attempt = async () => await planExport(store, [FAMILIAR], { platforms: ['linux/amd64'], hostPlatform: HOST });
-    if (what === 'flipped') await attempt();
-    else await assert.rejects(attempt, { code: what === 'deleted' ? 'ERR_PLATFORM_UNAVAILABLE' : 'ERR_SIZE_MISMATCH' });
+    if (what === 'has a flipped bit') await attempt();
+    else
+      await assert.rejects(attempt, { code: what === 'is deleted' ? 'ERR_PLATFORM_UNAVAILABLE' : 'ERR_SIZE_MISMATCH' });
   });
 }
 
-async function planned(t: Parameters<typeof temporaryFolder>[0], part: 'layer' | 'config' | 'manifest' | 'index') {
-  const directory = await temporaryFolder(t);
+async function planned(t: TestContext, part: 'layer' | 'config' | 'manifest' | 'index', layerBytes = 0) {
+  const directory = path.join(await temporaryFolder(t), 'store');
   const store = await OciLayoutStore.open(directory);
-  const { images, blobs, root, of } = example();
+  const { images, blobs, root, of } = example({ layerBytes });
   await loadLayout(store, images, blobs);
   const manifest = of('linux/amd64');
   const { config, layers = [] } = blobs.links(manifest.digest);
-  const digests = { layer: layers[0]?.digest, config: config?.digest, manifest: manifest.digest, index: root.digest };
+  const digests = {
+    layer: layers.at(-1)?.digest,
+    config: config?.digest,
+    manifest: manifest.digest,
+    index: root.digest,
+  };
   const digest: Digest = digests[part] ?? root.digest;
   const plan = await planExport(store, [FAMILIAR], { hostPlatform: HOST });
   return { store, plan, fileOf: path.join(directory, blobPath(digest)) };

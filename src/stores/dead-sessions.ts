@@ -14,23 +14,28 @@ export interface Sessions {
   readonly leftovers: ReadonlyMap<string, number>;
 }
 
+/** A store is opened, and a lease found to be there or not, in far less. */
+const OPENING_MS = 60 * 60 * 1000;
+
 /**
  * Leases lapse after the resume time where their owner is not known to live. Ingest files of sessions that are over are
- * leftovers at once; those of no session (a store being opened) when they are older than the resume time.
+ * leftovers at once; those of no session (a store being opened) when they are old.
  */
 export async function sessionsOf(paths: StorePaths, now: number, resumeMs: number): Promise<Sessions> {
+  // Files first: a session has its lease before its first file, and so the lease of each is seen.
+  const names = await namesIn(paths.ingest);
   const leases = await readLeases(paths.leases, now);
   const lapsed = leases.filter((lease) => isLapsed(lease, resumeMs));
   const holding = leases.filter((lease) => !lapsed.includes(lease));
   const writers = new Set(holding.filter(({ state }) => state !== 'over').map(({ id }) => id));
   const known = new Set(leases.map(({ id }) => id));
   const leftovers = new Map<string, number>();
-  for (const name of await namesIn(paths.ingest)) {
+  for (const name of names) {
     const file = path.join(paths.ingest, name);
     const found = await lstatIfThere(file);
     const session = name.split('.')[0] ?? '';
     if (found === undefined || writers.has(session)) continue;
-    if (known.has(session) || now - found.mtimeMs > resumeMs) leftovers.set(file, found.size);
+    if (known.has(session) || now - found.mtimeMs > Math.max(resumeMs, OPENING_MS)) leftovers.set(file, found.size);
   }
   return { holding, lapsed: lapsed.map(({ id }) => id), leftovers };
 }

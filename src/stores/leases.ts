@@ -86,9 +86,12 @@ export interface SeenLease {
   readonly owner?: ProcessIdentity;
 }
 
-/** Whether a lease has lapsed: nobody works under it, and the time to take its work up again is over. */
+/**
+ * Whether a lease has lapsed: nobody works under it, and the time to take its work up again is over. That time may be shortened
+ * only where it is known that nobody does.
+ */
 export function isLapsed({ state, ageMs }: SeenLease, resumeMs: number): boolean {
-  return state !== 'alive' && ageMs > resumeMs;
+  return state !== 'alive' && ageMs > (state === 'over' ? resumeMs : Math.max(resumeMs, RESUME_MS));
 }
 
 /** Every lease of the store. `now` in milliseconds. */

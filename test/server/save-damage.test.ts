@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile, chmod } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { blobPath } from '../fixtures/archive-builder.js';
+import { DAMAGES, flipBit } from '../fixtures/damage.js';
 import { assertRefused, engineWithExample } from '../fixtures/engine-store.js';
 import { example, type Example } from '../fixtures/load-helpers.js';
+import { until } from '../fixtures/until.js';
 
 /** Two 512-byte blocks of zeros: how a tar ends well. */
 const END = Buffer.alloc(1024);
@@ -15,13 +17,6 @@ function layerOf({ blobs, of }: Example): Descriptor {
   const [layer] = blobs.links(of('linux/amd64').digest).layers ?? [];
   assert.ok(layer);
   return layer;
-}
-
-async function flip(file: string): Promise<void> {
-  const bytes = await readFile(file);
-  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-  await chmod(file, 0o644);
-  await writeFile(file, bytes);
 }
 
 interface Broken {
@@ -60,7 +55,7 @@ function assertBroken({ status, expected, body, error }: Broken): void {
 
 test('breaks the connection where a stored layer has changed', async (t) => {
   const { folder, socket, built, audit } = await engineWithExample(t);
-  await flip(path.join(folder, blobPath(layerOf(built).digest)));
+  await flipBit(path.join(folder, blobPath(layerOf(built).digest)));
   assertBroken(await saveBroken(socket));
   assert.deepEqual(
     audit.map(({ action, code }) => [action, code]),
@@ -79,13 +74,25 @@ test('breaks the connection where a blob goes away during the save', async (t) =
 
 test('tells a damaged document as the status, before the archive starts', async (t) => {
   const { folder, request, built } = await engineWithExample(t);
-  await flip(path.join(folder, blobPath(built.root.digest)));
+  await flipBit(path.join(folder, blobPath(built.root.digest)));
   assertRefused(await request('GET', '/images/get?names=example/app:1'), 500, new RegExp(built.root.digest));
 });
 
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  test(`gives no archive that ends well where a layer ${what}, and lets go of what it claimed`, async (t) => {
+    const { folder, socket, built } = await engineWithExample(t);
+    await damage(path.join(folder, blobPath(layerOf(built).digest)));
+    const broken = await saveBroken(socket);
+    if (broken.status === 200) assertBroken(broken);
+    else assert.deepEqual([broken.status, broken.error], [500, undefined]);
+    const leases = path.join(folder, '.lading', 'leases');
+    await until(async () => (await readdir(leases)).length === 0, 'the claims are gone');
+  });
+}
+
 test('serves the next request after a save that broke', async (t) => {
   const { folder, socket, request, built } = await engineWithExample(t);
-  await flip(path.join(folder, blobPath(layerOf(built).digest)));
+  await flipBit(path.join(folder, blobPath(layerOf(built).digest)));
   assertBroken(await saveBroken(socket));
   assert.equal((await request('GET', '/_ping')).status, 200);
 });

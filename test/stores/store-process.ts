@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** What the program in `store-child.ts` can be told to do. */
-export type ChildCommand = 'modes' | 'hang' | 'load' | 'open';
+export type ChildCommand = 'modes' | 'hang' | 'load' | 'open' | 'prune' | 'collectUntil' | 'reload';
 
 const PROGRAM = fileURLToPath(new URL('./store-child.js', import.meta.url));
 
@@ -27,4 +27,30 @@ export async function killChild(directory: string, command: ChildCommand, argume
   child.kill('SIGKILL');
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];
   assert.equal(signal, 'SIGKILL');
+}
+
+/** Runs the program, and kills it when it makes a system call for the n-th time. Gives whether it came to that. */
+export async function killAtCall(
+  directory: string,
+  command: ChildCommand,
+  { call, n }: { readonly call: string; readonly n: number },
+): Promise<boolean> {
+  const inject = [
+    '-f',
+    '-qq',
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${call}`,
+    '-e',
+    `inject=${call}:signal=SIGKILL:when=${n}`,
+  ];
+  const child = spawn('strace', [...inject, process.execPath, PROGRAM, directory, command, ''], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    // One thread for file calls, so that they come in the same order each time.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+  });
+  const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
+  assert.ok(status === 0 || signal === 'SIGKILL' || status === 137, `${command}: ${status ?? signal}`);
+  return status !== 0;
 }

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { DAMAGES } from '../fixtures/damage.js';
+import { FAMILIAR } from '../fixtures/load-helpers.js';
+
+/** Two 512-byte blocks of zeros: how a tar ends well. */
+const END = Buffer.alloc(1024);
+
+const PLATFORM = 'linux/amd64';
+const KINDS = { ...DAMAGES, 'is deleted': async (file: string): Promise<void> => await rm(file) };
+
+for (const [what, damage] of Object.entries(KINDS)) {
+  for (const part of ['layer', 'manifest'] as const) {
+    test(`saves nothing that could pass for an archive where a ${part} ${what}`, async (t) => {
+      const { at, run, folder, store, built } = await workspace(t, { loaded: true });
+      const { layers = [] } = built.blobs.links(built.of(PLATFORM).digest);
+      const digests = { layer: layers[0], manifest: built.of(PLATFORM) };
+      const { digest } = digests[part] ?? built.root;
+      await damage(path.join(store, blobPath(digest)));
+      await writeFile(at('old.tar'), 'what was there before');
+      const names = (await readdir(folder)).toSorted();
+      // With the platform asked for: a save of whatever is there would leave out what is missing, and say so.
+      const save = ['save', '--json', '--platform', PLATFORM, FAMILIAR] as const;
+      for (const file of ['new.tar', 'old.tar']) {
+        const { status, stderr } = await run([...save, '-o', at(file)]);
+        assert.ok([4, 5, 8].includes(status ?? 0), `exit ${status}`);
+        assert.match(jsonOf<ToldError>(stderr).error.code, /^ERR_/);
+      }
+      assert.deepEqual((await readdir(folder)).toSorted(), names);
+      const piped = await run(save);
+      assert.ok([4, 5, 8].includes(piped.status ?? 0), `exit ${piped.status}`);
+      assert.ok(!piped.output.subarray(-END.length).equals(END), 'the archive ends well');
+      assert.deepEqual(await readdir(path.join(store, '.lading', 'leases')), []);
+    });
+  }
+}
