@@ -54,8 +54,13 @@ describe('two collectors, three loaders and deleters', () => {
       await OciLayoutStore.open(directory);
       const collectors = ['one', 'two'].map(async () => await runChild(directory, 'collectUntil', end));
       const loaders = ['a', 'b', 'c'].map(async (seed) => await runChild(directory, 'reload', seed));
-      await Promise.all(loaders).finally(async () => await mkdir(end));
+      const ended = await Promise.allSettled(loaders);
+      await mkdir(end);
       await Promise.all(collectors);
+      assert.deepEqual(
+        ended.filter(({ status }) => status === 'rejected'),
+        [],
+      );
       await runChild(directory, 'prune', '');
       assert.deepEqual(await digestsIn(await OciLayoutStore.open(directory)), []);
       assert.deepEqual(await privateFiles(directory), []);
