@@ -3,7 +3,7 @@ import fs from 'fs-extra';
 import { namesIn } from './blob-files.js';
 import { lstatIfThere } from './durable-file.js';
 import { isLapsed, readLeases, type SeenLease } from './leases.js';
-import type { StorePaths } from './store-paths.js';
+import { OPENER, type StorePaths } from './store-paths.js';
 
 /** The sessions of a store, and what those that are over have left behind. */
 export interface Sessions {
@@ -19,23 +19,23 @@ const OPENING_MS = 60 * 60 * 1000;
 
 /**
  * Leases lapse after the resume time where their owner is not known to live. Ingest files of sessions that are over are
- * leftovers at once; those of no session (a store being opened) when they are old.
+ * leftovers at once; those of a store that is being opened when they are old.
  */
 export async function sessionsOf(paths: StorePaths, now: number, resumeMs: number): Promise<Sessions> {
-  // Files first: a session has its lease before its first file, and so the lease of each is seen.
+  // Files first: a session has its lease before its first file, so that a file whose lease is not there is nobody's.
   const names = await namesIn(paths.ingest);
   const leases = await readLeases(paths.leases, now);
   const lapsed = leases.filter((lease) => isLapsed(lease, resumeMs));
   const holding = leases.filter((lease) => !lapsed.includes(lease));
   const writers = new Set(holding.filter(({ state }) => state !== 'over').map(({ id }) => id));
-  const known = new Set(leases.map(({ id }) => id));
   const leftovers = new Map<string, number>();
   for (const name of names) {
     const file = path.join(paths.ingest, name);
     const found = await lstatIfThere(file);
     const session = name.split('.')[0] ?? '';
     if (found === undefined || writers.has(session)) continue;
-    if (known.has(session) || now - found.mtimeMs > Math.max(resumeMs, OPENING_MS)) leftovers.set(file, found.size);
+    const isOpening = session === OPENER && now - found.mtimeMs <= Math.max(resumeMs, OPENING_MS);
+    if (!isOpening) leftovers.set(file, found.size);
   }
   return { holding, lapsed: lapsed.map(({ id }) => id), leftovers };
 }

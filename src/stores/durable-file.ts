@@ -5,7 +5,7 @@ import { isExisting, isNotFound } from './storage-error.js';
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
 /** Writes a new file and waits until its bytes are on stable storage. */
-export async function writeDurable(file: string, bytes: Uint8Array | string, mode: number): Promise<void> {
+async function writeDurable(file: string, bytes: Uint8Array | string, mode: number): Promise<void> {
   const fd = await fs.open(file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
   try {
     await fs.writeFile(fd, bytes);
@@ -26,8 +26,8 @@ export async function linkDurable(
   mode: number,
   temporary: string,
 ): Promise<boolean> {
-  await writeDurable(temporary, bytes, mode);
   try {
+    await writeDurable(temporary, bytes, mode);
     await fs.link(temporary, file);
     await syncFolder(path.dirname(file));
     return true;
@@ -35,6 +35,23 @@ export async function linkDurable(
     if (isExisting(error)) return false;
     throw error;
   } finally {
+    await fs.remove(temporary);
+  }
+}
+
+/** Puts a file in the place of another, whole and durable: written as `temporary`, then renamed. */
+export async function replaceDurable(
+  file: string,
+  bytes: Uint8Array | string,
+  mode: number,
+  temporary: string,
+): Promise<void> {
+  try {
+    await writeDurable(temporary, bytes, mode);
+    await fs.rename(temporary, file);
+    await syncFolder(path.dirname(file));
+  } finally {
+    // After the rename there is none; before it, it must not stay behind.
     await fs.remove(temporary);
   }
 }

@@ -64,13 +64,19 @@ export class FileIngest implements Ingest {
   async commit(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
     this.#checkOpen();
     try {
+      return await this.#finish(expected);
+    } catch (error) {
+      throw storageError(error, 'cannot store a blob');
+    }
+  }
+
+  async #finish(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    try {
       await this.#startBatch();
       await this.#writing;
       this.#check(expected);
       await this.#makeDurable();
       return await this.#link(expected);
-    } catch (error) {
-      throw storageError(error, 'cannot store a blob');
     } finally {
       await this.abort();
     }
@@ -80,8 +86,11 @@ export class FileIngest implements Ingest {
     if (this.#isOver) return;
     this.#isOver = true;
     await this.#writing.catch(() => {});
-    await fs.close(this.#fd);
-    await fs.remove(this.#options.file);
+    try {
+      await fs.close(this.#fd);
+    } finally {
+      await fs.remove(this.#options.file);
+    }
   }
 
   #checkOpen(): void {

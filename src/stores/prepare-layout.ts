@@ -4,7 +4,7 @@ import { namesIn } from './blob-files.js';
 import { checkOwnership } from './check-ownership.js';
 import { ensureDurableFolder, linkDurable } from './durable-file.js';
 import { RefsPublisher } from './refs-publisher.js';
-import { FORMAT_VERSION, type StorePaths } from './store-paths.js';
+import { FORMAT_VERSION, OPENER, type StorePaths } from './store-paths.js';
 
 /** Makes what a store that is ours does not have yet, in an order that can be cut short and taken up again. */
 export async function prepareLayout(paths: StorePaths): Promise<void> {
@@ -12,7 +12,7 @@ export async function prepareLayout(paths: StorePaths): Promise<void> {
   for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
     await ensureDurableFolder(folder);
   }
-  const temporary = (): string => paths.newIngest('open');
+  const temporary = (): string => paths.newIngest(OPENER);
   await writeOnce(paths.version, `${FORMAT_VERSION}\n`, 0o600, temporary);
   await writeOnce(paths.layout, LAYOUT_BYTES, 0o644, temporary);
   const publisher = new RefsPublisher(paths, temporary);

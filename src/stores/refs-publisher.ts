@@ -1,5 +1,5 @@
 import fs from 'fs-extra';
-import { linkDurable, syncFolder, writeDurable } from './durable-file.js';
+import { linkDurable, replaceDurable } from './durable-file.js';
 import type { ImageListChange } from './ports.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
 import { sealedList } from './sealed-list.js';
@@ -46,10 +46,7 @@ export class RefsPublisher {
     for (;;) {
       const { bytes } = await this.#log.newest();
       if ((await this.#log.readIndex())?.equals(bytes)) return;
-      const file = this.#temporary();
-      await writeDurable(file, bytes, 0o644);
-      await fs.rename(file, this.#paths.index);
-      await syncFolder(this.#paths.root);
+      await replaceDurable(this.#paths.index, bytes, 0o644, this.#temporary());
     }
   }
 

@@ -20,6 +20,9 @@ export function digestOfTrashed(name: string): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
+/** In place of a session, in the names of files on their way while a store is being opened. */
+export const OPENER = 'open';
+
 /** Where things are in a store's directory. No path is ever made from a name inside an archive. */
 export class StorePaths {
   readonly root: string;
