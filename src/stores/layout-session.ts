@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import type { Digest, Digester } from '../model/digest.js';
 import type { ChangeQueue } from './change-queue.js';
 import type { Cut } from './closure.js';
@@ -33,8 +34,15 @@ export class LayoutSession implements StoreSession {
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
-    this.#lease.claim(digest);
-    return await this.#store.blobs.statClaimed(digest);
+    try {
+      this.#lease.claim(digest);
+      const found = await this.#store.blobs.statClaimed(digest);
+      // Whoever stored it may not have come to make its name durable, and it may be promised by what is published here.
+      if (found !== undefined) this.#unsynced.add(path.dirname(this.#store.paths.blob(digest)));
+      return found;
+    } catch (error) {
+      throw storageError(error, `cannot look up blob ${digest}`);
+    }
   }
 
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
@@ -86,6 +94,10 @@ export class LayoutSession implements StoreSession {
   }
 
   async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
-    await this.#lease.end({ keep: resumable });
+    try {
+      await this.#lease.end({ keep: resumable });
+    } catch (error) {
+      throw storageError(error, 'cannot end the operation');
+    }
   }
 }
