@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import pLimit from 'p-limit';
+import { seededRandom } from '../fixtures/seeded.js';
+
+/** Whether every point is tried (`npm run faults`), or a seeded sample of them (`npm test`). */
+export const IS_LONG = process.env['LADING_FAULTS'] === 'long';
+
+/** What all random choices come from; printed with each count, so that a run can be repeated. */
+export const SEED = process.env['LADING_FAULTS_SEED'] ?? 'lading';
+
+/** How many points are tried at the same time: the processes of a point mostly wait for each other. */
+const AT_ONCE = 2;
+
+/** All of the points in the long form, and so many of them, the same ones every time, in the short form. */
+export function chosen<T>(points: readonly T[], short: number, seed: string): readonly T[] {
+  if (IS_LONG || points.length <= short) return points;
+  return seededRandom(`${SEED} ${seed}`).shuffle(points).slice(0, short);
+}
+
+/** As {@link chosen}, with one point of each kind before others are drawn. */
+export function chosenOfEach<T>(
+  points: readonly T[],
+  kindOf: (point: T) => string,
+  short: number,
+  seed: string,
+): readonly T[] {
+  if (IS_LONG || points.length <= short) return points;
+  const shuffled = seededRandom(`${SEED} ${seed}`).shuffle(points);
+  const first = new Map(shuffled.toReversed().map((point) => [kindOf(point), point]));
+  const rest = shuffled.filter((point) => first.get(kindOf(point)) !== point);
+  return [...first.values(), ...rest].slice(0, Math.max(short, first.size));
+}
+
+/** Runs something for each point, two at a time, and gives the results in the order of the points. */
+export async function forEachPoint<T, R>(
+  points: readonly T[],
+  run: (point: T, at: number) => Promise<R>,
+): Promise<R[]> {
+  return await pLimit(AT_ONCE).map([...points], run);
+}
+
+/** A folder that goes away after the test; in memory where the machine can, since faults wear no disk out there. */
+export async function faultFolder(t: TestContext): Promise<string> {
+  const parent = existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
+  const folder = await mkdtemp(path.join(parent, 'lading-faults-'));
+  t.after(async () => await rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Says how much was tried. `npm run faults` adds these lines up at its end. */
+export function tell(t: TestContext, what: string, counts: Readonly<Record<string, number>>): void {
+  const list = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+  t.diagnostic(`${COUNTED}${what}: ${list.join(', ')} (${IS_LONG ? 'long' : 'short'} form, seed ${SEED})`);
+}
+
+/** How a counting line starts. */
+export const COUNTED = 'faults: ';

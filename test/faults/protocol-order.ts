@@ -1,0 +1,121 @@
+import path from 'node:path';
+import type { TracedCall } from './traced-calls.js';
+
+/*
+ * The order in which a load must make its calls, so that a power cut between any two of them loses nothing that was
+ * promised. Judged from a trace of the run: this needs no volume that can be cut off, and knows what a cut may do on any
+ * file system, not only on the one at hand.
+ */
+
+/** What a load did in the wrong order, one line for each; empty where the order is kept. */
+export function wrongOrder(calls: readonly TracedCall[], store: string): readonly string[] {
+  const run = new Run(calls, store);
+  return [
+    ...run.namings().flatMap(([at, from, to]) => wrongNaming(run, at, from, to)),
+    ...run.publications().flatMap((at) => wrongPublication(run, at)),
+    ...wrongSuccess(run),
+  ];
+}
+
+/** A file's bytes are on stable storage before it gets its name, and stay as they are. */
+function wrongNaming(run: Run, at: number, from: string, to: string): readonly string[] {
+  const written = run.lastBefore(at, (call) => isWrite(call) && call.paths[0] === from);
+  const synced = run.lastBefore(at, (call) => isSync(call, from));
+  const digest = /^blobs\/(\w+)\/(\w+)$/.exec(run.inside(to));
+  const isClaimed = digest === null || run.lastBefore(at, (call) => claims(call, digest)) !== -1;
+  return [
+    ...(synced > written ? [] : [`${run.inside(to)} has its name before its bytes are durable`]),
+    ...(isClaimed ? [] : [`${run.inside(to)} has its name before it is claimed`]),
+  ];
+}
+
+/** Before a list of images is published, every name that it may rely on is on stable storage. */
+function wrongPublication(run: Run, at: number): readonly string[] {
+  return run
+    .newNames(at, 'blobs')
+    .filter(([named, folder]) => !run.isSyncedBetween(folder, named, at))
+    .map(
+      ([, folder, name]) => `the images are published before ${run.inside(name)} is durable in ${run.inside(folder)}`,
+    );
+}
+
+/** Before success is told, the list is, and every other new name of the store. */
+function wrongSuccess(run: Run): readonly string[] {
+  const at = run.success();
+  if (at === -1) return ['success was never told'];
+  return run
+    .newNames(at, '')
+    .filter(([named, folder]) => !run.isSyncedBetween(folder, named, at))
+    .map(([, , name]) => `success is told before ${run.inside(name)} is durable`);
+}
+
+/** A trace, asked about what came when. */
+class Run {
+  readonly #calls: readonly TracedCall[];
+  readonly #store: string;
+
+  constructor(calls: readonly TracedCall[], store: string) {
+    this.#calls = calls.filter(({ text }) => !/ = -1 E/.test(text));
+    this.#store = store;
+  }
+
+  /** Where files get the names that they keep: `[place, from, to]`. */
+  namings(): readonly (readonly [number, string, string])[] {
+    return this.#calls.flatMap(({ name, paths: [from = '', to = ''] }, at) =>
+      /^(?:link|rename)/.test(name) && this.#isLasting(to) ? [[at, from, to] as const] : [],
+    );
+  }
+
+  publications(): readonly number[] {
+    return this.namings()
+      .filter(([, , to]) => this.inside(path.dirname(to)) === '.lading/refs')
+      .map(([at]) => at);
+  }
+
+  /** Names of files and folders that appeared before the place, with their folders: `[place, folder, name]`. */
+  newNames(before: number, under: string): readonly (readonly [number, string, string])[] {
+    const folders = this.#calls.flatMap(({ name, paths: [made = ''] }, at) =>
+      name.startsWith('mkdir') ? [[at, path.dirname(made), made] as const] : [],
+    );
+    const files = this.namings().map(([at, , to]) => [at, path.dirname(to), to] as const);
+    return [...folders, ...files].filter(([at, , name]) => at < before && this.inside(name).startsWith(under));
+  }
+
+  isSyncedBetween(file: string, after: number, before: number): boolean {
+    return this.#calls.slice(after, before).some((call) => isSync(call, file));
+  }
+
+  lastBefore(at: number, is: (call: TracedCall) => boolean): number {
+    return this.#calls.slice(0, at).findLastIndex(is);
+  }
+
+  /** Where the first word of success goes to stdout. */
+  success(): number {
+    return this.#calls.findIndex(
+      (call) => isWrite(call) && /^1<[^>]*>, (?:\[\{iov_base=)?"Loaded image/.test(call.text),
+    );
+  }
+
+  inside(file: string): string {
+    return path.relative(this.#store, file);
+  }
+
+  /** What is in the trash or on its way comes back to nobody who waits for it. */
+  #isLasting(file: string): boolean {
+    return file.startsWith(this.#store) && !/^\.lading\/(?:trash|ingest)\//.test(this.inside(file));
+  }
+}
+
+function isWrite({ name }: TracedCall): boolean {
+  return /^p?writev?(?:64)?$/.test(name);
+}
+
+function isSync({ name, paths }: TracedCall, file: string): boolean {
+  return (name === 'fsync' || name === 'fdatasync') && paths[0] === file;
+}
+
+/** A lease's line for a blob; strace shows no more than its first 32 characters. */
+function claims(call: TracedCall, [, algorithm, encoded = '']: RegExpExecArray): boolean {
+  const isLease = /\/\.lading\/leases\/[^/]+$/.test(call.paths[0] ?? '');
+  return isWrite(call) && isLease && call.text.includes(`"${algorithm}:${encoded.slice(0, 20)}`);
+}
