@@ -1,0 +1,103 @@
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TestContext } from 'node:test';
+import { output, runCommand } from '../fixtures/command.js';
+
+/*
+ * A volume whose power can be cut: ext4 on a loop device on a file. What ext4 has not written to its device yet is not in the
+ * file, so a copy of the file is what a disk holds when the power goes. Only a copy that was made while nothing was written
+ * counts: the device's own counters tell.
+ */
+
+/** Bytes of the volume; most of it is never written. */
+const BYTES = 48 * 1024 * 1024;
+
+/** The journal is written when somebody asks by fsync, and otherwise once in a minute: longer than any test runs. */
+const MOUNT = 'loop,commit=60';
+
+/** A mounted volume. */
+export interface LoopVolume {
+  readonly folder: string;
+  /** Copies what the device holds at this moment into a file. */
+  readonly cut: (file: string) => Promise<void>;
+  /** Unmounts it, however it is used. */
+  readonly close: () => Promise<void>;
+}
+
+/** Why this machine can have no such volume; undefined where it can. */
+export async function whyNoVolume(folder: string): Promise<string | undefined> {
+  try {
+    const volume = await newVolume(path.join(folder, 'probe'));
+    await volume.close();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.trim();
+  }
+}
+
+/** Makes a file system and mounts it; unmounted at the end of the test, if not before. */
+export async function openVolume(t: TestContext, name: string): Promise<LoopVolume> {
+  const volume = await newVolume(name);
+  t.after(async () => await volume.close());
+  return volume;
+}
+
+async function newVolume(name: string): Promise<LoopVolume> {
+  const file = `${name}.img`;
+  await writeFile(file, '');
+  await truncate(file, BYTES);
+  await output('mkfs.ext4', ['-q', '-F', '-m', '0', '-J', 'size=4', '-E', 'lazy_itable_init=0', file]);
+  return await mount(file, name);
+}
+
+/** Mounts what a cut left, which has ext4 replay its journal; unmounted at the end of the test, if not before. */
+export async function openCut(t: TestContext, file: string): Promise<LoopVolume> {
+  const volume = await mount(file, `${file}.mount`);
+  t.after(async () => await volume.close());
+  return volume;
+}
+
+async function mount(file: string, folder: string): Promise<LoopVolume> {
+  await mkdir(folder, { recursive: true });
+  await output('mount', ['-o', MOUNT, file, folder]);
+  const device = await deviceOf(file);
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (!isOpen) return;
+    isOpen = false;
+    // A file system that will never be used again need not be written out first; its loop device goes with it.
+    const { status } = await runCommand('umount', [folder]);
+    if (status !== 0) await output('umount', ['-l', folder]);
+    await Promise.all([file, folder].map(async (name) => await rm(name, { recursive: true, force: true })));
+  };
+  return { folder, cut: async (to) => await copyAtRest(file, to, device), close };
+}
+
+async function deviceOf(file: string): Promise<string> {
+  for (const name of await readdir('/sys/block')) {
+    const backing = await readFile(`/sys/block/${name}/loop/backing_file`, 'utf8').catch(() => '');
+    if (backing.trim() === file) return name;
+  }
+  throw new Error(`no loop device has ${file}`);
+}
+
+/** Tries until nothing was written from before the copy until after it. */
+async function copyAtRest(from: string, to: string, device: string): Promise<void> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    const before = await writesOf(device);
+    if (before.inFlight === 0) {
+      await output('cp', ['--sparse=always', from, to]);
+      const after = await writesOf(device);
+      if (after.inFlight === 0 && after.done === before.done) return;
+    }
+    await delay(2);
+  }
+  throw new Error(`${device} is never at rest`);
+}
+
+/** Fields 5 (writes done) and 9 (in flight) of Documentation/block/stat in Linux. */
+async function writesOf(device: string): Promise<{ readonly done: number; readonly inFlight: number }> {
+  const fields = (await readFile(`/sys/block/${device}/stat`, 'utf8')).trim().split(/\s+/).map(Number);
+  return { done: fields[4] ?? 0, inFlight: fields[8] ?? 0 };
+}
