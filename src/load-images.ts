@@ -82,7 +82,11 @@ export async function loadImages(store: Store, source: LoadSource, options: Load
     contents.damaged.forEach((error, digest) => options.onDamage?.(error, digest));
   });
   try {
-    await run(source, select, commit, limits, options);
+    await run(source, select, commit, limits, options).catch(async (error: unknown) => {
+      await commit.settled();
+      // An abort during the last step comes too late: the names are visible, and nobody could take them back.
+      if (closed === undefined || options.signal?.aborted !== true) throw error;
+    });
     await session.end();
     return reportOf(closed as ClosedArchive, commit, select.skipped);
   } catch (error) {
