@@ -105,11 +105,15 @@ async function wrongLater(scene: Scene, store: string, { args, after }: ControlS
   await passResumeTime(store);
   const pruned = await runProgram(scene.main, ['prune', '--grace', '0', '--store', store]);
   const end = await judge(store);
-  const named = (images: readonly string[]): string => images.filter((image) => !image.startsWith(' ')).join();
   return [
     ...(isDone ? [] : [`again: ${again.stderr}`]),
     ...(pruned.status === 0 ? [] : [`prune: ${pruned.stderr}`]),
     ...[...end.problems, ...end.missing, ...end.unneeded, ...leftOver(end)].map((text) => `later: ${text}`),
-    ...(named(end.images) === named(after) ? [] : [`later the images are ${end.images.join(', ')}`]),
+    ...(namedOf(end.images) === namedOf(after) ? [] : [`later the images are ${end.images.join(', ')}`]),
   ];
+}
+
+/** An unnamed image may have gone with the prune. */
+function namedOf(images: readonly string[]): string {
+  return images.filter((image) => !image.startsWith(' ')).join();
 }

@@ -41,9 +41,11 @@ function start(file: string, args: readonly string[]): Started {
   const { pid = 0 } = child;
   const stderr: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-  const ended = once(child, 'close').then(
-    ([status, signal]) => ({ status, signal, stderr: Buffer.concat(stderr).toString() }) as Ended,
-  );
+  const ended = once(child, 'close').then(([status, signal]: (number | string | null)[]) => ({
+    status: typeof status === 'number' ? status : null,
+    signal: typeof signal === 'string' ? signal : null,
+    stderr: Buffer.concat(stderr).toString(),
+  }));
   const kill = (signal: NodeJS.Signals): void => {
     if (child.exitCode === null && child.signalCode === null && pid !== 0) process.kill(-pid, signal);
   };

@@ -1,0 +1,130 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { forEachPoint } from './form.js';
+import { commandLine, OPERATIONS, type Operation } from './operations.js';
+import { runProgram, startProgram, type Ended } from './program.js';
+import { wrongAfterFault, wrongAfterRecovery, type Control } from './recovery.js';
+import type { Scene } from './scene.js';
+import { judge } from './store-oracle.js';
+
+/** A program that is ended from outside, so many milliseconds after its start. */
+export interface Abort {
+  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+  readonly afterMs: number;
+}
+
+/** What came of ending programs from outside. */
+export interface AbortReport {
+  /** Runs that heard of it and said so by their exit status. */
+  readonly aborted: number;
+  /** Runs that were done, or had not begun, when it came. */
+  readonly untouched: number;
+  readonly violations: readonly string[];
+}
+
+/** What a shell shows for each signal. */
+const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+export const ABORTED_LOAD = OPERATIONS.find(({ title }) => title === 'load over images') as Operation;
+
+/** Ends a load at each of the times. Whole blobs may stay under its lease, to be resumed; nothing else may. */
+export async function abortLoads(scene: Scene, control: Control, aborts: readonly Abort[]): Promise<AbortReport> {
+  return await abortAll(aborts, async (abort) => {
+    const store = await scene.copyOf(ABORTED_LOAD.template);
+    const ended = await abortOne(scene, commandLine(ABORTED_LOAD, scene, store), abort);
+    const judgement = await judge(store);
+    // Told to be aborted, it has changed nothing; killed before it could hear, neither.
+    const expected = ended.status === 0 ? control : { ...control, after: control.before };
+    const wrong = [
+      ...wrongAfterFault(judgement, expected, true),
+      ...judgement.seen.ingest.filter(() => ended.status !== null).map((name) => `ingest/${name} is left`),
+      ...(await wrongAfterRecovery(scene, ABORTED_LOAD, control, store)),
+    ];
+    await rm(store, { recursive: true });
+    return { ended, wrong };
+  });
+}
+
+/** Ends a save into a file at each of the times: the file is whole, or there is none. */
+export async function abortSaves(scene: Scene, aborts: readonly Abort[]): Promise<AbortReport> {
+  const args = ['save', 'example/app:1', 'example/large:1', '--store', scene.at('full'), '-o'];
+  await runProgram(scene.main, [...args, scene.at('whole.tar')]);
+  const whole = await readFile(scene.at('whole.tar'));
+  return await abortAll(aborts, async (abort) => {
+    const folder = await scene.copyOf('none');
+    await mkdir(folder);
+    const file = path.join(folder, 'out.tar');
+    const ended = await abortOne(scene, [...args, file], abort);
+    const names = await readdir(folder);
+    const isWhole = names.join() === 'out.tar' && (await readFile(file)).equals(whole);
+    const isGood = isWhole || (names.length === 0 && ended.status !== 0);
+    await rm(folder, { recursive: true });
+    return { ended, wrong: isGood ? [] : [`ended with ${ended.status} and left ${names.join() || 'nothing'}`] };
+  });
+}
+
+async function abortAll(
+  aborts: readonly Abort[],
+  run: (abort: Abort) => Promise<{ readonly ended: Ended; readonly wrong: readonly string[] }>,
+): Promise<AbortReport> {
+  let aborted = 0;
+  const violations = await forEachPoint(aborts, async (abort) => {
+    const { ended, wrong } = await run(abort);
+    if (ended.status === STATUS[abort.signal]) aborted += 1;
+    const isKnown = ended.signal !== null || [0, STATUS[abort.signal]].includes(ended.status ?? -1);
+    const all = isKnown ? wrong : [...wrong, `ended with ${ended.status}: ${ended.stderr}`];
+    return all.map((text) => `${abort.signal} after ${Math.round(abort.afterMs)} ms: ${text}`);
+  });
+  return { aborted, untouched: aborts.length - aborted, violations: violations.flat() };
+}
+
+async function abortOne(scene: Scene, args: readonly string[], { signal, afterMs }: Abort): Promise<Ended> {
+  const program = startProgram(scene.main, args);
+  program.stdout.resume();
+  await delay(afterMs);
+  program.kill(signal);
+  return await program.ended;
+}
+
+/** A load whose input ends after so many bytes changes nothing, and leaves no file and no lease. */
+export async function cutInput(scene: Scene, archive: Buffer, bytes: number): Promise<readonly string[]> {
+  const store = await scene.copyOf('base');
+  const before = await judge(store);
+  const { status, stderr } = await runProgram(scene.main, ['load', '--store', store], {
+    input: archive.subarray(0, bytes),
+  });
+  const wrong = changesSince(before, await judge(store));
+  await rm(store, { recursive: true });
+  const all = status === 5 ? wrong : [...wrong, `ended with ${status}: ${stderr}`];
+  return all.map((text) => `input cut at ${bytes}: ${text}`);
+}
+
+/** A save whose reader goes away after so many bytes ends as a shell expects, and leaves no lease. */
+export async function cutOutput(scene: Scene, bytes: number): Promise<readonly string[]> {
+  const store = scene.at('full');
+  const before = await judge(store);
+  const program = startProgram(scene.main, ['save', 'example/app:1', 'example/large:1', '--store', store]);
+  let read = 0;
+  program.stdout.on('data', (chunk: Buffer) => {
+    read += chunk.length;
+    if (read >= bytes) program.stdout.destroy();
+  });
+  const { status, stderr } = await program.ended;
+  const wrong = changesSince(before, await judge(store));
+  // A reader who goes away when all is written is not missed.
+  const all = status === 141 || status === 0 ? wrong : [...wrong, `ended with ${status}: ${stderr}`];
+  return all.map((text) => `reader gone after ${bytes}: ${text}`);
+}
+
+type Judged = Awaited<ReturnType<typeof judge>>;
+
+function changesSince(before: Judged, after: Judged): readonly string[] {
+  const isSame = before.images.join() === after.images.join() && before.blobs.join() === after.blobs.join();
+  return [
+    ...after.problems,
+    ...(isSame ? [] : ['the store changed']),
+    ...after.seen.ingest.map((name) => `ingest/${name} is left`),
+    ...after.seen.leases.map((name) => `leases/${name} is left`),
+  ];
+}
