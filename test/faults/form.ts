@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import pLimit from 'p-limit';
+import { runCommand } from '../fixtures/command.js';
 import { seededRandom } from '../fixtures/seeded.js';
 
 /** Whether every point is tried (`npm run faults`), or a seeded sample of them (`npm test`). */
@@ -43,12 +44,24 @@ export async function forEachPoint<T, R>(
   return await pLimit(AT_ONCE).map([...points], run);
 }
 
-/** A folder that goes away after the test; in memory where the machine can, since faults wear no disk out there. */
+/**
+ * A folder that goes away after the test, with whatever is mounted in it; in memory where the machine can, since faults wear
+ * no disk out there.
+ */
 export async function faultFolder(t: TestContext): Promise<string> {
   const parent = existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
   const folder = await mkdtemp(path.join(parent, 'lading-faults-'));
-  t.after(async () => await rm(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    for (const mount of await mountsIn(folder)) await runCommand('umount', ['-l', mount]);
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
+}
+
+/** The loop device of a file system goes when it is unmounted. */
+async function mountsIn(folder: string): Promise<readonly string[]> {
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+  return mounts.filter((mount) => mount.startsWith(`${folder}/`));
 }
 
 /** Says how much was tried. `npm run faults` adds these lines up at its end. */

@@ -1,8 +1,7 @@
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TestContext } from 'node:test';
-import { output, runCommand } from '../fixtures/command.js';
+import { output } from '../fixtures/command.js';
 
 /*
  * A volume whose power can be cut: ext4 on a loop device on a file. What ext4 has not written to its device yet is not in the
@@ -28,7 +27,7 @@ export interface LoopVolume {
 /** Why this machine can have no such volume; undefined where it can. */
 export async function whyNoVolume(folder: string): Promise<string | undefined> {
   try {
-    const volume = await newVolume(path.join(folder, 'probe'));
+    const volume = await openVolume(path.join(folder, 'probe'));
     await volume.close();
     return undefined;
   } catch (error) {
@@ -36,14 +35,8 @@ export async function whyNoVolume(folder: string): Promise<string | undefined> {
   }
 }
 
-/** Makes a file system and mounts it; unmounted at the end of the test, if not before. */
-export async function openVolume(t: TestContext, name: string): Promise<LoopVolume> {
-  const volume = await newVolume(name);
-  t.after(async () => await volume.close());
-  return volume;
-}
-
-async function newVolume(name: string): Promise<LoopVolume> {
+/** Makes a file system and mounts it; to be unmounted by whoever opened it. Its name must be in a {@link faultFolder}. */
+export async function openVolume(name: string): Promise<LoopVolume> {
   const file = `${name}.img`;
   await writeFile(file, '');
   await truncate(file, BYTES);
@@ -51,24 +44,17 @@ async function newVolume(name: string): Promise<LoopVolume> {
   return await mount(file, name);
 }
 
-/** Mounts what a cut left, which has ext4 replay its journal; unmounted at the end of the test, if not before. */
-export async function openCut(t: TestContext, file: string): Promise<LoopVolume> {
-  const volume = await mount(file, `${file}.mount`);
-  t.after(async () => await volume.close());
-  return volume;
+/** Mounts what a cut left, which has ext4 replay its journal; to be unmounted by whoever opened it. */
+export async function openCut(file: string): Promise<LoopVolume> {
+  return await mount(file, `${file}.mount`);
 }
 
 async function mount(file: string, folder: string): Promise<LoopVolume> {
   await mkdir(folder, { recursive: true });
   await output('mount', ['-o', MOUNT, file, folder]);
   const device = await deviceOf(file);
-  let isOpen = true;
   const close = async (): Promise<void> => {
-    if (!isOpen) return;
-    isOpen = false;
-    // A file system that will never be used again need not be written out first; its loop device goes with it.
-    const { status } = await runCommand('umount', [folder]);
-    if (status !== 0) await output('umount', ['-l', folder]);
+    await output('umount', [folder]);
     await Promise.all([file, folder].map(async (name) => await rm(name, { recursive: true, force: true })));
   };
   return { folder, cut: async (to) => await copyAtRest(file, to, device), close };

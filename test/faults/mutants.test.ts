@@ -28,7 +28,7 @@ describe('a program that is wrong in one way is caught', () => {
           skipped += 1;
           continue;
         }
-        const found = await TRAPS[trap](t, await buildScene(t, main));
+        const found = await TRAPS[trap](await buildScene(t, main));
         assert.notDeepEqual(found, [], `the trap ${trap} finds it`);
         t.diagnostic(`${trap}: ${found[0]?.slice(0, 160)}`);
         caught += 1;
@@ -42,7 +42,7 @@ describe('the built program is not caught', () => {
   for (const trap of Object.keys(TRAPS) as TrapName[]) {
     test(`by the trap ${trap}`, async (t) => {
       if (!(await canSet(t, trap))) return;
-      assert.deepEqual(await TRAPS[trap](t, await buildScene(t, LADING)), []);
+      assert.deepEqual(await TRAPS[trap](await buildScene(t, LADING)), []);
     });
   }
 });

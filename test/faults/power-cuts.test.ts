@@ -22,7 +22,7 @@ test('what a command has reported is there after a power cut, and nothing is the
   let cuts = 0;
   const violations: string[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const result = await powerCuts(t, scene, steps, round);
+    const result = await powerCuts(scene, steps, round);
     cuts += result.cuts;
     violations.push(...result.violations);
   }

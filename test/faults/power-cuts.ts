@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TestContext } from 'node:test';
 import { seededRandom } from '../fixtures/seeded.js';
 import { SEED } from './form.js';
 import { openCut, openVolume } from './loop-volume.js';
@@ -50,13 +49,12 @@ export async function controlSteps(scene: Scene, count = STEPS.length): Promise<
 
 /** One round: the power goes once during each step, and once right after it has returned. Gives what was lost. */
 export async function powerCuts(
-  t: TestContext,
   scene: Scene,
   steps: readonly ControlStep[],
   round: number,
 ): Promise<{ readonly cuts: number; readonly violations: readonly string[] }> {
   const random = seededRandom(`${SEED} power ${round}`);
-  const volume = await openVolume(t, scene.at(`volume-${round}`));
+  const volume = await openVolume(scene.at(`volume-${round}`));
   const cuts: Cut[] = [];
   for (const [at, step] of steps.entries()) {
     const [during, after] = ['during', 'after'].map((when) => scene.at(`cut-${round}-${at}-${when}.img`)) as [
@@ -79,13 +77,13 @@ export async function powerCuts(
   }
   await volume.close();
   const violations: string[] = [];
-  for (const cut of cuts) violations.push(...(await lostIn(t, scene, cut)).map((text) => `${cut.title}: ${text}`));
+  for (const cut of cuts) violations.push(...(await lostIn(scene, cut)).map((text) => `${cut.title}: ${text}`));
   return { cuts: cuts.length, violations };
 }
 
 /** Mounts what is left after a cut, and looks for what it should have; then does the step again, and prunes. */
-async function lostIn(t: TestContext, scene: Scene, { file, allowed, step }: Cut): Promise<readonly string[]> {
-  const volume = await openCut(t, file);
+async function lostIn(scene: Scene, { file, allowed, step }: Cut): Promise<readonly string[]> {
+  const volume = await openCut(file);
   try {
     const store = path.join(volume.folder, 'store');
     const { images, problems, missing } = await judge(store);

@@ -1,5 +1,4 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { TestContext } from 'node:test';
 import { killAt } from './kill-points.js';
 import { controlOfMeeting, MEETINGS, meetAt, type Meeting } from './meetings.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
@@ -12,7 +11,7 @@ import { judge } from './store-oracle.js';
 import { runTraced, type Point } from './traced-calls.js';
 
 /** A small part of a fault test, aimed at where a mutant is wrong. Gives what it found. */
-export type Trap = (t: TestContext, scene: Scene) => Promise<readonly string[]>;
+export type Trap = (scene: Scene) => Promise<readonly string[]>;
 
 /** The traps by name. */
 export type TrapName = 'order' | 'power' | 'pruneDuringLoad' | 'loadDuringPrune' | 'tagDuringLoad' | 'damage' | 'kill';
@@ -21,16 +20,16 @@ const LOAD_OVER = OPERATIONS.find(({ title }) => title === 'load over images') a
 
 /** All traps. */
 export const TRAPS: Readonly<Record<TrapName, Trap>> = {
-  order: async (_t, scene) => {
+  order: async (scene) => {
     const store = await scene.copyOf('base');
     return wrongOrder((await runTraced(scene.main, commandLine(LOAD_OVER, scene, store), `${store}.log`)).calls, store);
   },
-  power: async (t, scene) => (await powerCuts(t, scene, await controlSteps(scene, 1), 0)).violations,
-  pruneDuringLoad: async (_t, scene) => await meet(scene, MEETINGS.loadThenPrune, /^link/),
-  loadDuringPrune: async (_t, scene) => await meet(scene, MEETINGS.pruneThenLoad, /^rename/),
-  tagDuringLoad: async (_t, scene) => await meet(scene, MEETINGS.loadThenTag, /^fsync/, -4),
-  damage: async (_t, scene) => await loadDamaged(scene),
-  kill: async (_t, scene) => {
+  power: async (scene) => (await powerCuts(scene, await controlSteps(scene, 1), 0)).violations,
+  pruneDuringLoad: async (scene) => await meet(scene, MEETINGS.loadThenPrune, /^link/),
+  loadDuringPrune: async (scene) => await meet(scene, MEETINGS.pruneThenLoad, /^rename/),
+  tagDuringLoad: async (scene) => await meet(scene, MEETINGS.loadThenTag, /^fsync/, -4),
+  damage: async (scene) => await loadDamaged(scene),
+  kill: async (scene) => {
     const control = await controlOf(scene, LOAD_OVER);
     const points = control.points.filter(({ name }) => /^(?:copy_file_range|sendfile|fchmod)/.test(name));
     return (await killAt(scene, LOAD_OVER, control, ends(points))).violations;
