@@ -75,7 +75,7 @@ class Run {
   /** Names of files and folders that appeared before the place, with their folders: `[place, folder, name]`. */
   newNames(before: number, under: string): readonly (readonly [number, string, string])[] {
     const folders = this.#calls.flatMap(({ name, paths: [made = ''] }, at) =>
-      name.startsWith('mkdir') ? [[at, path.dirname(made), made] as const] : [],
+      name.startsWith('mkdir') && this.#isLasting(made) ? [[at, path.dirname(made), made] as const] : [],
     );
     const files = this.namings().map(([at, , to]) => [at, path.dirname(to), to] as const);
     return [...folders, ...files].filter(([at, , name]) => at < before && this.inside(name).startsWith(under));

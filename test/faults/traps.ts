@@ -1,5 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import type { TestContext } from 'node:test';
+import { requireTool } from '../fixtures/command.js';
+import { faultFolder } from './form.js';
 import { killAt } from './kill-points.js';
+import { whyNoVolume } from './loop-volume.js';
 import { controlOfMeeting, MEETINGS, meetAt, type Meeting } from './meetings.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
 import { controlSteps, powerCuts } from './power-cuts.js';
@@ -35,6 +39,15 @@ export const TRAPS: Readonly<Record<TrapName, Trap>> = {
     return (await killAt(scene, LOAD_OVER, control, ends(points))).violations;
   },
 };
+
+/** What a trap needs of the machine. Where it is not there the trap is left out, with the reason. */
+export async function canSet(t: TestContext, trap: TrapName): Promise<boolean> {
+  if (trap !== 'power') return requireTool(t, 'strace');
+  if (!requireTool(t, 'mkfs.ext4', 'mount')) return false;
+  const reason = await whyNoVolume(await faultFolder(t));
+  if (reason !== undefined) t.diagnostic(`cannot mount a loop device: ${reason}`);
+  return reason === undefined;
+}
 
 /** Lets two commands meet at a few of the calls of a name, until they come to harm. */
 async function meet(scene: Scene, meeting: Meeting, calls: RegExp, from = 0): Promise<readonly string[]> {
