@@ -5,7 +5,7 @@ import type { ImageConfig } from './model/image-config.js';
 import type { ImageManifest } from './model/image-manifest.js';
 import type { Limits } from './model/limits.js';
 import { isImageConfigType } from './model/media-types.js';
-import { isUnknownPlatform, type Platform } from './model/platform.js';
+import { isNamedPlatform, type Platform } from './model/platform.js';
 import type { Warning } from './reports.js';
 import type { ContentProvider } from './stores/ports.js';
 import { findConfig, findManifest } from './stores/read-document.js';
@@ -86,12 +86,8 @@ function kindOf(
   subject: Digest | undefined,
 ): ManifestDescription['kind'] {
   if (subject !== undefined) return 'attestation';
-  const isImage = manifest === undefined ? isNamed(platform) : isImageConfigType(manifest.config.mediaType);
+  const isImage = manifest === undefined ? isNamedPlatform(platform) : isImageConfigType(manifest.config.mediaType);
   return isImage ? 'image' : 'unknown';
-}
-
-function isNamed(platform: Platform | undefined): boolean {
-  return platform !== undefined && !isUnknownPlatform(platform);
 }
 
 async function presentOf(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Platform } from '../src/model/platform.js';
 import { BlobSet, buildIndex, buildManifest, closureOf, removeBlob, removeLayers } from './fixtures/image-builder.js';
 import {
   example,
@@ -144,5 +145,21 @@ for (const order of ['metadata-first', 'blobs-first', 7] as const) {
     const chosen = platforms.flatMap((platform) => closureOf(blobs, of(platform)));
     assert.deepEqual(stored, sorted(root.digest, chosen));
     assert.equal(report.incomplete, false);
+  });
+}
+
+const UNNAMED = [{}, { os: 'linux' }, { architecture: 'arm64' }, { os: '', architecture: '' }];
+
+for (const platform of UNNAMED) {
+  onEachStore(`reads the config where an index says ${JSON.stringify(platform)} of a platform`, async (open) => {
+    const store = await open();
+    const blobs = new BlobSet();
+    const manifest = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
+    // What a stranger wrote: fields that the type has may be left out.
+    const root = buildIndex(blobs, [{ ...manifest, platform: platform as Platform }]);
+    for (const platforms of [['linux/arm64'], []]) {
+      const report = await loadLayout(store, [{ root, name: NAME }], blobs, { platforms });
+      assert.deepEqual(statesOf(report.images[0]), { 'linux/arm64': 'complete' });
+    }
   });
 }

@@ -97,6 +97,11 @@ export function isUnknownPlatform(platform: Platform): boolean {
   return os === 'unknown' && architecture === 'unknown';
 }
 
+/** Whether it says which machines an image is for: documents may leave OS or architecture out, or say `unknown/unknown`. */
+export function isNamedPlatform(platform: Platform | undefined): platform is Platform {
+  return platform !== undefined && Boolean(platform.os && platform.architecture) && !isUnknownPlatform(platform);
+}
+
 type Os = Omit<Platform, 'architecture' | 'variant'>;
 type Cpu = Pick<Platform, 'architecture' | 'variant'>;
 

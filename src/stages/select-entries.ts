@@ -13,7 +13,7 @@ import type { ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
-import { isUnknownPlatform, type Platform } from '../model/platform.js';
+import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { ContentProvider } from '../stores/ports.js';
 import {
   checkDocument,
@@ -175,7 +175,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   async #wantListed(descriptor: Descriptor, subject: Digest | undefined, inherited?: Platform): Promise<void> {
     if (subject !== undefined) return await this.#wantBound(descriptor, subject);
     const platform = descriptor.platform ?? inherited;
-    if (platform !== undefined && !isUnknownPlatform(platform) && !this.#options.platforms.wants(platform)) return;
+    if (isNamedPlatform(platform) && !this.#options.platforms.wants(platform)) return;
     if (inherited !== undefined) this.#inherited.set(descriptor.digest, inherited);
     await this.#want(descriptor);
   }

@@ -6,7 +6,7 @@ import type { ImageIndex } from '../model/image-index.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
-import { isUnknownPlatform, type Platform } from '../model/platform.js';
+import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { ContentProvider } from '../stores/ports.js';
 import { findConfig, findIndex, findManifest } from '../stores/read-document.js';
 import type { ImageTarget, ManifestNode } from './records.js';
@@ -185,9 +185,4 @@ function groupBy<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key):
 function kindOf({ mediaType }: Descriptor): ManifestNode['kind'] {
   if (isIndexType(mediaType)) return 'index';
   return isManifestType(mediaType) ? 'manifest' : 'opaque';
-}
-
-function isNamedPlatform(platform: Platform | undefined): platform is Platform {
-  // An index may carry a platform object without fields; `unknown/unknown` marks what is no image at all.
-  return platform !== undefined && Boolean(platform.os && platform.architecture) && !isUnknownPlatform(platform);
 }

@@ -5,6 +5,7 @@ import { LadingError } from '../../src/model/errors.js';
 import {
   formatPlatform,
   formatPlatformFull,
+  isNamedPlatform,
   isUnknownPlatform,
   normalizePlatform,
   parsePlatform,
@@ -151,6 +152,17 @@ describe('isUnknownPlatform', () => {
     assert.equal(isUnknownPlatform(parsePlatform('unknown/unknown/9')), true);
     assert.equal(isUnknownPlatform(parsePlatform('linux/unknown')), false);
     assert.equal(isUnknownPlatform(parsePlatform('unknown/amd64')), false);
+  });
+});
+
+describe('isNamedPlatform', () => {
+  it('is false where OS or architecture is left out, empty or unknown', () => {
+    assert.equal(isNamedPlatform(parsePlatform('linux/amd64')), true);
+    assert.equal(isNamedPlatform(undefined), false);
+    assert.equal(isNamedPlatform(parsePlatform('unknown/unknown')), false);
+    for (const fields of [{}, { os: 'linux' }, { architecture: 'amd64' }, { os: '', architecture: 'amd64' }]) {
+      assert.equal(isNamedPlatform(fields as Platform), false);
+    }
   });
 });
 
