@@ -22,8 +22,8 @@ import { parseStrictJson } from './stores/strict-json.js';
 
 /**
  * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked
- * against the diff ids. Errors: ERR_ARCHIVE_FORMAT, ERR_DOCUMENT_INVALID, ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH,
- * ERR_REFERENCE_INVALID.
+ * against the diff ids, a config against its name where that is a digest. Errors: ERR_ARCHIVE_FORMAT, ERR_DOCUMENT_INVALID,
+ * ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH, ERR_DIGEST_MISMATCH, ERR_REFERENCE_INVALID.
  */
 export async function dockerArchiveTargets(
   session: StoreSession,
@@ -46,6 +46,7 @@ async function targetsOf(
   limits: Limits,
 ): Promise<readonly ImageTarget[]> {
   const config = await contentOf(session, contents, image.config);
+  checkConfigName(image.config, config.digest);
   const document = await findConfig(session, { ...config, mediaType: MEDIA_TYPES.dockerConfig }, limits);
   if (document === undefined) throw missing(image.config);
   const layers: Layer[] = [];
@@ -100,6 +101,16 @@ async function factsOf(provider: ContentProvider, digest: Digest): Promise<Layer
     if (probe.isPlain) break;
   }
   return await probe.end();
+}
+
+/** `<hex>.json`, as docker, skopeo and others name a config: nothing else in such an archive vouches for its bytes. */
+const CONFIG_NAME = /(?:^|\/)([0-9a-f]{64})\.json$/;
+
+function checkConfigName(name: string, actual: Digest): void {
+  const hex = CONFIG_NAME.exec(name)?.[1];
+  if (hex === undefined || actual === `sha256:${hex}`) return;
+  const message = `config ${quote(name)}: content hashes to ${actual}; the archive is damaged or was changed, fetch it again`;
+  throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: `sha256:${hex}`, actual } });
 }
 
 /** The diff id of an uncompressed layer is its digest. */

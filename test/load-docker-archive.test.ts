@@ -112,6 +112,31 @@ onEachStore('refuses a docker-archive whose layer is not the one of its diff id'
   await refuses(store, async () => await load(store, await dockerArchive([other])), { code: 'ERR_DIFF_ID_MISMATCH' });
 });
 
+onEachStore('refuses a docker-archive whose config is not the one of its name', async (open) => {
+  const store = await open();
+  const { config, layers, tags } = dockerExample();
+  const entries = dockerArchiveEntries([{ config, layers, tags }]).map((entry) =>
+    /^\w{64}\.json$/.test(entry.name)
+      ? { ...entry, body: Buffer.from(config.toString().replace('linux', 'lynux')) }
+      : entry,
+  );
+  const message = /^config "[0-9a-f]{64}\.json": content hashes to sha256:[0-9a-f]{64}; the archive is damaged/;
+  await refuses(store, async () => await load(store, await tarOf(entries)), { code: 'ERR_DIGEST_MISMATCH', message });
+});
+
+onEachStore('takes a config of any name that is no digest', async (open) => {
+  const store = await open();
+  const { config, layers } = dockerExample();
+  const paths = layers.map((_, at) => `${at}.tar`);
+  const archive = await tarOf([
+    jsonEntry('manifest.json', [{ Config: 'config.json', RepoTags: ['example/named:1'], Layers: paths }]),
+    { name: 'config.json', body: config },
+    ...layers.map((body, at) => ({ name: `${at}.tar`, body })),
+  ]);
+  await load(store, archive);
+  assert.deepEqual(await namesOf(store), ['docker.io/example/named:1']);
+});
+
 const BAD_MANIFESTS = [
   ['an empty list', [], 'ERR_DOCUMENT_INVALID'],
   ['null', null, 'ERR_DOCUMENT_INVALID'],
