@@ -1,0 +1,47 @@
+import { LadingError, type ErrorCode } from '../../src/model/errors.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
+import type { Digest } from '../../src/model/digest.js';
+import type { LoadOptions } from '../../src/load-images.js';
+import { MemoryStore } from '../../src/stores/memory-store.js';
+import type { Store } from '../../src/stores/ports.js';
+import { chunksOf, load, stateOf } from '../fixtures/load-helpers.js';
+
+/** What a load came to: what the store shows afterwards, or the error that it was refused with. */
+export type Outcome = Committed | Refused;
+
+export interface Committed {
+  readonly images: readonly ImageRecord[];
+  readonly blobs: readonly Digest[];
+}
+
+export interface Refused {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Loads the bytes into a store; an error that is no LadingError is thrown on. */
+export async function outcomeIn(store: Store, bytes: Buffer, options: OutcomeOptions = {}): Promise<Outcome> {
+  const { chunkBytes = 64 * 1024, ...rest } = options;
+  try {
+    await load(store, chunksOf(bytes, chunkBytes), rest);
+  } catch (error) {
+    if (!(error instanceof LadingError) || isHiddenBug(error)) throw error;
+    return { code: error.code, message: error.message };
+  }
+  return await stateOf(store);
+}
+
+/** Loads the bytes into a new memory store. */
+export async function outcomeOf(bytes: Buffer, options: OutcomeOptions = {}): Promise<Outcome> {
+  return await outcomeIn(new MemoryStore(), bytes, options);
+}
+
+export interface OutcomeOptions extends LoadOptions {
+  /** Bytes of each chunk of the source. */
+  readonly chunkBytes?: number;
+}
+
+/** A memory store has no disk to fail: an ERR_STORAGE_IO from it is an exception that was put into a LadingError. */
+export function isHiddenBug({ code, cause }: LadingError): boolean {
+  return code === 'ERR_STORAGE_IO' && !(cause instanceof LadingError);
+}
