@@ -23,7 +23,7 @@ interface Override {
 /**
  * Judges every tar header before the reader behind it sees a byte: checksum, numbers, type, size, name, links, and that two
  * zero blocks and nothing but zeros end the archive, so that an archive which was cut never ends well. Bytes pass
- * unchanged. Holds one header block, and the PAX or long-name data of one entry (at most 1 MiB).
+ * unchanged up to that end. Holds one header block, and the PAX or long-name data of one entry (at most 1 MiB).
  * Errors: ERR_TAR_HEADER, ERR_TAR_ENTRY, ERR_ARCHIVE_TRUNCATED, ERR_ARCHIVE_FORMAT, ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES.
  */
 export class TarGuard extends Transform {
@@ -48,13 +48,17 @@ export class TarGuard extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
+    const trailedBefore = this.#trailing;
     try {
       this.#judge(chunk);
     } catch (error) {
       callback(error as Error);
       return;
     }
-    callback(null, chunk);
+    // Zeros behind the end need not fill a block, which the reader behind this guard would take for a cut.
+    const passed = chunk.length - (this.#trailing - trailedBefore);
+    if (passed === 0) callback();
+    else callback(null, chunk.subarray(0, passed));
   }
 
   override _flush(callback: TransformCallback): void {
