@@ -5,6 +5,8 @@ export interface ProbeReport {
   readonly peakRssBytes: number;
   /** Everything that `write` and its kin were given: files, pipes, also what was removed again. */
   readonly writtenBytes: number;
+  /** User and system time of all its threads. */
+  readonly cpuSeconds: number;
 }
 
 /** The variable that names the file to write the report to. */
@@ -15,9 +17,11 @@ const file = process.env[PROBE_VARIABLE];
 if (file !== undefined) process.on('exit', () => writeFileSync(file, JSON.stringify(readReport())));
 
 function readReport(): ProbeReport {
+  const { user, system } = process.cpuUsage();
   return {
     peakRssBytes: numberIn('/proc/self/status', /^VmHWM:\s+(\d+) kB$/m) * 1024,
     writtenBytes: numberIn('/proc/self/io', /^wchar: (\d+)$/m),
+    cpuSeconds: (user + system) / 1e6,
   };
 }
 

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadImages, type LoadReport } from '../../src/load-images.js';
+import { Digester, type Digest } from '../../src/model/digest.js';
+import { MEDIA_TYPES } from '../../src/model/media-types.js';
+import { MemoryStore } from '../../src/stores/memory-store.js';
+import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
+import { BlobSet } from '../fixtures/image-builder.js';
+import { NAME } from '../fixtures/load-helpers.js';
+import { HOST } from '../fixtures/saved-archive.js';
+import { endBlocks, rawHeader } from '../fixtures/tar-builder.js';
+import { base256, pax } from '../stages/tar-extensions.js';
+import { smallImage } from './small-archives.js';
+
+const GIB = 1024 ** 3;
+/** More than the 8 GiB that the octal digits of a size field can say. */
+const HUGE_BYTES = 9 * GIB;
+const ZEROS = Buffer.alloc(1024 * 1024);
+const isFull = process.env['LADING_SWEEPS'] === 'full';
+
+/** Headers that say 9 GiB in the ways that tar has for it. */
+const HEADERS: Readonly<Record<string, (name: string) => Buffer>> = {
+  'base-256 size': (name) => rawHeader({ name, size: base256(HUGE_BYTES) }),
+  'PAX size': (name) => Buffer.concat([pax({ size: String(HUGE_BYTES) }), rawHeader({ name })]),
+};
+
+/** An archive with an entry of 9 GiB of zeros, made as it is read: one buffer again and again. */
+function* withHuge(archive: Buffer, header: Buffer): Generator<Buffer> {
+  yield archive.subarray(0, -endBlocks().length);
+  yield header;
+  for (let sent = 0; sent < HUGE_BYTES; sent += ZEROS.length) yield ZEROS;
+  yield endBlocks();
+}
+
+/** Of large blobs this store remembers digest and size alone. */
+function smallStore(): MemoryStore {
+  return new MemoryStore({ maxBlobBytes: 64 * 1024 });
+}
+
+async function loadHuge(store: MemoryStore, archive: Buffer, header: Buffer): Promise<LoadReport> {
+  const source = async function* (): AsyncGenerator<Buffer> {
+    yield* withHuge(archive, header);
+  };
+  return await loadImages(store, source(), { hostPlatform: HOST });
+}
+
+for (const [kind, headerOf] of Object.entries(HEADERS)) {
+  test(`drains an entry of 9 GiB that nobody wants: ${kind}`, async () => {
+    const { blobs, root } = smallImage();
+    const archive = await layoutArchive([{ root, name: NAME }], blobs);
+    const store = smallStore();
+    const header = headerOf(blobPath(`sha256:${'0'.repeat(64)}` as Digest));
+    const report = await loadHuge(store, archive, header);
+    assert.deepEqual(report.blobs, {
+      stored: 3,
+      present: 0,
+      skipped: 1,
+      bytesStored: [...blobs.values()].reduce((sum, bytes) => sum + bytes.length, 0),
+      bytesSkipped: HUGE_BYTES,
+    });
+    assert.equal((await store.list()).length, 1);
+  });
+
+  test(`stores a wanted layer of 9 GiB: ${kind}`, { skip: !isFull && 'LADING_SWEEPS is not full' }, async () => {
+    const digester = new Digester();
+    for (let sent = 0; sent < HUGE_BYTES; sent += ZEROS.length) digester.update(ZEROS);
+    const layer = { mediaType: MEDIA_TYPES.ociLayer, digest: digester.digest(), size: HUGE_BYTES };
+    const blobs = new BlobSet();
+    const diffIds = { type: 'layers', diff_ids: [layer.digest] };
+    const config = blobs.document({ os: 'linux', architecture: 'amd64', rootfs: diffIds }, MEDIA_TYPES.ociConfig);
+    const root = blobs.document({ schemaVersion: 2, config, layers: [layer] }, MEDIA_TYPES.ociManifest);
+    const store = smallStore();
+    const archive = await layoutArchive([{ root, name: NAME }], blobs);
+    const report = await loadHuge(store, archive, headerOf(blobPath(layer.digest)));
+    assert.equal(report.blobs.bytesStored, HUGE_BYTES + config.size + root.size);
+    assert.deepEqual(
+      report.images[0]?.platforms.map(({ state }) => state),
+      ['complete'],
+    );
+    assert.deepEqual(await store.stat(layer.digest), { size: HUGE_BYTES, bytes: undefined });
+  });
+}

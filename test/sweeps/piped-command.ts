@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PROBE_VARIABLE, type ProbeReport } from '../../benchmarks/probe.js';
+import { LADING } from '../fixtures/cli-workspace.js';
+import { projectRoot } from '../fixtures/tables.js';
+
+/** What a command that read a stream left behind. */
+export interface PipedResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Of the command alone: seconds by the clock would be those of everything else on the machine too. */
+  readonly cpuSeconds: number;
+  readonly peakRssBytes: number;
+}
+
+/** Runs the built `lading` with bytes that are made while it reads them. `folder` takes what is measured. */
+export async function pipeInto(
+  args: readonly string[],
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  folder: string,
+): Promise<PipedResult> {
+  const report = path.join(folder, 'probe.json');
+  const probe = path.join(projectRoot(), 'build', 'benchmarks', 'probe.js');
+  const child = spawn(process.execPath, ['--import', probe, LADING, ...args], {
+    env: { ...process.env, [PROBE_VARIABLE]: report },
+  });
+  const [said, told] = [textOf(child.stdout), textOf(child.stderr)];
+  const closed = once(child, 'close');
+  // A command that refuses its input does not read the rest of it.
+  await pipeline(Readable.from(source), child.stdin).catch(() => undefined);
+  const [status] = (await closed) as [number | null];
+  const { peakRssBytes, cpuSeconds } = JSON.parse(await readFile(report, 'utf8')) as ProbeReport;
+  return { status, stdout: await said, stderr: await told, cpuSeconds, peakRssBytes };
+}
+
+async function textOf(stream: Readable): Promise<string> {
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  return text;
+}
