@@ -24,6 +24,7 @@ export function parseTarHeader(block: Uint8Array): TarHeader {
   const isPosix = bytes.toString('latin1', 257, 263) === 'ustar\0';
   if (!isPosix && bytes.toString('latin1', 257, 265) !== 'ustar  \0')
     throw badHeader('it is neither a POSIX nor a GNU header');
+  for (const [start, length] of OTHER_NUMBERS) checkNumber(bytes.subarray(start, start + length));
   const prefix = isPosix ? textOf(bytes, 345, 155) : '';
   const name = textOf(bytes, 0, 100);
   return {
@@ -32,6 +33,24 @@ export function parseTarHeader(block: Uint8Array): TarHeader {
     linkname: textOf(bytes, 157, 100),
     size: parseTarNumber(bytes.subarray(124, 136)),
   };
+}
+
+/** Offset and length of mode, uid, gid, mtime, devmajor and devminor: nothing here, but numbers to everybody else. */
+const OTHER_NUMBERS = [
+  [100, 8],
+  [108, 8],
+  [116, 8],
+  [136, 12],
+  [329, 8],
+  [337, 8],
+] as const;
+
+/** Other readers refuse a header for any number in it. GNU writes some of them negative, in base-256. */
+function checkNumber(field: Buffer): void {
+  const first = field[0] ?? 0;
+  if (first === 0x80 || first === 0xff) return;
+  const text = field.toString('latin1');
+  if (!/^[ \0]*[0-7]*[ \0]*$/.test(text)) throw badHeader(`${quote(text)} is not an octal number`);
 }
 
 /** The number of a header field: octal digits, or base-256 behind a first byte of 0x80. Throws ERR_TAR_HEADER. */

@@ -110,6 +110,10 @@ describe('TarGuard passes unchanged up to the end', () => {
     ['a base-256 size', archive(rawHeader({ name: 'file', size: base256(7) }), padded('content'))],
     ['sizes with spaces around their digits', archive(rawHeader({ name: 'file', size: '   7 \0' }), padded('content'))],
     ['a size field that is all NUL', header({ size: '' })],
+    [
+      'a uid and an mtime before 1970 as GNU writes them',
+      header({ uid: Buffer.alloc(8, 0xff), mtime: base256(1, 0xff) }),
+    ],
     ['zeros after the end', Buffer.concat([archive(FILE), Buffer.alloc(20 * 512)])],
     ['zeros after the end that fill no block', Buffer.concat([archive(FILE), Buffer.alloc(100)])],
     [
@@ -160,6 +164,10 @@ describe('TarGuard refuses', () => {
     ['a magic of another kind', header({ magic: 'ustar\0', version: '00', name: 'x', checksum: ' ' }), odd],
     ['a size that is not octal', header({ size: '0000000008\0' }), odd],
     ['a size with digits behind its end', header({ size: '7\0\u0030000007\0' }), odd],
+    ['a uid that is not octal', header({ uid: '0008000\0' }), odd],
+    ['a mode that is not octal', header({ mode: '0x1ff\0' }), odd],
+    ['an mtime in base-256 with a bad first byte', header({ mtime: base256(1, 0x81) }), odd],
+    ['a device number that is not octal', header({ devmajor: 'abc' }), odd],
     ['a negative octal size', header({ size: '-0000000001\0' }), odd],
     ['a negative base-256 size', header({ size: Buffer.alloc(12, 0xff) }), odd],
     ['a base-256 size with a bad first byte', header({ size: base256(7, 0x81) }), odd],
