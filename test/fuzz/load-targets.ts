@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
+import { loadImages, type LoadReport } from '../../src/load-images.js';
+import type { Digest } from '../../src/model/digest.js';
+import type { ContentProvider, Store } from '../../src/stores/ports.js';
+import { MemoryStore } from '../../src/stores/memory-store.js';
+import type { LinkFields } from '../fixtures/image-builder.js';
+import { chunksOf, stateOf } from '../fixtures/load-helpers.js';
+import { bytesOf, HOST } from '../fixtures/saved-archive.js';
+import type { SeededRandom } from '../fixtures/seeded.js';
+import { dockerInput, layoutInput } from './load-inputs.js';
+import { resultOf, type FuzzTarget } from './target.js';
+
+/** Lists of platforms, none among them twice as often as each other. */
+const REQUESTS = [[], [], ['linux/amd64'], ['linux/arm64', 'linux/amd64'], ['local']] as const;
+
+/** Whole loads into a memory store. */
+export const loadTargets: readonly FuzzTarget[] = [
+  { name: 'load', make: layoutInput, check: checkLoad },
+  { name: 'docker-archive', make: dockerInput, check: checkLoad },
+];
+
+async function checkLoad(archive: Buffer, random: SeededRandom): Promise<void> {
+  const platforms = random.pick(REQUESTS);
+  const first = await loadInto(archive, platforms, 65_536);
+  const second = await loadInto(archive, platforms, 1 + random.int(2000));
+  assert.deepEqual(second, first, 'another result in other chunks');
+  if (random.int(20) === 0) {
+    const packed = await loadInto(gzipSync(archive, { level: 1 }), platforms, 65_536);
+    assert.deepEqual(packed, first, 'another result in gzip');
+  }
+}
+
+type Loaded = Awaited<ReturnType<typeof resultOf<LoadReport>>>;
+
+/** What a load gives, after the store was found to be what that says. */
+async function loadInto(archive: Buffer, platforms: readonly string[], chunkBytes: number): Promise<Loaded> {
+  const store = new MemoryStore();
+  const options = { platforms, hostPlatform: HOST, missingPlatforms: 'skip' } as const;
+  const result = await resultOf(async () => await loadImages(store, chunksOf(archive, chunkBytes), options));
+  const state = await stateOf(store);
+  if ('code' in result) assert.deepEqual(state, { images: [], blobs: [] }, 'a refused load left something');
+  else await checkCommitted(store, result.value, state.blobs);
+  return result;
+}
+
+async function checkCommitted(store: Store, report: LoadReport, blobs: readonly Digest[]): Promise<void> {
+  const records = await store.list();
+  for (const { name, digest, platforms } of report.images) {
+    assert.ok(
+      records.some((record) => record.name === name && record.descriptor.digest === digest),
+      `${name} is not listed`,
+    );
+    for (const found of platforms) {
+      if (found.state === 'complete' && found.digest) assert.deepEqual(await missingUnder(store, found.digest), []);
+    }
+  }
+  const kept = new Set(
+    (await Promise.all(records.map(({ descriptor }) => reachedFrom(store, descriptor.digest)))).flat(),
+  );
+  assert.deepEqual(
+    blobs.filter((digest) => !kept.has(digest)),
+    [],
+    'blobs that nothing refers to',
+  );
+}
+
+/** What a manifest asks for and the store lacks, but for layers that may not be distributed. */
+async function missingUnder(store: ContentProvider, manifest: Digest): Promise<readonly Digest[]> {
+  const { config, layers = [] } = (await linksOf(store, manifest)) ?? {};
+  const needed = [
+    ...(config === undefined ? [] : [config]),
+    ...layers.filter(({ mediaType }) => !/foreign|nondistributable/.test(mediaType)),
+  ];
+  const missing: Digest[] = (await store.stat(manifest)) === undefined ? [manifest] : [];
+  for (const { digest, size } of needed) if ((await store.stat(digest))?.size !== size) missing.push(digest);
+  return missing;
+}
+
+/** Every digest that a walk over whatever looks like a document comes to. */
+async function reachedFrom(store: ContentProvider, root: Digest): Promise<readonly Digest[]> {
+  const reached = new Set([root]);
+  for (const digest of reached) {
+    const { manifests = [], config, layers = [] } = (await linksOf(store, digest)) ?? {};
+    for (const child of [...manifests, ...(config === undefined ? [] : [config]), ...layers]) reached.add(child.digest);
+  }
+  return [...reached];
+}
+
+async function linksOf(store: ContentProvider, digest: Digest): Promise<LinkFields | undefined> {
+  if ((await store.stat(digest)) === undefined) return undefined;
+  try {
+    // Whatever it is: a walk over something else finds no fields.
+    const value = JSON.parse((await bytesOf(store.open(digest))).toString('utf8')) as LinkFields | null;
+    return value ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
