@@ -1,0 +1,231 @@
+import { gzipSync } from 'node:zlib';
+import { endBlocks } from '../fixtures/tar-builder.js';
+import { NAME } from '../fixtures/load-helpers.js';
+import { oddEntries, SmallStock } from './differing-archives.js';
+
+/** An archive that readers take differently, and what each of them makes of it, as `docs/differences.md` lists it. */
+export interface KnownDifference {
+  readonly archive: string;
+  readonly make: (stock: SmallStock) => Promise<Buffer>;
+  readonly lading: string;
+  readonly containerd: string;
+  readonly skopeo: 'takes' | 'refuses';
+  /** Where skopeo looks, `oci-archive:FILE:1` unless given. */
+  readonly source?: (file: string) => string;
+  readonly why: string;
+}
+
+const BOTH = '(linux/amd64 linux/arm64)';
+const APP = `docker.io/example/app:1 ${BOTH}`;
+const DOCKER_APP = 'docker.io/example/app:1 (linux/amd64)';
+
+const inDocker = (file: string): string => `docker-archive:${file}`;
+const unnamed = (file: string): string => `oci-archive:${file}`;
+
+/** Archives that Lading accepts. */
+export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
+  {
+    archive: 'an image with a bare tag and no full name',
+    make: async (stock) => await stock.layout({ refName: '1' }),
+    lading: `unnamed ${BOTH}`,
+    containerd: `import-DATE:1 ${BOTH}`,
+    skopeo: 'takes',
+    why: 'a tag does not say which repository it is a tag of; a made-up name would differ from day to day',
+  },
+  {
+    archive: 'an image without any name',
+    make: async (stock) => await stock.layout({}),
+    lading: `unnamed ${BOTH}`,
+    containerd: 'no image',
+    skopeo: 'takes',
+    source: unnamed,
+    why: 'what was asked to be loaded is kept, and known by its digest',
+  },
+  {
+    archive: 'an image named `<none>:<none>`',
+    make: async (stock) => await stock.layout({ name: '<none>:<none>' }),
+    lading: `unnamed ${BOTH}`,
+    containerd: `<none>:<none> ${BOTH}`,
+    skopeo: 'takes',
+    source: unnamed,
+    why: 'docker writes this for "no name"; it is no valid name',
+  },
+  {
+    archive: 'a full name without a tag',
+    make: async (stock) => await stock.layout({ name: 'docker.io/example/app' }),
+    lading: `docker.io/example/app:latest ${BOTH}`,
+    containerd: `docker.io/example/app ${BOTH}`,
+    skopeo: 'takes',
+    source: unnamed,
+    why: 'names are brought to their normal form, as the docker command would ask for them',
+  },
+  {
+    archive: 'a familiar name',
+    make: async (stock) => await stock.layout({ name: 'app:1' }),
+    lading: `docker.io/library/app:1 ${BOTH}`,
+    containerd: `app:1 ${BOTH}`,
+    skopeo: 'takes',
+    source: unnamed,
+    why: 'the same',
+  },
+  {
+    archive: 'an index of which one manifest is not in the archive',
+    make: async (stock) => await stock.withoutManifest(),
+    lading: 'docker.io/example/app:1 (linux/amd64)',
+    containerd: 'refuses',
+    skopeo: 'takes',
+    why: 'an archive of some platforms keeps the index; what is missing is told in a warning',
+  },
+  {
+    archive: 'a platform object without fields',
+    make: async (stock) => await stock.unnamedPlatform(),
+    lading: 'docker.io/example/app:1 (linux/amd64)',
+    containerd: 'docker.io/example/app:1 ()',
+    skopeo: 'takes',
+    why: 'the image config says what the descriptor leaves open',
+  },
+  {
+    archive: 'a layout in gzip',
+    make: async (stock) => gzipSync(await stock.layout()),
+    lading: APP,
+    containerd: 'refuses',
+    skopeo: 'takes',
+    why: 'docker load takes gzip too',
+  },
+  {
+    archive: 'a layout with a `manifest.json` that names another image',
+    make: async (stock) => await stock.disagreeing(),
+    lading: APP,
+    containerd: APP,
+    skopeo: 'takes',
+    source: (file) => `docker-archive:${file}:example/other:2`,
+    why: '`index.json` is followed, with a warning; skopeo reads whichever its transport names',
+  },
+];
+
+/** Archives that Lading refuses and another reader takes. */
+export const REFUSED_BY_LADING: readonly KnownDifference[] = [
+  {
+    archive: 'cut on a block boundary, without its end blocks',
+    make: async (stock) => (await stock.layout()).subarray(0, -endBlocks().length),
+    lading: 'ERR_ARCHIVE_TRUNCATED',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'a cut archive must not load as a smaller one',
+  },
+  {
+    archive: 'with something behind its end',
+    make: async (stock) => Buffer.concat([await stock.layout(), Buffer.from('something')]),
+    lading: 'ERR_ARCHIVE_FORMAT',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'readers that go on behind the end would see other entries',
+  },
+  {
+    archive: 'with a layer that is not what its name says',
+    make: async (stock) => await stock.flippedLayer(),
+    lading: 'ERR_DIGEST_MISMATCH',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'every byte is verified before a name is given; skopeo finds out when it copies',
+  },
+  {
+    archive: 'with a wrong size of its root',
+    make: async (stock) =>
+      await stock.layoutBut('index.json', (body) => String(body).replace(/"size":\d+/, '"size":7')),
+    lading: 'ERR_SIZE_MISMATCH',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'a descriptor is digest and size',
+  },
+  {
+    archive: 'with a key twice in `index.json`',
+    make: async (stock) => await stock.layoutBut('index.json', (body) => String(body).replace('{', '{"manifests":[],')),
+    lading: 'ERR_DOCUMENT_INVALID',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'readers disagree on which of the two counts',
+  },
+  {
+    archive: 'with an `index.json` that has layers too',
+    make: async (stock) => await stock.layoutBut('index.json', (body) => String(body).replace(/\}$/, ',"layers":[]}')),
+    lading: 'ERR_DOCUMENT_INVALID',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'a document that is index and manifest at once means two images (CVE-2021-41190)',
+  },
+  {
+    archive: 'with a layout version that nobody knows',
+    make: async (stock) => await stock.layoutBut('oci-layout', () => '{"imageLayoutVersion":"9.0.0"}'),
+    lading: 'ERR_FORMAT_UNSUPPORTED',
+    containerd: 'refuses',
+    skopeo: 'takes',
+    why: 'what a later version means cannot be known',
+  },
+  {
+    archive: 'with one name for two images',
+    make: async (stock) => await stock.sameName(),
+    lading: 'ERR_NAME_DUPLICATE',
+    containerd: DOCKER_APP,
+    skopeo: 'takes',
+    why: 'containerd takes the last of them, skopeo the first',
+  },
+  {
+    archive: 'with a device',
+    make: async (stock) => await stock.layoutWith(oddEntries.device),
+    lading: 'ERR_TAR_ENTRY',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'no image needs one outside of its layers',
+  },
+  {
+    archive: 'with an absolute entry name',
+    make: async (stock) => await stock.layoutWith(oddEntries.absolute),
+    lading: 'ERR_TAR_ENTRY',
+    containerd: APP,
+    skopeo: 'takes',
+    why: 'the same',
+  },
+  {
+    archive: 'a docker-archive with a layer that has another diff id',
+    make: async (stock) => await stock.docker(['example/app:1'], (layer) => Buffer.concat([layer, Buffer.alloc(512)])),
+    lading: 'ERR_DIFF_ID_MISMATCH',
+    containerd: DOCKER_APP,
+    skopeo: 'takes',
+    source: inDocker,
+    why: 'the config says what the layers are; others find out when they unpack',
+  },
+  {
+    archive: 'a docker-archive with a config that is not what its name says',
+    make: async (stock) => await stock.changedConfig(),
+    lading: 'ERR_DIGEST_MISMATCH',
+    containerd: DOCKER_APP,
+    skopeo: 'takes',
+    source: inDocker,
+    why: 'nothing else in such an archive vouches for the config',
+  },
+  {
+    archive: 'a docker-archive with upper case in a repository',
+    make: async (stock) => await stock.docker(['example/APP:1']),
+    lading: 'ERR_REFERENCE_INVALID',
+    containerd: 'refuses',
+    skopeo: 'takes',
+    source: inDocker,
+    why: 'it is no valid name',
+  },
+];
+
+/** Where skopeo looks for the image of a case. */
+export function sourceOf({ source }: KnownDifference, file: string): string {
+  return source?.(file) ?? `oci-archive:${file}:${NAME.slice(NAME.lastIndexOf(':') + 1)}`;
+}
+
+/** The row of a difference in the docs. */
+export function rowOf({ archive, lading, containerd, skopeo, why }: KnownDifference): readonly string[] {
+  return [archive, code(lading), code(containerd), skopeo, why];
+}
+
+/** Names and codes as code; words as words. */
+function code(text: string): string {
+  return /^(?:refuses|no image)$/.test(text) ? text : `\`${text}\``;
+}
