@@ -69,6 +69,16 @@ export class SmallStock {
     return await this.layout({ root: buildIndex(this.blobs, [child]), name: NAME, refName: '1' });
   }
 
+  /** A layout whose documents have Docker's media types. */
+  async dockerTypes(): Promise<Buffer> {
+    const options = { layers: 1, layerBytes: 100, seed: 'docker types', mediaTypes: 'docker' } as const;
+    return await this.layout({
+      root: buildMultiPlatform(this.blobs, PLATFORMS, options).root,
+      name: NAME,
+      refName: '1',
+    });
+  }
+
   /** A manifest.json beside the layout that names another image. */
   async disagreeing(): Promise<Buffer> {
     const { config, layers = [] } = this.blobs.links(this.manifest().digest);
