@@ -23,12 +23,16 @@ export const loadTargets: readonly FuzzTarget[] = [
 async function checkLoad(archive: Buffer, random: SeededRandom): Promise<void> {
   const platforms = random.pick(REQUESTS);
   const first = await loadInto(archive, platforms, 65_536);
-  const second = await loadInto(archive, platforms, 1 + random.int(2000));
-  assert.deepEqual(second, first, 'another result in other chunks');
+  assertAlike(await loadInto(archive, platforms, 1 + random.int(2000)), first, 'in other chunks');
   if (random.int(20) === 0) {
-    const packed = await loadInto(gzipSync(archive, { level: 1 }), platforms, 65_536);
-    assert.deepEqual(packed, first, 'another result in gzip');
+    assertAlike(await loadInto(gzipSync(archive, { level: 1 }), platforms, 65_536), first, 'in gzip');
   }
+}
+
+/** Of an archive with two faults, which one is told depends on which of them is reached first. */
+function assertAlike(actual: Loaded, expected: Loaded, how: string): void {
+  if ('code' in actual && 'code' in expected) return;
+  assert.deepEqual(actual, expected, `another result ${how}`);
 }
 
 type Loaded = Awaited<ReturnType<typeof resultOf<LoadReport>>>;
