@@ -30,6 +30,8 @@ const PLATFORMS = [
   'linux/386',
   'windows(10.0.17763.1)/amd64',
 ];
+/** Of a root that is a manifest containerd does not read the variant (docs/differences.md). */
+const SINGLE_PLATFORMS = PLATFORMS.filter((platform) => platform !== 'linux/arm/v6');
 const REPOSITORIES = ['docker.io/library/alpine', 'docker.io/example/app', 'quay.io/a/b/c', 'localhost:5000/x'];
 const ORDERS: readonly ArchiveOrder[] = ['metadata-first', 'blobs-first', 5, 11];
 
@@ -77,7 +79,7 @@ function imageOf(random: SeededRandom, blobs: BlobSet, seed: string): Descriptor
     compression: random.pick(['gzip', 'none'] as const),
   };
   const kind = random.int(4);
-  if (kind === 0) return buildManifest(blobs, { ...options, platform: platforms[0] ?? 'linux/amd64' });
+  if (kind === 0) return buildManifest(blobs, { ...options, platform: random.pick(SINGLE_PLATFORMS) });
   const isOci = options.mediaTypes === 'oci';
   const { root } = buildMultiPlatform(blobs, platforms, {
     ...options,
@@ -91,7 +93,7 @@ async function dockerMember(random: SeededRandom, seed: number): Promise<FamilyA
   const blobs = new BlobSet();
   const count = 1 + random.int(2);
   const images = Array.from({ length: count }, (_, at) => {
-    const platform = random.pick(PLATFORMS.slice(0, 5));
+    const platform = random.pick(SINGLE_PLATFORMS);
     const layers = ['shared', `own-${seed}-${at}`];
     const manifest = buildManifest(blobs, { platform, seed: `${seed}-${at}`, layers, layerBytes: 50 });
     return dockerImageOf(blobs, manifest, [`example/app${at}:${seed}`, `quay.io/copy/app${at}:${seed}`]);

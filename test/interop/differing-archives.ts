@@ -9,7 +9,7 @@ import {
   type LayoutImage,
   type LayoutOptions,
 } from '../fixtures/archive-builder.js';
-import { BlobSet, buildIndex, buildMultiPlatform, removeBlob } from '../fixtures/image-builder.js';
+import { BlobSet, buildIndex, buildManifest, buildMultiPlatform, removeBlob } from '../fixtures/image-builder.js';
 import { NAME } from '../fixtures/load-helpers.js';
 import { endBlocks, rawEntry, rawHeader, tarOf } from '../fixtures/tar-builder.js';
 
@@ -67,6 +67,12 @@ export class SmallStock {
   async unnamedPlatform(): Promise<Buffer> {
     const child = { ...this.manifest(), platform: {} } as Descriptor;
     return await this.layout({ root: buildIndex(this.blobs, [child]), name: NAME, refName: '1' });
+  }
+
+  /** A manifest for an older arm as the root. */
+  async singleVariant(): Promise<Buffer> {
+    const root = buildManifest(this.blobs, { platform: 'linux/arm/v6', layers: 1, layerBytes: 100, seed: 'variant' });
+    return await this.layout({ root, name: NAME, refName: '1' });
   }
 
   /** A layout whose documents have Docker's media types. */
