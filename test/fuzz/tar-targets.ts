@@ -62,7 +62,7 @@ const guardTarget: FuzzTarget = {
     assert.deepEqual(await readByStages(bytes), expected, 'read differently by tar-stream');
     if (random.int(GNU_TAR_ONE_IN) !== 0) return;
     const listed = listWithGnuTar(bytes);
-    const told = expected.map(({ digest: _, ...entry }) => entry);
+    const told = expected.map(({ name, type, size, linkname }) => ({ name, type, size, linkname }));
     if (listed !== undefined) assert.deepEqual(listed, told, 'read differently by GNU tar');
   },
 };

@@ -12,6 +12,9 @@ const PLATFORM_WORDS =
   'linux windows darwin macos arm arm64 amd64 386 x86_64 armhf v5 v7 v8 / ( ) + % %2F 10.0 unknown'.split(' ');
 const DIGEST_WORDS = 'sha256: sha384: sha512: md5: : / ../ ./ blobs/ blobs/sha256/ A'.split(' ');
 
+/** Docker's own short form of these reads as something else: a repository of another host, or an image id. */
+const AMBIGUOUS = /^(?:localhost\/|[^/]*\.[^/]*\/|library\/[0-9a-f]{64}$)/;
+
 const references: FuzzTarget = {
   name: 'references',
   make: mutationsOf(
@@ -22,8 +25,7 @@ const references: FuzzTarget = {
     const result = await resultOf(() => parseReference(bytes.toString('utf8')));
     if ('code' in result) return assert.equal(result.code, 'ERR_REFERENCE_INVALID');
     const { value } = result;
-    // Docker's own short form of a repository like docker.io/quay.io/app reads as one of another host.
-    const isAmbiguous = value.domain === 'docker.io' && /^(?:localhost$|[^/]*\.)/.test(value.path.split('/')[0] ?? '');
+    const isAmbiguous = value.domain === 'docker.io' && AMBIGUOUS.test(value.path);
     for (const text of isAmbiguous ? [value.toString()] : [value.toString(), value.familiar()]) {
       assert.match(text, /^[\w.:/@[\]-]+$/);
       assert.deepEqual({ ...parseReference(text) }, { ...value }, text);

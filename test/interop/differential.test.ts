@@ -10,7 +10,14 @@ import { load } from '../fixtures/load-helpers.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 import { familyArchive, type FamilyArchive } from './archive-family.js';
 import { requireContainerd, startContainerd } from './containerd.js';
-import { configBySkopeo, readWithContainerd, readWithLading, rootBySkopeo, type View } from './other-readers.js';
+import {
+  configBySkopeo,
+  readWithContainerd,
+  readWithLading,
+  rootBySkopeo,
+  summaryOf,
+  type View,
+} from './other-readers.js';
 import { temporaryFolder } from './workspace.js';
 
 /** `LADING_DIFFERENTIAL=200` compares a larger family. */
@@ -25,7 +32,7 @@ async function written(t: TestContext, { bytes }: FamilyArchive): Promise<string
 
 async function acceptedView({ bytes, what, references }: FamilyArchive): Promise<Exclude<View, string>> {
   const view = await readWithLading(bytes);
-  assert.ok(typeof view !== 'string', `${what}: ${String(view)}`);
+  assert.ok(typeof view !== 'string', `${what}: ${summaryOf(view)}`);
   assert.deepEqual(Object.keys(view).toSorted(), [...references.keys()].toSorted(), what);
   return view;
 }

@@ -35,13 +35,13 @@ export async function readWithLading(archive: Buffer): Promise<View> {
 }
 
 /** What `ctr images import` makes of it, in a namespace of its own. Layers are not unpacked. */
-export async function readWithContainerd({ ctr }: Containerd, file: string, namespace: string): Promise<View> {
+export async function readWithContainerd(containerd: Containerd, file: string, namespace: string): Promise<View> {
   try {
-    await ctr('-n', namespace, 'images', 'import', '--all-platforms', '--no-unpack', file);
+    await containerd.ctr('-n', namespace, 'images', 'import', '--all-platforms', '--no-unpack', file);
   } catch {
     return 'refuses';
   }
-  const rows = (await ctr('-n', namespace, 'images', 'ls')).trim().split('\n').slice(1);
+  const rows = (await containerd.ctr('-n', namespace, 'images', 'ls')).trim().split('\n').slice(1);
   return Object.fromEntries(rows.map(imageOfRow));
 }
 
