@@ -11,7 +11,7 @@ import {
 } from './model/image-list.js';
 import type { Platform } from './model/platform.js';
 import { formatPlatformFull } from './model/platform.js';
-import { parseReference } from './model/reference.js';
+import { parseImageName, parseReference } from './model/reference.js';
 import { hostPlatform, parseRequest } from './host-platform.js';
 import { publishNames } from './publish-names.js';
 import type { Store, StoreSession } from './stores/ports.js';
@@ -37,11 +37,11 @@ export interface TagReport {
 
 /** Gives an image one more name. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
 export async function tagImage(store: Store, source: string, name: string): Promise<TagReport> {
-  const reference = parseReference(name);
+  const reference = parseImageName(name);
   if (reference.digest !== undefined) {
     throw new LadingError('ERR_REFERENCE_INVALID', `${quote(name)} has a digest; a new name needs a tag`);
   }
-  const full = reference.withDefaultTag().toString();
+  const full = reference.toString();
   return await inSession(store, async (session) => {
     let tagged: ImageRecord | undefined;
     const moved = await publishNames(session, (records) => {

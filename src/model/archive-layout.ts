@@ -21,9 +21,12 @@ export function digestOfEntry(name: string): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
-/** The name without leading `./` and without a trailing slash, as the layout spells it. */
+/** The name without `.` and empty parts, as the layout spells it: what the name means to whoever unpacks the archive. */
 export function plainEntryName(name: string): string {
-  return name.replace(/^(?:\.\/+)+/, '').replace(/\/+$/, '');
+  return name
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
 }
 
 const BLOCK = 512;

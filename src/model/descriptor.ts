@@ -1,6 +1,6 @@
-import { isDigest, type Digest } from './digest.js';
+import { algorithmOf, digestOf, isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
-import { asObject, asText, asTexts } from './json.js';
+import { asFields, asObject, asText, asTexts } from './json.js';
 import type { Platform } from './platform.js';
 
 /** An OCI content descriptor (image-spec, "Descriptor"). Fields that we do not know are kept as they came. */
@@ -33,14 +33,23 @@ export const ANNOTATIONS = {
   referenceDigest: 'vnd.docker.reference.digest',
 } as const;
 
-/** A value of a document as a Descriptor. Throws ERR_DESCRIPTOR_INVALID; `where` names the place in the message. */
+const FIELDS = 'mediaType digest size platform annotations artifactType urls data'.split(' ');
+const PLATFORM_FIELDS = 'os architecture variant os.version os.features'.split(' ');
+
+/**
+ * A value of a document as a Descriptor; `where` names the place in messages. Throws ERR_DESCRIPTOR_INVALID,
+ * ERR_DOCUMENT_INVALID, and for embedded content that is another ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH.
+ */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
-  const { mediaType, digest, size, platform, annotations } = asObject(value, where);
+  const { mediaType, digest, size, platform, annotations, artifactType, urls, data } = asFields(value, where, FIELDS);
   if (typeof mediaType !== 'string' || mediaType === '') throw invalid(where, 'mediaType is not a text');
   if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(where, `${describe(digest)} is not a digest`);
   if (!Number.isSafeInteger(size) || Number(size) < 0) throw invalid(where, `${describe(size)} is not a size`);
-  if (annotations !== undefined) Object.values(asObject(annotations, where)).forEach((text) => asText(text, where));
+  checkAnnotations(annotations, where);
   if (platform !== undefined) checkPlatform(platform, `${where}.platform`);
+  if (artifactType !== undefined) asText(artifactType, `${where}.artifactType`);
+  if (urls !== undefined && urls !== null) asTexts(urls, `${where}.urls`);
+  if (data !== undefined) checkData(data, { digest, size: Number(size) }, where);
   // Checked field by field above; unknown fields stay, since rewriting an index must keep them.
   return value as Descriptor;
 }
@@ -63,8 +72,31 @@ export function withAnnotations(
   return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) as Record<string, string> };
 }
 
+/** Refuses annotations that are no map of texts; none at all are fine. ERR_DOCUMENT_INVALID. */
+export function checkAnnotations(annotations: unknown, where: string): void {
+  if (annotations === undefined || annotations === null) return;
+  Object.values(asObject(annotations, `${where}.annotations`)).forEach((text) => asText(text, `${where}.annotations`));
+}
+
+/** Standard base64 with its padding (RFC 4648, 4). Node's decoder takes anything. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Content that is embedded must be the content that is described (image-spec, "Embedded Content"). */
+function checkData(data: unknown, { digest, size }: Pick<Descriptor, 'digest' | 'size'>, where: string): void {
+  if (typeof data !== 'string' || !BASE64.test(data)) throw invalid(where, 'data is not base64');
+  const bytes = Buffer.from(data, 'base64');
+  if (bytes.length !== size) {
+    const message = `${where}: the embedded data has ${bytes.length} bytes, the descriptor says ${size}`;
+    throw new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: bytes.length } });
+  }
+  const actual = digestOf(bytes, algorithmOf(digest));
+  if (actual === digest) return;
+  const message = `${where}: the embedded data hashes to ${actual}, the descriptor says ${digest}`;
+  throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
+}
+
 function checkPlatform(value: unknown, where: string): void {
-  const fields = asObject(value, where);
+  const fields = asFields(value, where, PLATFORM_FIELDS);
   for (const key of ['os', 'architecture', 'variant', 'os.version']) {
     if (fields[key] !== undefined) asText(fields[key], `${where}.${key}`);
   }

@@ -1,4 +1,6 @@
-import { asObject, asText, asTexts, type JsonObject } from './json.js';
+import { isDigest } from './digest.js';
+import { quote } from './errors.js';
+import { asFields, asObject, asText, asTexts, invalid, type JsonObject } from './json.js';
 import type { Platform } from './platform.js';
 
 /** The part of an image config that Lading reads (image-spec, "Image Configuration"). */
@@ -13,9 +15,11 @@ export interface ImageConfig {
   readonly rootfs?: { readonly diff_ids?: readonly string[] };
 }
 
+const FIELDS = 'architecture os variant os.version os.features created config rootfs'.split(' ');
+
 /** A parsed JSON value as an image config. Throws ERR_DOCUMENT_INVALID. */
 export function parseImageConfig(value: unknown, where: string): ImageConfig {
-  const fields = asObject(value, where);
+  const fields = asFields(value, where, FIELDS);
   for (const key of ['architecture', 'os', 'variant', 'os.version', 'created']) {
     if (fields[key] !== undefined && fields[key] !== null) asText(fields[key], `${where}.${key}`);
   }
@@ -23,8 +27,8 @@ export function parseImageConfig(value: unknown, where: string): ImageConfig {
   if (fields['config'] !== undefined && fields['config'] !== null) asObject(fields['config'], `${where}.config`);
   const rootfs = fields['rootfs'] ?? undefined;
   if (rootfs !== undefined) {
-    const ids = asObject(rootfs, `${where}.rootfs`)['diff_ids'];
-    if (ids !== undefined && ids !== null) asTexts(ids, `${where}.rootfs.diff_ids`);
+    const ids = asFields(rootfs, `${where}.rootfs`, ['type', 'diff_ids'])['diff_ids'];
+    if (ids !== undefined && ids !== null) checkDiffIds(ids, `${where}.rootfs.diff_ids`);
   }
   // Every field that the type names was checked above; Go writes null for an empty list or map.
   return value as ImageConfig;
@@ -45,4 +49,8 @@ export function platformOf(config: ImageConfig): Platform | undefined {
 /** The digests of the uncompressed layers, bottom first. */
 export function diffIdsOf(config: ImageConfig): readonly string[] {
   return config.rootfs?.diff_ids ?? [];
+}
+
+function checkDiffIds(value: unknown, where: string): void {
+  for (const id of asTexts(value, where)) if (!isDigest(id)) throw invalid(where, `${quote(id)} is not a digest`);
 }

@@ -1,6 +1,6 @@
-import { parseDescriptor, type Descriptor } from './descriptor.js';
+import { checkAnnotations, parseDescriptor, type Descriptor } from './descriptor.js';
 import { LadingError, quote } from './errors.js';
-import { asList, asObject, asText, invalid } from './json.js';
+import { asFields, asList, asText, invalid, type JsonObject } from './json.js';
 
 /** An OCI image index or Docker manifest list (image-spec, "Image Index"). Unknown fields are kept as they came. */
 export interface ImageIndex {
@@ -16,7 +16,7 @@ export interface ImageIndex {
  * Throws ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE.
  */
 export function parseImageIndex(value: unknown, where: string, mediaType?: string): ImageIndex {
-  const fields = asObject(value, where);
+  const fields = asDocument(value, where);
   checkVersionAndType(fields, where, mediaType);
   // A document that is index and manifest at once means different images to different readers (CVE-2021-41190).
   if ('layers' in fields || 'config' in fields) throw invalid(where, 'an index must not have config or layers');
@@ -24,8 +24,17 @@ export function parseImageIndex(value: unknown, where: string, mediaType?: strin
     parseDescriptor(item, `${where}.manifests[${at}]`),
   );
   if (fields['subject'] !== undefined) parseDescriptor(fields['subject'], `${where}.subject`);
+  checkAnnotations(fields['annotations'], where);
   // Every field that the type names was checked above.
   return value as ImageIndex;
+}
+
+/** The fields of indexes and manifests: one that is spelt like the other's makes a document that is both to some readers. */
+const FIELDS = 'schemaVersion mediaType artifactType config layers manifests subject annotations'.split(' ');
+
+/** The value as the fields of an index or manifest. Throws ERR_DOCUMENT_INVALID. */
+export function asDocument(value: unknown, where: string): JsonObject {
+  return asFields(value, where, FIELDS);
 }
 
 /** Checks `schemaVersion` and `mediaType`, which indexes and manifests share. */

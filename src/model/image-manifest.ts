@@ -1,6 +1,6 @@
-import { parseDescriptor, type Descriptor } from './descriptor.js';
-import { checkVersionAndType } from './image-index.js';
-import { asList, asObject, asText, invalid } from './json.js';
+import { checkAnnotations, parseDescriptor, type Descriptor } from './descriptor.js';
+import { asDocument, checkVersionAndType } from './image-index.js';
+import { asList, asText, invalid } from './json.js';
 import { isForeignLayerType } from './media-types.js';
 
 /** An OCI image manifest or Docker schema 2 manifest (image-spec, "Image Manifest"). Unknown fields are kept. */
@@ -19,12 +19,13 @@ export interface ImageManifest {
  * Throws ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE.
  */
 export function parseImageManifest(value: unknown, where: string, mediaType?: string): ImageManifest {
-  const fields = asObject(value, where);
+  const fields = asDocument(value, where);
   checkVersionAndType(fields, where, mediaType);
   if ('manifests' in fields) throw invalid(where, 'a manifest must not have manifests');
   parseDescriptor(fields['config'], `${where}.config`);
   asList(fields['layers'], `${where}.layers`).forEach((item, at) => parseDescriptor(item, `${where}.layers[${at}]`));
   if (fields['subject'] !== undefined) parseDescriptor(fields['subject'], `${where}.subject`);
+  checkAnnotations(fields['annotations'], where);
   if (fields['artifactType'] !== undefined) asText(fields['artifactType'], `${where}.artifactType`);
   // Every field that the type names was checked above.
   return value as ImageManifest;

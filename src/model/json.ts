@@ -1,4 +1,4 @@
-import { LadingError } from './errors.js';
+import { LadingError, quote } from './errors.js';
 
 /** A JSON object whose fields are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -8,6 +8,25 @@ export function asObject(value: unknown, where: string): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(where, 'not a JSON object');
   // Checked above: neither null nor an array.
   return value as JsonObject;
+}
+
+/**
+ * The value as an object with these fields, among others. A field that is spelt in another case is refused: readers in Go
+ * take it for the field, others do not. Throws ERR_DOCUMENT_INVALID.
+ */
+export function asFields(value: unknown, where: string, fields: readonly string[]): JsonObject {
+  const object = asObject(value, where);
+  for (const key of Object.keys(object)) {
+    if (fields.includes(key)) continue;
+    const meant = fields.find((field) => field.length === key.length && field.toLowerCase() === foldKey(key));
+    if (meant !== undefined) throw invalid(where, `the key ${quote(key)} must be spelt ${quote(meant)}`);
+  }
+  return object;
+}
+
+/** A key as Go compares it: up, then down, as Unicode folds, where the long s and the Kelvin sign are an s and a k too. */
+export function foldKey(key: string): string {
+  return key.toUpperCase().toLowerCase();
 }
 
 /** The value as a list. Throws ERR_DOCUMENT_INVALID. */

@@ -10,12 +10,22 @@ export interface Limits {
   readonly maxJsonDepth: number;
   /** Levels of indexes in one image. */
   readonly maxIndexDepth: number;
+  /** Bytes of one descriptor of `index.json`, as compact JSON: the store keeps it. */
+  readonly maxDescriptorBytes: number;
   /** Descriptors that one archive or image may lead to. */
   readonly maxDescriptors: number;
   /** Entries of one tar archive. */
   readonly maxEntries: number;
+  /** Files and links of one archive that are neither blobs nor documents of a layout: what a docker-archive consists of. */
+  readonly maxOtherEntries: number;
+  /** Bytes of the names and link names of all these together. */
+  readonly maxOtherNameBytes: number;
   /** Bytes of PAX records and GNU long names for one entry. */
   readonly maxEntryHeaderBytes: number;
+  /** The same for the whole archive. */
+  readonly maxHeaderBytes: number;
+  /** PAX records of one header. */
+  readonly maxPaxRecords: number;
   /** Bytes of one entry name. */
   readonly maxNameBytes: number;
   /** Layers of one image. */
@@ -41,9 +51,17 @@ export const DEFAULT_LIMITS: Limits = {
   maxLayoutBytes: 4 * KIB,
   maxJsonDepth: 64,
   maxIndexDepth: 16,
+  maxDescriptorBytes: MIB,
   maxDescriptors: 100_000,
   maxEntries: 200_000,
+  // Three files for each layer: fifty images of the 127 layers that Docker allows.
+  maxOtherEntries: 20_000,
+  maxOtherNameBytes: 8 * MIB,
   maxEntryHeaderBytes: MIB,
+  // 80 bytes for each entry that there may be.
+  maxHeaderBytes: 16 * MIB,
+  // Image tools write a handful; the rest is room for extended attributes.
+  maxPaxRecords: 1000,
   // PATH_MAX on Linux.
   maxNameBytes: 4096,
   maxLayers: 4096,
@@ -57,4 +75,9 @@ export const DEFAULT_LIMITS: Limits = {
 /** The defaults with some of them replaced. */
 export function limitsOf(changed: Partial<Limits> = {}): Limits {
   return { ...DEFAULT_LIMITS, ...changed };
+}
+
+/** Whether so many packed bytes have become more unpacked ones than they may. */
+export function exceedsRatio(bytesIn: number, bytesOut: number, { ratioGraceBytes, maxRatio }: Limits): boolean {
+  return bytesOut > ratioGraceBytes && bytesOut > bytesIn * maxRatio;
 }

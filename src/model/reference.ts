@@ -29,6 +29,7 @@ const DOMAIN = /^(?:\[[\da-f:]+\]|[\da-z]+(?:-+[\da-z]+)*(?:\.[\da-z]+(?:-+[\da-
 const PATH_PART = /^[\da-z]+(?:(?:\.|__?|-+)[\da-z]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const IMAGE_ID = /^[\da-f]{64}$/;
+const DIGEST_REPOSITORY = /^library\/sha(?:256|384|512)$/;
 
 /**
  * The reference that a name stands for, `docker.io`, `library/` filled in as Docker does. Throws ERR_REFERENCE_INVALID.
@@ -47,6 +48,18 @@ export function parseReference(text: string): Reference {
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   });
+}
+
+/**
+ * The full name that a text gives an image, with tag `latest` if it has neither tag nor digest. Names that read like a
+ * digest are refused, since they would stand in front of the image of that digest. Throws ERR_REFERENCE_INVALID.
+ */
+export function parseImageName(text: string): Reference {
+  const reference = parseReference(text).withDefaultTag();
+  if (reference.domain === DEFAULT_DOMAIN && DIGEST_REPOSITORY.test(reference.path)) {
+    throw invalid(text, 'an image must not be named like a digest');
+  }
+  return reference;
 }
 
 interface Name {

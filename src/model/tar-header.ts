@@ -1,4 +1,5 @@
 import { LadingError, quote } from './errors.js';
+import { DEFAULT_LIMITS } from './limits.js';
 
 /** Bytes of a tar block. */
 export const TAR_BLOCK = 512;
@@ -105,10 +106,13 @@ export function decodeName(bytes: Uint8Array): string {
 }
 
 /**
- * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar, and for GNU
- * sparse files, whose real size nobody has to send (`GNU.sparse.*`).
+ * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar or that gives the
+ * entry another size or type than it has, and ERR_LIMIT_ENTRIES for more than `maxRecords`.
  */
-export function parsePaxRecords(body: Uint8Array): ReadonlyMap<string, string> {
+export function parsePaxRecords(
+  body: Uint8Array,
+  maxRecords: number = DEFAULT_LIMITS.maxPaxRecords,
+): ReadonlyMap<string, string> {
   const records = new Map<string, string>();
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at < bytes.length;) {
@@ -118,16 +122,25 @@ export function parsePaxRecords(body: Uint8Array): ReadonlyMap<string, string> {
     if (!/^[1-9][0-9]{0,8}$/.test(digits) || end > bytes.length || end <= space + 1)
       throw badHeader('a PAX length is wrong');
     addRecord(records, bytes.subarray(space + 1, end));
+    if (records.size > maxRecords) {
+      throw new LadingError('ERR_LIMIT_ENTRIES', `a tar header has more than ${maxRecords} PAX records`);
+    }
     at = end;
   }
   return records;
 }
 
+/**
+ * Keys by which some readers take an entry for a sparse file, whose real size nobody has to send, or for a part of a larger
+ * one (GNU tar, star, Solaris tar).
+ */
+const RESIZING = /^(?:GNU\.sparse\.|GNU\.volume\.|SCHILY\.(?:realsize|filetype)$|SUN\.holesdata$)/;
+
 function addRecord(records: Map<string, string>, record: Buffer): void {
   const equals = record.indexOf(0x3d);
   if (equals < 1 || record.at(-1) !== 0x0a) throw badHeader('a PAX record is not KEY=VALUE');
   const key = record.toString('latin1', 0, equals);
-  if (key.startsWith('GNU.sparse')) throw badHeader('sparse files are not accepted');
+  if (RESIZING.test(key)) throw badHeader(`sparse and split files are not accepted, which ${quote(key)} makes`);
   if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} stands twice`);
   records.set(key, decodeName(record.subarray(equals + 1, -1)));
 }

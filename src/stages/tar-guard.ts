@@ -37,6 +37,7 @@ export class TarGuard extends Transform {
   #collecting: 'x' | 'g' | 'L' | 'K' | undefined;
   #override: Override = {};
   #overrideBytes = 0;
+  #headerBytes = 0;
   #zeroBlocks = 0;
   #trailing = 0;
   #entries = 0;
@@ -151,12 +152,14 @@ export class TarGuard extends Transform {
   }
 
   #collect(kind: 'x' | 'g' | 'L' | 'K', size: number): void {
+    const { maxEntryHeaderBytes, maxHeaderBytes } = this.#limits;
     this.#overrideBytes += size;
-    if (this.#overrideBytes > this.#limits.maxEntryHeaderBytes) {
-      throw new LadingError(
-        'ERR_LIMIT_BYTES',
-        `an entry has more than ${this.#limits.maxEntryHeaderBytes} bytes of headers`,
-      );
+    this.#headerBytes += size;
+    if (this.#overrideBytes > maxEntryHeaderBytes) {
+      throw new LadingError('ERR_LIMIT_BYTES', `an entry has more than ${maxEntryHeaderBytes} bytes of headers`);
+    }
+    if (this.#headerBytes > maxHeaderBytes) {
+      throw new LadingError('ERR_LIMIT_BYTES', `the archive has more than ${maxHeaderBytes} bytes of extended headers`);
     }
     if (size === 0) throw badHeader('its extension is empty');
     this.#collecting = kind;
@@ -167,8 +170,8 @@ export class TarGuard extends Transform {
     this.#paddingLeft = paddingOf(body.length);
     if (kind === 'L') this.#overrideOnce({ name: longName(body) });
     if (kind === 'K') this.#overrideOnce({ linkname: longName(body) });
-    if (kind === 'x') this.#applyPax(parsePaxRecords(body));
-    if (kind === 'g') refuseGlobal(parsePaxRecords(body));
+    if (kind === 'x') this.#applyPax(parsePaxRecords(body, this.#limits.maxPaxRecords));
+    if (kind === 'g') refuseGlobal(parsePaxRecords(body, this.#limits.maxPaxRecords));
   }
 
   #applyPax(records: ReadonlyMap<string, string>): void {

@@ -159,8 +159,10 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
     }
   }
 
-  #checkLimits({ digest }: Descriptor, { depth }: Place): void {
-    if (depth > this.#limits.maxIndexDepth) {
+  #checkLimits({ digest, mediaType }: Descriptor, { depth }: Place): void {
+    // Only what may lead further is a level: a manifest may stand below the last index.
+    const levels = isIndexType(mediaType) ? depth : depth - 1;
+    if (levels > this.#limits.maxIndexDepth) {
       throw new LadingError(
         'ERR_LIMIT_DEPTH',
         `${digest}: nested more than ${this.#limits.maxIndexDepth} indexes deep`,

@@ -1,11 +1,11 @@
 import { getManyValues, isMany, none } from 'stream-chain/defs.js';
 import { jsonParser, type Token } from 'stream-json/core/parser.js';
 import { LadingError, quote } from '../model/errors.js';
-import { invalid } from '../model/json.js';
+import { foldKey, invalid } from '../model/json.js';
 
 const KNOWN_WORDS = (
   'schemaVersion mediaType artifactType config layers manifests subject annotations digest size urls data platform ' +
-  'architecture os os.version os.features variant rootfs type diff_ids imageLayoutVersion RepoTags'
+  'architecture os os.version os.features variant rootfs type diff_ids imageLayoutVersion RepoTags created'
 ).split(' ');
 
 /** Keys that readers in Go match in any case: a variant of one beside it means two different documents to two readers. */
@@ -118,8 +118,7 @@ class ValueBuilder {
   #takeKey(key: string): void {
     const level = this.#levels.at(-1);
     if (level === undefined) return;
-    // Up, then down: Go folds as Unicode does, where the long s and the Kelvin sign are an s and a k too.
-    const known = KNOWN_KEYS.get(key.toUpperCase().toLowerCase());
+    const known = KNOWN_KEYS.get(foldKey(key));
     const folded = known === undefined ? ` ${key}` : known;
     if (level.keys.has(folded)) throw invalid(this.#where, `the key ${quote(key)} stands twice`);
     level.keys.add(folded);

@@ -57,7 +57,9 @@ describe('plainEntryName', () => {
     ['blobs/', 'blobs'],
     ['./blobs//', 'blobs'],
     ['.hidden', '.hidden'],
-    ['a/./b', 'a/./b'],
+    ['a/./b', 'a/b'],
+    ['blobs//sha256///x', 'blobs/sha256/x'],
+    ['a/.', 'a'],
     ['./', ''],
   ];
   for (const [name, plain] of cases) {
