@@ -3,19 +3,19 @@ import { ANNOTATIONS, type Descriptor } from './model/descriptor.js';
 import type { Digest } from './model/digest.js';
 import { LadingError, quote } from './model/errors.js';
 import { withoutName, type ImageRecord } from './model/image-list.js';
-import { asObject } from './model/json.js';
+import { asFields } from './model/json.js';
 import type { Limits } from './model/limits.js';
 import { isIndexType, isManifestType } from './model/media-types.js';
-import { parseReference } from './model/reference.js';
+import { parseImageName, parseReference } from './model/reference.js';
 import { dockerArchiveTargets } from './docker-archive.js';
 import type { Warning } from './reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import type { StoreSession } from './stores/ports.js';
 import { closureOf } from './stores/closure.js';
-import { findIndex, findManifest, parseIndexBytes } from './stores/read-document.js';
+import { findIndex, findManifest, parseLayoutIndex } from './stores/read-document.js';
 import { parseStrictJson } from './stores/strict-json.js';
-import { parseDockerManifest } from './model/docker-archive.js';
+import { followLinks, parseDockerManifest } from './model/docker-archive.js';
 
 /** The images that an archive names, and the manifests in it that speak of others. */
 export interface ArchiveTargets {
@@ -33,7 +33,9 @@ export async function archiveTargets(
   contents: ArchiveContents,
   limits: Limits,
 ): Promise<ArchiveTargets> {
-  const { layout, index, dockerManifest } = contents;
+  const { layout, index, dockerManifest, links } = contents;
+  // Also links that nothing refers to: whoever unpacks such an archive may go round in a circle.
+  for (const name of links.keys()) followLinks(name, { links });
   if (layout !== undefined && index !== undefined) {
     checkLayoutVersion(layout, limits);
     const found = await layoutTargets(session, { ...contents, index }, limits);
@@ -52,9 +54,8 @@ export async function archiveTargets(
 }
 
 function checkLayoutVersion(layout: Buffer, limits: Limits): void {
-  const version = asObject(parseStrictJson(layout, LAYOUT_ENTRY, limits.maxJsonDepth), LAYOUT_ENTRY)[
-    'imageLayoutVersion'
-  ];
+  const value = parseStrictJson(layout, LAYOUT_ENTRY, limits.maxJsonDepth);
+  const version = asFields(value, LAYOUT_ENTRY, ['imageLayoutVersion'])['imageLayoutVersion'];
   if (version === '1.0.0') return;
   const message = `the archive has OCI layout version ${quote(JSON.stringify(version) ?? 'nothing')}; only 1.0.0 is known`;
   throw new LadingError('ERR_FORMAT_UNSUPPORTED', message);
@@ -65,7 +66,7 @@ async function layoutTargets(
   { index, stored }: ArchiveContents & { readonly index: Buffer },
   limits: Limits,
 ): Promise<Pick<ArchiveTargets, 'images' | 'referrers' | 'opaque'>> {
-  const { manifests } = parseIndexBytes(index, 'index.json', limits);
+  const { manifests } = parseLayoutIndex(index, limits);
   const listed: Listed[] = [];
   for (const descriptor of manifests) listed.push(await classify(session, descriptor, limits));
   const speaking = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
@@ -136,11 +137,11 @@ function nameOf({ annotations, digest }: Descriptor): string | undefined {
 const NO_NAME = '<none>:<none>';
 
 function checkedName(text: string, digest: Digest): string {
-  const reference = parseReference(text);
+  const reference = parseImageName(text);
   if (reference.digest !== undefined && reference.digest !== digest) {
     throw new LadingError('ERR_REFERENCE_INVALID', `${quote(text)} names another digest than its image has, ${digest}`);
   }
-  return (reference.digest === undefined ? reference.withDefaultTag() : reference).toString();
+  return reference.toString();
 }
 
 function withSubject(descriptor: Descriptor, subject: string): Descriptor {

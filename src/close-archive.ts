@@ -4,6 +4,7 @@ import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from
 import type { Limits } from './model/limits.js';
 import type { PlatformRequest } from './model/platform-set.js';
 import { archiveTargets } from './archive-targets.js';
+import { checkConfigs } from './check-configs.js';
 import { imageReportOf, judgePlatforms, type MissingPlatforms } from './judge-platforms.js';
 import { publishNames } from './publish-names.js';
 import type { ImageReport, Warning } from './reports.js';
@@ -18,6 +19,8 @@ export interface CloseOptions {
   readonly referrers: 'follow' | 'drop';
   readonly missingPlatforms: MissingPlatforms;
   readonly onConflict: OnConflict;
+  /** Whether a config of another platform than its descriptor ends the load. */
+  readonly strict: boolean;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -46,12 +49,13 @@ export async function closeArchive(
   const provider = refusingDamaged(session, contents.damaged);
   const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options.limits);
   const { loaded, kept } = await resolveConflicts(store, images, options.onConflict);
-  const { platforms, referrers: follow, limits, signal } = options;
+  const { platforms, referrers: follow, limits, strict, signal } = options;
   const request = { platforms, referrers: follow, limits, signal, foreignLayers: 'keep', records: referrers } as const;
   const survey = await surveyImages(provider, loaded, request);
   const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(provider, judgement.taken, request);
+  const doubts = await checkConfigs(provider, final.nodes, { limits, strict });
   const companions = final.platforms.wantsAll ? companionsOf(final, opaque, referrers, follow) : [];
   const extra = await surveyImages(provider, companions, request);
   const needed = new Map([...final.needs, ...extra.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
@@ -65,7 +69,7 @@ export async function closeArchive(
   return {
     images: judgement.taken.map((target) => imageReportOf(final, target)),
     moved,
-    warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings],
+    warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings, ...doubts],
     incomplete: judgement.incomplete,
     needed,
   };
@@ -84,15 +88,10 @@ function companionsOf(
 }
 
 /** Damage in what an image needs is an error in every mode, also where a filter would call it missing. */
-function refusingDamaged(session: StoreSession, damaged: ReadonlyMap<Digest, LadingError>): ContentProvider {
+function refusingDamaged(session: StoreSession, damaged: ArchiveContents['damaged']): ContentProvider {
   return {
     open: (digest, range) => session.open(digest, range),
-    stat: async (digest) => {
-      const found = await session.stat(digest);
-      const error = damaged.get(digest);
-      if (found === undefined && error !== undefined) throw error;
-      return found;
-    },
+    stat: async (digest) => (await session.stat(digest)) ?? damaged.get(digest),
   };
 }
 

@@ -12,7 +12,7 @@ import { LadingError, quote } from './model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js';
 import type { Limits } from './model/limits.js';
 import { MEDIA_TYPES } from './model/media-types.js';
-import { parseReference } from './model/reference.js';
+import { parseImageName } from './model/reference.js';
 import type { ArchiveContents, ArchiveFile } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import { LayerProbe, type LayerFacts } from './stores/layer-probe.js';
@@ -52,10 +52,13 @@ async function targetsOf(
   const layers: Layer[] = [];
   for (const name of image.layers) {
     const content = await contentOf(session, contents, name);
-    layers.push({ ...content, ...(content.layer ?? (await factsOf(session, content.digest))) });
+    layers.push({ ...content, ...(content.layer ?? (await layerFactsOf(session, content.digest, limits))) });
   }
   checkDiffIds(document, layers);
-  const bytes = synthesiseManifest(config, layers);
+  const bytes = synthesiseManifest(
+    config,
+    layers.map((layer) => ({ ...layer, gzip: isGzip(layer) })),
+  );
   const platform = platformOf(document);
   const descriptor = {
     mediaType: MEDIA_TYPES.dockerManifest,
@@ -66,26 +69,28 @@ async function targetsOf(
 }
 
 function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined)[] {
-  const names = repoTags.map((tag) => parseReference(tag).withDefaultTag().toString());
+  const names = repoTags.map((tag) => parseImageName(tag).toString());
   return names.length === 0 ? [undefined] : names;
 }
 
 /** A name of `manifest.json` as content: a file of the archive, through its links, or a blob by its digest. */
 async function contentOf(
   session: StoreSession,
-  { files, links }: ArchiveContents,
+  contents: ArchiveContents,
   name: string,
 ): Promise<Content & Partial<ArchiveFile>> {
   if (name.startsWith('/') || name.split('/').includes('..')) {
     throw new LadingError('ERR_ARCHIVE_FORMAT', `manifest.json names ${quote(name)}, which is not in the archive`);
   }
-  const entry = followLinks(plainEntryName(name), links);
-  const file = files.get(entry);
+  const entry = followLinks(plainEntryName(name), contents);
+  const file = contents.files.get(entry);
+  if (file?.bytes !== undefined) await store(session, contents, file.bytes);
   if (file !== undefined) return file;
   const digest = digestOfEntry(entry);
   const found = digest && (await session.stat(digest));
   if (digest === undefined || found === undefined) throw missing(name);
-  return { digest, size: found.size };
+  const layer = contents.layers.get(digest);
+  return { digest, size: found.size, ...(layer && { layer }) };
 }
 
 function missing(name: string): LadingError {
@@ -93,14 +98,18 @@ function missing(name: string): LadingError {
   return new LadingError('ERR_BLOB_MISSING', message, { details: { entry: name } });
 }
 
-/** Of a layer that an archive has as a blob, what the store has must be read again. */
-async function factsOf(provider: ContentProvider, digest: Digest): Promise<LayerFacts> {
-  const probe = new LayerProbe();
-  for await (const chunk of provider.open(digest)) {
-    await probe.write(chunk);
-    if (probe.isPlain) break;
+/** What the bytes of a blob are as a layer. Reads all of a packed one. */
+export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {
+  const probe = new LayerProbe({ limits });
+  try {
+    for await (const chunk of provider.open(digest)) {
+      await probe.write(chunk);
+      if (probe.isDone) break;
+    }
+    return await probe.end();
+  } finally {
+    probe.destroy();
   }
-  return await probe.end();
 }
 
 /** `<hex>.json`, as docker, skopeo and others name a config: nothing else in such an archive vouches for its bytes. */
@@ -113,7 +122,7 @@ function checkConfigName(name: string, actual: Digest): void {
   throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: `sha256:${hex}`, actual } });
 }
 
-/** The diff id of an uncompressed layer is its digest. */
+/** The diff id of a layer that is not packed is its digest. Where nobody unpacked a layer, nobody can judge it. */
 function checkDiffIds(config: ImageConfig, layers: readonly Layer[]): void {
   const expected = diffIdsOf(config);
   if (expected.length !== layers.length) {
@@ -121,17 +130,21 @@ function checkDiffIds(config: ImageConfig, layers: readonly Layer[]): void {
     throw new LadingError('ERR_DIFF_ID_MISMATCH', message);
   }
   for (const [at, layer] of layers.entries()) {
-    const actual = layer.gzip ? layer.diffId : layer.digest;
-    if (actual === undefined) {
-      throw new LadingError(
-        'ERR_COMPRESSED_DATA',
-        `layer ${layer.digest} cannot be unpacked; it is damaged or was cut`,
-      );
-    }
-    if (actual === expected[at]) continue;
+    if (layer.error !== undefined) throw unpackError(layer.digest, layer.error);
+    const actual = isGzip(layer) ? layer.diffId : layer.digest;
+    if (actual === undefined || actual === expected[at]) continue;
     const message = `layer ${at + 1} unpacks to ${actual}, but the config says ${quote(String(expected[at]))}`;
     throw new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { expected: expected[at], actual } });
   }
+}
+
+/** An error of a layer that cannot be unpacked, which names the layer. */
+export function unpackError(digest: Digest, { code, message }: LadingError): LadingError {
+  return new LadingError(code, `layer ${digest} cannot be unpacked: ${message}`, { details: { digest } });
+}
+
+function isGzip({ compression }: LayerFacts): boolean {
+  return compression === 'gzip';
 }
 
 async function store(

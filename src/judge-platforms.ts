@@ -43,14 +43,21 @@ export function judgePlatforms(
   return { taken, incomplete: unavailable.length > 0 || taken.length < targets.length, warnings };
 }
 
-/** Whether the image has anything to take: a complete manifest, or with no list given an index that lists none. */
+/** Whether the image has anything to take: a complete manifest, or with no list given indexes that are here and list none. */
 function hasAnything({ platforms, nodes }: Survey, target: ImageTarget): boolean {
   const outcomes = platforms.outcomesOf(target);
   if (outcomes.some(({ state }) => state === 'complete')) return platforms.wantsAll || isMet(platforms, target);
-  if (!platforms.wantsAll || outcomes.length > 0) return false;
+  if (!platforms.wantsAll || outcomes.length > 0 || missingIndexOf(nodes, target) !== undefined) return false;
   return nodes.some(
     ({ node, completeness }) => isRoot(node.descriptor.digest, target) && completeness.state === 'complete',
   );
+}
+
+/** The first index of the image that is listed and not here, so that nobody knows what it lists. */
+function missingIndexOf(nodes: Survey['nodes'], target: ImageTarget): Digest | undefined {
+  return nodes
+    .filter(({ node }) => node.target === target && node.kind === 'index' && node.subject === undefined)
+    .find(({ completeness }) => completeness.state === 'missing')?.node.descriptor.digest;
 }
 
 function isMet(platforms: Survey['platforms'], target: ImageTarget): boolean {
@@ -80,7 +87,7 @@ function refuseEmpty(
   const empty = targets.find((target) => !taken.includes(target));
   if (empty === undefined || (missingPlatforms === 'skip' && taken.length > 0)) return;
   const missing = survey.platforms.outcomesOf(empty).find((outcome) => outcome.missing !== undefined)?.missing;
-  const digest = missing ?? empty.descriptor.digest;
+  const digest = missing ?? missingIndexOf(survey.nodes, empty) ?? empty.descriptor.digest;
   const message = `image ${labelOf(imageOf(empty))} was not ${doing}: none of its platforms is complete, ${digest} is missing`;
   throw new LadingError('ERR_BLOB_MISSING', message, { details: { image: labelOf(imageOf(empty)), digest } });
 }
@@ -122,7 +129,16 @@ function unavailableMessage(
 }
 
 /** Platforms that nobody asked for by name, and that are listed but not here. */
-function missingWarnings({ platforms }: Survey, target: ImageTarget): readonly Warning[] {
+function missingWarnings({ platforms, nodes }: Survey, target: ImageTarget): readonly Warning[] {
+  const index = missingIndexOf(nodes, target);
+  const message = `${labelOf(imageOf(target))}: index ${index} is listed, but missing`;
+  return [
+    ...(index === undefined ? [] : [{ code: 'WARN_PLATFORM_MISSING', message } as const]),
+    ...missingPlatformWarnings(platforms, target),
+  ];
+}
+
+function missingPlatformWarnings(platforms: Survey['platforms'], target: ImageTarget): readonly Warning[] {
   return platforms
     .outcomesOf(target)
     .filter(({ state }) => state === 'missing' || state === 'absent')

@@ -10,15 +10,17 @@ import { limitsOf, type Limits } from './model/limits.js';
 import { PlatformSet } from './model/platform-set.js';
 import type { Platform } from './model/platform.js';
 import type { ImageReport, Warning } from './reports.js';
-import { Commit } from './stages/commit.js';
+import { Commit, type CloseArchive, type LayerProbing } from './stages/commit.js';
 import { Decompress } from './stages/decompress.js';
 import type { CommitEvent, ImageTarget, SelectedEntry } from './stages/records.js';
 import { SelectEntries, type SkippedEntries } from './stages/select-entries.js';
 import { TarExtract } from './stages/tar-extract.js';
 import { TarGuard } from './stages/tar-guard.js';
 import { VerifyDigests } from './stages/verify-digests.js';
+import type { LayerFacts } from './stores/layer-probe.js';
 import { openSource, type ArchiveSource } from './stores/open-source.js';
 import type { Store, StoreSession } from './stores/ports.js';
+import { rememberAbsent } from './stores/remembering-session.js';
 import { storageError } from './stores/storage-error.js';
 
 /** What to load of an archive. */
@@ -30,8 +32,14 @@ export interface LoadOptions {
   readonly onConflict?: OnConflict;
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
+  /** Makes an error of what is a warning otherwise: a config of another platform than its descriptor. */
+  readonly strict?: boolean;
   /** Passes every blob on to be verified, wanted or not. */
   readonly everything?: boolean;
+  /** What is learned of layers while they pass, for a store that does not keep them. */
+  readonly probing?: LayerProbing;
+  /** Told of each layer that was learned about, before the load ends. */
+  readonly onLayer?: (digest: Digest, facts: LayerFacts) => void;
   /** Told of damaged blobs that the images turned out not to need. */
   readonly onDamage?: (error: LadingError, digest: Digest) => void;
   /** Told of each blob while it is written, every few MiB, and when it is there. */
@@ -67,20 +75,24 @@ export type LoadSource = ArchiveSource | string;
 export async function loadImages(store: Store, source: LoadSource, options: LoadOptions = {}): Promise<LoadReport> {
   const limits = limitsOf(options.limits);
   const platforms = parseRequest(options.platforms, options.hostPlatform ?? hostPlatform());
-  const session = await store.session();
+  const session = rememberAbsent(await store.session());
   const select = new SelectEntries({
     present: session,
     platforms: new PlatformSet<ImageTarget>(platforms),
     referrers: options.referrers ?? 'follow',
+    isCertain: isCertain(platforms, options),
     everything: options.everything ?? false,
     settled: () => commit.settled(),
     limits,
   });
   let closed: ClosedArchive | undefined;
-  const commit = new Commit(session, async (contents) => {
+  const close: CloseArchive = async (contents) => {
     closed = await closeArchive(store, session, contents, { ...CLOSE_DEFAULTS, ...options, platforms, limits });
-    contents.damaged.forEach((error, digest) => options.onDamage?.(error, digest));
-  });
+    contents.damaged.forEach(({ damage }, digest) => options.onDamage?.(damage, digest));
+    contents.layers.forEach((facts, digest) => options.onLayer?.(digest, facts));
+    contents.files.forEach(({ digest, layer }) => options.onLayer?.(digest, layer));
+  };
+  const commit = new Commit(session, close, { probing: options.probing ?? 'none', limits });
   try {
     await run(source, select, commit, limits, options).catch(async (error: unknown) => {
       await commit.settled();
@@ -94,7 +106,12 @@ export async function loadImages(store: Store, source: LoadSource, options: Load
   }
 }
 
-const CLOSE_DEFAULTS = { referrers: 'follow', missingPlatforms: 'fail', onConflict: 'replace' } as const;
+const CLOSE_DEFAULTS = { referrers: 'follow', missingPlatforms: 'fail', onConflict: 'replace', strict: false } as const;
+
+/** Whether no filter can drop what the documents ask for, so that whatever is wanted is needed. */
+function isCertain(platforms: readonly unknown[], { referrers, onConflict }: LoadOptions): boolean {
+  return platforms.length === 0 && referrers !== 'drop' && onConflict !== 'keep';
+}
 
 /** The pipeline itself. A directory has entries already; a stream of bytes has to be made into them first. */
 async function run(
@@ -148,7 +165,7 @@ async function rollBack(
   return storageError(error, 'cannot read the archive');
 }
 
-function reportOf(closed: ClosedArchive, commit: Commit, { skipped }: SkippedEntries): LoadReport {
+function reportOf(closed: ClosedArchive, commit: Commit, { skipped, lookalikes }: SkippedEntries): LoadReport {
   const needed = [...closed.needed];
   const stored = needed.filter(([digest]) => commit.stored.has(digest));
   const unneeded = [...commit.stored].filter(([digest]) => !closed.needed.has(digest));
@@ -162,9 +179,14 @@ function reportOf(closed: ClosedArchive, commit: Commit, { skipped }: SkippedEnt
       bytesStored: bytesOf(stored),
       bytesSkipped: skipped.bytes + bytesOf(unneeded),
     },
-    warnings: closed.warnings,
+    warnings: [...lookalikes.map(lookalikeWarning), ...closed.warnings],
     incomplete: closed.incomplete,
   };
+}
+
+function lookalikeWarning(name: string): Warning {
+  const message = `the archive has ${name} in another case too, which was ignored; a disk that ignores case has only one of them`;
+  return { code: 'WARN_ENTRY_IGNORED', message };
 }
 
 function bytesOf(blobs: readonly (readonly [unknown, number])[]): number {

@@ -90,12 +90,12 @@ onEachStore('writes no unwanted layer of a metadata-first archive, not even for 
   assert.ok(written <= bytesIn(blobs, sorted(wanted, documents)), `${written} bytes`);
 });
 
-onEachStore('takes the same blob twice when both are the same', async (open) => {
+onEachStore('refuses the same blob twice, even if both are the same', async (open) => {
   const store = await open();
   const { images, blobs, root } = example();
   const twice = { name: blobPath(root.digest), body: blobs.bytes(root.digest) };
-  await loadLayout(store, images, blobs, { layout: { extra: [twice] } });
-  assert.deepEqual(await namesOf(store), [NAME]);
+  const attempt = async () => await loadLayout(store, images, blobs, { layout: { extra: [twice] } });
+  await refuses(store, attempt, { code: 'ERR_TAR_ENTRY' });
 });
 
 onEachStore('keeps the finished blobs of an aborted load for the next one, and shows nothing', async (open) => {

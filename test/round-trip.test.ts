@@ -18,6 +18,7 @@ import {
   type MediaTypeFamily,
 } from './fixtures/image-builder.js';
 import { fill, load, sorted, stateOf, temporaryFolder } from './fixtures/load-helpers.js';
+import { withLongDigest } from './fixtures/long-digest.js';
 import { save } from './fixtures/saved-archive.js';
 import { seededRandom } from './fixtures/seeded.js';
 import { tarOf } from './fixtures/tar-builder.js';
@@ -73,19 +74,6 @@ function build(blobs: BlobSet, shape: Shape): Descriptor[] {
   const { platform: _, ...nameless } = named;
   const manifest = hidden ? nameless : named;
   return attested ? [manifest, buildAttestation(blobs, manifest, { seed })] : [manifest];
-}
-
-/** The same manifest with one more layer, which is named by its sha512. */
-function withLongDigest(blobs: BlobSet, manifest: Descriptor): Descriptor {
-  const document = blobs.json(manifest.digest) as { layers: readonly object[] };
-  const digest = blobs.add(`long ${manifest.digest}`, 'sha512');
-  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: blobs.bytes(digest).length };
-  const { mediaType, platform: own } = manifest;
-  return blobs.document(
-    { ...document, layers: [...document.layers, layer] },
-    mediaType,
-    own === undefined ? {} : { platform: own },
-  );
 }
 
 interface Graph {

@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   ERR_SIZE_MISMATCH: 'integrity',
   ERR_MEDIA_TYPE: 'integrity',
   ERR_DIFF_ID_MISMATCH: 'integrity',
+  ERR_PLATFORM_MISMATCH: 'integrity',
   ERR_LIMIT_DOCUMENT: 'limit',
   ERR_LIMIT_ENTRIES: 'limit',
   ERR_LIMIT_DEPTH: 'limit',

@@ -1,8 +1,9 @@
 import { DOCKER_MANIFEST_ENTRY, digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError } from '../model/errors.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
-import type { StoreSession } from '../stores/ports.js';
+import type { FoundBlob, StoreSession } from '../stores/ports.js';
 import { readAll } from '../stores/read-document.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
@@ -12,6 +13,8 @@ export interface ArchiveFile {
   readonly digest: Digest;
   readonly size: number;
   readonly layer: LayerFacts;
+  /** The bytes of a small file, which the store gets only if an image turns out to need them. */
+  readonly bytes?: Buffer;
 }
 
 /** What an archive was found to have, when its last entry was read. */
@@ -22,37 +25,61 @@ export interface ArchiveContents {
   readonly dockerManifest?: Buffer;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
+  /** What was learned of blobs as layers. */
+  readonly layers: ReadonlyMap<Digest, LayerFacts>;
   /** Links by name, with the entry that each one means. */
   readonly links: ReadonlyMap<string, string>;
   /** Blobs that this load wrote, and their bytes. Whoever closes the archive adds what it writes. */
   readonly stored: Map<Digest, number>;
-  /** Blobs that were not what their name says. Fatal only for what the images turn out to need. */
-  readonly damaged: ReadonlyMap<Digest, LadingError>;
+  /** Files and links whose name stood in the archive more than once. */
+  readonly repeated: ReadonlySet<string>;
+  /** Blobs that were not what their name says, with the bytes that they had. Fatal only for what the images need. */
+  readonly damaged: ReadonlyMap<Digest, Required<FoundBlob>>;
 }
 
 /** What commit does with the contents once everything was read: close the graph and publish the names, or throw. */
 export type CloseArchive = (contents: ArchiveContents) => Promise<void>;
+
+/** What is learned of blobs as layers while they pass: nothing, whether they are packed, or what is packed in them. */
+export type LayerProbing = 'none' | 'heads' | 'all';
+
+/** How bodies are looked at on their way into the store. */
+export interface CommitOptions {
+  /** `none` unless given: a store that keeps what it is given can be asked later. */
+  readonly probing?: LayerProbing;
+  readonly limits?: Limits;
+}
+
+/** Files that are no blobs are kept in memory up to this size, as long as all of them together have no more than this. */
+const SMALL_BYTES = 64 * 1024;
+const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
 /** How many bytes of a blob are written between two events. */
 const TELL_BYTES = 4 * 1024 * 1024;
 
 /**
  * Puts bodies into the store, and closes the archive after the last one. A damaged blob ends the load if it is known to be
- * needed; a damaged candidate is kept in mind. Holds one digest for each blob, and the layout's own documents.
+ * needed; a damaged candidate is kept in mind. Holds one digest for each blob, the layout's own documents, and up to 8 MiB
+ * of small files that are no blobs: an archive may have thousands of them, and a docker-archive needs few.
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: StoreSession;
   readonly #close: CloseArchive;
   readonly #metadata = new Map<string, Buffer>();
+  readonly #options: CommitOptions;
+  readonly #layers = new Map<Digest, LayerFacts>();
   readonly #files = new Map<string, ArchiveFile>();
+  #keptBytes = 0;
   readonly #links = new Map<string, string>();
   readonly #stored = new Map<Digest, number>();
-  readonly #damaged = new Map<Digest, LadingError>();
+  readonly #repeated = new Set<string>();
+  readonly #damaged = new Map<Digest, Required<FoundBlob>>();
 
-  constructor(session: StoreSession, close: CloseArchive) {
+  constructor(session: StoreSession, close: CloseArchive, options: CommitOptions = {}) {
     super({ writableHighWaterMark: 1 });
     this.#session = session;
     this.#close = close;
+    this.#options = options;
   }
 
   /** What was written so far, for a load that fails. */
@@ -61,8 +88,10 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   }
 
   protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
+    if (this.#links.has(entry.name) || this.#files.has(entry.name)) this.#repeated.add(entry.name);
     if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
+    else if (this.#isKept(entry)) await this.#keep(entry);
     else yield* this.#ingest(entry);
   }
 
@@ -75,11 +104,25 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       ...(index && { index }),
       ...(dockerManifest && { dockerManifest }),
       files: this.#files,
+      layers: this.#layers,
       links: this.#links,
+      repeated: this.#repeated,
       stored: this.#stored,
       damaged: this.#damaged,
     });
     return [];
+  }
+
+  #isKept({ name, size }: SelectedEntry): boolean {
+    return digestOfEntry(name) === undefined && size <= SMALL_BYTES && this.#keptBytes + size <= MAX_KEPT_BYTES;
+  }
+
+  async #keep({ name, size, body, digester }: VerifiedEntry<SelectedEntry>): Promise<void> {
+    this.#keptBytes += size;
+    const bytes = await readAll(body, size);
+    const probe = new LayerProbe(this.#options);
+    await probe.write(bytes);
+    this.#files.set(name, { digest: digester.digest(), size, layer: await probe.end(), bytes });
   }
 
   async *#ingest(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
@@ -88,15 +131,14 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       yield* this.#store(entry, promised);
     } catch (error) {
       if (entry.use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
-      this.#damaged.set(promised, error);
+      this.#damaged.set(promised, { size: entry.size, damage: error });
     }
   }
 
   async *#store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
     const { name, size, body, digester } = entry;
     const ingest = await this.#session.begin(digester);
-    // Only a docker-archive has layers without a digest in their name; their diff ids have to be known.
-    const probe = promised === undefined ? new LayerProbe() : undefined;
+    const probe = this.#probeFor(promised);
     const told = { name, size, ...(promised && { digest: promised }) };
     let bytes = 0;
     let toldBytes = 0;
@@ -113,12 +155,23 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       const digest = promised ?? digester.digest();
       const outcome = await ingest.commit({ digest, size });
       if (outcome === 'stored') this.#stored.set(digest, size);
-      if (probe !== undefined) this.#files.set(name, { digest, size, layer: await probe.end() });
+      if (probe !== undefined) this.#learn(name, promised, { digest, size, layer: await probe.end() });
       yield { ...told, digest, bytes, outcome };
     } finally {
       // Also where this generator is given up between two events; after a commit there is nothing left to abort.
       probe?.destroy();
       await ingest.abort();
     }
+  }
+  /** Only a docker-archive has layers without a digest in their name; their diff ids have to be known. */
+  #probeFor(promised: Digest | undefined): LayerProbe | undefined {
+    const { probing = 'none', limits = DEFAULT_LIMITS } = this.#options;
+    if (promised === undefined) return new LayerProbe({ limits });
+    return probing === 'none' ? undefined : new LayerProbe({ limits, headOnly: probing === 'heads' });
+  }
+
+  #learn(name: string, promised: Digest | undefined, file: ArchiveFile): void {
+    if (promised === undefined) this.#files.set(name, file);
+    else this.#layers.set(promised, file.layer);
   }
 }

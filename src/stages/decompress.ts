@@ -1,19 +1,9 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import zlib from 'node:zlib';
 import { LadingError } from '../model/errors.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import { DEFAULT_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
+import { compressionOf, MAGIC_BYTES } from '../stores/compressions.js';
 
 const CHUNK_BYTES = 256 * 1024;
-
-/** The formats that start with a magic number, and how to unpack each. */
-const FORMATS = [
-  { name: 'gzip', magic: [0x1f, 0x8b], open: () => zlib.createGunzip({ chunkSize: CHUNK_BYTES }) },
-  { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], open: openZstd },
-  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], open: () => unsupported('xz', 'xz -dc') },
-  { name: 'bzip2', magic: [0x42, 0x5a, 0x68], open: () => unsupported('bzip2', 'bzip2 -dc') },
-] as const;
-
-const MAGIC_BYTES = 6;
 
 /**
  * Unpacks gzip and zstd, known by their magic number, and passes everything else unchanged. Output is capped by a ratio to
@@ -70,7 +60,7 @@ export class Decompress extends Transform {
     const head = this.#head ?? Buffer.alloc(0);
     this.#head = undefined;
     try {
-      this.#inner = openInner(head);
+      this.#inner = compressionOf(head)?.open(CHUNK_BYTES);
     } catch (error) {
       callback(error as Error);
       return;
@@ -105,7 +95,7 @@ export class Decompress extends Transform {
 
   #emit(chunk: Buffer): void {
     this.#bytesOut += chunk.length;
-    if (this.#bytesOut > this.#limits.ratioGraceBytes && this.#bytesOut > this.#bytesIn * this.#limits.maxRatio) {
+    if (exceedsRatio(this.#bytesIn, this.#bytesOut, this.#limits)) {
       const message = `the archive unpacks to more than ${this.#limits.maxRatio} times its size`;
       this.destroy(
         new LadingError('ERR_LIMIT_RATIO', message, { details: { in: this.#bytesIn, out: this.#bytesOut } }),
@@ -114,22 +104,6 @@ export class Decompress extends Transform {
       this.#inner?.pause();
     }
   }
-}
-
-function openInner(head: Buffer): Transform | undefined {
-  return FORMATS.find(({ magic }) => magic.every((byte, at) => head[at] === byte))?.open();
-}
-
-/** Node has zstd from 22.15 on; its type definitions for older releases do not know it. */
-function openZstd(): Transform {
-  const { createZstdDecompress } = zlib as { createZstdDecompress?: (options: { chunkSize: number }) => Transform };
-  if (createZstdDecompress === undefined) return unsupported('zstd', 'zstd -dc');
-  return createZstdDecompress({ chunkSize: CHUNK_BYTES });
-}
-
-function unsupported(name: string, command: string): never {
-  const message = `this Node cannot unpack ${name}; unpack it before: ${command} FILE | lading load`;
-  throw new LadingError('ERR_COMPRESSION_UNSUPPORTED', message, { details: { compression: name, command } });
 }
 
 function asDataError(cause: Error & { code?: string }): LadingError {

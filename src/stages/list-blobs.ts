@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { ContentProvider } from '../stores/ports.js';
-import { findManifest } from '../stores/read-document.js';
+import { checkFound, findManifest } from '../stores/read-document.js';
 import type { BlobNeed, ImageTarget, ManifestNode } from './records.js';
 import { Stage } from './stage.js';
 
@@ -96,16 +96,18 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   }
 
   /** Whether the blob is here in its full size. A size that does not fit is damage, not absence. */
-  async #isPresent({ digest, size }: Descriptor): Promise<boolean> {
-    const found = await this.#options.provider.stat(digest);
-    if (found === undefined || found.size === size) return found !== undefined;
-    const message = `blob ${digest}: the descriptor says ${size} bytes, the blob has ${found.size}`;
-    const error = new LadingError('ERR_SIZE_MISMATCH', message, {
-      details: { digest, expected: size, size: found.size },
-    });
-    if (this.#options.onDamage === undefined) throw error;
-    this.#options.onDamage(error, digest);
-    return false;
+  async #isPresent(descriptor: Descriptor): Promise<boolean> {
+    const { provider, onDamage } = this.#options;
+    const found = await provider.stat(descriptor.digest);
+    if (found === undefined) return false;
+    try {
+      checkFound(found, descriptor);
+      return true;
+    } catch (error) {
+      if (onDamage === undefined || !isDamage(error)) throw error;
+      onDamage(error, descriptor.digest);
+      return false;
+    }
   }
 
   #note(node: ManifestNode, completeness: Completeness): void {

@@ -1,13 +1,8 @@
-import {
-  digestOfEntry,
-  DOCKER_MANIFEST_ENTRY,
-  INDEX_ENTRY,
-  LAYOUT_ENTRY,
-  plainEntryName,
-} from '../model/archive-layout.js';
+import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, plainEntryName } from '../model/archive-layout.js';
 import { ANNOTATIONS, attestedBy, type Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
-import { badEntry, linkTarget } from '../model/entry-name.js';
+import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
+import { linkTarget } from '../model/entry-name.js';
 import { isDamage, LadingError } from '../model/errors.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
@@ -17,11 +12,14 @@ import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { ContentProvider } from '../stores/ports.js';
 import {
   checkDocument,
+  damageOf,
   checkDocumentSize,
   findDocument,
   parseIndexBytes,
+  parseLayoutIndex,
   parseManifestBytes,
   readAll,
+  sizeMismatch,
 } from '../stores/read-document.js';
 import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
 import { Stage } from './stage.js';
@@ -34,6 +32,11 @@ export interface SelectEntriesOptions {
   readonly referrers?: 'follow' | 'drop';
   /** Waits until what was passed on is in the store, so that a document which came before its index can be read there. */
   readonly settled?: () => Promise<void>;
+  /**
+   * Whether everything wanted is sure to be needed, as it is unless a filter may still drop some of it (default). Then damage
+   * ends the load at once, and otherwise only if it turns out to be needed.
+   */
+  readonly isCertain?: boolean;
   /** Passes every blob on, to judge an archive instead of loading it. */
   readonly everything?: boolean;
   readonly limits?: Limits;
@@ -43,6 +46,8 @@ export interface SelectEntriesOptions {
 export interface SkippedEntries {
   readonly present: ReadonlySet<Digest>;
   readonly skipped: { readonly count: number; readonly bytes: number };
+  /** Documents of a layout that were found in another case too, which was not read. */
+  readonly lookalikes: readonly string[];
 }
 
 /**
@@ -53,6 +58,8 @@ export interface SkippedEntries {
 export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #options: SelectEntriesOptions;
   readonly #limits: Limits;
+  readonly #isCertain: boolean;
+  readonly #ledger: EntryLedger;
   readonly #wanted = new Map<Digest, Descriptor>();
   /** Wanted documents that did not come yet: any blob may be what one of them asks for. */
   readonly #pending = new Set<Digest>();
@@ -68,19 +75,22 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     super({ highWaterMark: 1 });
     this.#options = options;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
+    this.#isCertain = options.isCertain ?? true;
+    this.#ledger = new EntryLedger(this.#limits);
   }
 
   /** What was not passed on so far. */
   get skipped(): SkippedEntries {
-    return { present: this.#present, skipped: this.#skipped };
+    return { present: this.#present, skipped: this.#skipped, lookalikes: this.#ledger.lookalikes };
   }
 
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<SelectedEntry> {
     const name = plainEntryName(entry.name);
     const digest = digestOfEntry(name);
     if (entry.type === 'directory') return;
+    this.#ledger.enter(name, entry.type, entry.linkname);
     if (entry.type !== 'file') yield this.#link({ ...entry, name }, entry.type);
-    else if (METADATA.has(name)) yield await this.#takeMetadata({ ...entry, name });
+    else if (isMetadataEntry(name)) yield await this.#takeMetadata({ ...entry, name });
     else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name }, digest);
     else if (this.#isLayout()) await drain(entry);
     // Until both of a layout's files were seen this may be a docker-archive, whose layers have names of their own.
@@ -92,7 +102,6 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   async #takeMetadata(entry: ArchiveEntry): Promise<SelectedEntry> {
-    if (this.#metadata.has(entry.name)) throw badEntry(entry.name, 'stands twice');
     this.#metadata.add(entry.name);
     const maxBytes = entry.name === LAYOUT_ENTRY ? this.#limits.maxLayoutBytes : this.#limits.maxIndexBytes;
     if (entry.size > maxBytes) {
@@ -106,14 +115,14 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   async #takeBlob(entry: ArchiveEntry, digest: Digest): Promise<SelectedEntry[]> {
     if (this.#options.everything === true) return [{ ...entry, use: 'candidate' }];
     const wanted = this.#wanted.get(digest);
-    if (wanted !== undefined && wanted.size !== entry.size) throw sizeMismatch(wanted, entry.size);
-    if (this.#passed.has(digest)) return await this.#skip(entry);
+    const fits = wanted === undefined || wanted.size === entry.size;
+    if (!fits && this.#isCertain) throw sizeMismatch(wanted, entry.size);
     if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
     if (!this.#pending.has(digest) && (await this.#isPresent(digest, entry.size)))
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
-    if (wanted === undefined) return [{ ...entry, use: 'candidate' }];
-    return [{ ...entry, body: await this.#learn(entry.body, wanted), use: 'needed' }];
+    if (wanted === undefined || !fits) return [{ ...entry, use: 'candidate' }];
+    return [{ ...entry, body: await this.#learn(entry.body, wanted), use: this.#isCertain ? 'needed' : 'candidate' }];
   }
 
   async #isPresent(digest: Digest, size: number): Promise<boolean> {
@@ -143,13 +152,15 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   /** A wanted document is read at once, for what it asks for; the body that is passed on has its verified bytes. */
   async #learn(body: Body, wanted: Descriptor): Promise<Body> {
     if (!this.#pending.has(wanted.digest)) return body;
-    const bytes = checkDocument(await readAll(body, wanted.size), wanted);
-    await this.#learnDocument(bytes, wanted);
+    const bytes = await readAll(body, wanted.size);
+    // Whoever puts it into the store finds out the same, and keeps it in mind.
+    if (!this.#isCertain && damageOf(bytes, wanted) !== undefined) return bodyOf(bytes);
+    await this.#learnDocument(checkDocument(bytes, wanted), wanted);
     return bodyOf(bytes);
   }
 
   async #learnIndex(bytes: Buffer): Promise<void> {
-    const { manifests } = parseIndexBytes(bytes, INDEX_ENTRY, this.#limits);
+    const { manifests } = parseLayoutIndex(bytes, this.#limits);
     for (const descriptor of manifests) {
       const subject = descriptor.annotations?.[ANNOTATIONS.subject];
       await this.#wantListed(descriptor, subject !== undefined && isDigest(subject) ? subject : undefined);
@@ -224,8 +235,6 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 }
 
-const METADATA: ReadonlySet<string> = new Set([LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY]);
-
 async function drain({ body, skip }: ArchiveEntry): Promise<void> {
   if (skip !== undefined) return skip();
   for await (const _ of body);
@@ -237,9 +246,4 @@ function bodyOf(bytes: Uint8Array): Body {
       yield bytes;
     },
   };
-}
-
-function sizeMismatch({ digest, size }: Descriptor, actual: number): LadingError {
-  const message = `blob ${digest}: its descriptor says ${size} bytes, the archive's entry has ${actual}`;
-  return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: actual } });
 }

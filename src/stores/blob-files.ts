@@ -119,7 +119,9 @@ function notRegular(digest: Digest): LadingError {
 /** One short call: to have a thread make it, and to wait for the thread, takes ten times as long. */
 function statFile(file: string): BlobFile | undefined {
   try {
-    const found = lstatSync(file);
+    // An archive may name a hundred thousand blobs that are not here: an exception for each takes longer than the look.
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return undefined;
     // A symlink in place of a blob is never followed: it has the size of nothing that anybody expects.
     return { file, size: found.isFile() ? found.size : -1, mtimeMs: found.mtimeMs };
   } catch (error) {

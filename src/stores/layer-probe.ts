@@ -1,60 +1,105 @@
 import { once } from 'node:events';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import type { Transform } from 'node:stream';
 import { Digester, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { DEFAULT_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
+import { compressionOf, MAGIC_BYTES, type Compression } from './compressions.js';
 
-/** What a layer's bytes are: `diffId` is the digest of what gzip packs, undefined where it cannot be unpacked. */
-export type LayerFacts = { readonly gzip: false } | { readonly gzip: true; readonly diffId: Digest | undefined };
+/** What a layer's bytes are. */
+export interface LayerFacts {
+  readonly compression: 'none' | Compression['name'];
+  /** The sha256 digest of what was packed. Undefined where nothing was, where it was not asked for, and beside an error. */
+  readonly diffId?: Digest;
+  /** Why it could not be unpacked: ERR_COMPRESSED_DATA, ERR_LIMIT_RATIO, ERR_COMPRESSION_UNSUPPORTED. */
+  readonly error?: LadingError;
+}
+
+/** How much is to be learned. */
+export interface LayerProbeOptions {
+  readonly limits?: Limits;
+  /** Looks at the first bytes alone, and unpacks nothing. */
+  readonly headOnly?: boolean;
+}
+
+const CHUNK_BYTES = 64 * 1024;
 
 /**
- * Learns from a layer's bytes, as they pass, what its diff id is, so that nobody has to read them again. Holds two bytes,
- * and what zlib holds (under 1 MiB).
+ * Learns from a layer's bytes, as they pass, what its diff id is, so that nobody has to read them again. Holds six bytes,
+ * and what the decompressor holds (under 1 MiB for gzip).
  */
 export class LayerProbe {
-  #head = Buffer.alloc(0);
-  #gunzip: Gunzip | undefined;
-  #diffId: Promise<Digest | undefined> = Promise.resolve(undefined);
+  readonly #limits: Limits;
+  readonly #headOnly: boolean;
+  #head: Buffer | undefined = Buffer.alloc(0);
+  #compression: Compression | undefined;
+  #unpack: Transform | undefined;
+  #bytesIn = 0;
+  #outcome: Promise<Omit<LayerFacts, 'compression'>> = Promise.resolve({});
 
-  /** Whether the bytes so far tell that this is no gzip, so that no more are needed. */
-  get isPlain(): boolean {
-    return this.#head.length >= MAGIC.length && this.#gunzip === undefined;
+  constructor({ limits = DEFAULT_LIMITS, headOnly = false }: LayerProbeOptions = {}) {
+    this.#limits = limits;
+    this.#headOnly = headOnly;
+  }
+
+  /** Whether no more bytes are needed: nothing is packed here, or nothing is to be unpacked. */
+  get isDone(): boolean {
+    return this.#head === undefined && this.#unpack === undefined;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.isPlain) return;
-    if (this.#gunzip !== undefined) return await this.#unpack(this.#gunzip, chunk);
+    if (this.isDone) return;
+    if (this.#head === undefined) return await this.#pass(chunk);
     this.#head = Buffer.concat([this.#head, chunk]);
-    if (!this.#head.subarray(0, MAGIC.length).equals(MAGIC)) return;
-    this.#gunzip = createGunzip();
-    this.#diffId = digestOfAll(this.#gunzip);
-    await this.#unpack(this.#gunzip, this.#head);
+    if (this.#head.length >= MAGIC_BYTES) await this.#begin(this.#head);
   }
 
   async end(): Promise<LayerFacts> {
-    this.#gunzip?.end();
-    return this.#gunzip === undefined ? { gzip: false } : { gzip: true, diffId: await this.#diffId };
+    if (this.#head !== undefined) await this.#begin(this.#head);
+    this.#unpack?.end();
+    return { compression: this.#compression?.name ?? 'none', ...(await this.#outcome) };
   }
 
   /** Gives up. May be called at any time. */
   destroy(): void {
-    this.#gunzip?.destroy();
+    this.#unpack?.destroy();
   }
 
-  /** What cannot be unpacked ends as an unknown diff id, whether it waits for room or not. */
-  async #unpack(gunzip: Gunzip, chunk: Uint8Array): Promise<void> {
-    if (gunzip.destroyed || gunzip.write(chunk)) return;
-    await Promise.race([once(gunzip, 'drain').catch(() => {}), this.#diffId]);
+  async #begin(head: Buffer): Promise<void> {
+    this.#head = undefined;
+    this.#compression = compressionOf(head);
+    if (this.#compression === undefined || this.#headOnly) return;
+    try {
+      this.#unpack = this.#compression.open(CHUNK_BYTES);
+    } catch (error) {
+      this.#outcome = Promise.resolve({ error: error as LadingError });
+      return;
+    }
+    this.#outcome = this.#digestOf(this.#unpack);
+    await this.#pass(head);
+  }
+
+  /** What cannot be unpacked has its outcome at once, whether it waits for room or not. */
+  async #pass(chunk: Uint8Array): Promise<void> {
+    this.#bytesIn += chunk.length;
+    const unpack = this.#unpack;
+    if (unpack === undefined || unpack.destroyed || unpack.write(chunk)) return;
+    await Promise.race([once(unpack, 'drain').catch(() => {}), this.#outcome]);
+  }
+
+  async #digestOf(unpacked: AsyncIterable<Buffer>): Promise<Omit<LayerFacts, 'compression'>> {
+    const digester = new Digester();
+    try {
+      for await (const chunk of unpacked) {
+        digester.update(chunk);
+        if (exceedsRatio(this.#bytesIn, digester.size, this.#limits)) return { error: tooPacked(this.#limits) };
+      }
+      return { diffId: digester.digest() };
+    } catch (cause) {
+      return { error: new LadingError('ERR_COMPRESSED_DATA', 'it is damaged or was cut', { cause }) };
+    }
   }
 }
 
-/** The first bytes of gzip (RFC 1952, 2.3.1). */
-const MAGIC = Buffer.from([0x1f, 0x8b]);
-
-async function digestOfAll(unpacked: AsyncIterable<Buffer>): Promise<Digest | undefined> {
-  const digester = new Digester();
-  try {
-    for await (const chunk of unpacked) digester.update(chunk);
-    return digester.digest();
-  } catch {
-    return undefined;
-  }
+function tooPacked({ maxRatio }: Limits): LadingError {
+  return new LadingError('ERR_LIMIT_RATIO', `it unpacks to more than ${maxRatio} times its size`);
 }

@@ -1,5 +1,6 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
+import type { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Cut } from './closure.js';
 
@@ -9,10 +10,16 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** A blob that is here: its bytes, and what is wrong with it where that is known. */
+export interface FoundBlob {
+  readonly size: number;
+  readonly damage?: LadingError;
+}
+
 /** Where content can be looked up and read. */
 export interface ContentProvider {
-  /** The blob's size in bytes, or undefined where it is not here. */
-  stat(digest: Digest): Promise<{ readonly size: number } | undefined>;
+  /** The blob, or undefined where it is not here. */
+  stat(digest: Digest): Promise<FoundBlob | undefined>;
   /** The blob's bytes, not verified. Opened with the first chunk that is asked for. The chunks throw ERR_BLOB_MISSING. */
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer>;
 }

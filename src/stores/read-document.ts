@@ -1,11 +1,13 @@
+import { INDEX_ENTRY } from '../model/archive-layout.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester } from '../model/digest.js';
-import { LadingError } from '../model/errors.js';
+import { LadingError, quote } from '../model/errors.js';
 import { parseImageConfig, type ImageConfig } from '../model/image-config.js';
 import { parseImageIndex, type ImageIndex } from '../model/image-index.js';
 import { parseImageManifest, type ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
-import type { ContentProvider } from './ports.js';
+import { isIndexType } from '../model/media-types.js';
+import type { ContentProvider, FoundBlob } from './ports.js';
 import { parseStrictJson } from './strict-json.js';
 
 /*
@@ -49,6 +51,21 @@ export function parseIndexBytes(bytes: Uint8Array, where: string, limits: Limits
   return parseImageIndex(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
 }
 
+/** The bytes of a layout's `index.json`, which no descriptor describes. Throws ERR_LIMIT_DOCUMENT for a huge descriptor. */
+export function parseLayoutIndex(bytes: Uint8Array, limits: Limits): ImageIndex {
+  const index = parseIndexBytes(bytes, INDEX_ENTRY, limits);
+  if (index.mediaType !== undefined && !isIndexType(index.mediaType)) {
+    throw new LadingError('ERR_MEDIA_TYPE', `${INDEX_ENTRY}: ${quote(index.mediaType)} is not the type of an index`);
+  }
+  for (const descriptor of index.manifests) {
+    const size = Buffer.byteLength(JSON.stringify(descriptor));
+    if (size <= limits.maxDescriptorBytes) continue;
+    const message = `${INDEX_ENTRY}: the descriptor of ${descriptor.digest} has more than ${limits.maxDescriptorBytes} bytes`;
+    throw new LadingError('ERR_LIMIT_DOCUMENT', message, { details: { digest: descriptor.digest, size } });
+  }
+  return index;
+}
+
 /** Bytes that are in memory as a manifest. */
 export function parseManifestBytes(
   bytes: Uint8Array,
@@ -73,7 +90,7 @@ export async function findDocument(
   checkDocumentSize(descriptor, limits);
   const found = await provider.stat(descriptor.digest);
   if (found === undefined) return undefined;
-  if (found.size !== descriptor.size) throw sizeMismatch(descriptor, found.size);
+  checkFound(found, descriptor);
   // By range, so that a small document takes a small buffer and no read beyond its end.
   const body = provider.open(descriptor.digest, { start: 0, end: descriptor.size });
   return checkDocument(await readAll(body, descriptor.size), descriptor);
@@ -86,13 +103,29 @@ export function checkDocumentSize({ digest, size }: Descriptor, limits: Limits):
   throw new LadingError('ERR_LIMIT_DOCUMENT', message, { details: { digest, size } });
 }
 
-/** The bytes, if size and digest are those of the descriptor. */
+/** The bytes, if size and digest are those of the descriptor. Throws ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH. */
 export function checkDocument(bytes: Buffer, descriptor: Descriptor): Buffer {
-  if (bytes.length !== descriptor.size) throw sizeMismatch(descriptor, bytes.length);
+  const damage = damageOf(bytes, descriptor);
+  if (damage !== undefined) throw damage;
+  return bytes;
+}
+
+/** What is wrong with the bytes of a document: their size, else their digest; undefined where nothing is. */
+export function damageOf(bytes: Buffer, descriptor: Descriptor): LadingError | undefined {
+  if (bytes.length !== descriptor.size) return sizeMismatch(descriptor, bytes.length);
   const actual = new Digester(algorithmOf(descriptor.digest)).update(bytes).digest();
-  if (actual === descriptor.digest) return bytes;
+  if (actual === descriptor.digest) return undefined;
   const message = `document ${descriptor.digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
-  throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: descriptor.digest, actual } });
+  return new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: descriptor.digest, actual } });
+}
+
+/**
+ * What a provider found, as what the descriptor promises. The size is judged first, so that content which was cut gets the
+ * same word from whoever meets it. Throws ERR_SIZE_MISMATCH, and what the provider knows to be wrong.
+ */
+export function checkFound(found: FoundBlob, descriptor: Descriptor): void {
+  if (found.size !== descriptor.size) throw sizeMismatch(descriptor, found.size);
+  if (found.damage !== undefined) throw found.damage;
 }
 
 /** All bytes of a body. Throws ERR_LIMIT_DOCUMENT as soon as there are more than `maxBytes`. */
@@ -107,7 +140,8 @@ export async function readAll(body: AsyncIterable<Uint8Array>, maxBytes: number)
   return Buffer.concat(chunks);
 }
 
-function sizeMismatch({ digest, size }: Descriptor, actual: number): LadingError {
-  const message = `document ${digest}: the descriptor says ${size} bytes, it has ${actual}`;
+/** An ERR_SIZE_MISMATCH of content that has another size than its descriptor says. */
+export function sizeMismatch({ digest, size }: Descriptor, actual: number): LadingError {
+  const message = `blob ${digest}: its descriptor says ${size} bytes, it has ${actual}`;
   return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: actual } });
 }

@@ -57,19 +57,19 @@ describe('followLinks', () => {
   ];
   for (const [name, file] of cases) {
     it(`leads from ${name} to ${file}`, () => {
-      assert.equal(followLinks(name, links), file);
+      assert.equal(followLinks(name, { links }), file);
     });
   }
 
   for (const name of ['loop', 'pool', 'self']) {
     it(`refuses the circle of ${name}`, () => {
-      assert.throws(() => followLinks(name, links), { code: 'ERR_ARCHIVE_FORMAT' });
+      assert.throws(() => followLinks(name, { links }), { code: 'ERR_ARCHIVE_FORMAT' });
     });
   }
 
   it('follows 16 links and refuses more', () => {
-    assert.equal(followLinks('link-0', chain(16)), 'link-16');
-    assert.throws(() => followLinks('link-0', chain(17)), { code: 'ERR_ARCHIVE_FORMAT' });
+    assert.equal(followLinks('link-0', { links: chain(16) }), 'link-16');
+    assert.throws(() => followLinks('link-0', { links: chain(17) }), { code: 'ERR_ARCHIVE_FORMAT' });
   });
 
   it('follows links in the place of folders, as its description says', () => {
@@ -77,8 +77,8 @@ describe('followLinks', () => {
       ['a', 'b'],
       ['b/c', 'd'],
     ]);
-    assert.equal(followLinks('a/layer.tar', folders), 'b/layer.tar');
-    assert.equal(followLinks('a/c/layer.tar', folders), 'd/layer.tar');
+    assert.equal(followLinks('a/layer.tar', { links: folders }), 'b/layer.tar');
+    assert.equal(followLinks('a/c/layer.tar', { links: folders }), 'd/layer.tar');
   });
 });
 

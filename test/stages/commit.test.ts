@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { pipeline } from 'node:stream/promises';
 import { before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import { Commit, type ArchiveContents } from '../../src/stages/commit.js';
@@ -135,7 +136,8 @@ describe('Commit', () => {
   it('closes an archive that has nothing in it', async () => {
     await inSession(new MemoryStore(), async (session) => {
       const { contents } = await commit(session, []);
-      assert.deepEqual(contents, [{ files: new Map(), links: new Map(), stored: new Map(), damaged: new Map() }]);
+      const empty = { files: new Map(), layers: new Map(), links: new Map(), stored: new Map(), damaged: new Map() };
+      assert.deepEqual(contents, [{ ...empty, repeated: new Set() }]);
     });
   });
 
@@ -162,19 +164,70 @@ describe('Commit', () => {
     });
   });
 
-  it('stores other files under their sha256, and tells which they are', async () => {
+  it('stores other files under their sha256, keeps small ones in memory, and tells which they are', async () => {
     const store = new MemoryStore();
+    const large = Buffer.alloc(64 * 1024 + 1, 'x');
     await inSession(store, async (session) => {
       const { contents } = await commit(session, [
-        select(new Bodies(), 'id/layer.tar', Buffer.from('layer'), 'candidate'),
+        select(new Bodies(), 'id/layer.tar', large, 'candidate'),
+        select(new Bodies(), 'id/json', Buffer.from('{}'), 'candidate'),
       ]);
+      const layer = { compression: 'none' };
       assert.deepEqual(
         contents[0]?.files,
-        new Map([['id/layer.tar', { digest: digestOf('layer'), size: 5, layer: { gzip: false } }]]),
+        new Map([
+          ['id/layer.tar', { digest: digestOf(large), size: large.length, layer }],
+          ['id/json', { digest: digestOf('{}'), size: 2, layer, bytes: Buffer.from('{}') }],
+        ]),
       );
-      assert.deepEqual(await digestsIn(store), [digestOf('layer')]);
+      assert.deepEqual(await digestsIn(store), [digestOf(large)]);
     });
   });
+
+  it('keeps no more than 8 MiB of small files in memory', async () => {
+    const store = new MemoryStore();
+    await inSession(store, async (session) => {
+      const files = Array.from({ length: 130 }, (_, at) => seededBytes(at, 64 * 1024));
+      const entries = files.map((bytes, at) => select(new Bodies(), `file-${at}`, bytes, 'candidate'));
+      await commit(session, entries);
+      assert.deepEqual(
+        await digestsIn(store),
+        files
+          .slice(128)
+          .map((bytes) => digestOf(bytes))
+          .toSorted(),
+      );
+    });
+  });
+
+  it('tells of names that stand twice, as files or as links', async () => {
+    await inSession(new MemoryStore(), async (session) => {
+      const bodies = new Bodies();
+      const link = (name: string): SelectedEntry => {
+        return { name, type: 'symlink', size: 0, linkname: 'target', body: bodies.of(), use: 'link' };
+      };
+      const file = (name: string): SelectedEntry => select(bodies, name, Buffer.from(name), 'candidate');
+      const { contents } = await commit(session, [file('a'), file('b'), link('a'), link('c'), link('c'), file('b')]);
+      assert.deepEqual(contents[0]?.repeated, new Set(['a', 'c', 'b']));
+    });
+  });
+
+  for (const [probing, expected] of [
+    ['none', undefined],
+    ['heads', { compression: 'gzip' }],
+    ['all', { compression: 'gzip', diffId: digestOf('tar') }],
+  ] as const) {
+    it(`learns of blobs as layers what it is asked to: ${probing}`, async () => {
+      await inSession(new MemoryStore(), async (session) => {
+        const bytes = gzipSync('tar');
+        const contents: ArchiveContents[] = [];
+        const stage = new Commit(session, async (closed) => void contents.push(closed), { probing });
+        const entry = select(new Bodies(), entryNameOf(digestOf(bytes)), bytes, 'needed');
+        await runStage([entry], new VerifyDigests<SelectedEntry>(), stage);
+        assert.deepEqual(contents[0]?.layers.get(digestOf(bytes)), expected);
+      });
+    });
+  }
 
   it('ends with the damage of a blob that is needed, and never closes the archive', async () => {
     const store = new MemoryStore();
@@ -196,8 +249,12 @@ describe('Commit', () => {
     await inSession(store, async (session) => {
       const entries = [blob(new Bodies(), 'a', 'candidate', 'A'), blob(new Bodies(), 'b')];
       const { contents } = await commit(session, entries);
-      const damaged = [...(contents[0]?.damaged ?? [])].map(([digest, { code }]): [Digest, string] => [digest, code]);
-      assert.deepEqual(damaged, [[digestOf('a'), 'ERR_DIGEST_MISMATCH']]);
+      const damaged = [...(contents[0]?.damaged ?? [])].map(([digest, { size, damage }]): [Digest, number, string] => [
+        digest,
+        size,
+        damage.code,
+      ]);
+      assert.deepEqual(damaged, [[digestOf('a'), 1, 'ERR_DIGEST_MISMATCH']]);
       assert.deepEqual(await digestsIn(store), [digestOf('b')]);
     });
   });

@@ -156,15 +156,24 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/amd64'] })), namesOf([root.digest]));
   });
 
-  it('skips what nobody refers to, and a second copy of what has passed', async () => {
+  it('skips what nobody refers to', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const wanted = namesOf(blobs.keys());
     const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
-    const again = { name: entryNameOf(root.digest), body: blobs.bytes(root.digest) };
-    const selection = await select(layoutOf(blobs, root, { extra: [stray, again] }));
+    const selection = await select(layoutOf(blobs, root, { extra: [stray] }));
     assert.deepEqual(passedDigests(selection), wanted);
-    assert.equal(selection.stage.skipped.skipped.count, 2);
+    assert.equal(selection.stage.skipped.skipped.count, 1);
+  });
+
+  it('refuses a second copy of a blob, wanted or not', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
+    const again = { name: entryNameOf(root.digest), body: blobs.bytes(root.digest) };
+    for (const extra of [[again], [stray, stray]]) {
+      await assert.rejects(select(layoutOf(blobs, root, { extra })), { code: 'ERR_TAR_ENTRY' });
+    }
   });
 
   it('skips what the store has, reads its documents there, and needs no more of them', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
+import { limitsOf } from '../../src/model/limits.js';
 import { LayerProbe, type LayerFacts } from '../../src/stores/layer-probe.js';
 import { seededBytes } from '../fixtures/seeded.js';
 
@@ -18,14 +19,14 @@ describe('LayerProbe', () => {
   for (const chunkBytes of [1, 1000, 65_536, 1_000_000]) {
     it(`knows the diff id of gzip in chunks of ${chunkBytes}`, { timeout: 10_000 }, async () => {
       const [tar, gzip] = chunkBytes === 1 ? [TAR.subarray(0, 3000), gzipSync(TAR.subarray(0, 3000))] : [TAR, GZIP];
-      assert.deepEqual(await probe(gzip, chunkBytes), { gzip: true, diffId: digestOf(tar) });
-      assert.deepEqual(await probe(tar, chunkBytes), { gzip: false });
+      assert.deepEqual(await probe(gzip, chunkBytes), { compression: 'gzip', diffId: digestOf(tar) });
+      assert.deepEqual(await probe(tar, chunkBytes), { compression: 'none' });
     });
   }
 
   it('takes little for no gzip', async () => {
     for (const hex of ['', '1f', '1f8a', '008b1f8b']) {
-      assert.deepEqual(await probe(Buffer.from(hex, 'hex'), 1), { gzip: false });
+      assert.deepEqual(await probe(Buffer.from(hex, 'hex'), 1), { compression: 'none' });
     }
   });
 
@@ -37,7 +38,8 @@ describe('LayerProbe', () => {
   for (const [what, bytes] of broken) {
     it(`knows no diff id of gzip that ${what}, and waits for nothing`, { timeout: 10_000 }, async () => {
       for (const chunkBytes of [100, 65_536, 1_000_000]) {
-        assert.deepEqual(await probe(bytes, chunkBytes), { gzip: true, diffId: undefined });
+        const { compression, diffId, error } = await probe(bytes, chunkBytes);
+        assert.deepEqual([compression, diffId, error?.code], ['gzip', undefined, 'ERR_COMPRESSED_DATA']);
       }
     });
   }
@@ -53,7 +55,25 @@ describe('LayerProbe', () => {
   it('ends in zeros behind the last member', { timeout: 10_000 }, async () => {
     for (const chunkBytes of [7000, 1_000_000]) {
       const facts = await probe(Buffer.concat([GZIP, Buffer.alloc(300_000)]), chunkBytes);
-      assert.deepEqual(facts, { gzip: true, diffId: digestOf(TAR) });
+      assert.deepEqual(facts, { compression: 'gzip', diffId: digestOf(TAR) });
     }
+  });
+
+  it('unpacks no more than the ratio allows', { timeout: 10_000 }, async () => {
+    const limits = limitsOf({ ratioGraceBytes: 1_000_000, maxRatio: 10 });
+    const layer = new LayerProbe({ limits });
+    await layer.write(gzipSync(Buffer.alloc(8_000_000)));
+    const { diffId, error } = await layer.end();
+    assert.deepEqual([diffId, error?.code], [undefined, 'ERR_LIMIT_RATIO']);
+  });
+
+  it('says what cannot be unpacked here, and looks at heads alone where it is told to', async () => {
+    const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
+    const { compression, error } = await probe(Buffer.concat([xz, Buffer.alloc(100)]), 50);
+    assert.deepEqual([compression, error?.code], ['xz', 'ERR_COMPRESSION_UNSUPPORTED']);
+    const head = new LayerProbe({ headOnly: true });
+    await head.write(GZIP);
+    assert.equal(head.isDone, true);
+    assert.deepEqual(await head.end(), { compression: 'gzip' });
   });
 });

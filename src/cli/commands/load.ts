@@ -12,6 +12,7 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly platform?: readonly string[];
   readonly referrers: 'follow' | 'drop';
   readonly allowMissing?: boolean;
+  readonly strict?: boolean;
   readonly onConflict: OnConflict;
 }
 
@@ -24,6 +25,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
     onConflict: options.onConflict,
+    strict: options.strict ?? false,
     signal,
   });
   warn(report.warnings, options);

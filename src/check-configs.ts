@@ -1,0 +1,123 @@
+import type { Descriptor } from './model/descriptor.js';
+import type { Digest } from './model/digest.js';
+import { isDamage, LadingError } from './model/errors.js';
+import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js';
+import type { ImageManifest } from './model/image-manifest.js';
+import type { Limits } from './model/limits.js';
+import { isImageConfigType } from './model/media-types.js';
+import { formatPlatformFull, isUnknownPlatform, normalizePlatform, type Platform } from './model/platform.js';
+import type { Warning } from './reports.js';
+import type { ContentProvider } from './stores/ports.js';
+import { findConfig, findManifest } from './stores/read-document.js';
+import type { ListedNode } from './survey-images.js';
+
+/** How the configs of images are judged. */
+export interface CheckConfigsOptions {
+  readonly limits: Limits;
+  /** Makes an error of what is a warning otherwise. */
+  readonly strict?: boolean;
+  /** Told of what is wrong. Without it the first thing that is wrong is thrown. */
+  readonly onProblem?: (error: LadingError, digest: Digest) => void;
+}
+
+/** An image that is whole: its manifest and its config. */
+export interface WholeImage {
+  readonly descriptor: Descriptor;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+}
+
+/**
+ * Reads the config of every complete image among the nodes, one at a time: it must be one, and list a diff id for each
+ * layer. That its platform is another than its descriptor's is a warning. Throws the errors of documents,
+ * ERR_DIFF_ID_MISMATCH and, if strict, ERR_PLATFORM_MISMATCH.
+ */
+export async function checkConfigs(
+  provider: ContentProvider,
+  nodes: readonly ListedNode[],
+  { limits, strict = false, onProblem = raise }: CheckConfigsOptions,
+): Promise<readonly Warning[]> {
+  const warnings: Warning[] = [];
+  for await (const image of wholeImages(provider, nodes, limits, onProblem)) {
+    const { descriptor, config } = image;
+    const wrong = diffIdProblem(image);
+    if (wrong !== undefined) onProblem(wrong, descriptor.digest);
+    const doubt = platformDoubt(descriptor, config);
+    if (doubt !== undefined && strict) onProblem(doubt, descriptor.digest);
+    else if (doubt !== undefined) warnings.push(platformWarning(doubt));
+  }
+  return warnings;
+}
+
+function raise(error: LadingError): never {
+  throw error;
+}
+
+/** The complete images among the nodes with their documents. What speaks of an image, or is something else, is none. */
+export async function* wholeImages(
+  provider: ContentProvider,
+  nodes: readonly ListedNode[],
+  limits: Limits,
+  onProblem: (error: LadingError, digest: Digest) => void,
+): AsyncGenerator<WholeImage> {
+  const seen = new Set<string>();
+  for (const { node, completeness } of nodes) {
+    const { descriptor, kind, subject } = node;
+    const key = `${descriptor.digest} ${JSON.stringify(descriptor.platform)}`;
+    if (kind !== 'manifest' || completeness.state !== 'complete' || subject !== undefined || seen.has(key)) continue;
+    seen.add(key);
+    const image = await readImage(provider, descriptor, limits, onProblem);
+    if (image !== undefined) yield image;
+  }
+}
+
+async function readImage(
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  limits: Limits,
+  onProblem: (error: LadingError, digest: Digest) => void,
+): Promise<WholeImage | undefined> {
+  try {
+    const manifest = await findManifest(provider, descriptor, limits);
+    if (manifest === undefined || !isImageConfigType(manifest.config.mediaType)) return undefined;
+    const config = await findConfig(provider, manifest.config, limits);
+    return config && { descriptor, manifest, config };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    onProblem(error, descriptor.digest);
+    return undefined;
+  }
+}
+
+/** What names no platform is no image that could run, and may list what it likes. */
+function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingError | undefined {
+  const expected = diffIdsOf(config).length;
+  if (expected === manifest.layers.length || !isNamed(platformOf(config))) return undefined;
+  const message = `manifest ${descriptor.digest} has ${manifest.layers.length} layers, its config lists ${expected} diff ids`;
+  return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest: descriptor.digest } });
+}
+
+/** An ERR_PLATFORM_MISMATCH where descriptor and config name two platforms; what only one of them says is no contradiction. */
+export function platformDoubt({ digest, platform }: Descriptor, config: ImageConfig): LadingError | undefined {
+  const own = platformOf(config);
+  if (!isNamed(platform) || !isNamed(own) || agree(platform, own)) return undefined;
+  const [listed, said] = [formatPlatformFull(platform), formatPlatformFull(own)];
+  const message = `manifest ${digest}: its descriptor says ${listed}, its config says ${said}`;
+  return new LadingError('ERR_PLATFORM_MISMATCH', message, { details: { digest, expected: listed, platform: said } });
+}
+
+/** The same as a warning. */
+export function platformWarning({ message }: LadingError): Warning {
+  return { code: 'WARN_PLATFORM_MISMATCH', message };
+}
+
+function isNamed(platform: Platform | undefined): platform is Platform {
+  return platform !== undefined && Boolean(platform.os && platform.architecture) && !isUnknownPlatform(platform);
+}
+
+function agree(a: Platform, b: Platform): boolean {
+  const [one, other] = [normalizePlatform(a), normalizePlatform(b)];
+  if (one.os !== other.os || one.architecture !== other.architecture) return false;
+  const sameVariant = !a.variant || !b.variant || one.variant === other.variant;
+  return sameVariant && (!a['os.version'] || !b['os.version'] || a['os.version'] === b['os.version']);
+}
