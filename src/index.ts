@@ -57,10 +57,5 @@ export {
   type StoreReader,
 } from './stores/index.js';
 export { verifyArchive } from './verify-archive.js';
-export {
-  quarantineDamaged,
-  verifyImages,
-  type Problem,
-  type VerifyOptions,
-  type VerifyReport,
-} from './verify-images.js';
+export type { Problem } from './check-images.js';
+export { quarantineDamaged, verifyImages, type VerifyOptions, type VerifyReport } from './verify-images.js';

@@ -10,7 +10,7 @@ export async function inspectArchive(
   options: ListOptions = {},
 ): Promise<readonly ImageInspection[]> {
   const store = archiveStore();
-  await loadImages(store, source, options);
+  await loadImages(store, source, { ...options, probing: 'heads' });
   const records = await store.list();
   const inspections: ImageInspection[] = [];
   for (const record of records.filter((listed) => subjectOf(listed) === undefined)) {

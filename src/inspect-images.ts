@@ -1,4 +1,5 @@
 import type { Digest } from './model/digest.js';
+import { platformDoubt, platformWarning } from './check-configs.js';
 import { diffIdsOf, type ImageConfig } from './model/image-config.js';
 import { resolveRecords, type ImageRecord } from './model/image-list.js';
 import { limitsOf } from './model/limits.js';
@@ -81,8 +82,13 @@ export async function inspectRecord(
     mediaType,
     platforms: inspectPlatforms(survey, target, manifests),
     referrers: referrersOf(survey),
-    warnings: [...warnings, ...damage],
+    warnings: [...warnings, ...damage, ...manifests.flatMap(platformWarnings)],
   };
+}
+
+function platformWarnings({ descriptor, config }: ManifestDescription): readonly Warning[] {
+  const doubt = config && platformDoubt(descriptor, config);
+  return doubt === undefined ? [] : [platformWarning(doubt)];
 }
 
 function inspectPlatforms(

@@ -1,7 +1,8 @@
 import { algorithmOf, Digester, type Digest } from './model/digest.js';
-import { LadingError, type ErrorCode } from './model/errors.js';
+import { LadingError } from './model/errors.js';
 import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
+import { checkImages, type Problem } from './check-images.js';
 import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
@@ -12,14 +13,11 @@ import { surveyImages } from './survey-images.js';
 /** How a verification is done. */
 export interface VerifyOptions {
   readonly limits?: Partial<Limits>;
+  /** Unpacks every layer too, and compares it with its diff id and its media type. */
+  readonly deep?: boolean;
+  /** Makes a problem of what is a warning otherwise: a config of another platform than its descriptor. */
+  readonly strict?: boolean;
   readonly signal?: AbortSignal;
-}
-
-/** One thing that is not what it should be. */
-export interface Problem {
-  readonly code: ErrorCode;
-  readonly digest?: Digest;
-  readonly message: string;
 }
 
 /** What was verified: the images with their platforms' states, and every problem. No problem, all is well. */
@@ -51,12 +49,14 @@ export async function verifyImages(
   const before = await surveyImages(damageWhereUnreadable(store, onDamage), targets, { ...common, onDamage });
   const digests = names.length === 0 ? store.digests() : before.needs.map(({ descriptor }) => descriptor.digest);
   const blobs = await hashAll(store, digests, damage, options.signal);
-  const survey = await surveyImages(withoutBlobs(store, damage), targets, common);
+  const sound = withoutBlobs(store, damage);
+  const survey = await surveyImages(sound, targets, common);
+  const doubts = await checkImages(sound, survey.nodes, { ...options, limits });
   return {
     images: targets.map((target) => imageReportOf(survey, target)),
     blobs,
-    problems: [...damage.values()],
-    warnings: survey.warnings,
+    problems: [...damage.values(), ...doubts.problems],
+    warnings: [...survey.warnings, ...doubts.warnings],
   };
 }
 

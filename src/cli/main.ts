@@ -109,6 +109,7 @@ function loadCommand(): Command {
     .addOption(platformOption('only these platforms, a comma list; repeatable'))
     .addOption(referrersOption())
     .option('--allow-missing', 'load what can be had of the platforms, exit 3 if some cannot')
+    .option('--strict', 'refuse a config of another platform than its descriptor')
     .addOption(
       new Option('--on-conflict <what>', 'a name that another image has')
         .choices(['replace', 'keep', 'fail'])
@@ -168,6 +169,8 @@ function verifyCommand(): Command {
   return command('verify', 'Hash everything, tell what is damaged or missing, and move damaged blobs away')
     .argument('[image...]', 'names or ids; none: the whole store')
     .option('--archive <file>', 'judge an archive instead (- for stdin)')
+    .option('--deep', 'unpack every layer too, and compare it with its diff id')
+    .option('--strict', 'a config of another platform than its descriptor is damage')
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),

@@ -44,3 +44,10 @@ export function isLayerType(mediaType: string): boolean {
 export function isForeignLayerType(mediaType: string): boolean {
   return FOREIGN_LAYERS.test(mediaType);
 }
+
+/** What a layer of this type is packed with; undefined for a type that is no layer's. */
+export function layerCompressionOf(mediaType: string): 'none' | 'gzip' | 'zstd' | undefined {
+  const match = LAYERS.exec(mediaType) ?? FOREIGN_LAYERS.exec(mediaType);
+  // The last group of both patterns is one of the two words.
+  return match === null ? undefined : ((match[3] as 'gzip' | 'zstd' | undefined) ?? 'none');
+}

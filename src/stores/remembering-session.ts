@@ -30,6 +30,7 @@ export function rememberAbsent(session: StoreSession): StoreSession {
     },
     publish: async (change) => await session.publish(change),
     discard: async (digests, cut) => await session.discard(digests, cut),
+    quarantine: async (digest) => await session.quarantine(digest),
     end: async (options) => await session.end(options),
   };
 }

@@ -11,6 +11,8 @@ import { DAMAGED } from '../exit-status.js';
 
 export interface VerifyCommandOptions extends CommonOptions {
   readonly archive?: string;
+  readonly deep?: boolean;
+  readonly strict?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -39,10 +41,12 @@ async function verifyWhat(
   options: VerifyCommandOptions,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  if (options.archive === undefined) return await verifyImages(await openStore(options, 'read'), images, { signal });
+  const { archive, deep = false, strict = false } = options;
+  const how = { deep, strict, signal };
+  if (archive === undefined) return await verifyImages(await openStore(options, 'read'), images, how);
   if (images.length > 0)
     throw new LadingError('ERR_OPTION_INVALID', 'verify --archive judges a whole archive; name no image');
-  return await verifyArchive(openInput(options.archive), { signal });
+  return await verifyArchive(openInput(archive), how);
 }
 
 /** A store is opened to be written to only where there is something to be moved. */

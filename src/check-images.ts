@@ -1,0 +1,109 @@
+import { checkConfigs, wholeImages, type WholeImage } from './check-configs.js';
+import { layerFactsOf, unpackError } from './docker-archive.js';
+import type { Descriptor } from './model/descriptor.js';
+import { algorithmOf, isDigest, type Digest } from './model/digest.js';
+import { LadingError, type ErrorCode } from './model/errors.js';
+import { diffIdsOf } from './model/image-config.js';
+import type { Limits } from './model/limits.js';
+import { layerCompressionOf } from './model/media-types.js';
+import type { Warning } from './reports.js';
+import type { LayerFacts } from './stores/layer-probe.js';
+import type { ContentProvider } from './stores/ports.js';
+import type { ListedNode } from './survey-images.js';
+
+/** How far images are judged beyond the digests of their blobs. */
+export interface CheckImagesOptions {
+  readonly limits: Limits;
+  readonly deep?: boolean;
+  readonly strict?: boolean;
+  readonly signal?: AbortSignal;
+  /** What is known of layers already, where the provider has none of their bytes. */
+  readonly factsOf?: (digest: Digest) => Promise<LayerFacts | undefined>;
+}
+
+/** One thing that is not what it should be. */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly digest?: Digest;
+  readonly message: string;
+}
+
+/** What was found beyond damaged blobs. */
+export interface Doubts {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Judges the complete images among the nodes by their configs, and if `deep` by what their layers unpack to: each must be
+ * packed as its media type says, and have the diff id that the config lists for it. Holds one image's documents, and a
+ * small record for each layer.
+ */
+export async function checkImages(
+  provider: ContentProvider,
+  nodes: readonly ListedNode[],
+  options: CheckImagesOptions,
+): Promise<Doubts> {
+  const found = new Map<string, Problem>();
+  const onProblem = ({ code, message }: LadingError, digest: Digest): void =>
+    void found.set(`${code} ${message}`, { code, digest, message });
+  const warnings = [...(await checkConfigs(provider, nodes, { ...options, onProblem }))];
+  if (options.deep === true) warnings.push(...(await checkLayers(provider, nodes, { ...options, onProblem })));
+  return { problems: [...found.values()], warnings };
+}
+
+type OnProblem = (error: LadingError, digest: Digest) => void;
+
+async function checkLayers(
+  provider: ContentProvider,
+  nodes: readonly ListedNode[],
+  options: CheckImagesOptions & { readonly onProblem: OnProblem },
+): Promise<readonly Warning[]> {
+  const { limits, signal, onProblem } = options;
+  const unchecked = new Set<string>();
+  const known = new Map<Digest, LayerFacts | undefined>();
+  const { factsOf = async (digest) => await readFacts(provider, digest, limits) } = options;
+  for await (const image of wholeImages(provider, nodes, limits, () => {})) {
+    for (const [at, layer] of image.manifest.layers.entries()) {
+      if (signal?.aborted)
+        throw new LadingError('ERR_ABORTED', 'the verification was aborted', { cause: signal.reason });
+      if (layerCompressionOf(layer.mediaType) === undefined) continue;
+      if (!known.has(layer.digest)) known.set(layer.digest, await factsOf(layer.digest));
+      const facts = known.get(layer.digest);
+      const problem = facts && judgeLayer(image, at, layer, facts);
+      if (typeof problem === 'string') unchecked.add(problem);
+      else if (problem !== undefined) onProblem(problem, layer.digest);
+    }
+  }
+  return [...unchecked].map((message): Warning => ({ code: 'WARN_LAYER_UNCHECKED', message }));
+}
+
+/** A layer that may not be distributed need not be here. */
+async function readFacts(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts | undefined> {
+  return (await provider.stat(digest)) && (await layerFactsOf(provider, digest, limits));
+}
+
+/** What is wrong with a layer, or as a text why nobody can tell. */
+function judgeLayer(
+  { config }: WholeImage,
+  at: number,
+  { digest, mediaType }: Descriptor,
+  { compression, diffId, error }: LayerFacts,
+): LadingError | string | undefined {
+  const promised = layerCompressionOf(mediaType);
+  if (compression !== promised) {
+    const message = `layer ${digest}: its type says compression ${promised}, its bytes say ${compression}`;
+    return new LadingError('ERR_MEDIA_TYPE', message, { details: { digest, expected: promised, compression } });
+  }
+  if (error?.code === 'ERR_COMPRESSION_UNSUPPORTED') return `layer ${digest} was not unpacked: ${error.message}`;
+  if (error !== undefined) return unpackError(digest, error);
+  const expected = diffIdsOf(config)[at];
+  const actual = compression === 'none' ? digest : diffId;
+  // A count that differs is a problem of its own.
+  if (expected === undefined || actual === undefined || actual === expected) return undefined;
+  if (isDigest(expected) && algorithmOf(expected) !== algorithmOf(actual)) {
+    return `layer ${digest} was not compared with its diff id, which is of another algorithm`;
+  }
+  const message = `layer ${digest} unpacks to ${actual}, its config says ${expected}`;
+  return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest, expected, actual } });
+}
