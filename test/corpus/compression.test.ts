@@ -1,0 +1,69 @@
+import { createGzip, gzipSync } from 'node:zlib';
+import { rawHeader } from '../fixtures/tar-builder.js';
+import { baseArchive, joined, loads, repeated, type CorpusCase } from './corpus.js';
+import { runFamily } from './run-family.js';
+
+const GIB = 1024 ** 3;
+
+const packed = async (): Promise<Buffer> => gzipSync(await baseArchive());
+
+/** 2 GiB of zeros as gzip makes them: 2 MB. */
+async function* packedStream(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const gzip = createGzip({ level: 1 });
+  gzip.once('error', () => {});
+  void (async () => {
+    for await (const chunk of bytes) {
+      if (gzip.destroyed) return;
+      if (!gzip.write(chunk)) await new Promise((resolve) => void gzip.once('drain', resolve).once('close', resolve));
+    }
+    gzip.end();
+  })();
+  yield* gzip;
+}
+
+const CASES: readonly CorpusCase[] = [
+  ['gzip', loads(), packed],
+  [
+    'gzip of several members',
+    loads(),
+    async () => {
+      const archive = await baseArchive();
+      return Buffer.concat([archive.subarray(0, 1500), archive.subarray(1500)].map((part) => gzipSync(part)));
+    },
+  ],
+  ['gzip that was cut', 'ERR_ARCHIVE_TRUNCATED', async () => (await packed()).subarray(0, -9)],
+  ['gzip that was cut in its header', 'ERR_ARCHIVE_TRUNCATED', async () => (await packed()).subarray(0, 5)],
+  [
+    'gzip with a wrong checksum',
+    'ERR_COMPRESSED_DATA',
+    async () => {
+      const bytes = await packed();
+      bytes.writeUInt32LE(0, bytes.length - 8);
+      return bytes;
+    },
+  ],
+  [
+    'gzip of nothing that is gzip',
+    'ERR_COMPRESSED_DATA',
+    () => Buffer.from([0x1f, 0x8b, 9, 9, ...Buffer.alloc(500, 7)]),
+  ],
+  ['gzip and bytes behind it', 'ERR_COMPRESSED_DATA', async () => Buffer.concat([await packed(), Buffer.from('more')])],
+  ['gzip and zeros behind it', 'ERR_COMPRESSED_DATA', async () => Buffer.concat([await packed(), Buffer.alloc(512)])],
+  [
+    'gzip of an archive that was cut',
+    'ERR_ARCHIVE_TRUNCATED',
+    async () => gzipSync((await baseArchive()).subarray(0, -1024)),
+  ],
+  ['gzip of gzip', 'ERR_ARCHIVE_FORMAT', async () => gzipSync(await packed())],
+  ['gzip of 2 GiB of zeros', 'ERR_LIMIT_BYTES', () => () => packedStream(repeated(2 * GIB))],
+  [
+    'gzip of an entry of 2 GiB of zeros',
+    'ERR_LIMIT_RATIO',
+    () => () =>
+      packedStream(joined(rawHeader({ name: `blobs/sha256/${'0'.repeat(64)}`, size: 2 * GIB }), repeated(2 * GIB))),
+  ],
+  ['xz', 'ERR_COMPRESSION_UNSUPPORTED', () => Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, ...Buffer.alloc(600)])],
+  ['bzip2', 'ERR_COMPRESSION_UNSUPPORTED', () => Buffer.concat([Buffer.from('BZh91AY&SY'), Buffer.alloc(600)])],
+];
+
+runFamily('compression', CASES, 14);
