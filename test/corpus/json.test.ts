@@ -102,7 +102,7 @@ const LIMITS: readonly CorpusCase[] = [
   ['16 levels of 4 equal references each', loads(), () => nested(16, 4)],
   ['17 levels of indexes', 'ERR_LIMIT_DEPTH', () => nested(17, 1)],
   ['20 000 descriptors of manifests that are not there, in an index', 'ERR_BLOB_MISSING', () => tarOf(absent(20_000))],
-  ['90 000 descriptors of manifests that are not there', 'ERR_BLOB_MISSING', () => tarOf(withIndex(listOf(90_000)))],
+  ['40 000 descriptors of manifests that are not there', 'ERR_BLOB_MISSING', () => tarOf(withIndex(listOf(40_000)))],
   [
     '100 001 descriptors of manifests that are not there',
     'ERR_LIMIT_DESCRIPTORS',

@@ -381,6 +381,20 @@ describe('TarGuard and its limits', () => {
       'ERR_LIMIT_BYTES',
     ],
     [
+      'bytes of extensions in the archive',
+      archive(longName('L', 'name'), FILE, longName('L', 'name'), FILE),
+      { maxHeaderBytes: 10 },
+      { maxHeaderBytes: 9 },
+      'ERR_LIMIT_BYTES',
+    ],
+    [
+      'PAX records of a header',
+      archive(pax({ a: '1', b: '2' }), FILE),
+      { maxPaxRecords: 2 },
+      { maxPaxRecords: 1 },
+      'ERR_LIMIT_ENTRIES',
+    ],
+    [
       'bytes after the end',
       Buffer.concat([many, Buffer.alloc(100)]),
       { maxTrailingBytes: 100 },

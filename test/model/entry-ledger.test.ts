@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { digestOf } from '../../src/model/digest.js';
+import { entryNameOf } from '../../src/model/archive-layout.js';
+import { EntryLedger } from '../../src/model/entry-ledger.js';
+import { limitsOf } from '../../src/model/limits.js';
+
+const BLOB = entryNameOf(digestOf('x'));
+
+describe('EntryLedger', () => {
+  it('takes each blob and each document of a layout once, and other names as often as they come', () => {
+    const ledger = new EntryLedger(limitsOf());
+    for (const name of [BLOB, 'index.json', 'oci-layout', 'manifest.json', 'other', 'other'])
+      ledger.enter(name, 'file');
+    for (const name of [BLOB, 'index.json', 'oci-layout', 'manifest.json']) {
+      assert.throws(() => ledger.enter(name, 'file'), { code: 'ERR_TAR_ENTRY', details: { entry: name } });
+    }
+  });
+
+  it('takes no link in the place of a blob or of a document', () => {
+    for (const type of ['link', 'symlink'] as const) {
+      const ledger = new EntryLedger(limitsOf());
+      for (const name of [BLOB, 'index.json']) {
+        assert.throws(() => ledger.enter(name, type, 'x'), { code: 'ERR_TAR_ENTRY' });
+      }
+      ledger.enter('layer.tar', type, 'x');
+    }
+  });
+
+  it('counts other entries, and the bytes of their names and link names', () => {
+    const few = new EntryLedger(limitsOf({ maxOtherEntries: 1 }));
+    few.enter('a', 'file');
+    few.enter(BLOB, 'file');
+    assert.throws(() => few.enter('b', 'file'), { code: 'ERR_LIMIT_ENTRIES' });
+    const short = new EntryLedger(limitsOf({ maxOtherNameBytes: 4 }));
+    short.enter('é', 'symlink', 'é');
+    assert.throws(() => short.enter('b', 'file'), { code: 'ERR_LIMIT_BYTES' });
+  });
+
+  it('tells which documents stand there in another case too, each once', () => {
+    const ledger = new EntryLedger(limitsOf());
+    for (const name of ['INDEX.JSON', 'Index.Json', 'index.json', 'MANIFEST.json', 'a/INDEX.JSON'])
+      ledger.enter(name, 'file');
+    assert.deepEqual(ledger.lookalikes, ['index.json', 'manifest.json']);
+  });
+});
