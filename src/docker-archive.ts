@@ -17,7 +17,7 @@ import type { ArchiveContents, ArchiveFile } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import { LayerProbe, type LayerFacts } from './stores/layer-probe.js';
 import type { ContentProvider, StoreSession } from './stores/ports.js';
-import { findConfig } from './stores/read-document.js';
+import { checkDocumentSize, findConfig } from './stores/read-document.js';
 import { parseStrictJson } from './stores/strict-json.js';
 
 /**
@@ -46,8 +46,10 @@ async function targetsOf(
   limits: Limits,
 ): Promise<readonly ImageTarget[]> {
   const config = await contentOf(session, contents, image.config);
+  const descriptor = { ...config, mediaType: MEDIA_TYPES.dockerConfig };
+  checkDocumentSize(descriptor, limits);
   checkConfigName(image.config, config.digest);
-  const document = await findConfig(session, { ...config, mediaType: MEDIA_TYPES.dockerConfig }, limits);
+  const document = await findConfig(session, descriptor, limits);
   if (document === undefined) throw missing(image.config);
   const layers: Layer[] = [];
   for (const name of image.layers) {
@@ -60,12 +62,12 @@ async function targetsOf(
     layers.map((layer) => ({ ...layer, gzip: isGzip(layer) })),
   );
   const platform = platformOf(document);
-  const descriptor = {
+  const root = {
     mediaType: MEDIA_TYPES.dockerManifest,
     ...(await store(session, contents, bytes)),
     ...(platform && { platform }),
   };
-  return namesOf(image).map((name) => ({ descriptor, ...(name !== undefined && { name }) }));
+  return namesOf(image).map((name) => ({ descriptor: root, ...(name !== undefined && { name }) }));
 }
 
 function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined)[] {

@@ -29,6 +29,12 @@ function listing(fields: { readonly [Key in keyof Listed]?: unknown }): CorpusCa
   return withManifest([{ ...listed, ...fields }]);
 }
 
+/** The archive with a config whose name promises nothing. */
+function configOf(text: string): CorpusCase[2] {
+  const manifest = JSON.stringify([{ ...listed, Config: 'config.json' }]);
+  return withEntry('manifest.json', () => Buffer.from(manifest), { name: 'config.json', body: Buffer.from(text) });
+}
+
 /** The archive with one entry changed, or without it. */
 function withEntry(
   name: string,
@@ -107,7 +113,8 @@ const CASES: readonly CorpusCase[] = [
     'ERR_LIMIT_RATIO',
     withEntry(firstLayer, () => gzipSync(Buffer.alloc(256 * 1024 * 1024))),
   ],
-  ['a config that is no JSON', 'ERR_DOCUMENT_INVALID', withEntry(listed.Config, () => Buffer.from('{'))],
+  ['a config that is not what its name says', 'ERR_DIGEST_MISMATCH', withEntry(listed.Config, () => Buffer.from('{'))],
+  ['a config that is no JSON', 'ERR_DOCUMENT_INVALID', configOf('{')],
   [
     'a config of 5 MiB',
     'ERR_LIMIT_DOCUMENT',
@@ -173,4 +180,4 @@ const CASES: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('docker-archive', CASES, 41);
+runFamily('docker-archive', CASES, 42);
