@@ -18,6 +18,8 @@ export function exportImages(
   options: ExportOptions = {},
 ): Readable {
   const archive = new TarPack();
+  // It may be aborted before anybody reads it: whoever comes then is told all the same, and nobody else is hurt.
+  archive.on('error', () => {});
   const stopListening = destroyOnAbort(archive, options.signal);
   exportTo(archive, store, wanted, options)
     // Ends the archive where no pipeline did; its reader is told by it.

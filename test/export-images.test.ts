@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { exportImages } from '../src/export-images.js';
 import type { Digest } from '../src/model/digest.js';
 import { planExport } from '../src/plan-export.js';
@@ -180,6 +180,17 @@ async function planned(t: TestContext, part: 'layer' | 'config' | 'manifest' | '
 onEachStore('ends with the error of the plan where it is given names', async (open) => {
   const store = await open();
   await assert.rejects(bytesOf(exportImages(store, ['nothing:1'])), { code: 'ERR_IMAGE_UNKNOWN' });
+});
+
+onEachStore('may be aborted before anybody listens, and tells whoever comes then', async (open) => {
+  const store = await open();
+  const built = example();
+  await loadLayout(store, built.images, built.blobs);
+  const controller = new AbortController();
+  const archive = exportImages(store, [FAMILIAR], { signal: controller.signal });
+  controller.abort();
+  await delay(20);
+  await assert.rejects(bytesOf(archive), { code: 'ERR_ABORTED' });
 });
 
 onEachStore('ends with ERR_ABORTED when it is aborted, before or amid', async (open) => {
