@@ -121,7 +121,7 @@ async function run(
   limits: Limits,
   { signal, onProgress }: LoadOptions,
 ): Promise<void> {
-  const opened = typeof source === 'string' ? await openSource(source) : { bytes: source };
+  const opened = typeof source === 'string' ? await openSource(source, limits) : { bytes: source };
   const rest = [select, new VerifyDigests<SelectedEntry>(), commit, tell(onProgress)] as const;
   // pipeline takes any async iterable; its type definitions know streams only.
   if ('entries' in opened) await pipeline(opened.entries, ...rest, { signal });

@@ -5,6 +5,9 @@ export const LAYOUT_ENTRY = 'oci-layout';
 export const INDEX_ENTRY = 'index.json';
 export const DOCKER_MANIFEST_ENTRY = 'manifest.json';
 
+/** The entries that tell what an archive is. */
+export const METADATA_ENTRIES: readonly string[] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY];
+
 /** The bytes of the `oci-layout` entry. */
 export const LAYOUT_BYTES = '{"imageLayoutVersion":"1.0.0"}';
 

@@ -1,14 +1,20 @@
-import { digestOfEntry, DOCKER_MANIFEST_ENTRY, INDEX_ENTRY, LAYOUT_ENTRY } from './archive-layout.js';
+import { METADATA_ENTRIES } from './archive-layout.js';
+import type { Digest } from './digest.js';
 import { badEntry } from './entry-name.js';
 import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
 
-/** The entries of an archive that say what it is. */
-const METADATA: readonly string[] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY];
-
 /** Whether the entry, by its plain name, is one of those that say what an archive is. */
 export function isMetadataEntry(name: string): boolean {
-  return METADATA.includes(name);
+  return METADATA_ENTRIES.includes(name);
+}
+
+/** An entry of an archive that is no directory. */
+export interface LedgerEntry {
+  readonly name: string;
+  readonly type: 'file' | 'symlink' | 'link';
+  readonly linkname?: string;
+  readonly digest?: Digest;
 }
 
 /**
@@ -32,9 +38,9 @@ export class EntryLedger {
     return [...this.#lookalikes];
   }
 
-  /** Takes the next entry that is no directory, by its plain name. Throws ERR_TAR_ENTRY, ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES. */
-  enter(name: string, type: 'file' | 'symlink' | 'link', linkname = ''): void {
-    const key = isMetadataEntry(name) ? name : digestOfEntry(name);
+  /** Takes the next entry that is no directory, by its plain name and what that promises. Throws ERR_TAR_ENTRY, ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES. */
+  enter({ name, type, linkname = '', digest }: LedgerEntry): void {
+    const key = isMetadataEntry(name) ? name : digest;
     if (key === undefined) return this.#enterOther(name, linkname);
     if (type !== 'file') throw badEntry(name, 'is a link, where only a file can be trusted');
     if (this.#seen.has(key)) throw badEntry(name, 'stands twice');

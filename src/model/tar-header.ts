@@ -145,6 +145,13 @@ function addRecord(records: Map<string, string>, record: Buffer): void {
   records.set(key, decodeName(record.subarray(equals + 1, -1)));
 }
 
+/** Global records would rename or resize every later entry; image tools write none, `git archive` only a comment. */
+export function refuseGlobal(records: ReadonlyMap<string, string>): void {
+  for (const key of ['path', 'linkpath', 'size']) {
+    if (records.has(key)) throw badHeader(`a global PAX record sets the ${key} of every entry`);
+  }
+}
+
 /** The size that a PAX record gives. Throws ERR_TAR_HEADER. */
 export function parsePaxSize(text: string): number {
   if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
@@ -155,4 +162,21 @@ export function parsePaxSize(text: string): number {
 /** An ERR_TAR_HEADER with its reason. */
 export function badHeader(reason: string): LadingError {
   return new LadingError('ERR_TAR_HEADER', `not a valid tar header: ${reason}`);
+}
+
+/** The name in the data of a GNU long-name entry: up to its first zero. Throws ERR_TAR_ENTRY unless it is UTF-8. */
+export function longName(body: Buffer): string {
+  const end = body.indexOf(0);
+  return decodeName(end === -1 ? body : body.subarray(0, end));
+}
+
+const ZEROS = Buffer.alloc(64 * 1024);
+
+/** Whether there is nothing but zeros. */
+export function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const part = bytes.subarray(at, at + ZEROS.length);
+    if (!part.equals(ZEROS.subarray(0, part.length))) return false;
+  }
+  return true;
 }

@@ -1,10 +1,12 @@
-import { DOCKER_MANIFEST_ENTRY, digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
-import { isDamage, LadingError } from '../model/errors.js';
+import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import type { FilePart } from '../stores/file-part.js';
 import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
 import type { FoundBlob, StoreSession } from '../stores/ports.js';
 import { readAll } from '../stores/read-document.js';
+import { SideWork } from '../stores/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
 
@@ -54,13 +56,20 @@ export interface CommitOptions {
 const SMALL_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
+/** How many damaged blobs have an error of their own. */
+const MAX_TOLD_DAMAGES = 1000;
+
 /** How many bytes of a blob are written between two events. */
 const TELL_BYTES = 4 * 1024 * 1024;
 
+/** Blobs that are copied beside each other: enough for every thread of a store to have work. */
+const MAX_COPIES = 16;
+
 /**
- * Puts bodies into the store, and closes the archive after the last one. A damaged blob ends the load if it is known to be
- * needed; a damaged candidate is kept in mind. Holds one digest for each blob, the layout's own documents, and up to 8 MiB
- * of small files that are no blobs: an archive may have thousands of them, and a docker-archive needs few.
+ * Puts bodies into the store, one after another, or beside each other where they stand in a file and the store can copy them
+ * from there; and closes the archive after the last one. A damaged blob ends the load if it is known to be needed; a damaged
+ * candidate is kept in mind. Holds one digest for each blob, the layout's own documents, and up to 8 MiB of small files that
+ * are no blobs: an archive may have thousands of them, and a docker-archive needs few.
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: StoreSession;
@@ -74,6 +83,8 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #stored = new Map<Digest, number>();
   readonly #repeated = new Set<string>();
   readonly #damaged = new Map<Digest, Required<FoundBlob>>();
+  readonly #untolds = new Map<ErrorCode, LadingError>();
+  readonly #copies = new SideWork<CommitEvent[]>(MAX_COPIES);
 
   constructor(session: StoreSession, close: CloseArchive, options: CommitOptions = {}) {
     super({ writableHighWaterMark: 1 });
@@ -88,17 +99,29 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   }
 
   protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
+    const promised = entry.digest;
     if (this.#links.has(entry.name) || this.#files.has(entry.name)) this.#repeated.add(entry.name);
     if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
     else if (this.#isKept(entry)) await this.#keep(entry);
-    else yield* this.#ingest(entry);
+    else if (promised === undefined || entry.part === undefined || this.#session.copy === undefined)
+      yield* this.#ingest(entry, promised);
+    else yield* (await this.#copies.start(this.#copying(entry, promised, entry.part))).flat();
   }
 
-  protected override async atEnd(): Promise<CommitEvent[]> {
-    const [layout, index, dockerManifest] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY].map((name) =>
-      this.#metadata.get(name),
-    );
+  override async settled(): Promise<void> {
+    await super.settled();
+    await this.#copies.settled();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#copies.giveUp();
+    super._destroy(error, callback);
+  }
+
+  protected override async *atEnd(): AsyncGenerator<CommitEvent> {
+    yield* (await this.#copies.finish()).flat();
+    const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
     await this.#close({
       ...(layout && { layout }),
       ...(index && { index }),
@@ -110,11 +133,10 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       stored: this.#stored,
       damaged: this.#damaged,
     });
-    return [];
   }
 
-  #isKept({ name, size }: SelectedEntry): boolean {
-    return digestOfEntry(name) === undefined && size <= SMALL_BYTES && this.#keptBytes + size <= MAX_KEPT_BYTES;
+  #isKept({ digest, size }: SelectedEntry): boolean {
+    return digest === undefined && size <= SMALL_BYTES && this.#keptBytes + size <= MAX_KEPT_BYTES;
   }
 
   async #keep({ name, size, body, digester }: VerifiedEntry<SelectedEntry>): Promise<void> {
@@ -125,25 +147,58 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     this.#files.set(name, { digest: digester.digest(), size, layer: await probe.end(), bytes });
   }
 
-  async *#ingest(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
-    const promised = digestOfEntry(entry.name);
+  /** The work of copying one blob from where it stands. */
+  #copying(
+    { name, use, size }: VerifiedEntry<SelectedEntry>,
+    digest: Digest,
+    part: FilePart,
+  ): (signal: AbortSignal) => Promise<CommitEvent[]> {
+    return async (signal) => {
+      try {
+        const outcome = await this.#session.copy?.(part, { digest, size }, signal);
+        if (outcome === 'stored') this.#stored.set(digest, size);
+        return outcome === undefined ? [] : [{ name, size, digest, bytes: size, outcome }];
+      } catch (error) {
+        this.#keepDamage(use, digest, size, error);
+        return [];
+      }
+    };
+  }
+
+  /** A damaged candidate is no error yet; everything else is. */
+  #keepDamage(use: SelectedEntry['use'], promised: Digest | undefined, size: number, error: unknown): void {
+    if (use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
+    const damage = this.#damaged.size < MAX_TOLD_DAMAGES ? error : this.#untold(error.code);
+    this.#damaged.set(promised, { size, damage });
+  }
+
+  /** One error for all of a kind: each with its stack would take a kilobyte. */
+  #untold(code: ErrorCode): LadingError {
+    const message = `a blob is damaged, one of more than ${MAX_TOLD_DAMAGES} in the archive`;
+    const untold = this.#untolds.get(code) ?? new LadingError(code, message);
+    this.#untolds.set(code, untold);
+    return untold;
+  }
+
+  async *#ingest(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
     try {
       yield* this.#store(entry, promised);
     } catch (error) {
-      if (entry.use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
-      this.#damaged.set(promised, { size: entry.size, damage: error });
+      this.#keepDamage(entry.use, promised, entry.size, error);
     }
   }
 
   async *#store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
-    const { name, size, body, digester } = entry;
+    const { name, size, digester } = entry;
+    // A small one is verified before anything is made for it: an archive may be full of blobs that lie.
+    const small = promised !== undefined && size <= SMALL_BYTES ? [await readAll(entry.body, size)] : undefined;
     const ingest = await this.#session.begin(digester);
     const probe = this.#probeFor(promised);
     const told = { name, size, ...(promised && { digest: promised }) };
     let bytes = 0;
     let toldBytes = 0;
     try {
-      for await (const chunk of body) {
+      for await (const chunk of small ?? entry.body) {
         if (this.destroyed) throw new LadingError('ERR_ABORTED', `blob ${name} was given up`);
         await probe?.write(chunk);
         await ingest.write(chunk);

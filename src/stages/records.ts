@@ -1,6 +1,7 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { Platform } from '../model/platform.js';
+import type { FilePart } from '../stores/file-part.js';
 
 /** An image to walk: a root, and the full name that it goes by. Compared by identity. */
 export interface ImageTarget {
@@ -39,9 +40,13 @@ export interface ArchiveEntry {
   readonly name: string;
   readonly type: 'file' | 'directory' | 'symlink' | 'link';
   readonly size: number;
+  /** What the name of a blob promises, where somebody found it already: every stage holds the same text. */
+  readonly digest?: Digest;
   readonly linkname?: string;
   readonly mode?: number;
   readonly body: Body;
+  /** Where the body stands in a file, for whoever copies it from there instead of reading `body`. */
+  readonly part?: FilePart;
   /** Gives the body up without reading it, where the source can pass over it. */
   readonly skip?: () => void;
 }

@@ -88,10 +88,10 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const name = plainEntryName(entry.name);
     const digest = digestOfEntry(name);
     if (entry.type === 'directory') return;
-    this.#ledger.enter(name, entry.type, entry.linkname);
+    this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
     if (entry.type !== 'file') yield this.#link({ ...entry, name }, entry.type);
     else if (isMetadataEntry(name)) yield await this.#takeMetadata({ ...entry, name });
-    else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name }, digest);
+    else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name, digest }, digest);
     else if (this.#isLayout()) await drain(entry);
     // Until both of a layout's files were seen this may be a docker-archive, whose layers have names of their own.
     else yield { ...entry, name, use: 'candidate' };

@@ -15,9 +15,9 @@ export class VerifyDigests<Entry extends ArchiveEntry = ArchiveEntry> extends St
   }
 
   protected override *each(entry: Entry): Generator<VerifiedEntry<Entry>> {
-    const expected = digestOfEntry(plainEntryName(entry.name));
+    const expected = entry.digest ?? digestOfEntry(plainEntryName(entry.name));
     const digester = new Digester(expected && algorithmOf(expected));
-    yield { ...entry, digester, body: verified(entry, expected, digester) };
+    yield { ...entry, ...(expected && { digest: expected }), digester, body: verified(entry, expected, digester) };
   }
 }
 

@@ -4,6 +4,7 @@ import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ByteRange, ContentProvider } from './ports.js';
+import { SharedFile } from './file-part.js';
 import { readFileChunks } from './read-file.js';
 import { isNotFound, readError } from './storage-error.js';
 import { QUARANTINE, type StorePaths } from './store-paths.js';
@@ -41,7 +42,7 @@ export class BlobFiles implements ContentProvider {
 
   async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
     try {
-      yield* readFileChunks(() => this.#openFile(digest), range, this.#chunkBytes?.());
+      yield* readFileChunks(this.#fileOf(digest), range, this.#chunkBytes?.());
     } catch (error) {
       throw readError(error, `cannot read blob ${digest}`);
     }
@@ -77,6 +78,10 @@ export class BlobFiles implements ContentProvider {
         if (isDigest(digest)) yield digest;
       }
     }
+  }
+
+  #fileOf(digest: Digest): SharedFile {
+    return new SharedFile(() => this.#openFile(digest));
   }
 
   #openFile(digest: Digest): number {

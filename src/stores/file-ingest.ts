@@ -5,12 +5,16 @@ import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
 import { lstatIfThere } from './durable-file.js';
+import type { Copied } from './copy-workers.js';
 import type { Ingest } from './ports.js';
 import { readFileChunks } from './read-file.js';
 import { isExisting, isNotFound, storageError } from './storage-error.js';
 
 /** Bytes that are gathered before they are written in one call. */
 const BATCH_BYTES = 1024 * 1024;
+
+/** A blob up to here is written in one short call. To have a thread make a short call, and to wait for it, takes ten times as long. */
+const SMALL_BYTES = 64 * 1024;
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 
@@ -36,6 +40,8 @@ export class FileIngest implements Ingest {
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
   #writing: Promise<void> = Promise.resolve();
+  /** What a copy came to, which no digester here has seen. */
+  #copied: Copied | undefined;
   #isOver = false;
 
   private constructor(options: FileIngestOptions, fd: number) {
@@ -46,7 +52,7 @@ export class FileIngest implements Ingest {
 
   static async create(options: FileIngestOptions): Promise<FileIngest> {
     try {
-      return new FileIngest(options, await fs.open(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600));
+      return new FileIngest(options, fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600));
     } catch (error) {
       throw storageError(error, 'cannot start a blob in the store');
     }
@@ -59,6 +65,17 @@ export class FileIngest implements Ingest {
     this.#batch.push(chunk);
     this.#batchBytes += chunk.length;
     if (this.#batchBytes >= BATCH_BYTES) await this.#startBatch();
+  }
+
+  /** Takes all of its bytes from elsewhere: `copy` writes them to the open file, and tells what they hash to. */
+  async take(copy: (target: number) => Promise<Copied>): Promise<void> {
+    this.#checkOpen();
+    // Whoever ends this ingest waits for the copy: the file must not be closed under it.
+    this.#writing = copy(this.#fd).then((copied) => {
+      this.#copied = copied;
+      this.#size = copied.size;
+    });
+    await this.#writing;
   }
 
   async commit(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
@@ -87,9 +104,9 @@ export class FileIngest implements Ingest {
     this.#isOver = true;
     await this.#writing.catch(() => {});
     try {
-      await fs.close(this.#fd);
+      fs.closeSync(this.#fd);
     } finally {
-      await fs.remove(this.#options.file);
+      unlinkIfThere(this.#options.file);
     }
   }
 
@@ -116,9 +133,14 @@ export class FileIngest implements Ingest {
     let left = batch.filter((chunk) => chunk.length > 0);
     while (left.length > 0) {
       // At most 1024 buffers go into one call (IOV_MAX).
-      const { bytesWritten } = await fs.writev(this.#fd, left.slice(0, 1024) as NodeJS.ArrayBufferView[]);
+      const bytesWritten = await this.#writeSome(left.slice(0, 1024));
       left = withoutBytes(left, bytesWritten);
     }
+  }
+
+  async #writeSome(chunks: readonly Uint8Array[]): Promise<number> {
+    if (this.#size <= SMALL_BYTES) return fs.writevSync(this.#fd, chunks);
+    return (await fs.writev(this.#fd, [...chunks])).bytesWritten;
   }
 
   #check({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): void {
@@ -127,16 +149,15 @@ export class FileIngest implements Ingest {
         details: { digest, expected: size, size: this.#size },
       });
     }
-    const digester = this.#options.digester ?? this.#own;
-    if (digester === undefined || digester.algorithm !== algorithmOf(digest) || digester.digest() !== digest) {
-      throw new LadingError('ERR_DIGEST_MISMATCH', `blob ${digest}: content hashes to ${digester?.digest()}`, {
-        details: { digest, actual: digester?.digest() },
-      });
+    const actual = this.#copied?.digest ?? (this.#options.digester ?? this.#own)?.digest();
+    if (actual !== digest) {
+      const message = `blob ${digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
+      throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
     }
   }
 
   async #makeDurable(): Promise<void> {
-    await fs.fchmod(this.#fd, 0o400);
+    fs.fchmodSync(this.#fd, 0o400);
     await fs.fsync(this.#fd);
   }
 
@@ -146,7 +167,7 @@ export class FileIngest implements Ingest {
     for (let hasFolder = false; ; hasFolder = true) {
       try {
         if (hasFolder) await fs.ensureDir(folder, 0o700);
-        await fs.link(this.#options.file, blob);
+        fs.linkSync(this.#options.file, blob);
         this.#options.onLinked(folder);
         return 'stored';
       } catch (error) {
@@ -172,7 +193,7 @@ export class FileIngest implements Ingest {
     if (isGood === undefined) return 'gone';
     if (isGood) return 'present';
     if (!found.isDirectory()) {
-      await fs.rename(this.#options.file, blob);
+      fs.renameSync(this.#options.file, blob);
       return 'stored';
     }
     const aside = `${this.#options.file}.damaged`;
@@ -193,10 +214,20 @@ async function isWhole(
   if (size > DEFAULT_LIMITS.maxDocumentBytes) return true;
   const digester = new Digester(algorithmOf(digest));
   try {
-    for await (const chunk of readFileChunks(() => fs.openSync(file, O_RDONLY | O_NOFOLLOW))) digester.update(chunk);
+    const blob = { acquire: () => fs.openSync(file, O_RDONLY | O_NOFOLLOW), release: fs.closeSync };
+    for await (const chunk of readFileChunks(blob)) digester.update(chunk);
     return digester.digest() === digest;
   } catch (error) {
     return isNotFound(error) ? undefined : false;
+  }
+}
+
+function unlinkIfThere(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch (error) {
+    // It has become the blob.
+    if (!isNotFound(error)) throw error;
   }
 }
 

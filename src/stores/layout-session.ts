@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { ChangeQueue } from './change-queue.js';
 import type { Cut } from './closure.js';
 import { collect, type Collected } from './collect.js';
 import { syncFolder } from './durable-file.js';
+import { CopyWorkers } from './copy-workers.js';
 import { FileIngest } from './file-ingest.js';
+import type { FilePart } from './file-part.js';
 import { Lease } from './leases.js';
-import type { ByteRange, ImageListChange, Ingest, StoreSession } from './ports.js';
+import { PartCopier } from './part-copier.js';
+import type { ByteRange, ImageListChange, StoreSession } from './ports.js';
 import { quarantine } from './quarantine.js';
 import { RefsPublisher } from './refs-publisher.js';
 import { storageError } from './storage-error.js';
@@ -21,6 +25,7 @@ export class LayoutSession implements StoreSession {
   readonly #lease: Lease;
   readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
+  readonly #workers = new CopyWorkers();
 
   private constructor(store: Collected, changes: ChangeQueue, lease: Lease) {
     this.#store = store;
@@ -49,7 +54,16 @@ export class LayoutSession implements StoreSession {
     return this.#store.blobs.open(digest, range);
   }
 
-  async begin(digester?: Digester): Promise<Ingest> {
+  async copy(
+    part: FilePart,
+    expected: Pick<Descriptor, 'digest' | 'size'>,
+    signal: AbortSignal,
+  ): Promise<'stored' | 'present'> {
+    const copier = new PartCopier(async (digester) => await this.begin(digester), this.#workers);
+    return await copier.copy(part, expected, signal);
+  }
+
+  async begin(digester?: Digester): Promise<FileIngest> {
     const { paths } = this.#store;
     return await FileIngest.create({
       file: paths.newIngest(this.#lease.id),
@@ -94,6 +108,7 @@ export class LayoutSession implements StoreSession {
   }
 
   async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
+    await this.#workers.end();
     try {
       await this.#lease.end({ keep: resumable });
     } catch (error) {

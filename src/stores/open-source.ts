@@ -2,35 +2,33 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import fs from 'fs-extra';
 import { LadingError, quote } from '../model/errors.js';
-import { readFileChunks } from './read-file.js';
+import type { Limits } from '../model/limits.js';
+import { fileEntry, type FileEntry } from './file-entry.js';
+import { SharedFile } from './file-part.js';
 import { isNotFound, storageError } from './storage-error.js';
 import { namesIn } from './blob-files.js';
+import { tarFileEntries } from './tar-file.js';
 
 /** The bytes of an archive, in any chunks. */
 export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;
 
-/** One file of a layout directory, in the shape of an archive's entry. */
-interface LayoutFile {
-  readonly name: string;
-  readonly type: 'file';
-  readonly size: number;
-  readonly body: AsyncIterable<Buffer>;
-  readonly skip: () => void;
-}
-
 /** A source that was opened: bytes still to be read as a tar, or entries. */
-export type OpenedSource = { readonly bytes: ArchiveSource } | { readonly entries: AsyncIterable<LayoutFile> };
-
-const { O_NOFOLLOW, O_RDONLY } = fs.constants;
+export type OpenedSource = { readonly bytes: ArchiveSource } | { readonly entries: AsyncIterable<FileEntry> };
 
 /** Bytes read at once from an archive file. */
 const READ_BYTES = 512 * 1024;
 
-/** Opens an archive file, or an OCI layout directory as if it were one. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO. */
-export async function openSource(source: string): Promise<OpenedSource> {
+const { O_NOFOLLOW, O_RDONLY } = fs.constants;
+
+/**
+ * Opens an archive file, or an OCI layout directory as if it were one. A tar in a regular file is read by position; what is
+ * packed, or no regular file, as a stream. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO.
+ */
+export async function openSource(source: string, limits: Limits): Promise<OpenedSource> {
   try {
     const found = await fs.stat(source);
     if (found.isDirectory()) return { entries: layoutFiles(source) };
+    if (found.isFile() && (await isTar(source))) return { entries: tarFileEntries(source, limits) };
     await fs.access(source, fs.constants.R_OK);
     return { bytes: fs.createReadStream(source, { highWaterMark: READ_BYTES }) };
   } catch (error) {
@@ -40,11 +38,26 @@ export async function openSource(source: string): Promise<OpenedSource> {
   }
 }
 
+/** Whether a file starts like a tar. What does not goes to the stream's judges, who say why it is none. */
+async function isTar(file: string): Promise<boolean> {
+  const fd = await fs.open(file, 'r');
+  try {
+    const { bytesRead, buffer } = await fs.read(fd, Buffer.alloc(TAR_MAGIC_END), 0, TAR_MAGIC_END, 0);
+    return bytesRead === TAR_MAGIC_END && buffer.toString('latin1', TAR_MAGIC_END - TAR_MAGIC.length) === TAR_MAGIC;
+  } finally {
+    await fs.close(fd);
+  }
+}
+
+/** Where every header has the word that tells the format (POSIX ustar). */
+const TAR_MAGIC = 'ustar';
+const TAR_MAGIC_END = 262;
+
 /**
  * The files of a layout directory: its own documents first, then the blobs, small ones first. Documents are capped at a few
  * MiB, so whatever is larger comes when everything is known, and is not even opened unless it is wanted.
  */
-async function* layoutFiles(directory: string): AsyncGenerator<LayoutFile> {
+async function* layoutFiles(directory: string): AsyncGenerator<FileEntry> {
   for (const name of ['oci-layout', 'index.json', 'manifest.json']) {
     const size = await fileSize(path.join(directory, name));
     if (size !== undefined) yield layoutFile(directory, name, size);
@@ -65,10 +78,9 @@ async function blobSizes(directory: string): Promise<readonly { name: string; si
   return found.sort((a, b) => a.size - b.size || (a.name < b.name ? -1 : 1));
 }
 
-function layoutFile(directory: string, name: string, size: number): LayoutFile {
-  const open = (): number => fs.openSync(path.join(directory, name), O_RDONLY | O_NOFOLLOW);
-  // Nothing is open until the first chunk is asked for, so there is nothing to give up.
-  return { name, type: 'file', size, body: readFileChunks(open), skip: () => {} };
+function layoutFile(directory: string, name: string, size: number): FileEntry {
+  const file = new SharedFile(() => fs.openSync(path.join(directory, name), O_RDONLY | O_NOFOLLOW));
+  return fileEntry({ name, type: 'file', file, start: 0, size });
 }
 
 async function fileSize(file: string): Promise<number | undefined> {

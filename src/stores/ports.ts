@@ -3,6 +3,7 @@ import type { Digest, Digester } from '../model/digest.js';
 import type { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Cut } from './closure.js';
+import type { FilePart } from './file-part.js';
 
 /** A part of a blob: `start` and `end` in bytes, `end` not included. */
 export interface ByteRange {
@@ -55,6 +56,15 @@ export interface StoreReader extends ContentProvider {
 export interface StoreSession extends ContentProvider {
   /** Starts a blob. A `digester` that already sees its bytes on their way here saves hashing them again. */
   begin(digester?: Digester): Promise<Ingest>;
+  /**
+   * Stores a blob whose bytes stand in a file, where the store can do that beside others and without their bytes coming by
+   * here. Throws what `Ingest.commit` throws, and ERR_ABORTED when the signal is given.
+   */
+  copy?(
+    part: FilePart,
+    expected: Pick<Descriptor, 'digest' | 'size'>,
+    signal: AbortSignal,
+  ): Promise<'stored' | 'present'>;
   /** Makes everything that was stored durable, then applies the change to the list of images at once. */
   publish(change: ImageListChange): Promise<void>;
   /**

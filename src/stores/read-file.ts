@@ -1,4 +1,4 @@
-import { close, closeSync, read, readFileSync, readSync } from 'node:fs';
+import { read, readFileSync, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ByteRange } from './ports.js';
 import { isNotFound } from './storage-error.js';
@@ -10,7 +10,11 @@ const CHUNK_BYTES = 1024 * 1024;
 const SMALL_BYTES = 64 * 1024;
 
 const readAsync = promisify(read);
-const closeAsync = promisify(close);
+/** A file as it is opened for a reader, and what the reader does when it is through. */
+export interface OpenableFile {
+  readonly acquire: () => number;
+  readonly release: (fd: number) => void;
+}
 
 /** All bytes of a small file; undefined where it is not there. */
 export function readIfThere(file: string): Buffer | undefined {
@@ -24,37 +28,37 @@ export function readIfThere(file: string): Buffer | undefined {
 
 /**
  * A file's bytes in order. The next chunk is read while the one before it is used, so this holds two chunks. Opened with the
- * first chunk that is asked for, closed at the end or when the reader gives up.
+ * first chunk that is asked for, released at the end or when the reader gives up.
  */
 export async function* readFileChunks(
-  open: () => number,
+  file: OpenableFile,
   range?: ByteRange,
   chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Buffer> {
-  if (range !== undefined && range.end - range.start <= SMALL_BYTES) yield* readSmall(open, range);
-  else yield* readLarge(open, range, chunkBytes);
+  if (range !== undefined && range.end - range.start <= SMALL_BYTES) yield* readSmall(file, range);
+  else yield* readLarge(file, range, chunkBytes);
 }
 
-function* readSmall(open: () => number, { start, end }: ByteRange): Generator<Buffer> {
+function* readSmall(file: OpenableFile, { start, end }: ByteRange): Generator<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start));
-  const fd = open();
+  const fd = file.acquire();
   let bytes = 0;
   try {
     for (let last = -1; last !== 0 && bytes < buffer.length; bytes += last) {
       last = readSync(fd, buffer, bytes, buffer.length - bytes, start + bytes);
     }
   } finally {
-    closeSync(fd);
+    file.release(fd);
   }
   if (bytes > 0) yield buffer.subarray(0, bytes);
 }
 
 async function* readLarge(
-  open: () => number,
+  file: OpenableFile,
   range: ByteRange | undefined,
   chunkBytes: number,
 ): AsyncGenerator<Buffer> {
-  const fd = open();
+  const fd = file.acquire();
   const end = range?.end ?? Number.POSITIVE_INFINITY;
   let position = range?.start ?? 0;
   const readNext = async (): Promise<Buffer> => await readAt(fd, position, Math.min(chunkBytes, end - position));
@@ -71,7 +75,7 @@ async function* readLarge(
     }
   } finally {
     await ahead.catch(() => {});
-    await closeAsync(fd);
+    file.release(fd);
   }
 }
 

@@ -8,6 +8,7 @@ import type { FoundBlob, Ingest, StoreSession } from './ports.js';
  */
 export function rememberAbsent(session: StoreSession): StoreSession {
   const absent = new Set<Digest>();
+  const copy = session.copy?.bind(session);
   return {
     stat: async (digest): Promise<FoundBlob | undefined> => {
       if (absent.has(digest)) return undefined;
@@ -28,6 +29,13 @@ export function rememberAbsent(session: StoreSession): StoreSession {
         abort: async () => await ingest.abort(),
       };
     },
+    ...(copy && {
+      copy: async (part, expected, signal) => {
+        const outcome = await copy(part, expected, signal);
+        absent.delete(expected.digest);
+        return outcome;
+      },
+    }),
     publish: async (change) => await session.publish(change),
     discard: async (digests, cut) => await session.discard(digests, cut),
     quarantine: async (digest) => await session.quarantine(digest),

@@ -87,8 +87,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     title: 'checks no digest',
     edits: [
-      { file: 'stages/verify-digests.js', text: 'digester.digest() !== expected', by: 'false' },
-      { file: INGEST, text: 'digester.digest() !== digest', by: 'false' },
+      { file: 'stages/verify-digests.js', text: 'found.digest !== expected', by: 'false' },
+      { file: INGEST, text: 'actual !== digest', by: 'false' },
     ],
     traps: ['damage'],
   },
@@ -97,8 +97,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: INGEST,
-        text: 'await fs.link(this.#options.file, blob);',
-        by: 'await fs.copyFile(this.#options.file, blob, fs.constants.COPYFILE_EXCL);',
+        text: 'fs.linkSync(this.#options.file, blob);',
+        by: 'fs.copyFileSync(this.#options.file, blob, fs.constants.COPYFILE_EXCL);',
       },
     ],
     traps: ['kill'],

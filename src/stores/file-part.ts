@@ -1,0 +1,36 @@
+import { closeSync } from 'node:fs';
+import type { OpenableFile } from './read-file.js';
+
+/** Bytes that stand in a file, from `start` on, `size` of them. */
+export interface FilePart {
+  readonly file: SharedFile;
+  readonly start: number;
+  readonly size: number;
+}
+
+/**
+ * A file that several readers use by position at the same time: opened for the first of them and closed after the last, so
+ * that nobody reads from a descriptor that is somebody else's by now.
+ */
+export class SharedFile implements OpenableFile {
+  readonly #open: () => number;
+  #fd: number | undefined;
+  #readers = 0;
+
+  constructor(open: () => number) {
+    this.#open = open;
+  }
+
+  readonly acquire = (): number => {
+    this.#fd ??= this.#open();
+    this.#readers += 1;
+    return this.#fd;
+  };
+
+  readonly release = (): void => {
+    this.#readers -= 1;
+    if (this.#readers > 0 || this.#fd === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = undefined;
+  };
+}
