@@ -4,12 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { projectRoot } from '../test/fixtures/tables.js';
 import { CASES } from './cases.js';
-import { buildFixture } from './fixture.js';
+import { toChart } from './chart.js';
+import { measureGrowth } from './growth.js';
 import { parseOptions, USAGE, type BenchOptions } from './options.js';
+import { PeerContainerd } from './peer-containerd.js';
 import { toMarkdown, toText, type About, type Results } from './report.js';
 import { runCase, type Outcome } from './run-case.js';
-import { Stand } from './stand.js';
-import { makeWorkspace, removeWorkspace, type Workspace } from './workspace.js';
+import { wholeImage } from './shapes.js';
+import { Stand, type Ground } from './stand.js';
+import { makeWorkspace, removeWorkspace } from './workspace.js';
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
@@ -20,13 +23,16 @@ async function main(): Promise<void> {
 async function bench(options: BenchOptions): Promise<void> {
   const names = namesOf(options.cases);
   const workspace = await makeWorkspace(options.bytes, options.directory);
-  // An interrupted run must not leave gigabytes in memory.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => giveUp(workspace));
+  const containerd = new PeerContainerd(path.join(workspace.folder, 'containerd'));
+  const { main = ownMain(), smallBlobs } = options;
+  const ground = { main: path.resolve(main), workspace, containerd, smallBlobs };
+  // An interrupted run must not leave gigabytes in memory, nor a daemon.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => giveUp(ground));
   try {
-    const stand = await setUp(options, workspace);
-    const outcomes = await runCases(names, stand, options.rounds);
-    await publish({ about: aboutOf(options, stand), outcomes }, options);
+    if (options.growth) process.stdout.write(await measureGrowth(ground, { ...options, tell }));
+    else await compare(names, ground, options);
   } finally {
+    await containerd.stop();
     removeWorkspace(workspace);
   }
 }
@@ -38,13 +44,12 @@ function namesOf(wanted: readonly string[]): readonly string[] {
   return known.filter((name) => wanted.length === 0 || wanted.includes(name));
 }
 
-async function setUp({ bytes, main = ownMain() }: BenchOptions, workspace: Workspace): Promise<Stand> {
-  const { folder, archiveFolder } = workspace;
-  tell(`building an archive with ${bytes} bytes of layers in ${archiveFolder} (${workspace.archives.fileSystem})`);
-  const archive = path.join(archiveFolder, 'archive.tar');
-  const fixture = await buildFixture({ archive, layout: path.join(folder, 'layout'), bytes });
-  // Elsewhere they would keep up to two more copies than there is room for.
-  return new Stand({ main: path.resolve(main), fixture, workspace, hasRoomForPeers: folder === archiveFolder });
+async function compare(names: readonly string[], ground: Ground, options: BenchOptions): Promise<void> {
+  const { archiveFolder, archives } = ground.workspace;
+  tell(`building an archive with ${options.bytes} bytes of layers in ${archiveFolder} (${archives.fileSystem})`);
+  const stand = await Stand.build(ground, 'archive', wholeImage(options.bytes));
+  const outcomes = await runCases(names, stand, options.rounds);
+  await publish({ about: aboutOf(options, stand), outcomes }, options);
 }
 
 function ownMain(): string {
@@ -55,18 +60,23 @@ async function runCases(names: readonly string[], stand: Stand, rounds: number):
   const outcomes: Outcome[] = [];
   for (const [name, makeCase] of Object.entries(CASES).filter(([name]) => names.includes(name))) {
     tell(`running ${name}`);
-    outcomes.push(await runCase(name, makeCase(stand), rounds));
+    outcomes.push(await runCase(name, await makeCase(stand), rounds));
   }
   return outcomes;
 }
 
 async function publish(results: Results, { json, write }: BenchOptions): Promise<void> {
   process.stdout.write(`${toText(results)}\n`);
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`);
-  if (write) await writeFile(path.join(projectRoot(), 'benchmarks', 'results.md'), toMarkdown(results));
+  const samples = `${JSON.stringify(results, null, 2)}\n`;
+  if (json !== undefined) await writeFile(json, samples);
+  if (!write) return;
+  const folder = path.join(projectRoot(), 'benchmarks');
+  await writeFile(path.join(folder, 'results.json'), samples);
+  await writeFile(path.join(folder, 'results.md'), toMarkdown(results));
+  await writeFile(path.join(folder, 'chart.svg'), toChart(results));
 }
 
-function aboutOf({ rounds }: BenchOptions, { fixture, workspace }: Stand): About {
+function aboutOf({ rounds }: BenchOptions, { fixture, ground: { workspace } }: Stand): About {
   // Our own package.json.
   const { version } = JSON.parse(readFileSync(path.join(projectRoot(), 'package.json'), 'utf8')) as { version: string };
   const cpus = os.cpus();
@@ -81,7 +91,8 @@ function aboutOf({ rounds }: BenchOptions, { fixture, workspace }: Stand): About
   };
 }
 
-function giveUp(workspace: Workspace): void {
+function giveUp({ workspace, containerd }: Ground): void {
+  containerd.kill();
   removeWorkspace(workspace);
   process.exit(130);
 }

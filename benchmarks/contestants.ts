@@ -1,75 +1,96 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
-import { quoted } from './measure.js';
+import { checkBlobs, checkWritten } from './check-blobs.js';
+import { IMAGE } from './fixture.js';
+import { isInstalled } from './installed.js';
+import { measure, quoted } from './measure.js';
 import type { Contestant } from './run-case.js';
 import type { Stand } from './stand.js';
+
+/** What Lading's process may take of memory, whatever the size of the archive. */
+export const MAX_RSS_BYTES = 128 * 1024 * 1024;
 
 /** The end of a pipe: a process that reads everything and keeps nothing. */
 export const DISCARD = 'cat >/dev/null';
 
-/** Lading, filling an empty store. */
+/** Lading, filling an empty store with all platforms. */
 export function loading(stand: Stand, command: string, name = 'lading'): Contestant {
-  return { name, command, before: () => stand.clear(), watched: stand.store };
+  const { store, fixture } = stand;
+  return {
+    name,
+    command,
+    before: () => stand.clear(),
+    check: async (samples) => {
+      await checkBlobs(store, fixture.blobs);
+      checkWritten(samples, fixture.blobs);
+    },
+    watched: store,
+  };
 }
 
-/** Anybody with the whole fixture in the store. */
-export function withFullStore(stand: Stand, name: string, command: string): Contestant {
-  return { name, command, before: () => stand.fill() };
+/** Lading, filling an empty store with the first platform's share. `written` is what it may write to get there. */
+export function loadingOne(stand: Stand, command: string, written = stand.fixture.firstPlatform): Contestant {
+  const { store, fixture } = stand;
+  return {
+    ...loading(stand, command),
+    check: async (samples) => {
+      await checkBlobs(store, fixture.firstPlatform);
+      checkWritten(samples, written);
+    },
+  };
+}
+
+/** Lading, loading what the store has already. */
+export function reloading(stand: Stand, command: string): Contestant {
+  return {
+    name: 'lading',
+    command,
+    before: () => stand.fill(),
+    check: async (samples) => {
+      await checkBlobs(stand.store, stand.fixture.blobs);
+      checkWritten(samples, []);
+    },
+    watched: stand.store,
+  };
+}
+
+/** Lading, saving all platforms to a pipe. In the end GNU tar unpacks what comes, to see whether it is all there. */
+export function saving(stand: Stand): Contestant {
+  const save = (...words: readonly string[]): string => stand.lading('save', '--store', stand.store, IMAGE, ...words);
+  return {
+    name: 'lading',
+    command: `${save()} | ${DISCARD}`,
+    before: () => stand.fill(),
+    check: async () => {
+      await stand.emptyUnpacked();
+      await measure(`${save()} | ${quoted('tar', 'xf', '-', '-C', stand.unpacked)}`);
+      await checkBlobs(stand.unpacked, stand.fixture.blobs);
+      await stand.emptyUnpacked();
+    },
+    watched: stand.store,
+  };
+}
+
+/** tar, packing the blobs of a full store. */
+export function packing(stand: Stand, goal: number): Contestant {
+  const tar = quoted('tar', 'cf', '-', '-C', stand.store, 'oci-layout', 'index.json', 'blobs');
+  return { name: 'tar c', command: `${tar} | ${DISCARD}`, goal, before: () => stand.fill() };
 }
 
 /** tar, unpacking into an empty folder. */
-export function unpacking(stand: Stand, command: string): Contestant {
-  return { name: 'tar x', command, before: () => stand.clear() };
+export function unpacking(stand: Stand, command: string, goal: number): Contestant {
+  const after = (): Promise<void> => stand.emptyUnpacked();
+  return { name: 'tar x', command, goal, before: () => stand.clear(), after, watched: stand.unpacked };
 }
 
 /** What a pipe carries when nobody looks at it. */
-export function passing({ fixture }: Stand): Contestant {
-  return { name: 'cat | cat', command: `${quoted('cat', fixture.archive)} | ${DISCARD}` };
+export function passing({ fixture }: Stand, goal: number): Contestant {
+  return { name: 'cat | cat', command: `${quoted('cat', fixture.archive)} | ${DISCARD}`, goal };
 }
 
 /** The rate of one core's sha256, which verified work of one thread cannot surpass. */
-export function hashing({ fixture }: Stand): readonly Contestant[] {
-  const command = `${quoted('openssl', 'dgst', '-sha256', fixture.archive)} >/dev/null`;
-  return isInstalled('openssl') ? [{ name: 'openssl sha256', command }] : [];
-}
-
-/** skopeo, from a full store to an archive file (it cannot write to a pipe), if it is here and its copies have room. */
-export function skopeoSave(stand: Stand, reference: string): readonly Contestant[] {
-  const archive = path.join(stand.unpacked, 'skopeo.tar');
-  const command = skopeoCopy(stand, `oci:${stand.store}:${reference}`, `oci-archive:${archive}:1`);
-  const before = async (): Promise<void> => {
-    await stand.fill();
-    await stand.emptyUnpacked();
+export function hashing({ fixture }: Stand): Contestant {
+  return {
+    name: 'openssl sha256',
+    command: `${quoted('openssl', 'dgst', '-sha256', fixture.archive)} >/dev/null`,
+    whyMissing: async () => (isInstalled('openssl') ? undefined : 'openssl is not in PATH'),
   };
-  return mayUseSkopeo(stand) ? [{ name: 'skopeo', command, before }] : [];
-}
-
-/** skopeo, from the archive to an empty OCI layout. */
-export function skopeoLoad(stand: Stand): readonly Contestant[] {
-  const layout = path.join(stand.unpacked, 'skopeo');
-  const command = skopeoCopy(stand, `oci-archive:${stand.fixture.archive}:1`, `oci:${layout}:1`);
-  return mayUseSkopeo(stand) ? [{ name: 'skopeo', command, before: () => stand.clear() }] : [];
-}
-
-/** It unpacks archives into TMPDIR, or packs them there, before it does anything else. */
-function skopeoCopy(stand: Stand, source: string, target: string): string {
-  return `TMPDIR=${quoted(stand.unpacked)} ${quoted('skopeo', '--insecure-policy', 'copy', '-q', '--all', source, target)}`;
-}
-
-function mayUseSkopeo({ hasRoomForPeers }: Stand): boolean {
-  return hasRoomForPeers && isInstalled('skopeo');
-}
-
-function isInstalled(tool: string): boolean {
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
-  return folders.some((folder) => isExecutable(path.join(folder, tool)));
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -9,90 +9,88 @@ import { indexJson } from '../test/fixtures/archive-builder.js';
 import { BlobSet, descriptorsUnder } from '../test/fixtures/blob-set.js';
 import { buildIndex, platformFrom } from '../test/fixtures/manifest-builder.js';
 import { writeLayer, type Layer } from './layer.js';
-
-/** The platforms of the image that the cases move. */
-export const PLATFORMS = [
-  'linux/amd64',
-  'linux/arm64',
-  'linux/arm/v7',
-  'linux/arm/v6',
-  'linux/386',
-  'linux/ppc64le',
-  'linux/s390x',
-  'linux/riscv64',
-] as const;
+import type { ImageShape, PlatformShape } from './shapes.js';
 
 /** The full name of the image that the cases move. */
 export const IMAGE = 'docker.io/bench/app:1';
 
-/** An archive with one image for all platforms, metadata first. Sizes in bytes. */
+/** An archive with one image for all platforms, metadata first. */
 export interface Fixture {
   readonly archive: string;
   readonly archiveBytes: number;
-  readonly blobs: number;
-  /** The first platform's share: its layers, its config, its manifest and the index above it. */
-  readonly firstPlatformBytes: number;
+  /** All blobs, parents before children and layers last: metadata first, as `lading save` packs them. */
+  readonly blobs: readonly Descriptor[];
+  /** The first platform's share: the index, its manifest, its config and its layers. */
+  readonly firstPlatform: readonly Descriptor[];
 }
 
-/** Where a fixture is built and of what. `bytes` is the content of all layers together. */
+/** Where a fixture is built and of what. */
 export interface FixtureOptions {
   readonly archive: string;
   /** A folder that is not there yet, for the layout that the archive is made of; removed afterwards. */
   readonly layout: string;
-  readonly bytes: number;
+  readonly shape: ImageShape;
   readonly seed?: string;
 }
 
 const run = promisify(execFile);
 
 /** Writes an OCI layout directory, then the archive of it with GNU tar. Holds a few MiB; needs twice the bytes for a while. */
-export async function buildFixture({ archive, layout, bytes, seed = 'bench' }: FixtureOptions): Promise<Fixture> {
+export async function buildFixture({ archive, layout, shape, seed = 'bench' }: FixtureOptions): Promise<Fixture> {
   try {
     await mkdir(layout, { recursive: true });
-    const image = await writeImage(layout, seed, bytes);
-    await run('tar', ['cf', archive, '-C', layout, LAYOUT_ENTRY, INDEX_ENTRY, ...image.entries]);
-    const { size } = await stat(archive);
-    return { archive, archiveBytes: size, blobs: image.entries.length, firstPlatformBytes: image.firstPlatformBytes };
+    const image = await writeImage(layout, seed, shape);
+    await pack(layout, archive, [LAYOUT_ENTRY, INDEX_ENTRY, ...image.blobs.map(({ digest }) => entryNameOf(digest))]);
+    return { archive, archiveBytes: (await stat(archive)).size, ...image };
   } finally {
     await rm(layout, { recursive: true, force: true });
   }
 }
 
-interface WrittenImage {
-  /** Names of all blobs, parents before children and layers last: metadata first, as `lading save` packs them. */
-  readonly entries: readonly string[];
-  readonly firstPlatformBytes: number;
+/** Packs the fixture's image, from a store that has it, the other way round: layers first, metadata last. */
+export async function packBlobsFirst({ blobs }: Fixture, store: string, archive: string): Promise<void> {
+  const entries = blobs.map(({ digest }) => entryNameOf(digest)).toReversed();
+  await pack(store, archive, [...entries, INDEX_ENTRY, LAYOUT_ENTRY]);
 }
 
-/** How the bytes of one platform are dealt out to its own layers; the shared base has as much as all of them. */
-const LAYER_SHARES = [0.6, 0.3, 0.1];
+/** The sum of the sizes. */
+export function bytesOf(descriptors: readonly Descriptor[]): number {
+  return descriptors.reduce((sum, { size }) => sum + size, 0);
+}
 
-async function writeImage(layout: string, seed: string, bytes: number): Promise<WrittenImage> {
-  const share = bytes / (PLATFORMS.length + 1);
+async function pack(folder: string, archive: string, entries: readonly string[]): Promise<void> {
+  const list = `${archive}.entries`;
+  await writeFile(list, entries.map((entry) => `${entry}\n`).join(''));
+  await run('tar', ['cf', archive, '-C', folder, '-T', list]);
+  await rm(list);
+}
+
+async function writeImage(
+  layout: string,
+  seed: string,
+  shape: ImageShape,
+): Promise<Omit<Fixture, 'archive' | 'archiveBytes'>> {
   const documents = new BlobSet();
-  const base = await writeLayer(layout, `${seed}-base`, Math.round(share));
-  const layers = [base];
+  const base = shape.baseBytes > 0 ? [await writeLayer(layout, `${seed}-base`, shape.baseBytes)] : [];
+  const layers = [...base];
   const manifests: Descriptor[] = [];
-  for (const platform of PLATFORMS) {
-    const own = await writeLayers(layout, `${seed}-${platform.replaceAll('/', '-')}`, share);
+  for (const platform of shape.platforms) {
+    const own = await writeLayers(layout, seed, platform);
     layers.push(...own);
-    manifests.push(describeImage(documents, platform, [base, ...own]));
+    manifests.push(describeImage(documents, platform.name, [...base, ...own]));
   }
   const root = buildIndex(documents, manifests);
   await writeDocuments(layout, documents, root);
   const blobs = [...descriptorsUnder(documents, root), ...layers.map(({ descriptor }) => descriptor)];
-  return {
-    entries: blobs.map(({ digest }) => entryNameOf(digest)),
-    firstPlatformBytes: bytesOfImage(documents, manifests[0]) + root.size,
-  };
+  return { blobs, firstPlatform: [root, ...imageOf(documents, manifests[0])] };
 }
 
-async function writeLayers(layout: string, seed: string, bytes: number): Promise<Layer[]> {
-  const layers: Layer[] = [];
-  for (const [at, share] of LAYER_SHARES.entries()) {
-    layers.push(await writeLayer(layout, `${seed}-${at}`, Math.round(bytes * share)));
+async function writeLayers(layout: string, seed: string, { name, layers }: PlatformShape): Promise<Layer[]> {
+  const written: Layer[] = [];
+  for (const [at, bytes] of layers.entries()) {
+    written.push(await writeLayer(layout, `${seed}-${name.replaceAll('/', '-')}-${at}`, bytes));
   }
-  return layers;
+  return written;
 }
 
 function describeImage(documents: BlobSet, platform: string, layers: readonly Layer[]): Descriptor {
@@ -113,8 +111,8 @@ async function writeDocuments(layout: string, documents: BlobSet, root: Descript
   await writeFile(path.join(layout, INDEX_ENTRY), JSON.stringify(indexJson([{ root, name: IMAGE, refName: '1' }])));
 }
 
-function bytesOfImage(documents: BlobSet, manifest: Descriptor | undefined): number {
-  if (manifest === undefined) return 0;
+function imageOf(documents: BlobSet, manifest: Descriptor | undefined): readonly Descriptor[] {
+  if (manifest === undefined) return [];
   const { config, layers = [] } = documents.links(manifest.digest);
-  return [manifest, ...(config === undefined ? [] : [config]), ...layers].reduce((sum, { size }) => sum + size, 0);
+  return [manifest, ...(config === undefined ? [] : [config]), ...layers];
 }

@@ -6,26 +6,46 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { watchFolder, type FolderGrowth } from './folder-size.js';
 import { PROBE_VARIABLE, type ProbeReport } from './probe.js';
+import { cpuMsOf, peakBytesOf, watchProcesses } from './process-watch.js';
 
 /** What one run of a command line took. */
 export interface Sample {
   readonly wallMs: number;
-  /** User and system time of every process of the command line. */
+  /** User and system time of every process of the command line, and of the daemon that works for it. */
   readonly cpuMs: number;
+  /** Peak resident memory of the largest process: told by the probe, else by the daemon, else as it was seen from outside. */
+  readonly peakRssBytes?: number;
   /** Of the one process that loads the probe, if any does. */
   readonly probed?: ProbeReport;
   /** Of the watched folder. */
   readonly folder?: FolderGrowth;
 }
 
+/** What is looked at beside the command line. */
+export interface Watched {
+  readonly folder?: string;
+  /** The id of a process that does the work, or some of it, for the command line. */
+  readonly daemon?: number;
+}
+
 /** Runs a command line in bash to its end and measures it. Throws with what it said on stderr unless it succeeds. */
-export async function measure(command: string, watchedFolder?: string): Promise<Sample> {
+export async function measure(command: string, { folder, daemon }: Watched = {}): Promise<Sample> {
   const scratch = await mkdtemp(path.join(os.tmpdir(), 'lading-measure-'));
-  const watch = watchedFolder === undefined ? undefined : watchFolder(watchedFolder);
+  const watch = folder === undefined ? undefined : watchFolder(folder);
+  const before = daemon === undefined ? 0 : cpuMsOf(daemon);
   try {
-    await runTimed(command, scratch);
-    const folder = await watch?.stop();
-    return { ...(await readResults(scratch)), ...(folder && { folder }) };
+    const seen = await runTimed(command, scratch);
+    const growth = await watch?.stop();
+    const { probed, wallMs, cpuMs } = await readResults(scratch);
+    const spent = daemon === undefined ? 0 : cpuMsOf(daemon) - before;
+    const peak = probed?.peakRssBytes ?? (daemon === undefined ? seen : peakBytesOf(daemon));
+    return {
+      wallMs,
+      cpuMs: cpuMs + spent,
+      ...(peak !== undefined && { peakRssBytes: peak }),
+      ...(probed && { probed }),
+      ...(growth && { folder: growth }),
+    };
   } finally {
     await watch?.stop();
     await rm(scratch, { recursive: true, force: true });
@@ -37,14 +57,20 @@ export function quoted(...words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
 }
 
-/** bash's own `time` counts every process of a pipeline, and is there where `/usr/bin/time` is not. */
-async function runTimed(command: string, scratch: string): Promise<void> {
+/** Gives the peak memory that was seen. bash's own `time` counts every process of a pipeline, and is there where `/usr/bin/time` is not. */
+async function runTimed(command: string, scratch: string): Promise<number | undefined> {
   const script = `set -o pipefail; TIMEFORMAT='%3R %3U %3S'; { time { ${command}; } 2>&3; } 3>&2 2>"$TIMES"`;
   const files = { TIMES: path.join(scratch, 'times'), [PROBE_VARIABLE]: path.join(scratch, 'probe') };
   const env = { ...process.env, ...files, LC_ALL: 'C' };
   const child = spawn('bash', ['-c', script], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const [complaint, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<unknown[]>]);
-  if (status !== 0) throw new Error(`${command}: ended with ${String(status)}: ${complaint.trim()}`);
+  const watch = child.pid === undefined ? undefined : watchProcesses(child.pid);
+  try {
+    const [complaint, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<unknown[]>]);
+    if (status !== 0) throw new Error(`${command}: ended with ${String(status)}: ${complaint.trim()}`);
+  } finally {
+    await watch?.stop();
+  }
+  return await watch?.stop();
 }
 
 async function readResults(scratch: string): Promise<Sample> {

@@ -1,3 +1,4 @@
+import { columnsOf } from './columns.js';
 import type { Sample } from './measure.js';
 import type { Outcome, Performance } from './run-case.js';
 import { largest, spreadOf, type Spread } from './statistics.js';
@@ -20,13 +21,16 @@ export interface About {
   readonly archives: string;
 }
 
+const MIB = 1024 * 1024;
+
 const HEADINGS = [
   'case',
   'who',
   'wall s',
   'CPU s',
   'GB/s',
-  'of yardstick',
+  'lading against it',
+  'goal',
   'RSS MiB',
   'written MB',
   'extra MB',
@@ -34,10 +38,8 @@ const HEADINGS = [
 
 /** The results as columns for a terminal. */
 export function toText({ about, outcomes }: Results): string {
-  const rows = [HEADINGS, ...outcomes.flatMap(rowsOf)];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return [...linesOf(about), '', ...lines.map((line) => line.trimEnd()), '', ...outcomes.map(noteOf)].join('\n');
+  const lines = columnsOf([HEADINGS, ...outcomes.flatMap(rowsOf)]);
+  return [...linesOf(about), '', ...lines, '', ...outcomes.map(noteOf)].join('\n');
 }
 
 /** The results as a page. */
@@ -47,6 +49,8 @@ export function toMarkdown({ about, outcomes }: Results): string {
     '# Benchmark results',
     '',
     'Made by `npm run bench -- --write`. Medians, with the least and the largest in brackets.',
+    '',
+    '![Lading against a yardstick, case by case](chart.svg)',
     '',
     ...linesOf(about).map((line) => `- ${line}`),
     '',
@@ -61,8 +65,8 @@ function linesOf(about: About): readonly string[] {
   return [
     `lading ${about.lading} on Node ${about.node}, ${about.machine}`,
     `archive of ${about.archiveBytes} bytes on ${about.archives}; stores and what is unpacked on ${about.stores}`,
-    `${about.rounds} rounds; "of yardstick" is the wall time of the second line of a case over that of the line`,
-    'RSS, bytes written (to files and pipes) and extra disk are the largest of all rounds',
+    `${about.rounds} rounds; "lading against it" is the median wall time of the line over Lading's: above 1, Lading is faster`,
+    'RSS of the largest process, bytes written (to files and pipes) and disk taken meanwhile and given back are the largest of all rounds',
     ...(about.archives === about.stores ? [] : [COLD_ARCHIVE]),
   ];
 }
@@ -70,35 +74,61 @@ function linesOf(about: About): readonly string[] {
 /** Page caches are left as they are: nothing here may be dropped for the sake of a figure. */
 const COLD_ARCHIVE = 'the archive may not stay in memory, so that wall times depend on the disk: compare CPU seconds';
 
-function noteOf({ name, title, figure, facts }: Outcome): string {
-  return [`${name}: ${title}; to reach: ${figure}`, ...facts].join('; ');
+function noteOf({ name, title, facts }: Outcome): string {
+  return [`${name}: ${title}`, ...facts].join('; ');
 }
 
-function rowsOf({ name, bytes, performances }: Outcome): readonly (readonly string[])[] {
-  return performances.map((performance) => [name, ...cellsOf(performance, bytes)]);
+function rowsOf(outcome: Outcome): readonly (readonly string[])[] {
+  const { name, performances } = outcome;
+  return performances.map((performance, at) => [
+    name,
+    performance.name,
+    ...timeCells(performance, outcome.bytes),
+    ...(at === 0 ? ['', memoryGoal(outcome)] : [ratioCell(performance), speedGoal(performance)]),
+    ...amountCells(performance),
+  ]);
 }
 
-function cellsOf({ name, samples, ratios }: Performance, bytes: number | undefined): readonly string[] {
+function timeCells({ samples }: Performance, bytes: number | undefined): readonly string[] {
   const seconds = samples.map(({ wallMs }) => wallMs / 1000);
   const rates = bytes === undefined ? [] : seconds.map((wall) => bytes / 1e9 / wall);
   return [
-    name,
     spreadCell(spreadOf(seconds), 3),
     spreadCell(spreadOf(samples.map(({ cpuMs }) => cpuMs / 1000)), 2),
     numberCell(spreadOf(rates)?.median, 1, 2),
-    spreadCell(spreadOf(ratios), 2),
+  ];
+}
+
+function ratioCell({ ratio, ratios }: Performance): string {
+  const spread = spreadOf(ratios);
+  return spreadCell(spread && { ...spread, median: ratio }, 2);
+}
+
+function speedGoal({ goal, ratio }: Performance): string {
+  return goal === undefined ? '' : `≥ ${goal}: ${ratio >= goal ? 'reached' : 'not reached'}`;
+}
+
+function memoryGoal({ maxRssBytes, performances }: Outcome): string {
+  if (maxRssBytes === undefined) return '';
+  const peak = largestOf(performances[0]?.samples ?? [], ({ peakRssBytes }) => peakRssBytes) ?? Infinity;
+  return `RSS ≤ ${maxRssBytes / MIB}: ${peak <= maxRssBytes ? 'reached' : 'not reached'}`;
+}
+
+function amountCells({ samples }: Performance): readonly string[] {
+  const most = (valueOf: (sample: Sample) => number | undefined): number | undefined => largestOf(samples, valueOf);
+  return [
     numberCell(
-      largestOf(samples, ({ probed }) => probed?.peakRssBytes),
-      1024 * 1024,
+      most(({ peakRssBytes }) => peakRssBytes),
+      MIB,
       0,
     ),
     numberCell(
-      largestOf(samples, ({ probed }) => probed?.writtenBytes),
+      most(({ probed }) => probed?.writtenBytes),
       1e6,
       2,
     ),
     numberCell(
-      largestOf(samples, ({ folder }) => folder && folder.peakBytes - folder.endBytes),
+      most(({ folder }) => folder && folder.peakBytes - folder.endBytes),
       1e6,
       2,
     ),

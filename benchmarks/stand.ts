@@ -1,51 +1,57 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { OciLayoutStore, loadImages } from '../src/index.js';
-import type { Fixture } from './fixture.js';
+import { buildFixture, type Fixture } from './fixture.js';
 import { quoted } from './measure.js';
+import type { PeerContainerd } from './peer-containerd.js';
+import type { ImageShape } from './shapes.js';
 import { freshFolder, type Workspace } from './workspace.js';
 
-/** What a stand is set up with. */
-export interface StandOptions {
+/** What stands have in common. */
+export interface Ground {
   /** The file of the command that is measured. */
   readonly main: string;
-  readonly fixture: Fixture;
   readonly workspace: Workspace;
-  /** Whether tools that keep copies of their own may take part. */
-  readonly hasRoomForPeers: boolean;
+  readonly containerd: PeerContainerd;
+  /** How many blobs the cases of small blobs move. */
+  readonly smallBlobs: number;
 }
 
 /**
- * What the cases share: the command that is measured, the fixture, one store and one folder to unpack into. Cases fill and
- * clear them, so that the whole content is there in one of them only.
+ * What cases share: the command that is measured, a fixture, one store and one folder to unpack into. Cases fill and
+ * clear them, so that the whole content is there in few copies only.
  */
 export class Stand {
+  readonly ground: Ground;
   readonly fixture: Fixture;
-  readonly workspace: Workspace;
-  readonly hasRoomForPeers: boolean;
   readonly store: string;
   readonly unpacked: string;
-  readonly #main: string;
-  readonly #probe = new URL('probe.js', import.meta.url).href;
   #isFull = false;
 
-  constructor({ main, fixture, workspace, hasRoomForPeers }: StandOptions) {
+  /** Builds the fixture, in folders of the stand's own. */
+  static async build(ground: Ground, name: string, shape: ImageShape): Promise<Stand> {
+    const { folder, archiveFolder } = ground.workspace;
+    const archive = path.join(archiveFolder, `${name}.tar`);
+    const fixture = await buildFixture({ archive, layout: path.join(folder, `${name}-layout`), shape });
+    return new Stand(ground, fixture, await freshFolder(path.join(folder, name)));
+  }
+
+  private constructor(ground: Ground, fixture: Fixture, folder: string) {
+    this.ground = ground;
     this.fixture = fixture;
-    this.workspace = workspace;
-    this.hasRoomForPeers = hasRoomForPeers;
-    this.store = path.join(workspace.folder, 'store');
-    this.unpacked = path.join(workspace.folder, 'unpacked');
-    this.#main = main;
+    this.store = path.join(folder, 'store');
+    this.unpacked = path.join(folder, 'unpacked');
   }
 
   /** A `lading` command line whose process tells its memory and its writes. */
   lading(...words: readonly string[]): string {
-    return quoted(process.execPath, '--import', this.#probe, this.#main, ...words);
+    return probedNode(this.ground.main, ...words);
   }
 
   /** A `lading` command line as a user has it, for times that the probe would lengthen. */
   plainLading(...words: readonly string[]): string {
-    return quoted(process.execPath, this.#main, ...words);
+    return quoted(process.execPath, this.ground.main, ...words);
   }
 
   /** Brings about: no store, and an empty folder to unpack into. */
@@ -57,7 +63,7 @@ export class Stand {
 
   /** Brings about: an empty folder to unpack into. */
   async emptyUnpacked(): Promise<void> {
-    await freshFolder(this.workspace, path.basename(this.unpacked));
+    await freshFolder(this.unpacked);
   }
 
   /** Brings about: the store has the whole fixture. */
@@ -67,4 +73,20 @@ export class Stand {
     await loadImages(await OciLayoutStore.open(this.store), this.fixture.archive);
     this.#isFull = true;
   }
+
+  /** Takes everything away. */
+  async remove(): Promise<void> {
+    await rm(path.dirname(this.store), { recursive: true, force: true });
+    await rm(this.fixture.archive, { force: true });
+  }
+}
+
+/** A command line that plans the export of an image through the library. */
+export function planning(store: string, image: string): string {
+  return probedNode(fileURLToPath(new URL('plan.js', import.meta.url)), store, image);
+}
+
+/** A command line of Node whose process tells its memory and its writes. */
+function probedNode(...words: readonly string[]): string {
+  return quoted(process.execPath, '--import', new URL('probe.js', import.meta.url).href, ...words);
 }

@@ -19,3 +19,8 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
 export function largest(values: readonly number[]): number | undefined {
   return spreadOf(values)?.max;
 }
+
+/** The middle value; NaN for an empty series. */
+export function medianOf(values: readonly number[]): number {
+  return spreadOf(values)?.median ?? Number.NaN;
+}

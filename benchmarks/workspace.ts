@@ -17,9 +17,11 @@ export interface Workspace {
   /** A folder of this run in the place for stores: what is in it comes and goes with the cases. */
   readonly folder: string;
   readonly archiveFolder: string;
+  /** Whether tools that keep copies of their own may take part. */
+  readonly isRoomForPeers: boolean;
 }
 
-/** Layout, archive, store and what a yardstick writes, never more than three of them whole at once. */
+/** Archive, store, and up to two that a peer keeps for itself. */
 const COPIES_TOGETHER = 4;
 /** A store or what a yardstick writes, with what stands beside it. */
 const COPIES_APART = 1.5;
@@ -34,7 +36,7 @@ export async function makeWorkspace(bytes: number, directory?: string): Promise<
   const archives = isRoomForAll ? stores : await choosePlace([os.tmpdir()], bytes);
   const folder = await mkdtemp(path.join(stores.folder, 'lading-bench-'));
   const archiveFolder = isRoomForAll ? folder : await mkdtemp(path.join(archives.folder, 'lading-bench-'));
-  return { stores, archives, folder, archiveFolder };
+  return { stores, archives, folder, archiveFolder, isRoomForPeers: isRoomForAll };
 }
 
 /** Removes everything of a run. Works at once, so that it may be called when the process is about to end. */
@@ -42,12 +44,11 @@ export function removeWorkspace({ folder, archiveFolder }: Workspace): void {
   for (const each of [folder, archiveFolder]) rmSync(each, { recursive: true, force: true });
 }
 
-/** Makes an empty folder in the place for stores. */
-export async function freshFolder({ folder }: Workspace, name: string): Promise<string> {
-  const fresh = path.join(folder, name);
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh);
-  return fresh;
+/** Makes an empty folder where there was one, or none. */
+export async function freshFolder(folder: string): Promise<string> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  return folder;
 }
 
 async function choosePlace(folders: readonly string[], bytes: number): Promise<Place> {

@@ -43,21 +43,35 @@ export function requireContainerd(t: TestContext): boolean {
 export async function startContainerd(t: TestContext): Promise<Containerd> {
   // A socket's path may have 107 characters.
   const folder = await mkdtemp(join(tmpdir(), 'lc-'));
-  const config = join(folder, 'config.toml');
-  await writeFile(config, configOf(folder));
-  const daemon = spawn('containerd', ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const daemon = await launchContainerd(folder);
   t.after(async () => {
-    await stop(daemon);
+    await daemon.stop();
     await rm(folder, { recursive: true, force: true });
   });
-  await booted(daemon);
-  return clientOf(join(folder, 's'));
+  return clientOf(daemon.address);
 }
 
-function configOf(folder: string): string {
+/** A containerd that runs until it is stopped. */
+export interface RunningContainerd {
+  readonly pid: number;
+  /** The socket, for `ctr --address`. */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a containerd whose socket and state are in the folder; its content too, unless that has another root. */
+export async function launchContainerd(folder: string, root = join(folder, 'root')): Promise<RunningContainerd> {
+  const config = join(folder, 'config.toml');
+  await writeFile(config, configOf(folder, root));
+  const daemon = spawn('containerd', ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  await booted(daemon);
+  return { pid: daemon.pid ?? Number.NaN, address: join(folder, 's'), stop: async () => stop(daemon) };
+}
+
+function configOf(folder: string, root: string): string {
   return [
     'version = 2',
-    `root = "${folder}/root"`,
+    `root = "${root}"`,
     `state = "${folder}/state"`,
     `disabled_plugins = ${JSON.stringify(DISABLED)}`,
     '[grpc]',
