@@ -1,4 +1,4 @@
-import type { Outcome, Performance } from './run-case.js';
+import type { Outcome } from './run-case.js';
 import type { About, Results } from './report.js';
 
 const WIDTH = 860;
@@ -47,15 +47,15 @@ interface Row {
   readonly title: string;
   readonly yardstick: string;
   readonly ratio: number;
-  readonly goal?: number;
+  readonly goal: number;
 }
 
 function rowOf({ title, performances }: Outcome): readonly Row[] {
-  // The second is the yardstick; a case that has none, or that is not about speed, has no bars.
-  const yardstick: Performance | undefined = performances[1];
-  if (yardstick === undefined || !Number.isFinite(yardstick.ratio)) return [];
-  const { name, ratio, goal } = yardstick;
-  return [{ title, yardstick: name, ratio, ...(goal !== undefined && { goal }) }];
+  // The second is the yardstick; a case without a goal for it is not about speed beside it.
+  const { name, ratio, goal } = performances[1] ?? {};
+  return name === undefined || ratio === undefined || goal === undefined
+    ? []
+    : [{ title, yardstick: name, ratio, goal }];
 }
 
 function legend({ archiveBytes, stores, machine, rounds }: About): readonly string[] {
@@ -68,7 +68,7 @@ function legend({ archiveBytes, stores, machine, rounds }: About): readonly stri
 
 function drawRow({ title, yardstick, ratio, goal }: Row, at: number): readonly string[] {
   const [left, top] = [LABEL_WIDTH, TOP + at * ROW_HEIGHT];
-  const unit = BAR_WIDTH / Math.max(1, ratio, goal ?? 0);
+  const unit = BAR_WIDTH / Math.max(1, ratio, goal);
   const bar = (kind: string, value: number, y: number): string =>
     `<rect class="${kind}" x="${left}" y="${y}" width="${(value * unit).toFixed(1)}" height="${BAR_HEIGHT}" rx="2"/>`;
   const end = left + BAR_WIDTH + 10;
@@ -76,8 +76,8 @@ function drawRow({ title, yardstick, ratio, goal }: Row, at: number): readonly s
     `<text x="8" y="${top + 18}">${escaped(title)}</text>`,
     bar('ours', ratio, top),
     bar('theirs', 1, top + BAR_HEIGHT + 2),
-    ...(goal === undefined ? [] : [goalMark(left + goal * unit, top)]),
-    `<text x="${end}" y="${top + 11}">${ratio.toFixed(2)}${goal === undefined ? '' : ` (goal ${goal})`}</text>`,
+    goalMark(left + goal * unit, top),
+    `<text x="${end}" y="${top + 11}">${ratio.toFixed(2)} (goal ${goal})</text>`,
     `<text x="${end}" y="${top + 26}" class="small">${escaped(yardstick)}</text>`,
   ];
 }

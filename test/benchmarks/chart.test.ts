@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { toChart } from '../../benchmarks/chart.js';
+import type { Results } from '../../benchmarks/report.js';
+import type { Outcome } from '../../benchmarks/run-case.js';
+
+const about = {
+  lading: '0.0.0',
+  node: '20.19.0',
+  machine: '2 × a <fast> one',
+  rounds: 5,
+  archiveBytes: 1e9,
+  stores: 'tmpfs',
+  archives: 'tmpfs',
+};
+
+function outcome(title: string, ratio: number, goal?: number): Outcome {
+  const yardstick = { name: 'tar c', samples: [], ratio, ratios: [ratio], ...(goal !== undefined && { goal }) };
+  return { name: title, title, facts: [], performances: [{ ...yardstick, name: 'lading', ratio: 1 }, yardstick] };
+}
+
+function widths(chart: string, kind: string): number[] {
+  return [...chart.matchAll(new RegExp(`class="${kind}" [^>]* width="([\\d.]+)"`, 'g'))].map(([, width]) =>
+    Number(width),
+  );
+}
+
+test('draws a pair of bars for each case with a goal, the longest as wide as there is room', () => {
+  const results: Results = {
+    about,
+    outcomes: [outcome('slow', 0.5, 0.8), outcome('fast', 4, 2), outcome('no goal', 3)],
+  };
+  const chart = toChart(results);
+  assert.deepEqual(widths(chart, 'ours'), [200, 400]);
+  assert.deepEqual(widths(chart, 'theirs'), [400, 100]);
+  // Bars begin at 300.
+  assert.deepEqual(
+    [...chart.matchAll(/class="goal" x1="([\d.]+)"/g)].map(([, x]) => Number(x)),
+    [620, 500],
+  );
+});
+
+test('gives the same chart for the same results, as well-formed text', () => {
+  const results: Results = { about, outcomes: [outcome('a & b', 0.5, 0.8)] };
+  assert.equal(toChart(results), toChart(results));
+  assert.match(toChart(results), /a &amp; b/);
+  assert.doesNotMatch(toChart(results), /<fast>/);
+});
