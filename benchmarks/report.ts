@@ -54,7 +54,7 @@ export function toMarkdown({ about, outcomes }: Results): string {
     '',
     ...linesOf(about).map((line) => `- ${line}`),
     '',
-    ...rows.map((row) => `| ${row.join(' | ')} |`),
+    ...rows.map((row) => `| ${row.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`),
     '',
     ...outcomes.map((outcome) => `- ${noteOf(outcome)}`),
     '',
