@@ -19,6 +19,23 @@ test('pipes a save into a load, with no file in between', async (t) => {
   assert.deepEqual(blobs.toSorted(), [...built.blobs.keys()].map((digest) => digest.slice(7)).toSorted());
 });
 
+test('loses nothing to a pipe that another process made non-blocking', async (t) => {
+  if (!requireTool(t, 'bash')) return;
+  const built = example({ layerBytes: 2_000_000 });
+  const { store, at } = await workspace(t, { loaded: true, built });
+  const save = [LADING, 'save', '--store', store, FAMILIAR];
+  assert.equal(await statusOf(startLading([...save.slice(1), '-o', at('plain.tar')])), 0);
+  // Node's own stdout sets the flag on the pipe that both have. What is spawned later would get a blocking one again.
+  const parent = `
+    const child = require('node:child_process').spawn(process.execPath, ${JSON.stringify(save)}, { stdio: 'inherit' });
+    child.on('close', (status) => { process.exitCode = status; });
+    process.stdout.write('');`;
+  const script = '"$0" -e "$1" | cat; exit "${PIPESTATUS[0]}"';
+  const { status, output } = await runCommand('bash', ['-c', script, process.execPath, parent]);
+  assert.equal(status, 0);
+  assert.ok(output.equals(await readFile(at('plain.tar'))), 'the same archive as in a file');
+});
+
 test('ends silently with 141 when its reader goes away', async (t) => {
   if (!requireTool(t, 'bash')) return;
   const built = example({ layerBytes: 2_000_000 });
