@@ -102,7 +102,8 @@ export async function cutInput(scene: Scene, archive: Buffer, bytes: number): Pr
 
 /** A save whose reader goes away after so many bytes ends as a shell expects, and leaves no lease. */
 export async function cutOutput(scene: Scene, bytes: number): Promise<readonly string[]> {
-  const store = scene.at('full');
+  // Of its own: a save has a lease while it runs, and two run at the same time.
+  const store = await scene.copyOf('full');
   const before = await judge(store);
   const program = startProgram(scene.main, ['save', 'example/app:1', 'example/large:1', '--store', store]);
   let read = 0;
@@ -112,6 +113,7 @@ export async function cutOutput(scene: Scene, bytes: number): Promise<readonly s
   });
   const { status, stderr } = await program.ended;
   const wrong = changesSince(before, await judge(store));
+  await rm(store, { recursive: true });
   // A reader who goes away when all is written is not missed.
   const all = status === 141 || status === 0 ? wrong : [...wrong, `ended with ${status}: ${stderr}`];
   return all.map((text) => `reader gone after ${bytes}: ${text}`);
