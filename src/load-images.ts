@@ -12,13 +12,13 @@ import type { Platform } from './model/platform.js';
 import type { ImageReport, Warning } from './reports.js';
 import { Commit, type CloseArchive, type LayerProbing } from './stages/commit.js';
 import { Decompress } from './stages/decompress.js';
-import type { CommitEvent, ImageTarget, SelectedEntry } from './stages/records.js';
+import type { ArchiveEntry, CommitEvent, ImageTarget, SelectedEntry } from './stages/records.js';
 import { SelectEntries, type SkippedEntries } from './stages/select-entries.js';
 import { TarExtract } from './stages/tar-extract.js';
 import { TarGuard } from './stages/tar-guard.js';
 import { VerifyDigests } from './stages/verify-digests.js';
 import type { LayerFacts } from './stores/layer-probe.js';
-import { openSource, type ArchiveSource } from './stores/open-source.js';
+import { openSource, type ArchiveSource, type OpenedSource } from './stores/open-source.js';
 import type { Store, StoreSession } from './stores/ports.js';
 import { rememberAbsent } from './stores/remembering-session.js';
 import { storageError } from './stores/storage-error.js';
@@ -124,11 +124,26 @@ async function run(
   const opened = typeof source === 'string' ? await openSource(source, limits) : { bytes: source };
   const rest = [select, new VerifyDigests<SelectedEntry>(), commit, tell(onProgress)] as const;
   // pipeline takes any async iterable; its type definitions know streams only.
-  if ('entries' in opened) await pipeline(opened.entries, ...rest, { signal });
+  if ('entries' in opened)
+    await runEntries(opened, commit, async (entries) => await pipeline(entries, ...rest, { signal }));
   else
     await pipeline(opened.bytes as Readable, new Decompress(limits), new TarGuard(limits), new TarExtract(), ...rest, {
       signal,
     });
+}
+
+/** Copies of entries may go on when the pipeline is over: what they read from is closed behind the last of them. */
+async function runEntries(
+  { entries, close }: Extract<OpenedSource, { readonly entries: unknown }>,
+  commit: Commit,
+  work: (entries: AsyncIterable<ArchiveEntry>) => Promise<void>,
+): Promise<void> {
+  try {
+    await work(entries);
+  } finally {
+    await commit.settled();
+    close();
+  }
 }
 
 /** The end of the pipeline: commit events are for progress. */

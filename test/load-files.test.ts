@@ -71,6 +71,17 @@ test('loads a docker-archive from a file, with links and layers of other names',
   await loadsAlike(t, await dockerArchive([dockerImageOf(built.blobs, manifest, ['example/app:1'])]));
 });
 
+test('takes no more of what is no blob from a file than from a stream', async (t) => {
+  const built = example({ platforms: ['linux/amd64'] });
+  const extra = Array.from({ length: 20_001 }, (_, at) => ({ name: `other/${at}` }));
+  const bytes = await layoutArchive(built.images, built.blobs, { extra });
+  const store = await newStore(t);
+  const file = await fileWith(t, bytes);
+  for (const source of [file, bytes]) {
+    await refuses(store, async () => await load(store, source), { code: 'ERR_LIMIT_ENTRIES' });
+  }
+});
+
 /** Bytes that this process has read by read(2) and its like so far. */
 async function bytesRead(): Promise<number> {
   return Number(/rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);

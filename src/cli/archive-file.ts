@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { isatty } from 'node:tty';
 import type { LoadSource } from '../load-images.js';
 import { LadingError } from '../model/errors.js';
+import { isReaderGone } from './exit-status.js';
 import { StandardOutput } from './standard-output.js';
 
 /** Where an archive goes: a file, or stdout for `-` and for nothing. Throws ERR_OPTION_INVALID for a terminal. */
@@ -61,10 +62,10 @@ async function isSpecial(file: string): Promise<boolean> {
   }
 }
 
-/** EPIPE stays what it is: a reader that went away is no failure of storage. */
+/** A reader that went away is no failure of storage: its error stays what it is. */
 function outputError(error: unknown, file: string): unknown {
   const { code, syscall, message, name } = error as NodeJS.ErrnoException;
-  if (error instanceof LadingError || code === 'EPIPE') return error;
+  if (error instanceof LadingError || isReaderGone(error)) return error;
   if (name === 'AbortError') return new LadingError('ERR_ABORTED', 'the save was aborted', { cause: error });
   if (syscall === undefined) return error;
   const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_NO_SPACE' : 'ERR_STORAGE_IO';

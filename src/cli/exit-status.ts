@@ -22,6 +22,11 @@ export const DAMAGED = 5;
 /** The reader of the output went away: 128 + SIGPIPE, as a shell shows it. */
 export const READER_GONE = 141;
 
+/** Whether the reader of the output went away: of a pipe, or of a socket with something unread in it. */
+export function isReaderGone(error: unknown): boolean {
+  return ['EPIPE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
 /** The exit status for an error. */
 export function exitStatusOf(error: unknown): number {
   return error instanceof LadingError ? STATUS[error.category] : 1;

@@ -10,7 +10,7 @@ import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { complain } from './console.js';
-import { exitStatusOf, READER_GONE } from './exit-status.js';
+import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
 import { LadingError } from '../model/errors.js';
 
 /** Runs a command and sets the exit status. Nothing calls `process.exit`: what is still to be written gets out. */
@@ -52,10 +52,6 @@ function listenForSignals(): Signals {
       setTimeout((name: string) => process.kill(process.pid, name), BLOCKED_MS, received.name).unref();
   };
   return { aborted: controller.signal, received: () => received, endIfBlocked };
-}
-
-function isReaderGone(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EPIPE';
 }
 
 const platformOption = (description: string): Option =>

@@ -230,7 +230,9 @@ export class TarJudge {
     const { name, linkname, size } = { ...header, ...this.#override };
     checkEntryName(name, this.#limits.maxNameBytes);
     // A file whose name ends with a slash is a directory to older readers, and to the one behind this guard.
-    const isFile = header.type === '0' && !name.endsWith('/') && !header.name.endsWith('/');
+    const isFolder = name.endsWith('/');
+    if (header.type === '0' && isFolder !== header.name.endsWith('/')) throw badEntry(name, 'is a file or a folder');
+    const isFile = header.type === '0' && !isFolder;
     if (!isFile && size !== 0) throw badEntry(name, 'is no file but has a size');
     if (header.type === '1') checkLink(name, 'link', linkname);
     if (header.type === '2') checkLink(name, 'symlink', linkname);

@@ -104,7 +104,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
     else if (this.#isKept(entry)) await this.#keep(entry);
-    else if (promised === undefined || entry.part === undefined || this.#session.copy === undefined)
+    else if (promised === undefined || entry.part === undefined || !this.#mayCopy())
       yield* this.#ingest(entry, promised);
     else yield* (await this.#copies.start(this.#copying(entry, promised, entry.part))).flat();
   }
@@ -133,6 +133,11 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       stored: this.#stored,
       damaged: this.#damaged,
     });
+  }
+
+  /** What is to be looked at on its way must come by here. */
+  #mayCopy(): boolean {
+    return this.#session.copy !== undefined && (this.#options.probing ?? 'none') === 'none';
   }
 
   #isKept({ digest, size }: SelectedEntry): boolean {

@@ -62,7 +62,8 @@ export type VerifiedEntry<Entry extends ArchiveEntry = ArchiveEntry> = Entry & {
 
 /**
  * Told by commit of each blob: `storing` while it is written, every few MiB; in the end `stored`, or `present` where it was
- * there already. `bytes` of its `size` are written so far. A file without a digest in its name has one when it is stored.
+ * there already. `bytes` of its `size` are written so far. Of one that is
+ * copied from a file only the end is told. A file without a digest in its name has one when it is stored.
  */
 export interface CommitEvent {
   readonly name: string;

@@ -63,6 +63,7 @@ export class CopyWorkers {
   #failure: WorkerFailure | undefined;
   #tasks = 0;
   #bytes = 0;
+  #isOver = false;
 
   /** `script`: what the threads run. */
   constructor(max = availableParallelism(), script = new URL('copy-worker.js', import.meta.url)) {
@@ -95,6 +96,8 @@ export class CopyWorkers {
 
   /** Ends the threads. Nothing may be on its way. */
   async end(): Promise<void> {
+    this.#isOver = true;
+    this.#failure ??= new WorkerFailure('the threads were ended');
     await Promise.all([...this.#all].map(async (worker) => await worker.terminate()));
   }
 
@@ -112,7 +115,7 @@ export class CopyWorkers {
     try {
       const workerData: CopyWorkerData = { aborted: this.#aborted };
       // Without streams of its own: a thread that shares stdout may make a pipe there non-blocking.
-      const options = { workerData, stdout: true, stderr: true, resourceLimits: RESOURCE_LIMITS };
+      const options = { workerData, stdout: true, stderr: true, execArgv: [], resourceLimits: RESOURCE_LIMITS };
       const worker = new Worker(this.#script, options);
       this.#all.add(worker);
       worker.on('message', (answer: CopyAnswer) => this.#done(worker, answer));
@@ -135,9 +138,7 @@ export class CopyWorkers {
 
   #ended(worker: Worker, code: number): void {
     this.#all.delete(worker);
-    if ([...this.#busy.values()].some((waiting) => waiting.worker === worker)) {
-      this.#fail(new Error(`it ended with status ${code}`));
-    }
+    if (!this.#isOver) this.#fail(new Error(`it ended with status ${code}`));
   }
 
   #fail(cause: Error): void {

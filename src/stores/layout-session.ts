@@ -26,6 +26,7 @@ export class LayoutSession implements StoreSession {
   readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
   readonly #workers = new CopyWorkers();
+  #copier: PartCopier | undefined;
 
   private constructor(store: Collected, changes: ChangeQueue, lease: Lease) {
     this.#store = store;
@@ -59,8 +60,8 @@ export class LayoutSession implements StoreSession {
     expected: Pick<Descriptor, 'digest' | 'size'>,
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
-    const copier = new PartCopier(async (digester) => await this.begin(digester), this.#workers);
-    return await copier.copy(part, expected, signal);
+    this.#copier ??= new PartCopier(async (digester) => await this.begin(digester), this.#workers);
+    return await this.#copier.copy(part, expected, signal);
   }
 
   async begin(digester?: Digester): Promise<FileIngest> {

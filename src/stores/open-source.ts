@@ -13,12 +13,15 @@ import { tarFileEntries } from './tar-file.js';
 export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;
 
 /** A source that was opened: bytes still to be read as a tar, or entries. */
-export type OpenedSource = { readonly bytes: ArchiveSource } | { readonly entries: AsyncIterable<FileEntry> };
+export type OpenedSource =
+  | { readonly bytes: ArchiveSource }
+  /** `close` once nothing of an entry is read any more. */
+  | { readonly entries: AsyncIterable<FileEntry>; readonly close: () => void };
 
 /** Bytes read at once from an archive file. */
 const READ_BYTES = 512 * 1024;
 
-const { O_NOFOLLOW, O_RDONLY } = fs.constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 
 /**
  * Opens an archive file, or an OCI layout directory as if it were one. A tar in a regular file is read by position; what is
@@ -27,8 +30,10 @@ const { O_NOFOLLOW, O_RDONLY } = fs.constants;
 export async function openSource(source: string, limits: Limits): Promise<OpenedSource> {
   try {
     const found = await fs.stat(source);
-    if (found.isDirectory()) return { entries: layoutFiles(source) };
-    if (found.isFile() && (await isTar(source))) return { entries: tarFileEntries(source, limits) };
+    if (found.isDirectory()) return { entries: layoutFiles(source), close: () => {} };
+    const tar = found.isFile() ? openTar(source) : undefined;
+    // Held until the end: what its path leads to then may be another file.
+    if (tar?.acquire() !== undefined) return { entries: tarFileEntries(tar, limits), close: tar.release };
     await fs.access(source, fs.constants.R_OK);
     return { bytes: fs.createReadStream(source, { highWaterMark: READ_BYTES }) };
   } catch (error) {
@@ -38,15 +43,24 @@ export async function openSource(source: string, limits: Limits): Promise<Opened
   }
 }
 
-/** Whether a file starts like a tar. What does not goes to the stream's judges, who say why it is none. */
-async function isTar(file: string): Promise<boolean> {
-  const fd = await fs.open(file, 'r');
-  try {
-    const { bytesRead, buffer } = await fs.read(fd, Buffer.alloc(TAR_MAGIC_END), 0, TAR_MAGIC_END, 0);
-    return bytesRead === TAR_MAGIC_END && buffer.toString('latin1', TAR_MAGIC_END - TAR_MAGIC.length) === TAR_MAGIC;
-  } finally {
-    await fs.close(fd);
+/** A file that starts like a tar. What does not goes to the stream's judges, who say why it is none. */
+function openTar(source: string): SharedFile | undefined {
+  const fd = openRegular(source, 0);
+  const head = Buffer.alloc(TAR_MAGIC_END);
+  const bytes = fs.readSync(fd, head, 0, head.length, 0);
+  if (bytes === head.length && head.toString('latin1', head.length - TAR_MAGIC.length) === TAR_MAGIC) {
+    return new SharedFile(() => fd);
   }
+  fs.closeSync(fd);
+  return undefined;
+}
+
+/** Opens a regular file, and nothing that would have to be waited for, whatever stands there by now. */
+function openRegular(file: string, flags: number): number {
+  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | flags);
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw new LadingError('ERR_STORAGE_IO', `${quote(file)} is no regular file any more`);
 }
 
 /** Where every header has the word that tells the format (POSIX ustar). */
@@ -79,7 +93,7 @@ async function blobSizes(directory: string): Promise<readonly { name: string; si
 }
 
 function layoutFile(directory: string, name: string, size: number): FileEntry {
-  const file = new SharedFile(() => fs.openSync(path.join(directory, name), O_RDONLY | O_NOFOLLOW));
+  const file = new SharedFile(() => openRegular(path.join(directory, name), O_NOFOLLOW));
   return fileEntry({ name, type: 'file', file, start: 0, size });
 }
 

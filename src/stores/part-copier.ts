@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
@@ -9,6 +10,9 @@ import { readFileChunks } from './read-file.js';
 /** What is smaller is read and hashed here: to tell a thread of it, and to hear of it, would take longer. */
 const SMALL_BYTES = 256 * 1024;
 
+/** Large ones that are copied here at the same time: each holds 4 MiB. */
+const MAX_LARGE = 2;
+
 type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
 /**
@@ -18,6 +22,7 @@ type Expected = Pick<Descriptor, 'digest' | 'size'>;
 export class PartCopier {
   readonly #begin: (digester?: Digester) => Promise<FileIngest>;
   readonly #workers: CopyWorkers;
+  readonly #large = pLimit(MAX_LARGE);
 
   constructor(begin: (digester?: Digester) => Promise<FileIngest>, workers: CopyWorkers) {
     this.#begin = begin;
@@ -27,13 +32,17 @@ export class PartCopier {
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
   async copy(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
     if (part.size <= SMALL_BYTES) return await this.#copyHere(part, expected, signal);
-    if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
+    if (!this.#workers.isWorth(part.size)) return await this.#copyLargeHere(part, expected, signal);
     try {
       return await this.#copyOnThread(part, expected, signal);
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error;
-      return await this.#copyHere(part, expected, signal);
+      return await this.#copyLargeHere(part, expected, signal);
     }
+  }
+
+  async #copyLargeHere(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+    return await this.#large(async () => await this.#copyHere(part, expected, signal));
   }
 
   async #copyOnThread(
@@ -42,19 +51,18 @@ export class PartCopier {
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
     const algorithm = algorithmOf(expected.digest);
-    const ingest = await this.#begin();
-    const fd = file.acquire();
     const abort = (): void => this.#workers.abort();
     signal.addEventListener('abort', abort, { once: true });
+    const fd = file.acquire();
     try {
-      checkAborted(signal);
-      await ingest.take(async (target) => await this.#workers.copy({ fd, start, size, algorithm, target }));
-      checkAborted(signal);
-      return await ingest.commit(expected);
+      return await this.#ingest(undefined, expected, async (ingest) => {
+        checkAborted(signal);
+        await ingest.take(async (target) => await this.#workers.copy({ fd, start, size, algorithm, target }));
+        checkAborted(signal);
+      });
     } finally {
-      signal.removeEventListener('abort', abort);
-      await ingest.abort();
       file.release();
+      signal.removeEventListener('abort', abort);
     }
   }
 
@@ -64,13 +72,24 @@ export class PartCopier {
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
     const digester = new Digester(algorithmOf(expected.digest));
-    const ingest = await this.#begin(digester);
-    try {
+    return await this.#ingest(digester, expected, async (ingest) => {
+      checkAborted(signal);
       for await (const chunk of readFileChunks(file, { start, end: start + size })) {
         checkAborted(signal);
         digester.update(chunk);
         await ingest.write(chunk);
       }
+    });
+  }
+
+  async #ingest(
+    digester: Digester | undefined,
+    expected: Expected,
+    fill: (ingest: FileIngest) => Promise<void>,
+  ): Promise<'stored' | 'present'> {
+    const ingest = await this.#begin(digester);
+    try {
+      await fill(ingest);
       return await ingest.commit(expected);
     } finally {
       await ingest.abort();

@@ -1,10 +1,10 @@
-import { fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { plainEntryName } from '../model/archive-layout.js';
-import { isMetadataEntry } from '../model/entry-ledger.js';
+import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
+import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import type { Limits } from '../model/limits.js';
 import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
-import { SharedFile } from './file-part.js';
+import type { SharedFile } from './file-part.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 
 /** Bytes that are read for one header: most headers and the body of a small document behind them. */
@@ -14,13 +14,12 @@ const WINDOW_BYTES = 8 * 1024;
 const HEADERS_PER_TURN = 256;
 
 /**
- * The entries of a tar file by position: its headers are judged one after another, bodies are passed over and read only if
- * somebody asks for them. The layout's own documents come first, then small entries before large ones: documents are
+ * The entries of an open tar file by position: its headers are judged one after another, bodies are passed over and read only
+ * if somebody asks for them. The layout's own documents come first, then small entries before large ones: documents are
  * capped at a few MiB, so that whatever is larger comes when everything is known. Holds a record for each entry.
- * Errors: those of TarJudge, and of the file system.
+ * Errors: those of TarJudge and EntryLedger, and of the file system.
  */
-export async function* tarFileEntries(path: string, limits: Limits): AsyncGenerator<FileEntry> {
-  const file = new SharedFile(() => openSync(path, 'r'));
+export async function* tarFileEntries(file: SharedFile, limits: Limits): AsyncGenerator<FileEntry> {
   const fd = file.acquire();
   try {
     for (const entry of await indexOf(fd, limits)) yield fileEntry({ ...entry, file });
@@ -29,10 +28,21 @@ export async function* tarFileEntries(path: string, limits: Limits): AsyncGenera
   }
 }
 
-async function indexOf(fd: number, limits: Limits): Promise<readonly JudgedEntry[]> {
-  const entries: JudgedEntry[] = [];
-  const judge = new TarJudge(limits, (entry) => {
-    if (entry.type !== 'directory') entries.push(entry);
+/** A judged entry, and no more of it than whoever reads it needs. */
+type IndexedEntry = Pick<JudgedEntry, 'name' | 'type' | 'start' | 'size'> & { readonly linkname?: string };
+
+async function indexOf(fd: number, limits: Limits): Promise<readonly IndexedEntry[]> {
+  const entries: IndexedEntry[] = [];
+  // Of what is no blob an archive may not have more than a stream may: the index must not hold more of it either.
+  const ledger = new EntryLedger(limits);
+  const judge = new TarJudge(limits, ({ type, linkname, start, size, ...entry }) => {
+    if (type === 'directory') return;
+    const name = plainEntryName(entry.name);
+    const isLink = type !== 'file';
+    if (!isMetadataEntry(name) && digestOfEntry(name) === undefined) {
+      ledger.enter({ name, type, ...(isLink && { linkname }) });
+    }
+    entries.push({ name, type, start, size, ...(isLink && { linkname }) });
   });
   const { size } = fstatSync(fd);
   for (let headers = 0; judge.position < size; headers += 1) {
@@ -42,7 +52,7 @@ async function indexOf(fd: number, limits: Limits): Promise<readonly JudgedEntry
   }
   judge.end();
   const [metadata, others] = [true, false].map((isMetadata) =>
-    entries.filter(({ name }) => isMetadataEntry(plainEntryName(name)) === isMetadata),
+    entries.filter(({ name }) => isMetadataEntry(name) === isMetadata),
   );
   return [...(metadata ?? []), ...(others ?? []).sort((a, b) => a.size - b.size)];
 }

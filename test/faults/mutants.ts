@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     title: 'checks no digest',
     edits: [
-      { file: 'stages/verify-digests.js', text: 'found.digest !== expected', by: 'false' },
+      { file: 'stages/verify-digests.js', text: 'digester.digest() !== expected', by: 'false' },
       { file: INGEST, text: 'actual !== digest', by: 'false' },
     ],
     traps: ['damage'],

@@ -139,6 +139,7 @@ describe('TarGuard refuses', () => {
   const odd = 'ERR_TAR_HEADER';
   const bad = 'ERR_TAR_ENTRY';
   table([
+    ['a file by its header and a folder by its PAX name', archive(pax({ path: 'index.json/' }), FILE), bad],
     ['text', Buffer.alloc(2000, 'text '), 'ERR_ARCHIVE_FORMAT'],
     ['text shorter than a block', Buffer.from('text'), 'ERR_ARCHIVE_TRUNCATED'],
     ['a zip', Buffer.concat([Buffer.from('PK\u0003\u0004'), seededBytes('zip', 1000)]), 'ERR_ARCHIVE_FORMAT'],

@@ -114,3 +114,16 @@ test('gives a copy up', async (t) => {
   await end();
   assert.deepEqual(await readdir(folder), ['source']);
 });
+
+test('leaves nothing where a part cannot be opened, small or large', async (t) => {
+  const { folder, copier } = await stand(t);
+  const { copying, end } = copier();
+  const fds = openFds();
+  for (const size of [1000, PART.size]) {
+    const file = new SharedFile(() => openSync(path.join(folder, 'nothing'), 'r'));
+    await assert.rejects(copying.copy({ file, start: 0, size }, { ...EXPECTED, size }, SIGNAL), /ENOENT/);
+  }
+  await end();
+  assert.ok(openFds() <= fds);
+  assert.deepEqual(await readdir(folder), ['source']);
+});
