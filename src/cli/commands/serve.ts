@@ -60,8 +60,10 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   try {
     for (const address of addresses) tell(`listening on ${await server.listen(address)}`);
     await untilAborted(signal);
+    // Listened for before it is told: whoever reads that may send it in the same moment.
+    const atOnce = stopAtOnce(server);
     tell('stopping: transfers may end, a second signal stops at once');
-    await Promise.race([server.stop({ graceMs }), stopAtOnce(server)]);
+    await Promise.race([server.stop({ graceMs }), atOnce]);
   } catch (error) {
     await server.stop({ graceMs: 0 });
     throw error;
