@@ -77,8 +77,9 @@ export async function meetAt(
   try {
     const isStopped = await stopsOrEnds(log, ended);
     const second = await runProgram(scene.main, [...two.second(scene), '--store', store]);
-    if (isStopped) process.kill(mainThreadOf(log), 'SIGCONT');
-    const first = await ended;
+    // Again and again: calls are counted in each thread, and each may be stopped at its own.
+    const continuing = setInterval(() => isStopped && tryToContinue(mainThreadOf(log)), CONTINUE_MS);
+    const first = await ended.finally(() => clearInterval(continuing));
     const pruned = await runProgram(scene.main, [...PRUNE(), '--store', store]);
     const failed = [first, second, pruned].filter(({ status }) => status !== 0);
     const wrong = [
@@ -120,6 +121,17 @@ function readLog(log: string): string {
     return '';
   }
 }
+
+function tryToContinue(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** How often a command that was stopped is told to go on. */
+const CONTINUE_MS = 50;
 
 /** The first line is of the thread that started the program. */
 function mainThreadOf(log: string): number {
