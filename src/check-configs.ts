@@ -5,7 +5,7 @@ import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js
 import type { ImageManifest } from './model/image-manifest.js';
 import type { Limits } from './model/limits.js';
 import { isImageConfigType } from './model/media-types.js';
-import { formatPlatformFull, isUnknownPlatform, normalizePlatform, type Platform } from './model/platform.js';
+import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from './model/platform.js';
 import type { Warning } from './reports.js';
 import type { ContentProvider } from './stores/ports.js';
 import { findConfig, findManifest } from './stores/read-document.js';
@@ -92,7 +92,7 @@ async function readImage(
 /** What names no platform is no image that could run, and may list what it likes. */
 function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingError | undefined {
   const expected = diffIdsOf(config).length;
-  if (expected === manifest.layers.length || !isNamed(platformOf(config))) return undefined;
+  if (expected === manifest.layers.length || !isNamedPlatform(platformOf(config))) return undefined;
   const message = `manifest ${descriptor.digest} has ${manifest.layers.length} layers, its config lists ${expected} diff ids`;
   return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest: descriptor.digest } });
 }
@@ -100,7 +100,7 @@ function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingErro
 /** An ERR_PLATFORM_MISMATCH where descriptor and config name two platforms; what only one of them says is no contradiction. */
 export function platformDoubt({ digest, platform }: Descriptor, config: ImageConfig): LadingError | undefined {
   const own = platformOf(config);
-  if (!isNamed(platform) || !isNamed(own) || agree(platform, own)) return undefined;
+  if (!isNamedPlatform(platform) || !isNamedPlatform(own) || agree(platform, own)) return undefined;
   const [listed, said] = [formatPlatformFull(platform), formatPlatformFull(own)];
   const message = `manifest ${digest}: its descriptor says ${listed}, its config says ${said}`;
   return new LadingError('ERR_PLATFORM_MISMATCH', message, { details: { digest, expected: listed, platform: said } });
@@ -109,10 +109,6 @@ export function platformDoubt({ digest, platform }: Descriptor, config: ImageCon
 /** The same as a warning. */
 export function platformWarning({ message }: LadingError): Warning {
   return { code: 'WARN_PLATFORM_MISMATCH', message };
-}
-
-function isNamed(platform: Platform | undefined): platform is Platform {
-  return platform !== undefined && Boolean(platform.os && platform.architecture) && !isUnknownPlatform(platform);
 }
 
 function agree(a: Platform, b: Platform): boolean {

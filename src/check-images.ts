@@ -28,6 +28,11 @@ export interface Problem {
   readonly message: string;
 }
 
+/** An error as a problem of a report. */
+export function problemOf({ code, message }: LadingError, digest: Digest): Problem {
+  return { code, digest, message };
+}
+
 /** What was found beyond damaged blobs. */
 export interface Doubts {
   readonly problems: readonly Problem[];
@@ -45,8 +50,8 @@ export async function checkImages(
   options: CheckImagesOptions,
 ): Promise<Doubts> {
   const found = new Map<string, Problem>();
-  const onProblem = ({ code, message }: LadingError, digest: Digest): void =>
-    void found.set(`${code} ${message}`, { code, digest, message });
+  const onProblem = (error: LadingError, digest: Digest): void =>
+    void found.set(`${error.code} ${error.message}`, problemOf(error, digest));
   const warnings = [...(await checkConfigs(provider, nodes, { ...options, onProblem }))];
   if (options.deep === true) warnings.push(...(await checkLayers(provider, nodes, { ...options, onProblem })));
   return { problems: [...found.values()], warnings };

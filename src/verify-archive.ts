@@ -2,12 +2,12 @@ import type { Digest } from './model/digest.js';
 import type { LadingError } from './model/errors.js';
 import { archiveStore } from './archive-store.js';
 import { loadImages, type LoadSource } from './load-images.js';
-import { checkImages, type Problem } from './check-images.js';
+import { checkImages, problemOf, type Problem } from './check-images.js';
 import { subjectOf } from './model/image-list.js';
 import { limitsOf } from './model/limits.js';
 import type { LayerFacts } from './stores/layer-probe.js';
 import { surveyImages } from './survey-images.js';
-import { problemOf, type VerifyOptions, type VerifyReport } from './verify-images.js';
+import type { VerifyOptions, VerifyReport } from './verify-images.js';
 
 /**
  * Verifies an archive without keeping it: everything in it is hashed, wanted or not. Holds its documents, at most 64 MiB.

@@ -2,7 +2,7 @@ import { algorithmOf, Digester, type Digest } from './model/digest.js';
 import { LadingError } from './model/errors.js';
 import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
 import { limitsOf, type Limits } from './model/limits.js';
-import { checkImages, type Problem } from './check-images.js';
+import { checkImages, problemOf, type Problem } from './check-images.js';
 import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
@@ -122,11 +122,6 @@ function withoutBlobs(store: Store, damaged: ReadonlyMap<Digest, Problem>): Pick
 function mismatch(digest: Digest, actual: Digest): Problem {
   const message = `blob ${digest}: content hashes to ${actual}; load the image again from a good archive`;
   return { code: 'ERR_DIGEST_MISMATCH', digest, message };
-}
-
-/** An error as a problem of a report. */
-export function problemOf({ code, message }: LadingError, digest: Digest): Problem {
-  return { code, digest, message };
 }
 
 function targetOf({ name, descriptor }: ImageRecord): ImageTarget {

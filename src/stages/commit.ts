@@ -76,6 +76,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #close: CloseArchive;
   readonly #metadata = new Map<string, Buffer>();
   readonly #options: CommitOptions;
+  readonly #copy: StoreSession['copy'];
   readonly #layers = new Map<Digest, LayerFacts>();
   readonly #files = new Map<string, ArchiveFile>();
   #keptBytes = 0;
@@ -91,6 +92,8 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     this.#session = session;
     this.#close = close;
     this.#options = options;
+    // What is to be looked at on its way must come by here.
+    this.#copy = (options.probing ?? 'none') === 'none' ? session.copy?.bind(session) : undefined;
   }
 
   /** What was written so far, for a load that fails. */
@@ -104,9 +107,9 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
     else if (this.#isKept(entry)) await this.#keep(entry);
-    else if (promised === undefined || entry.part === undefined || !this.#mayCopy())
+    else if (promised === undefined || entry.part === undefined || this.#copy === undefined)
       yield* this.#ingest(entry, promised);
-    else yield* (await this.#copies.start(this.#copying(entry, promised, entry.part))).flat();
+    else yield* (await this.#copies.start(this.#copying(entry, promised, this.#copy, entry.part))).flat();
   }
 
   override async settled(): Promise<void> {
@@ -135,11 +138,6 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     });
   }
 
-  /** What is to be looked at on its way must come by here. */
-  #mayCopy(): boolean {
-    return this.#session.copy !== undefined && (this.#options.probing ?? 'none') === 'none';
-  }
-
   #isKept({ digest, size }: SelectedEntry): boolean {
     return digest === undefined && size <= SMALL_BYTES && this.#keptBytes + size <= MAX_KEPT_BYTES;
   }
@@ -156,13 +154,14 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   #copying(
     { name, use, size }: VerifiedEntry<SelectedEntry>,
     digest: Digest,
+    copy: Exclude<StoreSession['copy'], undefined>,
     part: FilePart,
   ): (signal: AbortSignal) => Promise<CommitEvent[]> {
     return async (signal) => {
       try {
-        const outcome = await this.#session.copy?.(part, { digest, size }, signal);
+        const outcome = await copy(part, { digest, size }, signal);
         if (outcome === 'stored') this.#stored.set(digest, size);
-        return outcome === undefined ? [] : [{ name, size, digest, bytes: size, outcome }];
+        return [{ name, size, digest, bytes: size, outcome }];
       } catch (error) {
         this.#keepDamage(use, digest, size, error);
         return [];
@@ -223,6 +222,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       await ingest.abort();
     }
   }
+
   /** Only a docker-archive has layers without a digest in their name; their diff ids have to be known. */
   #probeFor(promised: Digest | undefined): LayerProbe | undefined {
     const { probing = 'none', limits = DEFAULT_LIMITS } = this.#options;

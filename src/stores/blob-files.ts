@@ -1,11 +1,10 @@
 import path from 'node:path';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, lstatSync, readdirSync } from 'node:fs';
 import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ByteRange, ContentProvider } from './ports.js';
-import { SharedFile } from './file-part.js';
-import { readFileChunks } from './read-file.js';
+import { openRegular, readFileChunks } from './read-file.js';
 import { isNotFound, readError } from './storage-error.js';
 import { QUARANTINE, type StorePaths } from './store-paths.js';
 
@@ -16,7 +15,7 @@ export interface BlobFile {
   readonly mtimeMs: number;
 }
 
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+const { O_NOFOLLOW } = constants;
 
 /**
  * The blobs of a directory store. A collection may have put a blob into the trash for a moment before it puts it back, so a
@@ -41,8 +40,9 @@ export class BlobFiles implements ContentProvider {
   }
 
   async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
+    const file = { acquire: () => this.#openFile(digest), release: closeSync };
     try {
-      yield* readFileChunks(this.#fileOf(digest), range, this.#chunkBytes?.());
+      yield* readFileChunks(file, range, this.#chunkBytes?.());
     } catch (error) {
       throw readError(error, `cannot read blob ${digest}`);
     }
@@ -80,14 +80,10 @@ export class BlobFiles implements ContentProvider {
     }
   }
 
-  #fileOf(digest: Digest): SharedFile {
-    return new SharedFile(() => this.#openFile(digest));
-  }
-
   #openFile(digest: Digest): number {
     for (const file of this.#placesOf(digest)) {
       try {
-        return openRegular(file, digest);
+        return openBlob(file, digest);
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }
@@ -103,17 +99,13 @@ export class BlobFiles implements ContentProvider {
   }
 }
 
-/** Opens a file for reading, and nothing else: a pipe would be waited for, a link may lead anywhere. */
-function openRegular(file: string, digest: Digest): number {
-  let fd: number;
+/** Opens a file for reading, and nothing else: a link may lead anywhere. */
+function openBlob(file: string, digest: Digest): number {
   try {
-    fd = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    return openRegular(file, O_NOFOLLOW, () => notRegular(digest));
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ELOOP' ? notRegular(digest) : error;
   }
-  if (fstatSync(fd).isFile()) return fd;
-  closeSync(fd);
-  throw notRegular(digest);
 }
 
 function notRegular(digest: Digest): LadingError {

@@ -6,9 +6,9 @@ import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import type { BlobFiles } from './blob-files.js';
 import { namesIn } from './blob-files.js';
 import { closureWithout, type Cut } from './closure.js';
+import { moveIfThere } from './durable-file.js';
 import { readLeases } from './leases.js';
 import type { RefsLog } from './refs-log.js';
-import { isNotFound } from './storage-error.js';
 import { digestOfTrashed, QUARANTINE, type StorePaths } from './store-paths.js';
 
 /** The parts of a store that a collection looks at. */
@@ -63,7 +63,8 @@ export async function collect(
   if (going.length === 0) return [];
   const collection = randomUUID();
   await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
-  for (const digest of going) await moveToTrash(store.paths, collection, digest);
+  // What is not there any more was taken by another collection.
+  for (const digest of going) await moveIfThere(store.paths.blob(digest), store.paths.trashed(collection, digest));
   return await emptyTrash(store, collection, options);
 }
 
@@ -105,13 +106,4 @@ async function emptyTrash(
   }
   await fs.remove(folder);
   return [...gone];
-}
-
-async function moveToTrash(paths: StorePaths, collection: string, digest: Digest): Promise<void> {
-  try {
-    await fs.rename(paths.blob(digest), paths.trashed(collection, digest));
-  } catch (error) {
-    // Another collection was first.
-    if (!isNotFound(error)) throw error;
-  }
 }

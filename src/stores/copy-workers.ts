@@ -50,7 +50,8 @@ export class WorkerFailure extends Error {
 
 /**
  * Threads that copy parts of files and hash them, as many as there are cores, each started when there is work for it. A thread
- * that ends by itself fails what it was doing and everything after it, with a WorkerFailure. Holds 512 KiB for each thread, and what a thread takes, some 8 MiB.
+ * that ends by itself fails what it was doing and everything after it, with a WorkerFailure. Holds 512 KiB for each thread, and
+ * what a thread takes, some 8 MiB.
  */
 export class CopyWorkers {
   readonly #max: number;

@@ -90,3 +90,14 @@ export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> 
     throw error;
   }
 }
+
+/** Moves a file; false where it is not there. */
+export async function moveIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await fs.rename(from, to);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}

@@ -6,7 +6,6 @@ import type { ChangeQueue } from './change-queue.js';
 import type { Cut } from './closure.js';
 import { collect, type Collected } from './collect.js';
 import { syncFolder } from './durable-file.js';
-import { CopyWorkers } from './copy-workers.js';
 import { FileIngest } from './file-ingest.js';
 import type { FilePart } from './file-part.js';
 import { Lease } from './leases.js';
@@ -25,7 +24,6 @@ export class LayoutSession implements StoreSession {
   readonly #lease: Lease;
   readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
-  readonly #workers = new CopyWorkers();
   #copier: PartCopier | undefined;
 
   private constructor(store: Collected, changes: ChangeQueue, lease: Lease) {
@@ -60,7 +58,7 @@ export class LayoutSession implements StoreSession {
     expected: Pick<Descriptor, 'digest' | 'size'>,
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
-    this.#copier ??= new PartCopier(async (digester) => await this.begin(digester), this.#workers);
+    this.#copier ??= new PartCopier(async (digester) => await this.begin(digester));
     return await this.#copier.copy(part, expected, signal);
   }
 
@@ -109,7 +107,7 @@ export class LayoutSession implements StoreSession {
   }
 
   async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
-    await this.#workers.end();
+    await this.#copier?.end();
     try {
       await this.#lease.end({ keep: resumable });
     } catch (error) {

@@ -1,10 +1,12 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import fs from 'fs-extra';
+import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 import { SharedFile } from './file-part.js';
+import { openRegular } from './read-file.js';
 import { isNotFound, storageError } from './storage-error.js';
 import { namesIn } from './blob-files.js';
 import { tarFileEntries } from './tar-file.js';
@@ -21,7 +23,7 @@ export type OpenedSource =
 /** Bytes read at once from an archive file. */
 const READ_BYTES = 512 * 1024;
 
-const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
+const { O_NOFOLLOW } = fs.constants;
 
 /**
  * Opens an archive file, or an OCI layout directory as if it were one. A tar in a regular file is read by position; what is
@@ -45,7 +47,7 @@ export async function openSource(source: string, limits: Limits): Promise<Opened
 
 /** A file that starts like a tar. What does not goes to the stream's judges, who say why it is none. */
 function openTar(source: string): SharedFile | undefined {
-  const fd = openRegular(source, 0);
+  const fd = openAgain(source, 0);
   const head = Buffer.alloc(TAR_MAGIC_END);
   const bytes = fs.readSync(fd, head, 0, head.length, 0);
   if (bytes === head.length && head.toString('latin1', head.length - TAR_MAGIC.length) === TAR_MAGIC) {
@@ -55,12 +57,10 @@ function openTar(source: string): SharedFile | undefined {
   return undefined;
 }
 
-/** Opens a regular file, and nothing that would have to be waited for, whatever stands there by now. */
-function openRegular(file: string, flags: number): number {
-  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | flags);
-  if (fs.fstatSync(fd).isFile()) return fd;
-  fs.closeSync(fd);
-  throw new LadingError('ERR_STORAGE_IO', `${quote(file)} is no regular file any more`);
+/** What stood there as a regular file a moment ago. */
+function openAgain(file: string, flags: number): number {
+  const refuse = (): LadingError => new LadingError('ERR_STORAGE_IO', `${quote(file)} is no regular file any more`);
+  return openRegular(file, flags, refuse);
 }
 
 /** Where every header has the word that tells the format (POSIX ustar). */
@@ -72,7 +72,7 @@ const TAR_MAGIC_END = 262;
  * MiB, so whatever is larger comes when everything is known, and is not even opened unless it is wanted.
  */
 async function* layoutFiles(directory: string): AsyncGenerator<FileEntry> {
-  for (const name of ['oci-layout', 'index.json', 'manifest.json']) {
+  for (const name of METADATA_ENTRIES) {
     const size = await fileSize(path.join(directory, name));
     if (size !== undefined) yield layoutFile(directory, name, size);
   }
@@ -93,7 +93,7 @@ async function blobSizes(directory: string): Promise<readonly { name: string; si
 }
 
 function layoutFile(directory: string, name: string, size: number): FileEntry {
-  const file = new SharedFile(() => openRegular(path.join(directory, name), O_NOFOLLOW));
+  const file = new SharedFile(() => openAgain(path.join(directory, name), O_NOFOLLOW));
   return fileEntry({ name, type: 'file', file, start: 0, size });
 }
 

@@ -24,7 +24,7 @@ export class PartCopier {
   readonly #workers: CopyWorkers;
   readonly #large = pLimit(MAX_LARGE);
 
-  constructor(begin: (digester?: Digester) => Promise<FileIngest>, workers: CopyWorkers) {
+  constructor(begin: (digester?: Digester) => Promise<FileIngest>, workers = new CopyWorkers()) {
     this.#begin = begin;
     this.#workers = workers;
   }
@@ -39,6 +39,11 @@ export class PartCopier {
       if (!(error instanceof WorkerFailure)) throw error;
       return await this.#copyLargeHere(part, expected, signal);
     }
+  }
+
+  /** Ends the threads. Nothing may be on its way. */
+  async end(): Promise<void> {
+    await this.#workers.end();
   }
 
   async #copyLargeHere(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {

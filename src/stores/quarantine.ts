@@ -4,9 +4,9 @@ import fs from 'fs-extra';
 import type { Digest } from '../model/digest.js';
 import { namesIn } from './blob-files.js';
 import type { Collected } from './collect.js';
-import { lstatIfThere } from './durable-file.js';
-import { isExisting, isNotFound } from './storage-error.js';
-import { digestOfTrashed, QUARANTINE, type StorePaths } from './store-paths.js';
+import { lstatIfThere, moveIfThere } from './durable-file.js';
+import { isExisting } from './storage-error.js';
+import { digestOfTrashed, QUARANTINE, trashName, type StorePaths } from './store-paths.js';
 import { isWhole } from './whole.js';
 
 /** A damaged blob that was taken out of `blobs/`, and since when, in milliseconds since 1970. */
@@ -24,7 +24,7 @@ export async function quarantine({ paths, blobs }: Collected, digest: Digest): P
   if (seen === undefined || (await isWhole(blobs, digest)) !== false) return false;
   const folder = path.join(paths.trash, QUARANTINE);
   await fs.ensureDir(folder, 0o700);
-  const aside = path.join(folder, `${path.basename(paths.trashed('', digest))}.${randomUUID()}`);
+  const aside = path.join(folder, `${trashName(digest)}.${randomUUID()}`);
   if (!(await moveIfThere(blob, aside))) return false;
   const moved = await fs.lstat(aside);
   if (moved.ino === seen.ino && moved.dev === seen.dev) return true;
@@ -55,14 +55,4 @@ async function putBack(aside: string, blob: string): Promise<void> {
     if (!isExisting(error)) throw error;
   }
   await fs.remove(aside);
-}
-
-async function moveIfThere(from: string, to: string): Promise<boolean> {
-  try {
-    await fs.rename(from, to);
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import { read, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readFileSync, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ByteRange } from './ports.js';
 import { isNotFound } from './storage-error.js';
@@ -9,11 +9,25 @@ const CHUNK_BYTES = 1024 * 1024;
 /** A range up to here is read in one short call: to have a thread make it, and to wait for it, takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;
 
+const { O_NONBLOCK, O_RDONLY } = constants;
+
 const readAsync = promisify(read);
+
 /** A file as it is opened for a reader, and what the reader does when it is through. */
 export interface OpenableFile {
   readonly acquire: () => number;
   readonly release: (fd: number) => void;
+}
+
+/**
+ * Opens a regular file for reading, with flags of open(2) beside. A pipe would be waited for: what is no regular file is closed
+ * again, and what `refuse` gives is thrown.
+ */
+export function openRegular(file: string, flags: number, refuse: () => Error): number {
+  const fd = openSync(file, O_RDONLY | O_NONBLOCK | flags);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw refuse();
 }
 
 /** All bytes of a small file; undefined where it is not there. */

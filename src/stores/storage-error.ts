@@ -6,7 +6,7 @@ const NO_RIGHTS: readonly string[] = ['EROFS', 'EACCES', 'EPERM'];
 /** An error of the file system in the words of this library; a LadingError stays as it is. */
 export function storageError(cause: unknown, doing: string): LadingError {
   if (cause instanceof LadingError) return cause;
-  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const { code = '' } = cause as NodeJS.ErrnoException;
   const details = { system: code };
   if (NO_SPACE.includes(code)) {
     return new LadingError('ERR_NO_SPACE', `${doing}: no space left; free some and try again`, { cause, details });
@@ -14,7 +14,7 @@ export function storageError(cause: unknown, doing: string): LadingError {
   if (NO_RIGHTS.includes(code)) {
     return new LadingError('ERR_STORE_READONLY', `${doing}: no right to write there (${code})`, { cause, details });
   }
-  return new LadingError('ERR_STORAGE_IO', `${doing}: ${message}`, { cause, details });
+  return readError(cause, doing);
 }
 
 /** An error of the file system while reading, where a missing right has nothing to do with writing. */

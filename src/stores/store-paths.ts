@@ -10,7 +10,7 @@ export const FORMAT_VERSION = '1';
 export const QUARANTINE = 'damaged';
 
 /** The name of a blob in the trash. */
-function trashName(digest: Digest): string {
+export function trashName(digest: Digest): string {
   return digest.replace(':', '-');
 }
 
