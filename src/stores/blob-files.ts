@@ -19,7 +19,7 @@ const { O_NOFOLLOW } = constants;
 
 /**
  * The blobs of a directory store. A collection may have put a blob into the trash for a moment before it puts it back, so a
- * reader looks in `blobs/`, in `trash/` and in `blobs/` again. Holds nothing.
+ * reader looks in `blobs/`, in `trash/` and in `blobs/` again, as often as collections can hide it. Holds nothing.
  */
 export class BlobFiles implements ContentProvider {
   readonly #paths: StorePaths;
@@ -91,11 +91,21 @@ export class BlobFiles implements ContentProvider {
     throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
   }
 
+  /**
+   * A blob that is put back behind a reader's look and moved again before the next one is in the trash of another collection,
+   * and each collection moves it once. A collection that takes a manifest for missing would take its layers away.
+   */
   *#placesOf(digest: Digest): Generator<string> {
     const blob = this.#paths.blob(digest);
+    const seen = new Set<string>();
     yield blob;
-    for (const collection of collectionsIn(this.#paths.trash)) yield this.#paths.trashed(collection, digest);
-    yield blob;
+    for (let rounds = 0; rounds <= seen.size; rounds += 1) {
+      for (const collection of collectionsIn(this.#paths.trash)) {
+        seen.add(collection);
+        yield this.#paths.trashed(collection, digest);
+      }
+      yield blob;
+    }
   }
 }
 

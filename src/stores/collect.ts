@@ -6,7 +6,7 @@ import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import type { BlobFiles } from './blob-files.js';
 import { namesIn } from './blob-files.js';
 import { closureWithout, type Cut } from './closure.js';
-import { moveIfThere } from './durable-file.js';
+import { moveIfThere, removeIfEmpty } from './durable-file.js';
 import { readLeases } from './leases.js';
 import type { RefsLog } from './refs-log.js';
 import { digestOfTrashed, QUARANTINE, type StorePaths } from './store-paths.js';
@@ -63,7 +63,7 @@ export async function collect(
   if (going.length === 0) return [];
   const collection = randomUUID();
   await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
-  // What is not there any more was taken by another collection.
+  // What is not there any more was taken by another collection; where the folder is not, another one has ended this.
   for (const digest of going) await moveIfThere(store.paths.blob(digest), store.paths.trashed(collection, digest));
   return await emptyTrash(store, collection, options);
 }
@@ -104,6 +104,7 @@ async function emptyTrash(
     if (!gone.has(digest)) await store.blobs.rescue(file, digest);
     await fs.remove(file);
   }
-  await fs.remove(folder);
+  // Its collector may have moved another blob there since: that one needs a second look of its own.
+  await removeIfEmpty(folder);
   return [...gone];
 }

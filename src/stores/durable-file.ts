@@ -101,3 +101,11 @@ export async function moveIfThere(from: string, to: string): Promise<boolean> {
     throw error;
   }
 }
+
+/** Removes a folder that has nothing in it; leaves any other as it is. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  await fs.rmdir(folder).catch((error: unknown) => {
+    // Some file systems call a folder that is not empty an existing one.
+    if (!isNotFound(error) && !isExisting(error) && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+  });
+}

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
+import { BlobFiles } from '../../src/stores/blob-files.js';
+import { emptyAllTrash } from '../../src/stores/collect.js';
 import { Lease, readLeases } from '../../src/stores/leases.js';
 import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { RefsLog } from '../../src/stores/refs-log.js';
+import { StorePaths } from '../../src/stores/store-paths.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
 import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
 import { bytesOf, digestsIn, inSession, storeBytes, storeSet } from '../suites/stored.js';
@@ -110,6 +115,55 @@ describe('two collections at once', () => {
         assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
       });
       assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('a prune that ends the collection of another', () => {
+  it('gives a blob that comes to its trash meanwhile a second look too', async () => {
+    await withTrashed(async ({ folder }) => {
+      const paths = new StorePaths(folder);
+      const late = 'needed, and moved late';
+      const lateDigest = digestOf(late);
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, late));
+      class SlowLog extends RefsLog {
+        override async read(): Promise<readonly ImageRecord[]> {
+          // The collector, which began before anybody needed this blob, comes to move it.
+          await rename(paths.blob(lateDigest), trashedIn(folder, lateDigest));
+          return await super.read();
+        }
+      }
+      const parts = { paths, blobs: new BlobFiles(paths), refs: new SlowLog(paths) };
+      assert.deepEqual(await emptyAllTrash(parts), [DIGEST]);
+      await inSession(store, async (session) => {
+        assert.equal((await session.stat(lateDigest))?.size, late.length);
+        await store.prune(soon());
+      });
+      assert.equal(String(await bytesOf(store.open(lateDigest))), late);
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('a look for a blob that two collections move', () => {
+  it('finds it in the trash of the second', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, CONTENT));
+      for (const name of ['one', 'other']) await mkdir(path.join(folder, '.lading', 'trash', name));
+      const [second = '', first = ''] = readdirSync(path.join(folder, '.lading', 'trash'));
+      renameSync(path.join(folder, entryNameOf(DIGEST)), trashedIn(folder, DIGEST, first));
+      class PathsInMotion extends StorePaths {
+        override trashed(collection: string, digest: Digest): string {
+          const file = super.trashed(collection, digest);
+          // Just before it is looked for in the first, it is put back, and moved to the second, which was looked at before.
+          if (collection === first && existsSync(file)) renameSync(file, super.trashed(second, digest));
+          return file;
+        }
+      }
+      const found = await new BlobFiles(new PathsInMotion(folder)).stat(DIGEST);
+      assert.equal(found?.file, trashedIn(folder, DIGEST, second));
     });
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 /** What the program in `store-child.ts` can be told to do. */
@@ -9,20 +10,21 @@ export type ChildCommand = 'modes' | 'hang' | 'load' | 'open' | 'prune' | 'colle
 const PROGRAM = fileURLToPath(new URL('./store-child.js', import.meta.url));
 
 function start(directory: string, command: ChildCommand, argument: string) {
-  return spawn(process.execPath, [PROGRAM, directory, command, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, [PROGRAM, directory, command, argument], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Runs the program to its end; fails the test unless it exits with 0. */
+/** Runs the program to its end; fails the test, with what the program told, unless it exits with 0. */
 export async function runChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
   const child = start(directory, command, argument);
   child.stdout.resume();
-  const [status] = (await once(child, 'close')) as [number | null];
-  assert.equal(status, 0, `${command} ${argument}`);
+  const [told, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<[number | null]>]);
+  assert.equal(status, 0, `${command} ${argument}\n${told}`);
 }
 
 /** Starts the program, waits until it says that it is ready, and ends it by SIGKILL. */
 export async function killChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
   const child = start(directory, command, argument);
+  child.stderr.pipe(process.stderr);
   await once(child.stdout, 'data');
   child.kill('SIGKILL');
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];
