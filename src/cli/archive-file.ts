@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { closeSync, constants, createWriteStream, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -20,7 +20,7 @@ export function checkOutput(file: string | undefined): void {
 /** Writes an archive out. A file appears under its name when it is whole; a failed save leaves none. */
 export async function writeArchive(archive: Readable, file: string | undefined, signal: AbortSignal): Promise<void> {
   try {
-    if (file === undefined || file === '-') await pipeline(archive, new StandardOutput(), { signal });
+    if (isStandard(file)) await pipeline(archive, new StandardOutput(), { signal });
     else if (await isSpecial(file)) await pipeline(archive, createWriteStream(file), { signal });
     else await writeBeside(archive, file, signal);
   } catch (error) {
@@ -74,13 +74,28 @@ function outputError(error: unknown, file: string): unknown {
 
 /** Where an archive comes from: the path of a file or directory, or stdin for `-` and for nothing. */
 export function openInput(file: string | undefined): LoadSource {
-  if (file !== undefined && file !== '-') return file;
+  if (!isStandard(file)) return file;
   if (isatty(0)) {
     throw new LadingError('ERR_OPTION_INVALID', 'nothing to read on a terminal; use -i FILE or a pipe');
   }
-  return process.stdin;
+  return isFileFromStart(0) ? STDIN_FILE : process.stdin;
 }
 
-function isStandard(file: string | undefined): boolean {
+/** Stdin as a file of its own, whatever path it had (Linux). */
+const STDIN_FILE = '/proc/self/fd/0';
+
+/** Whether a descriptor is a regular file of which nothing was read yet: `lading load < FILE` needs only what it wants of it. */
+function isFileFromStart(fd: number): boolean {
+  try {
+    if (!fstatSync(fd).isFile() || !/^pos:\t0$/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))) return false;
+    // It may have been opened by somebody with other rights.
+    closeSync(openSync(STDIN_FILE, constants.O_RDONLY));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isStandard(file: string | undefined): file is '-' | undefined {
   return file === undefined || file === '-';
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { jsonEntry } from '../fixtures/archive-entries.js';
-import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { output } from '../fixtures/command.js';
 import { BlobSet, buildManifest, removeLayers } from '../fixtures/image-builder.js';
 import { example, NAME } from '../fixtures/load-helpers.js';
 import { tarOf } from '../fixtures/tar-builder.js';
@@ -58,6 +59,23 @@ test('loads from a file, from stdin, packed or not, and says that it loaded it a
     const { status, stdout } = await run(args, { input });
     assert.deepEqual([status, stdout], [0, 'Loaded image: example/app:1\n']);
   }
+  assert.deepEqual((await state()).blobs, [...built.blobs.keys()].toSorted());
+});
+
+test('reads a file on stdin by position, and one of which something was read as it comes', async (t) => {
+  const { archive, store, built, at, state } = await workspace(t);
+  const bytes = await readFile(archive);
+  const load = `"${process.execPath}" "${LADING}" load -q --store "$STORE"`;
+  const env = { STORE: store, FILE: archive };
+  // What is read by position leaves the place where the next reader goes on.
+  const left = await output('sh', ['-c', `{ ${load} --platform linux/arm64 >&2; wc -c; } < "$FILE"`], { env });
+  assert.equal(Number(left), bytes.length);
+  const behind = await output('sh', ['-c', `{ head -c 100 > /dev/null; ${load} ; } < "$FILE" 2>&1 || true`], { env });
+  assert.match(behind, /ERR_ARCHIVE_FORMAT|ERR_TAR_HEADER/);
+  const junk = at('junk');
+  await writeFile(junk, Buffer.concat([Buffer.alloc(4096, 'x'), bytes]));
+  const rest = `{ dd bs=4096 count=1 of=/dev/null 2> /dev/null; ${load}; wc -c; } < "$FILE"`;
+  assert.equal(await output('sh', ['-c', rest], { env: { ...env, FILE: junk } }), 'Loaded image: example/app:1\n0\n');
   assert.deepEqual((await state()).blobs, [...built.blobs.keys()].toSorted());
 });
 
