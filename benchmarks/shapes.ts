@@ -23,17 +23,20 @@ export const PLATFORMS = [
   'linux/riscv64',
 ] as const;
 
-/** How the bytes of one platform are dealt out to its own layers; the shared base has as much as all of them. */
+/** How the bytes of one platform are dealt out to its own layers. */
 const LAYER_SHARES = [0.6, 0.3, 0.1];
+
+/** What of an image all of its platforms share: files that are for no processor, such as certificates and time zones. */
+const BASE_SHARE = 1 / 40;
 
 /** With its tar header, the end of the tar and gzip's frame: a blob of 10 KiB. */
 const SMALL_LAYER_BYTES = 17 * 512;
 
 /** 8 platforms with three layers each and a base, as large as asked for. */
 export function wholeImage(bytes: number): ImageShape {
-  const share = bytes / (PLATFORMS.length + 1);
-  const layers = LAYER_SHARES.map((part) => Math.round(share * part));
-  return { baseBytes: Math.round(share), platforms: PLATFORMS.map((name) => ({ name, layers })) };
+  const baseBytes = Math.round(bytes * BASE_SHARE);
+  const layers = LAYER_SHARES.map((part) => Math.round(((bytes - baseBytes) / PLATFORMS.length) * part));
+  return { baseBytes, platforms: PLATFORMS.map((name) => ({ name, layers })) };
 }
 
 /** 8 platforms that have so many layers of 10 KiB together. */
