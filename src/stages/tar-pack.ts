@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { pack, type Pack } from 'tar-stream';
+import { tarEntryBytes } from '../model/archive-layout.js';
 import { LadingError } from '../model/errors.js';
+import { TAR_BLOCK } from '../model/tar-header.js';
 import type { ArchiveEntry } from './records.js';
 import { Stage } from './stage.js';
 
@@ -9,12 +11,19 @@ const DIRECTORY_MODE = 0o755;
 
 /**
  * Entries to tar bytes: headers, bodies, padding, end blocks. Owner, group and time are zero, so that the same entries give
- * the same bytes. Holds one chunk of one body.
+ * the same bytes. Every chunk but the last ends inside an entry: many readers of tar take an archive that was given up between
+ * two entries for a whole one. Holds one chunk of one body, and the end of the entry before.
  */
 export class TarPack extends Stage<ArchiveEntry, Buffer> {
   readonly #pack: Pack = pack();
   /** What the packer gave and this stage has not yet passed on: one header or one chunk. */
   #packed: Buffer[] = [];
+  /** Entries that are on their way, as positions in the archive: where they start, where their body ends, and where they end. */
+  #entries: { readonly start: number; readonly bodyEnd: number; readonly end: number }[] = [];
+  #entriesEnd = 0;
+  #position = 0;
+  /** The end of an entry, which goes out with the start of the next one. */
+  #held: Buffer[] = [];
 
   constructor() {
     super({
@@ -29,6 +38,7 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   }
 
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<Buffer> {
+    this.#expect(entry);
     const sink = this.#pack.entry(headerOf(entry));
     sink.on('error', () => {});
     if (entry.type === 'directory') return;
@@ -46,7 +56,7 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   protected override async *atEnd(): AsyncGenerator<Buffer> {
     this.#pack.finalize();
     await once(this.#pack, 'end');
-    yield* this.#take();
+    yield Buffer.concat([...this.#take(), ...this.#held]);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -60,10 +70,38 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
     if (this.destroyed) throw givenUp();
   }
 
+  #expect({ name, size }: ArchiveEntry): void {
+    const start = this.#entriesEnd;
+    this.#entriesEnd += tarEntryBytes(name, size);
+    // Readers in Go miss neither the padding of a last entry nor the end of the archive.
+    const padding = -size & (TAR_BLOCK - 1);
+    this.#entries.push({ start, bodyEnd: this.#entriesEnd - padding, end: this.#entriesEnd });
+  }
+
+  /** What may go out of what was packed. */
   #take(): Buffer[] {
     const taken = this.#packed;
     this.#packed = [];
-    return taken;
+    return taken.flatMap((piece) => this.#pass(piece));
+  }
+
+  /** A piece with what was held before it, without its end where that would be no place to be cut at. */
+  #pass(piece: Buffer): Buffer[] {
+    this.#position += piece.length;
+    const kept = this.#isInside(this.#position) ? 0 : Math.min(TAR_BLOCK, piece.length);
+    const going = piece.subarray(0, piece.length - kept);
+    const out = going.length === 0 ? [] : [this.#held.length === 0 ? going : Buffer.concat([...this.#held, going])];
+    if (going.length > 0) this.#held = [];
+    // A copy: the piece may be a large chunk.
+    if (kept > 0) this.#held.push(Buffer.from(piece.subarray(-kept)));
+    return out;
+  }
+
+  /** Whether an entry has begun before this position, and more of its header or body follows. */
+  #isInside(position: number): boolean {
+    while ((this.#entries[0]?.end ?? Number.POSITIVE_INFINITY) <= position) this.#entries.shift();
+    const [entry] = this.#entries;
+    return entry !== undefined && position > entry.start && position < entry.bodyEnd;
   }
 }
 

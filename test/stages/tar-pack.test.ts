@@ -53,6 +53,25 @@ describe('TarPack', () => {
     assert.equal((await pack(entriesIn(512))).length, total);
   });
 
+  it('ends every chunk but the last inside an entry, so that no reader takes a part for the whole', async () => {
+    for (const chunkBytes of [7, 512, 513, 1024, 65_536]) {
+      const all = [...entriesIn(chunkBytes), bodies.entry('empty', Buffer.alloc(0), 1), ...entriesIn(chunkBytes)];
+      let at = 0;
+      const between = all.flatMap(({ name, size }) => {
+        at += tarEntryBytes(name, size);
+        return Array.from({ length: 1 + (-size & 511) }, (_, padding) => at - padding);
+      });
+      const chunks = await runStage<Buffer>(all, new TarPack());
+      let end = 0;
+      const ends = chunks.map((chunk) => (end += chunk.length));
+      assert.deepEqual(
+        ends.filter((position) => between.includes(position)),
+        [],
+        `chunks of ${chunkBytes}`,
+      );
+    }
+  });
+
   it('gives two zero blocks and nothing else for no entries', async () => {
     assert.ok((await pack([])).equals(Buffer.alloc(1024)));
   });
