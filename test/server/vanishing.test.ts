@@ -17,7 +17,7 @@ async function leavesNothing({ store, folder, request }: Engine, fds: number): P
   const what = 'everything of the client that is gone has been cleared away';
   await until(async () => (await activeTransfers(request)) === 0, what, { withinMs: 2000 });
   await until(() => openFds() <= fds, what, { withinMs: 2000 });
-  assert.deepEqual(await leasesOf(store), []);
+  await until(async () => (await leasesOf(store)).length === 0, what, { withinMs: 2000 });
   assert.deepEqual(await readdir(path.join(folder, '.lading', 'ingest')), []);
 }
 
