@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, createWriteStream, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, createWriteStream, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -78,18 +78,18 @@ export function openInput(file: string | undefined): LoadSource {
   if (isatty(0)) {
     throw new LadingError('ERR_OPTION_INVALID', 'nothing to read on a terminal; use -i FILE or a pipe');
   }
-  return isFileFromStart(0) ? STDIN_FILE : process.stdin;
+  return isUnreadFile() ? STDIN_FILE : process.stdin;
 }
 
 /** Stdin as a file of its own, whatever path it had (Linux). */
 const STDIN_FILE = '/proc/self/fd/0';
 
-/** Whether a descriptor is a regular file of which nothing was read yet: `lading load < FILE` needs only what it wants of it. */
-function isFileFromStart(fd: number): boolean {
+/** Whether stdin is a regular file of which nothing was read yet: `lading load < FILE` needs only what it wants of it. */
+function isUnreadFile(): boolean {
   try {
-    if (!fstatSync(fd).isFile() || !/^pos:\t0$/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))) return false;
+    if (!fstatSync(0).isFile() || !/^pos:\t0$/m.test(readFileSync('/proc/self/fdinfo/0', 'latin1'))) return false;
     // It may have been opened by somebody with other rights.
-    closeSync(openSync(STDIN_FILE, constants.O_RDONLY));
+    closeSync(openSync(STDIN_FILE, 'r'));
     return true;
   } catch {
     return false;

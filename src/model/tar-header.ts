@@ -4,6 +4,11 @@ import { DEFAULT_LIMITS } from './limits.js';
 /** Bytes of a tar block. */
 export const TAR_BLOCK = 512;
 
+/** Bytes of zeros behind a body of so many bytes, up to the next block. */
+export function paddingOf(size: number): number {
+  return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
+}
+
 /** One tar header block (POSIX ustar, GNU), as far as the guard judges it. */
 export interface TarHeader {
   /** `0` file, `1` hard link, `2` symlink, `5` directory, `x` and `g` PAX records, `L` and `K` GNU long name and link. */

@@ -5,6 +5,7 @@ import {
   badHeader,
   isZero,
   longName,
+  paddingOf,
   parsePaxRecords,
   parsePaxSize,
   refuseGlobal,
@@ -243,8 +244,4 @@ export class TarJudge {
     const type = isFile ? 'file' : header.type === '1' ? 'link' : header.type === '2' ? 'symlink' : 'directory';
     this.#onEntry({ name, type, linkname, start: this.#blockEnd(), size });
   }
-}
-
-function paddingOf(size: number): number {
-  return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
 }

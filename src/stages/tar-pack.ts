@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { pack, type Pack } from 'tar-stream';
 import { tarEntryBytes } from '../model/archive-layout.js';
 import { LadingError } from '../model/errors.js';
-import { TAR_BLOCK } from '../model/tar-header.js';
+import { paddingOf, TAR_BLOCK } from '../model/tar-header.js';
 import type { ArchiveEntry } from './records.js';
 import { Stage } from './stage.js';
 
@@ -74,8 +74,7 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
     const start = this.#entriesEnd;
     this.#entriesEnd += tarEntryBytes(name, size);
     // Readers in Go miss neither the padding of a last entry nor the end of the archive.
-    const padding = -size & (TAR_BLOCK - 1);
-    this.#entries.push({ start, bodyEnd: this.#entriesEnd - padding, end: this.#entriesEnd });
+    this.#entries.push({ start, bodyEnd: this.#entriesEnd - paddingOf(size), end: this.#entriesEnd });
   }
 
   /** What may go out of what was packed. */

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { entryNameOf, tarEntryBytes, TAR_END_BYTES } from '../../src/model/archive-layout.js';
 import { digestOf } from '../../src/model/digest.js';
+import { paddingOf } from '../../src/model/tar-header.js';
 import type { ArchiveEntry } from '../../src/stages/records.js';
 import { TarPack } from '../../src/stages/tar-pack.js';
 import { VerifyDigests } from '../../src/stages/verify-digests.js';
@@ -59,7 +60,7 @@ describe('TarPack', () => {
       let at = 0;
       const between = all.flatMap(({ name, size }) => {
         at += tarEntryBytes(name, size);
-        return Array.from({ length: 1 + (-size & 511) }, (_, padding) => at - padding);
+        return Array.from({ length: 1 + paddingOf(size) }, (_, padding) => at - padding);
       });
       const chunks = await runStage<Buffer>(all, new TarPack());
       let end = 0;
