@@ -11,21 +11,29 @@ export const METADATA_ENTRIES: readonly string[] = [LAYOUT_ENTRY, INDEX_ENTRY, D
 /** The bytes of the `oci-layout` entry. */
 export const LAYOUT_BYTES = '{"imageLayoutVersion":"1.0.0"}';
 
+/** The folder of all blobs. */
+const BLOBS = 'blobs/';
+
 /** `blobs/<algorithm>/<hex>`, the entry that holds the content of a digest. */
 export function entryNameOf(digest: Digest): string {
-  return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
+  return `${BLOBS}${algorithmOf(digest)}/${encodedOf(digest)}`;
 }
 
 /** The digest that an entry name promises, or undefined for every other name. */
 export function digestOfEntry(name: string): Digest | undefined {
-  const [blobs, algorithm, encoded, ...rest] = name.split('/');
-  if (blobs !== 'blobs' || rest.length > 0) return undefined;
-  const digest = `${algorithm}:${encoded}`;
+  const slash = name.startsWith(BLOBS) ? name.indexOf('/', BLOBS.length) : -1;
+  if (slash === -1) return undefined;
+  const digest = `${name.slice(BLOBS.length, slash)}:${name.slice(slash + 1)}`;
   return isDigest(digest) ? digest : undefined;
 }
 
+/** A part of a name that means nothing: `.`, or none at all. */
+const EMPTY_PART = /(?:^|\/)\.?(?:\/|$)/;
+
 /** The name without `.` and empty parts, as the layout spells it: what the name means to whoever unpacks the archive. */
 export function plainEntryName(name: string): string {
+  // Nearly all are plain already, and each is asked for several times.
+  if (!EMPTY_PART.test(name)) return name;
   return name
     .split('/')
     .filter((part) => part !== '' && part !== '.')

@@ -9,16 +9,12 @@ export type Digest = string & { readonly [brand]: 'Digest' };
 /** The registered algorithms that we verify. */
 export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512';
 
-/** Hex characters of each algorithm's encoded part. */
-const ENCODED_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 };
-
-const DIGEST = /^(sha256|sha384|sha512):([0-9a-f]+)$/;
+/** Each algorithm with as many hex characters as it has. */
+const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
 
 /** Whether the text is a digest of a known algorithm in its one valid spelling. */
 export function isDigest(text: string): text is Digest {
-  const match = DIGEST.exec(text);
-  // `$` also matches before a final newline only with the m flag, so the length check is the last word on it.
-  return match !== null && match[2]?.length === ENCODED_LENGTH[match[1] as DigestAlgorithm];
+  return DIGEST.test(text);
 }
 
 /** The text as a Digest. Throws ERR_DIGEST_INVALID. */
@@ -45,13 +41,13 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
 /** Counts and hashes bytes as they pass. */
 export class Digester {
   readonly algorithm: DigestAlgorithm;
-  readonly #hash: Hash;
+  /** Not before there are bytes: what is skipped, or copied elsewhere, needs none. */
+  #hash: Hash | undefined;
   #digest: Digest | undefined;
   #size = 0;
 
   constructor(algorithm: DigestAlgorithm = 'sha256') {
     this.algorithm = algorithm;
-    this.#hash = createHash(algorithm);
   }
 
   /** Bytes seen so far. */
@@ -60,6 +56,7 @@ export class Digester {
   }
 
   update(chunk: Uint8Array): this {
+    this.#hash ??= createHash(this.algorithm);
     this.#hash.update(chunk);
     this.#size += chunk.byteLength;
     return this;
@@ -67,6 +64,7 @@ export class Digester {
 
   /** The digest of all bytes seen. Ends the count: no update may follow. */
   digest(): Digest {
+    this.#hash ??= createHash(this.algorithm);
     this.#digest ??= parseDigest(`${this.algorithm}:${this.#hash.digest('hex')}`);
     return this.#digest;
   }
