@@ -7,8 +7,8 @@ import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
 import type { SharedFile } from './file-part.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 
-/** Bytes that are read for one header: most headers and the body of a small document behind them. */
-const WINDOW_BYTES = 8 * 1024;
+/** Bytes that are read for one header: most headers, with a name that is too long for them. */
+const WINDOW_BYTES = 1024;
 
 /** Headers that are read before other work gets its turn. */
 const HEADERS_PER_TURN = 256;
