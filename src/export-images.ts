@@ -50,6 +50,7 @@ async function* entriesOf(
   options: ExportOptions,
 ): AsyncGenerator<ArchiveEntry> {
   const plan = isPlan(wanted) ? wanted : await planExport(store, wanted, options);
+  await reader.claim?.(plan.entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
   for (const entry of plan.entries) await claim(reader, entry);
   for (const entry of plan.entries) yield { ...entry, body: bodyOf(reader, entry) };
 }

@@ -1,5 +1,6 @@
 import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { claimAhead } from './claim-ahead.js';
 import { closeArchive, type ClosedArchive } from './close-archive.js';
 import { hostPlatform, parseRequest } from './host-platform.js';
 import type { MissingPlatforms } from './judge-platforms.js';
@@ -94,7 +95,7 @@ export async function loadImages(store: Store, source: LoadSource, options: Load
   };
   const commit = new Commit(session, close, { probing: options.probing ?? 'none', limits });
   try {
-    await run(source, select, commit, limits, options).catch(async (error: unknown) => {
+    await run(source, session, select, commit, limits, options).catch(async (error: unknown) => {
       await commit.settled();
       // An abort during the last step comes too late: the names are visible, and nobody could take them back.
       if (closed === undefined || options.signal?.aborted !== true) throw error;
@@ -116,6 +117,7 @@ function isCertain(platforms: readonly unknown[], { referrers, onConflict }: Loa
 /** The pipeline itself. A directory has entries already; a stream of bytes has to be made into them first. */
 async function run(
   source: LoadSource,
+  session: StoreSession,
   select: SelectEntries,
   commit: Commit,
   limits: Limits,
@@ -125,7 +127,10 @@ async function run(
   const rest = [select, new VerifyDigests<SelectedEntry>(), commit, tell(onProgress)] as const;
   // pipeline takes any async iterable; its type definitions know streams only.
   if ('entries' in opened)
-    await runEntries(opened, commit, async (entries) => await pipeline(entries, ...rest, { signal }));
+    await runEntries(opened, commit, async (entries) => {
+      const claimed = claimAhead(entries, session, (digest) => select.mayNeed(digest));
+      await pipeline(claimed, ...rest, { signal });
+    });
   else
     await pipeline(opened.bytes as Readable, new Decompress(limits), new TarGuard(limits), new TarExtract(), ...rest, {
       signal,

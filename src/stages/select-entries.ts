@@ -84,9 +84,14 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     return { present: this.#present, skipped: this.#skipped, lookalikes: this.#ledger.lookalikes };
   }
 
+  /** Whether a blob would be looked up if it came now. */
+  mayNeed(digest: Digest): boolean {
+    return this.#options.everything !== true && (this.#wanted.has(digest) || !this.#isEverythingKnown());
+  }
+
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<SelectedEntry> {
     const name = plainEntryName(entry.name);
-    const digest = digestOfEntry(name);
+    const digest = entry.digest ?? digestOfEntry(name);
     if (entry.type === 'directory') return;
     this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
     if (entry.type !== 'file') yield this.#link({ ...entry, name }, entry.type);
@@ -118,15 +123,12 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const fits = wanted === undefined || wanted.size === entry.size;
     if (!fits && this.#isCertain) throw sizeMismatch(wanted, entry.size);
     if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
-    if (!this.#pending.has(digest) && (await this.#isPresent(digest, entry.size)))
+    const isAwaited = this.#pending.has(digest);
+    if (!isAwaited && (await this.#options.present.stat(digest))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
     if (wanted === undefined || !fits) return [{ ...entry, use: 'candidate' }];
     return [{ ...entry, body: await this.#learn(entry.body, wanted), use: this.#isCertain ? 'needed' : 'candidate' }];
-  }
-
-  async #isPresent(digest: Digest, size: number): Promise<boolean> {
-    return (await this.#options.present.stat(digest))?.size === size;
   }
 
   #isEverythingKnown(): boolean {

@@ -60,6 +60,16 @@ export class BlobFiles implements ContentProvider {
     }
   }
 
+  /** The blob of a digest that no collection can have moved. */
+  statUnmoved(digest: Digest): BlobFile | undefined {
+    return statFile(this.#paths.blob(digest));
+  }
+
+  /** Whether there is a collection that may have blobs in the trash, or put some there that were claimed before it was seen. */
+  isCollected(): boolean {
+    return collectionsIn(this.#paths.trash).length > 0;
+  }
+
   /** Takes a file that a collection was about to remove back into `blobs/`. */
   async rescue(trashed: string, digest: Digest): Promise<void> {
     try {

@@ -52,19 +52,27 @@ export async function collectable(
 /**
  * Removes those of the blobs that nothing keeps, and gives them back. Each goes to the trash first; then leases and images
  * are read again, and what somebody came to need meanwhile is put back. A loader claims a digest before it looks for it, so
- * either its claim is seen here, or it sees the blob in the trash or not at all.
+ * either its claim is seen here, or it sees the blob in the trash or not at all. And since the folder in the trash is there
+ * before leases are read for the first time, who claims a digest and then finds no such folder knows that nobody moves it.
  */
 export async function collect(
   store: Collected,
   candidates: Iterable<Digest>,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
-  const going = await collectable(store, candidates, options);
-  if (going.length === 0) return [];
+  const wanted = [...candidates];
+  if (wanted.length === 0) return [];
   const collection = randomUUID();
   await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
-  // What is not there any more was taken by another collection; where the folder is not, another one has ended this.
-  for (const digest of going) await moveIfThere(store.paths.blob(digest), store.paths.trashed(collection, digest));
+  try {
+    // What is not there any more was taken by another collection; where the folder is not, another one has ended this.
+    for (const digest of await collectable(store, wanted, options)) {
+      await moveIfThere(store.paths.blob(digest), store.paths.trashed(collection, digest));
+    }
+  } catch (error) {
+    await removeIfEmpty(path.join(store.paths.trash, collection));
+    throw error;
+  }
   return await emptyTrash(store, collection, options);
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Digest } from '../model/digest.js';
 import type { Collected } from './collect.js';
+import { ClaimedBlobs } from './claimed-blobs.js';
 import { Lease } from './leases.js';
 import type { ByteRange, StoreReader } from './ports.js';
 
@@ -11,10 +12,12 @@ const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'EN
 export class LayoutReader implements StoreReader {
   readonly #blobs: Collected['blobs'];
   #lease: Lease | undefined;
+  readonly #claimed: ClaimedBlobs | undefined;
 
   private constructor(blobs: Collected['blobs'], lease: Lease | undefined) {
     this.#blobs = blobs;
     this.#lease = lease;
+    this.#claimed = lease && new ClaimedBlobs(blobs, lease);
   }
 
   /** Starts a reading operation of this process. */
@@ -23,10 +26,15 @@ export class LayoutReader implements StoreReader {
     return new LayoutReader(blobs, lease);
   }
 
+  async claim(digests: readonly Digest[]): Promise<void> {
+    await whereWritable(() => this.#claimed?.claim(digests));
+  }
+
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
     const lease = this.#lease;
-    if (lease === undefined) return await this.#blobs.stat(digest);
-    return await whereWritable(() => lease.claim(digest)).then(async () => await this.#blobs.statClaimed(digest));
+    if (lease === undefined || this.#claimed === undefined) return await this.#blobs.stat(digest);
+    await whereWritable(() => lease.claim([digest]));
+    return await this.#claimed.find(digest);
   }
 
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {

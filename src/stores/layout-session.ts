@@ -3,10 +3,11 @@ import path from 'node:path';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { ChangeQueue } from './change-queue.js';
+import { ClaimedBlobs } from './claimed-blobs.js';
 import type { Cut } from './closure.js';
 import { collect, type Collected } from './collect.js';
 import { syncFolder } from './durable-file.js';
-import { FileIngest } from './file-ingest.js';
+import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 import type { FilePart } from './file-part.js';
 import { Lease } from './leases.js';
 import { PartCopier } from './part-copier.js';
@@ -22,6 +23,7 @@ import { storageError } from './storage-error.js';
 export class LayoutSession implements StoreSession {
   readonly #store: Collected;
   readonly #lease: Lease;
+  readonly #claimed: ClaimedBlobs;
   readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
   #copier: PartCopier | undefined;
@@ -30,6 +32,7 @@ export class LayoutSession implements StoreSession {
     this.#store = store;
     this.#changes = changes;
     this.#lease = lease;
+    this.#claimed = new ClaimedBlobs(store.blobs, lease);
   }
 
   /** Starts a session of this process, under a lease of its own. */
@@ -37,10 +40,18 @@ export class LayoutSession implements StoreSession {
     return new LayoutSession(store, changes, await Lease.create(store.paths.leases, randomUUID()));
   }
 
+  async claim(digests: readonly Digest[]): Promise<void> {
+    try {
+      this.#claimed.claim(digests);
+    } catch (error) {
+      throw storageError(error, 'cannot claim blobs');
+    }
+  }
+
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
     try {
-      this.#lease.claim(digest);
-      const found = await this.#store.blobs.statClaimed(digest);
+      this.#lease.claim([digest]);
+      const found = await this.#claimed.find(digest);
       // Whoever stored it may not have come to make its name durable, and it may be promised by what is published here.
       if (found !== undefined) this.#unsynced.add(path.dirname(this.#store.paths.blob(digest)));
       return found;
@@ -63,16 +74,7 @@ export class LayoutSession implements StoreSession {
   }
 
   async begin(digester?: Digester): Promise<FileIngest> {
-    const { paths } = this.#store;
-    return await FileIngest.create({
-      file: paths.newIngest(this.#lease.id),
-      digester,
-      blobOf: (digest) => {
-        this.#lease.claim(digest);
-        return paths.blob(digest);
-      },
-      onLinked: (folder) => this.#unsynced.add(folder),
-    });
+    return await FileIngest.create({ ...this.#newIngest(), digester });
   }
 
   async publish(change: ImageListChange): Promise<void> {
@@ -113,5 +115,18 @@ export class LayoutSession implements StoreSession {
     } catch (error) {
       throw storageError(error, 'cannot end the operation');
     }
+  }
+
+  /** Where the next ingest goes. Its blob is claimed before it gets its name. */
+  #newIngest(): FileIngestOptions {
+    const { paths } = this.#store;
+    return {
+      file: paths.newIngest(this.#lease.id),
+      blobOf: (digest) => {
+        this.#lease.claim([digest]);
+        return paths.blob(digest);
+      },
+      onLinked: (folder) => this.#unsynced.add(folder),
+    };
   }
 }

@@ -7,6 +7,9 @@ import { stateOfProcess, thisProcess, type ProcessIdentity } from './identity.js
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
+/** Digests that are claimed in one write. */
+const LINES_AT_ONCE = 1024;
+
 /** How long the blobs of an operation that did not finish stay safe. */
 export const RESUME_MS = 24 * 60 * 60 * 1000;
 
@@ -42,11 +45,15 @@ export class Lease {
     }
   }
 
-  /** Claims a digest. Must be done before asking whether the store has it, or a collection may take it in between. */
-  claim(digest: Digest): void {
-    if (this.#claimed.has(digest) || !this.#isOpen) return;
-    this.#writeLine(digest);
-    this.#claimed.add(digest);
+  /** Claims digests. Must be done before asking whether the store has them, or a collection may take them in between. */
+  claim(digests: readonly Digest[]): void {
+    if (!this.#isOpen) return;
+    const unclaimed = [...new Set(digests)].filter((digest) => !this.#claimed.has(digest));
+    for (let at = 0; at < unclaimed.length; at += LINES_AT_ONCE) {
+      const claimed = unclaimed.slice(at, at + LINES_AT_ONCE);
+      this.#writeLine(claimed.join('\n'));
+      for (const digest of claimed) this.#claimed.add(digest);
+    }
   }
 
   /** Ends the lease. With `keep` its file stays, and holds the blobs for the resume time. */
@@ -61,7 +68,7 @@ export class Lease {
     }
   }
 
-  /** One short append; awaiting a thread for it would take ten times as long. A line counts when all of it is there. */
+  /** One short append; awaiting a thread for it would take ten times as long. Each line counts when all of it is there. */
   #writeLine(text: string): void {
     let left = Buffer.from(`${this.#isTorn ? '\n' : ''}${text}\n`);
     this.#isTorn = true;

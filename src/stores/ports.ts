@@ -46,6 +46,8 @@ export type ImageListChange = (records: readonly ImageRecord[]) => readonly Imag
  * written to: a store on a read-only medium loses nothing anyway.
  */
 export interface StoreReader extends ContentProvider {
+  /** Makes many blobs safe at once, as looking up each of them does, for a store to which that is less work. */
+  claim?(digests: readonly Digest[]): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -54,6 +56,8 @@ export interface StoreReader extends ContentProvider {
  * become visible together.
  */
 export interface StoreSession extends ContentProvider {
+  /** Makes many blobs safe at once, as looking up each of them does, for a store to which that is less work. */
+  claim?(digests: readonly Digest[]): Promise<void>;
   /** Starts a blob. A `digester` that already sees its bytes on their way here saves hashing them again. */
   begin(digester?: Digester): Promise<Ingest>;
   /**

@@ -16,6 +16,7 @@ export function rememberAbsent(session: StoreSession): StoreSession {
       if (found === undefined) absent.add(digest);
       return found;
     },
+    claim: async (digests) => await session.claim?.(digests),
     open: (digest, range) => session.open(digest, range),
     begin: async (digester?: Digester): Promise<Ingest> => {
       const ingest = await session.begin(digester);

@@ -68,7 +68,8 @@ export class StorePaths {
   }
 
   blob(digest: Digest): string {
-    return path.join(this.root, entryNameOf(digest));
+    // Not by path.join, which takes apart what was just put together, for each look at a blob.
+    return `${this.root}${path.sep}${entryNameOf(digest)}`;
   }
 
   /**

@@ -8,7 +8,7 @@ import { entryNameOf } from '../../src/model/archive-layout.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import type { ImageRecord } from '../../src/model/image-list.js';
 import { BlobFiles } from '../../src/stores/blob-files.js';
-import { emptyAllTrash } from '../../src/stores/collect.js';
+import { collect, emptyAllTrash } from '../../src/stores/collect.js';
 import { Lease, readLeases } from '../../src/stores/leases.js';
 import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
 import { RefsLog } from '../../src/stores/refs-log.js';
@@ -55,6 +55,18 @@ describe('a blob in the trash', () => {
   });
 
   for (const kind of ['session', 'reader'] as const) {
+    it(`is found and taken back by a ${kind} that claimed it together with others`, async () => {
+      await withTrashed(async ({ store, blob, trashed }) => {
+        const operation = await store[kind]();
+        await operation.claim?.([digestOf('another'), DIGEST]);
+        assert.equal((await operation.stat(DIGEST))?.size, CONTENT.length);
+        await rm(trashed);
+        assert.ok(existsSync(blob));
+        assert.equal(await operation.stat(digestOf('another')), undefined);
+        await operation.end();
+      });
+    });
+
     it(`is not here for a ${kind} where the collection was faster`, async () => {
       await withTrashed(async ({ store, trashed }) => {
         const operation = await store[kind]();
@@ -215,7 +227,53 @@ describe('a commit that meets a blob', () => {
   });
 });
 
+describe('a collection', () => {
+  it('has its folder in the trash before it looks for claims, so that who claims and sees none needs no second look', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, CONTENT));
+      const paths = new StorePaths(folder);
+      const refs = new RefsLog(paths);
+      const shown: number[] = [];
+      // Images are read right behind the claims.
+      refs.read = async () => {
+        shown.push(readdirSync(paths.trash).length);
+        return [];
+      };
+      assert.deepEqual(await collect({ paths, blobs: new BlobFiles(paths), refs }, [DIGEST]), [DIGEST]);
+      assert.deepEqual(shown, [1, 1]);
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+
+  it('takes what nobody claims, keeps what somebody claimed with others, and leaves no folder', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      for (const content of [CONTENT, 'loose']) await inSession(store, (session) => storeBytes(session, content));
+      const session = await store.session();
+      await session.claim?.([DIGEST, digestOf('nowhere')]);
+      const { blobs } = await store.prune(soon());
+      assert.deepEqual(blobs, [{ digest: digestOf('loose'), size: 5 }]);
+      assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+      await session.end();
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
 describe('a claim', () => {
+  it('of thousands at once is seen whole by others', async () => {
+    await inFolder(async (folder) => {
+      const lease = await Lease.create(folder, 'lease');
+      const digests = Array.from({ length: 5000 }, (_, at) => digestOf(`claim ${at}`));
+      lease.claim([...digests, ...digests]);
+      lease.claim(digests);
+      const [seen] = await readLeases(folder, 0);
+      assert.deepEqual(seen?.digests, digests);
+      await lease.end({ keep: false });
+    });
+  });
+
   it('that a full disk cut short does not spoil the next one', async (t) => {
     const disk = await mountTmpfs(t, '1m');
     if (disk === undefined) return;
@@ -226,7 +284,7 @@ describe('a claim', () => {
     const claimed = digests.filter((digest) => isClaimed(lease, digest));
     assert.ok(claimed.length > 0 && claimed.length < digests.length, `${claimed.length} claims fit`);
     await rm(filler);
-    for (const digest of digests) lease.claim(digest);
+    for (const digest of digests) lease.claim([digest]);
     const [seen] = await readLeases(disk, 0);
     assert.deepEqual([...(seen?.digests ?? [])].sort(), digests.toSorted());
     await lease.end({ keep: false });
@@ -235,7 +293,7 @@ describe('a claim', () => {
 
 function isClaimed(lease: Lease, digest: Digest): boolean {
   try {
-    lease.claim(digest);
+    lease.claim([digest]);
     return true;
   } catch (error) {
     assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');

@@ -43,6 +43,20 @@ export function readerSuite(open: OpenStore): void {
     );
 
     it(
+      'keeps what it claimed without looking for it',
+      withStore(open, async (store) => {
+        for (const content of ['one', 'two']) await inSession(store, (session) => storeBytes(session, content));
+        const reader = await store.reader();
+        await reader.claim?.([digestOf('one'), digestOf('nowhere')]);
+        if (reader.claim === undefined) await reader.stat(digestOf('one'));
+        await store.prune(PRUNE_ALL);
+        assert.deepEqual(await digestsIn(store), [digestOf('one')]);
+        assert.equal(await reader.stat(digestOf('nowhere')), undefined);
+        await reader.end();
+      }),
+    );
+
+    it(
       'does not keep what it did not ask for',
       withStore(open, async (store) => {
         await inSession(store, (session) => storeBytes(session, 'asked for'));
