@@ -62,8 +62,8 @@ const MAX_TOLD_DAMAGES = 1000;
 /** How many bytes of a blob are written between two events. */
 const TELL_BYTES = 4 * 1024 * 1024;
 
-/** Blobs that are copied beside each other: enough for every thread of a store to have work. */
-const MAX_COPIES = 16;
+/** Blobs that are copied beside each other: enough for every thread of a store to have work, also where they are small. */
+const MAX_COPIES = 128;
 
 /**
  * Puts bodies into the store, one after another, or beside each other where they stand in a file and the store can copy them
@@ -124,6 +124,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   protected override async *atEnd(): AsyncGenerator<CommitEvent> {
     yield* (await this.#copies.finish()).flat();
+    await this.#session.endCopies?.();
     const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
     await this.#close({
       ...(layout && { layout }),

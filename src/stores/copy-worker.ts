@@ -1,11 +1,14 @@
 import { readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Digester } from '../model/digest.js';
-import type { Copied, CopyAnswer, CopyTask, CopyWorkerData } from './copy-workers.js';
+import { algorithmOf, Digester } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import type { Copied, Copy, CopyAnswer, CopyTask, CopyWorkerData, Storing, TaskError } from './copy-workers.js';
+import { ingestCopy } from './ingest-copy.js';
 
 /*
  * The thread of CopyWorkers. It copies parts of files, one after another, by blocking calls: that is faster than to wait for
- * each, and nobody else waits for this thread. Holds one buffer.
+ * each, and nobody else waits for this thread. Small blobs come many at once, and wait together until the disk has them.
+ * Holds one buffer.
  */
 
 /** Bytes that are read and written in one call. */
@@ -14,21 +17,32 @@ const CHUNK_BYTES = 512 * 1024;
 const { aborted } = workerData as CopyWorkerData;
 const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
-parentPort?.on('message', (task: CopyTask) => parentPort?.postMessage(answerOf(task)));
+const isAborted = (): boolean => Atomics.load(aborted, 0) !== 0;
 
-function answerOf(task: CopyTask): CopyAnswer {
+parentPort?.on('message', (message: string) => void answerAll(JSON.parse(message) as readonly CopyTask[]));
+
+async function answerAll(tasks: readonly CopyTask[]): Promise<void> {
+  parentPort?.postMessage(await Promise.all(tasks.map(answerOf)));
+}
+
+async function answerOf(task: CopyTask): Promise<CopyAnswer> {
   try {
-    return { id: task.id, ...copy(task) };
+    return 'target' in task ? { copied: copy(task) } : { outcome: await store(task) };
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    return { id: task.id, error: { code, message } };
+    return { error: asTold(error as NodeJS.ErrnoException) };
   }
 }
 
+/** An error as it can be sent: its class gets lost on the way. */
+function asTold(error: NodeJS.ErrnoException): TaskError {
+  const { code = '', message } = error;
+  return { code, message, ...(error instanceof LadingError && { details: error.details }) };
+}
+
 /** Copies as much of the part as there is, and tells what it hashed to. */
-function copy({ fd, start, size, algorithm, target }: CopyTask): Copied {
+function copy({ fd, start, size, algorithm, target }: Copy): Copied {
   const digester = new Digester(algorithm);
-  while (digester.size < size && Atomics.load(aborted, 0) === 0) {
+  while (digester.size < size && !isAborted()) {
     const length = Math.min(buffer.length, size - digester.size);
     const bytes = readSync(fd, buffer, 0, length, start + digester.size);
     if (bytes === 0) break;
@@ -37,6 +51,16 @@ function copy({ fd, start, size, algorithm, target }: CopyTask): Copied {
     writeAll(target, chunk);
   }
   return { size: digester.size, digest: digester.digest() };
+}
+
+/** Only the wait for the disk lets another one in between: the buffer is free by then. */
+async function store({ fd, start, size, expected, file, blob }: Storing): Promise<'stored' | 'present'> {
+  const algorithm = algorithmOf(expected.digest);
+  return await ingestCopy({ file, blobOf: () => blob, onLinked: () => {} }, expected, async (target) => {
+    const copied = copy({ fd, start, size, algorithm, target });
+    if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was given up');
+    return copied;
+  });
 }
 
 function writeAll(fd: number, chunk: Buffer): void {

@@ -1,10 +1,11 @@
+import fs from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import fs from 'fs-extra';
+import { promisify } from 'node:util';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
-import { lstatIfThere } from './durable-file.js';
 import type { Copied } from './copy-workers.js';
 import type { Ingest } from './ports.js';
 import { readFileChunks } from './read-file.js';
@@ -17,6 +18,9 @@ const BATCH_BYTES = 1024 * 1024;
 const SMALL_BYTES = 64 * 1024;
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
+
+const fsync = promisify(fs.fsync);
+const writev = promisify(fs.writev);
 
 /** Where an ingest file is, and where its blob goes. */
 export interface FileIngestOptions {
@@ -35,7 +39,8 @@ export interface FileIngestOptions {
 export class FileIngest implements Ingest {
   readonly #options: FileIngestOptions;
   readonly #fd: number;
-  readonly #own: Digester | undefined;
+  /** Sees what is written here, where nobody else does. */
+  #own: Digester | undefined;
   #size = 0;
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
@@ -47,7 +52,6 @@ export class FileIngest implements Ingest {
   private constructor(options: FileIngestOptions, fd: number) {
     this.#options = options;
     this.#fd = fd;
-    this.#own = options.digester === undefined ? new Digester() : undefined;
   }
 
   static async create(options: FileIngestOptions): Promise<FileIngest> {
@@ -60,7 +64,7 @@ export class FileIngest implements Ingest {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkOpen();
-    this.#own?.update(chunk);
+    if (this.#options.digester === undefined) this.#ownDigester.update(chunk);
     this.#size += chunk.length;
     this.#batch.push(chunk);
     this.#batchBytes += chunk.length;
@@ -110,6 +114,10 @@ export class FileIngest implements Ingest {
     }
   }
 
+  get #ownDigester(): Digester {
+    return (this.#own ??= new Digester());
+  }
+
   #checkOpen(): void {
     if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
   }
@@ -140,7 +148,7 @@ export class FileIngest implements Ingest {
 
   async #writeSome(chunks: readonly Uint8Array[]): Promise<number> {
     if (this.#size <= SMALL_BYTES) return fs.writevSync(this.#fd, chunks);
-    return (await fs.writev(this.#fd, [...chunks])).bytesWritten;
+    return (await writev(this.#fd, chunks)).bytesWritten;
   }
 
   #check({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): void {
@@ -149,7 +157,7 @@ export class FileIngest implements Ingest {
         details: { digest, expected: size, size: this.#size },
       });
     }
-    const actual = this.#copied?.digest ?? (this.#options.digester ?? this.#own)?.digest();
+    const actual = this.#copied?.digest ?? (this.#options.digester ?? this.#ownDigester).digest();
     if (actual !== digest) {
       const message = `blob ${digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
       throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
@@ -158,7 +166,7 @@ export class FileIngest implements Ingest {
 
   async #makeDurable(): Promise<void> {
     fs.fchmodSync(this.#fd, 0o400);
-    await fs.fsync(this.#fd);
+    await fsync(this.#fd);
   }
 
   async #link({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
@@ -166,7 +174,7 @@ export class FileIngest implements Ingest {
     const folder = path.dirname(blob);
     for (let hasFolder = false; ; hasFolder = true) {
       try {
-        if (hasFolder) await fs.ensureDir(folder, 0o700);
+        if (hasFolder) await mkdir(folder, { recursive: true, mode: 0o700 });
         fs.linkSync(this.#options.file, blob);
         this.#options.onLinked(folder);
         return 'stored';
@@ -187,7 +195,7 @@ export class FileIngest implements Ingest {
    * there is no moment without a blob.
    */
   async #meet(blob: string, expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present' | 'gone'> {
-    const found = await lstatIfThere(blob);
+    const found = fs.lstatSync(blob, { throwIfNoEntry: false });
     if (found === undefined) return 'gone';
     const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));
     if (isGood === undefined) return 'gone';
@@ -197,8 +205,8 @@ export class FileIngest implements Ingest {
       return 'stored';
     }
     const aside = `${this.#options.file}.damaged`;
-    await fs.rename(blob, aside);
-    await fs.remove(aside);
+    await rename(blob, aside);
+    await rm(aside, { recursive: true, force: true });
     return 'gone';
   }
 }

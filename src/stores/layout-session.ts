@@ -69,8 +69,12 @@ export class LayoutSession implements StoreSession {
     expected: Pick<Descriptor, 'digest' | 'size'>,
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
-    this.#copier ??= new PartCopier(async (digester) => await this.begin(digester));
+    this.#copier ??= new PartCopier(() => this.#newIngest());
     return await this.#copier.copy(part, expected, signal);
+  }
+
+  async endCopies(): Promise<void> {
+    await this.#copier?.end();
   }
 
   async begin(digester?: Digester): Promise<FileIngest> {
@@ -109,7 +113,7 @@ export class LayoutSession implements StoreSession {
   }
 
   async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
-    await this.#copier?.end();
+    await this.endCopies();
     try {
       await this.#lease.end({ keep: resumable });
     } catch (error) {

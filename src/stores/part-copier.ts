@@ -1,43 +1,53 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import pLimit from 'p-limit';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
-import type { FileIngest } from './file-ingest.js';
+import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 import type { FilePart } from './file-part.js';
+import { ingestCopy } from './ingest-copy.js';
 import { readFileChunks } from './read-file.js';
 
-/** What is smaller is read and hashed here: to tell a thread of it, and to hear of it, would take longer. */
+/** What is smaller goes to a thread with others, as a whole blob: to tell a thread of each alone would take longer than it. */
 const SMALL_BYTES = 256 * 1024;
 
-/** Large ones that are copied here at the same time: each holds 4 MiB. */
+/** How many are on their way at once: here, where a large one holds 4 MiB, and on threads, where it holds an open file. */
+const MAX_SMALL = 16;
 const MAX_LARGE = 2;
+const MAX_LARGE_ON_THREADS = 16;
 
 type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
 /**
- * Copies blobs that stand in files into a store: large ones on threads, small ones here, and large ones here too where no
+ * Copies blobs that stand in files into a store, on threads where there are enough of them, and here where not, or where no
  * thread can be had. Every copy is an ingest like any other, and its commit the judge of it.
  */
 export class PartCopier {
-  readonly #begin: (digester?: Digester) => Promise<FileIngest>;
+  readonly #newIngest: () => FileIngestOptions;
   readonly #workers: CopyWorkers;
+  readonly #small = pLimit(MAX_SMALL);
   readonly #large = pLimit(MAX_LARGE);
+  readonly #largeOnThreads = pLimit(MAX_LARGE_ON_THREADS);
+  readonly #heard = new WeakSet<AbortSignal>();
 
-  constructor(begin: (digester?: Digester) => Promise<FileIngest>, workers = new CopyWorkers()) {
-    this.#begin = begin;
+  /** `newIngest`: where the next ingest goes. */
+  constructor(newIngest: () => FileIngestOptions, workers = new CopyWorkers()) {
+    this.#newIngest = newIngest;
     this.#workers = workers;
   }
 
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
   async copy(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
-    if (part.size <= SMALL_BYTES) return await this.#copyHere(part, expected, signal);
-    if (!this.#workers.isWorth(part.size)) return await this.#copyLargeHere(part, expected, signal);
+    const isSmall = part.size <= SMALL_BYTES;
+    if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
     try {
-      return await this.#copyOnThread(part, expected, signal);
+      if (isSmall) return await this.#storeOnThread(part, expected, signal);
+      return await this.#largeOnThreads(async () => await this.#copyOnThread(part, expected, signal));
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error;
-      return await this.#copyLargeHere(part, expected, signal);
+      return await this.#copyHere(part, expected, signal);
     }
   }
 
@@ -46,62 +56,75 @@ export class PartCopier {
     await this.#workers.end();
   }
 
-  async #copyLargeHere(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
-    return await this.#large(async () => await this.#copyHere(part, expected, signal));
+  async #copyHere(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+    const limit = part.size <= SMALL_BYTES ? this.#small : this.#large;
+    return await limit(async () => await this.#readHere(part, expected, signal));
   }
 
-  async #copyOnThread(
+  async #readHere(
     { file, start, size }: FilePart,
     expected: Expected,
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
-    const algorithm = algorithmOf(expected.digest);
-    const abort = (): void => this.#workers.abort();
-    signal.addEventListener('abort', abort, { once: true });
-    const fd = file.acquire();
-    try {
-      return await this.#ingest(undefined, expected, async (ingest) => {
-        checkAborted(signal);
-        await ingest.take(async (target) => await this.#workers.copy({ fd, start, size, algorithm, target }));
-        checkAborted(signal);
-      });
-    } finally {
-      file.release();
-      signal.removeEventListener('abort', abort);
-    }
-  }
-
-  async #copyHere(
-    { file, start, size }: FilePart,
-    expected: Expected,
-    signal: AbortSignal,
-  ): Promise<'stored' | 'present'> {
+    throwIfAborted(signal);
     const digester = new Digester(algorithmOf(expected.digest));
-    return await this.#ingest(digester, expected, async (ingest) => {
-      checkAborted(signal);
+    const ingest = await FileIngest.create({ ...this.#newIngest(), digester });
+    try {
       for await (const chunk of readFileChunks(file, { start, end: start + size })) {
-        checkAborted(signal);
+        throwIfAborted(signal);
         digester.update(chunk);
         await ingest.write(chunk);
       }
-    });
-  }
-
-  async #ingest(
-    digester: Digester | undefined,
-    expected: Expected,
-    fill: (ingest: FileIngest) => Promise<void>,
-  ): Promise<'stored' | 'present'> {
-    const ingest = await this.#begin(digester);
-    try {
-      await fill(ingest);
       return await ingest.commit(expected);
     } finally {
       await ingest.abort();
     }
   }
+
+  async #storeOnThread(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+    throwIfAborted(signal);
+    const { file, blobOf, onLinked } = this.#newIngest();
+    const blob = blobOf(expected.digest);
+    try {
+      return await this.#onThread(part, signal, async (fd) => {
+        const outcome = await this.#workers.store({ fd, start: part.start, size: part.size, expected, file, blob });
+        onLinked(path.dirname(blob));
+        return outcome;
+      });
+    } catch (error) {
+      // A thread that ended by itself has not tidied up.
+      if (error instanceof WorkerFailure) await rm(file, { force: true });
+      throw error;
+    }
+  }
+
+  async #copyOnThread(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+    throwIfAborted(signal);
+    const { start, size } = part;
+    const algorithm = algorithmOf(expected.digest);
+    return await this.#onThread(part, signal, async (fd) => {
+      return await ingestCopy(this.#newIngest(), expected, async (target) => {
+        const copied = await this.#workers.copy({ fd, start, size, algorithm, target });
+        throwIfAborted(signal);
+        return copied;
+      });
+    });
+  }
+
+  /** Keeps the part's file open while threads read it, and tells them of an abort. */
+  async #onThread<T>({ file }: FilePart, signal: AbortSignal, work: (fd: number) => Promise<T>): Promise<T> {
+    // Once for each signal: all copies of a load have the same.
+    if (!this.#heard.has(signal)) signal.addEventListener('abort', () => this.#workers.abort(), { once: true });
+    this.#heard.add(signal);
+    const fd = file.acquire();
+    try {
+      return await work(fd);
+    } finally {
+      file.release();
+    }
+  }
 }
 
-function checkAborted(signal: AbortSignal): void {
+function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new LadingError('ERR_ABORTED', 'the copy was given up', { cause: signal.reason });
 }

@@ -69,6 +69,8 @@ export interface StoreSession extends ContentProvider {
     expected: Pick<Descriptor, 'digest' | 'size'>,
     signal: AbortSignal,
   ): Promise<'stored' | 'present'>;
+  /** Ends what copies have taken, such as threads. None may be on its way, and none may follow. */
+  endCopies?(): Promise<void>;
   /** Makes everything that was stored durable, then applies the change to the list of images at once. */
   publish(change: ImageListChange): Promise<void>;
   /**

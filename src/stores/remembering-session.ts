@@ -37,6 +37,7 @@ export function rememberAbsent(session: StoreSession): StoreSession {
         return outcome;
       },
     }),
+    endCopies: async () => await session.endCopies?.(),
     publish: async (change) => await session.publish(change),
     discard: async (digests, cut) => await session.discard(digests, cut),
     quarantine: async (digest) => await session.quarantine(digest),

@@ -11,6 +11,8 @@ export class SideWork<Result> {
   readonly #givenUp = new AbortController();
   #results: Result[] = [];
   #started = 0;
+  /** Lets whoever waits for room look again. */
+  #onRoom: (() => void) | undefined;
 
   constructor(max: number) {
     this.#max = max;
@@ -18,9 +20,13 @@ export class SideWork<Result> {
     setMaxListeners(0, this.#givenUp.signal);
   }
 
-  /** Starts a piece as soon as there is room, and gives what others came to meanwhile. Throws their first failure. */
+  /**
+   * Starts a piece as soon as there is room, and gives what others came to meanwhile. Throws their first failure. One caller
+   * at a time.
+   */
   async start(work: (signal: AbortSignal) => Promise<Result>): Promise<Result[]> {
-    while (this.#active.size >= this.#max) await Promise.race(this.#active);
+    // Not a race of all that goes on, which would leave a listener with each of them each time.
+    while (this.#active.size >= this.#max) await new Promise<void>((resolve) => (this.#onRoom = resolve));
     const results = await this.#take();
     this.#run((this.#started += 1), work);
     return results;
@@ -48,7 +54,10 @@ export class SideWork<Result> {
       (error: unknown) => void this.#failures.push({ order, error }),
     );
     this.#active.add(running);
-    void running.then(() => this.#active.delete(running));
+    void running.then(() => {
+      this.#active.delete(running);
+      this.#onRoom?.();
+    });
   }
 
   async #take(): Promise<Result[]> {

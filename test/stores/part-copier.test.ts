@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { digestOf, type Digester } from '../../src/model/digest.js';
+import { digestOf, type Digest } from '../../src/model/digest.js';
+import { LadingError } from '../../src/model/errors.js';
 import { CopyWorkers } from '../../src/stores/copy-workers.js';
-import { FileIngest } from '../../src/stores/file-ingest.js';
+import type { FileIngestOptions } from '../../src/stores/file-ingest.js';
 import { SharedFile, type FilePart } from '../../src/stores/file-part.js';
 import { PartCopier } from '../../src/stores/part-copier.js';
 import { readAll } from '../../src/stores/read-document.js';
@@ -28,18 +29,16 @@ async function stand(t: TestContext): Promise<Stand> {
   const source = path.join(folder, 'source');
   await writeFile(source, BYTES);
   let ingests = 0;
-  const begin = async (digester?: Digester): Promise<FileIngest> =>
-    await FileIngest.create({
-      file: path.join(folder, `ingest-${(ingests += 1)}`),
-      blobOf: (digest) => path.join(folder, digest),
-      onLinked: () => {},
-      digester,
-    });
+  const newIngest = (): FileIngestOptions => ({
+    file: path.join(folder, `ingest-${(ingests += 1)}`),
+    blobOf: (digest) => path.join(folder, digest),
+    onLinked: () => {},
+  });
   return {
     folder,
     part: (start, size) => ({ file: new SharedFile(() => openSync(source, 'r')), start, size }),
     copier: (workers = new CopyWorkers(2)) => ({
-      copying: new PartCopier(begin, workers),
+      copying: new PartCopier(newIngest, workers),
       end: async () => await workers.end(),
     }),
   };
@@ -126,4 +125,129 @@ test('leaves nothing where a part cannot be opened, small or large', async (t) =
   await end();
   assert.ok(openFds() <= fds);
   assert.deepEqual(await readdir(folder), ['source']);
+});
+
+/** Parts that are so many that all but the first few hundred go to a thread. */
+const SMALL = Array.from({ length: 1000 }, (_, at) => {
+  const [start, size] = [at * 4000, at % 100 === 0 ? 200_000 : 10_000 + at];
+  return { start, size, digest: digestOf(BYTES.subarray(start, start + size)) };
+});
+
+async function assertStored(folder: string, digests: readonly Digest[]): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name !== 'source');
+  assert.deepEqual(names.toSorted(), [...digests].sort());
+  for (const digest of digests) assert.equal(digestOf(await readFile(path.join(folder, digest))), digest);
+}
+
+test('stores many small parts, with their mode, and finds those that are there', async (t) => {
+  const { folder, part, copier } = await stand(t);
+  const { copying, end } = copier();
+  const fds = openFds();
+  for (const expected of ['stored', 'present']) {
+    const outcomes = await Promise.all(
+      SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+    );
+    assert.deepEqual([...new Set(outcomes)], [expected]);
+  }
+  await end();
+  await assertStored(
+    folder,
+    SMALL.map(({ digest }) => digest),
+  );
+  for (const { digest } of SMALL) assert.equal((await stat(path.join(folder, digest))).mode & 0o777, 0o400);
+  assert.ok(openFds() <= fds + 6);
+});
+
+test('refuses the damaged ones of many small parts, with their codes and details, and stores the others', async (t) => {
+  const { folder, part, copier } = await stand(t);
+  const { copying, end } = copier();
+  const wrong = digestOf('something else');
+  const outcomes = await Promise.allSettled(
+    SMALL.map(async ({ start, size, digest }, at) => {
+      if (at % 10 === 3) return await copying.copy(part(start, size), { digest: wrong, size }, SIGNAL);
+      if (at % 10 === 7) return await copying.copy(part(BYTES.length - 5, size), { digest, size }, SIGNAL);
+      return await copying.copy(part(start, size), { digest, size }, SIGNAL);
+    }),
+  );
+  await end();
+  for (const [at, outcome] of outcomes.entries()) {
+    const { size, digest } = SMALL[at] as (typeof SMALL)[number];
+    if (outcome.status === 'fulfilled') assert.ok(at % 10 !== 3 && at % 10 !== 7);
+    else {
+      const { code, details } = outcome.reason as LadingError;
+      const [expectedCode, expectedDetails] =
+        at % 10 === 3
+          ? ['ERR_DIGEST_MISMATCH', { digest: wrong, actual: digest }]
+          : ['ERR_SIZE_MISMATCH', { digest, expected: size, size: 5 }];
+      assert.ok(outcome.reason instanceof LadingError);
+      assert.deepEqual([code, details], [expectedCode, expectedDetails]);
+    }
+  }
+  const good = SMALL.filter((_, at) => at % 10 !== 3 && at % 10 !== 7);
+  await assertStored(
+    folder,
+    good.map(({ digest }) => digest),
+  );
+});
+
+test('tells of a disk that takes no small part', async (t) => {
+  const { folder, part, copier } = await stand(t);
+  const workers = new CopyWorkers(1);
+  const { end } = copier(workers);
+  const copying = new PartCopier(
+    () => ({ file: path.join(folder, 'nowhere', 'ingest'), blobOf: (digest) => digest, onLinked: () => {} }),
+    workers,
+  );
+  workers.isWorth(PART.size);
+  const { start, size, digest } = SMALL[1] as (typeof SMALL)[number];
+  await assert.rejects(copying.copy(part(start, size), { digest, size }, SIGNAL), {
+    code: 'ERR_STORAGE_IO',
+    message: /ENOENT/,
+  });
+  await end();
+});
+
+test('gives many small parts up, and leaves only whole blobs', async (t) => {
+  const { folder, part, copier } = await stand(t);
+  const { copying, end } = copier();
+  const controller = new AbortController();
+  let done = 0;
+  const outcomes = await Promise.allSettled(
+    SMALL.map(async ({ start, size, digest }) => {
+      const outcome = await copying.copy(part(start, size), { digest, size }, controller.signal);
+      if ((done += 1) === 500) controller.abort();
+      return outcome;
+    }),
+  );
+  await end();
+  const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as LadingError] : []));
+  assert.ok(failed.length > 0);
+  assert.deepEqual([...new Set(failed.map(({ code }) => code))], ['ERR_ABORTED']);
+  await assertStored(
+    folder,
+    SMALL.filter((_, at) => outcomes[at]?.status === 'fulfilled').map(({ digest }) => digest),
+  );
+});
+
+test('stores small parts here where a thread ends in the middle of them', async (t) => {
+  const { folder, part, copier } = await stand(t);
+  // Leaves what a thread that ended would leave: files on their way.
+  const script = `
+    import { writeFileSync } from 'node:fs';
+    import { parentPort } from 'node:worker_threads';
+    parentPort.on('message', (message) => {
+      for (const { file } of JSON.parse(message)) writeFileSync(file, 'half');
+      process.exit(1);
+    });`;
+  const workers = new CopyWorkers(2, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
+  const { copying, end } = copier(workers);
+  const outcomes = await Promise.all(
+    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+  );
+  await end();
+  assert.deepEqual([...new Set(outcomes)], ['stored']);
+  await assertStored(
+    folder,
+    SMALL.map(({ digest }) => digest),
+  );
 });
