@@ -123,8 +123,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const fits = wanted === undefined || wanted.size === entry.size;
     if (!fits && this.#isCertain) throw sizeMismatch(wanted, entry.size);
     if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
-    const isAwaited = this.#pending.has(digest);
-    if (!isAwaited && (await this.#options.present.stat(digest))?.size === entry.size)
+    if (!this.#pending.has(digest) && (await this.#options.present.stat(digest))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
     if (wanted === undefined || !fits) return [{ ...entry, use: 'candidate' }];
