@@ -53,7 +53,7 @@ async function compare(names: readonly string[], ground: Ground, options: BenchO
 }
 
 function ownMain(): string {
-  return path.join(projectRoot(), 'dist', 'cli', 'main.js');
+  return path.join(projectRoot(), 'dist', 'bin', 'main.js');
 }
 
 async function runCases(names: readonly string[], stand: Stand, rounds: number): Promise<readonly Outcome[]> {

@@ -29,7 +29,7 @@ export const USAGE = `npm run bench -- [options]
   --growth                         instead of the cases: 64 MiB to 1 GiB (to 4 with --size large), 10 to 10 000 blobs,
                                    1 to 1 000 platforms
   --dir DIR                        where stores are written (default: memory, if there is room)
-  --main FILE                      the command to measure (default: dist/cli/main.js)
+  --main FILE                      the command to measure (default: dist/bin/main.js)
   --quick                          small, 1 000 small blobs, 2 rounds
   --json FILE                      also write every sample
   --write                          also write benchmarks/results.md, results.json and chart.svg

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { digestOf } from '../src/model/digest.js';
+import { CopyWorkers } from '../src/stores/copy-workers.js';
+import { temporaryFolder } from './fixtures/load-helpers.js';
 import { projectRoot } from './fixtures/tables.js';
 
 const ENTRIES = {
@@ -38,6 +43,20 @@ for (const [entry, file] of Object.entries(ENTRIES)) {
   });
 }
 
+test('the thread of the bundled command copies', async (t) => {
+  const script = pathToFileURL(path.join(projectRoot(), 'dist', 'bin', 'copy-worker.js'));
+  const folder = await temporaryFolder(t);
+  const [file, blob] = ['ingest', 'blob'].map((name) => path.join(folder, name)) as [string, string];
+  await writeFile(path.join(folder, 'source'), 'content');
+  const source = openSync(path.join(folder, 'source'), 'r');
+  const expected = { digest: digestOf('content'), size: 7 };
+  const workers = new CopyWorkers(1, script);
+  assert.equal(await workers.store({ fd: source, start: 0, size: 7, expected, file, blob }), 'stored');
+  await workers.end();
+  closeSync(source);
+  assert.equal(await readFile(blob, 'utf8'), 'content');
+});
+
 test('the package has the command, the types and no tests in it', () => {
   const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: projectRoot(),
@@ -49,7 +68,9 @@ test('the package has the command, the types and no tests in it', () => {
   for (const wanted of [
     'dist/index.js',
     'dist/index.d.ts',
-    'dist/cli/main.js',
+    'dist/bin/main.js',
+    'dist/bin/copy-worker.js',
+    'dist/bin/LICENSES.txt',
     'LICENSE',
     'README.md',
     'CHANGELOG.md',
