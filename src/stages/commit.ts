@@ -62,8 +62,11 @@ const MAX_TOLD_DAMAGES = 1000;
 /** How many bytes of a blob are written between two events. */
 const TELL_BYTES = 4 * 1024 * 1024;
 
-/** Blobs that are copied beside each other: enough for every thread of a store to have work, also where they are small. */
-const MAX_COPIES = 128;
+/**
+ * Blobs that are copied beside each other: enough for every thread of a store to have work, and for one more message of small
+ * ones. Each may hold two open files.
+ */
+const MAX_COPIES = 64;
 
 /**
  * Puts bodies into the store, one after another, or beside each other where they stand in a file and the store can copy them

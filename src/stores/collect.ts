@@ -60,20 +60,30 @@ export async function collect(
   candidates: Iterable<Digest>,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
-  const wanted = [...candidates];
-  if (wanted.length === 0) return [];
-  const collection = randomUUID();
-  await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
-  try {
-    // What is not there any more was taken by another collection; where the folder is not, another one has ended this.
-    for (const digest of await collectable(store, wanted, options)) {
-      await moveIfThere(store.paths.blob(digest), store.paths.trashed(collection, digest));
+  const gone: Digest[] = [];
+  // A prune may end a collection that it takes for one of a killed process: what was not moved yet needs another one.
+  for (let left: readonly Digest[] = [...candidates]; left.length > 0;) {
+    const collection = randomUUID();
+    await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
+    try {
+      left = await moveAll(store, await collectable(store, left, options), collection);
+    } catch (error) {
+      await removeIfEmpty(path.join(store.paths.trash, collection)).catch(() => {});
+      throw error;
     }
-  } catch (error) {
-    await removeIfEmpty(path.join(store.paths.trash, collection));
-    throw error;
+    gone.push(...(await emptyTrash(store, collection, options)));
   }
-  return await emptyTrash(store, collection, options);
+  return gone;
+}
+
+/** Moves blobs to the trash. Gives those that it did not come to before somebody ended the collection. */
+async function moveAll({ paths }: Collected, going: readonly Digest[], collection: string): Promise<readonly Digest[]> {
+  for (const [at, digest] of going.entries()) {
+    const isMoved = await moveIfThere(paths.blob(digest), paths.trashed(collection, digest));
+    // What is not there any more was taken by another collection.
+    if (!isMoved && !(await fs.pathExists(path.join(paths.trash, collection)))) return going.slice(at);
+  }
+  return [];
 }
 
 /** What collections that were killed, or are under way, have in the trash. */

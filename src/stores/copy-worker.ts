@@ -4,11 +4,12 @@ import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { Copied, Copy, CopyAnswer, CopyTask, CopyWorkerData, Storing, TaskError } from './copy-workers.js';
 import { ingestCopy } from './ingest-copy.js';
+import { storageError } from './storage-error.js';
 
 /*
  * The thread of CopyWorkers. It copies parts of files, one after another, by blocking calls: that is faster than to wait for
  * each, and nobody else waits for this thread. Small blobs come many at once, and wait together until the disk has them.
- * Holds one buffer.
+ * Holds one buffer, and 2 MiB more while it reads a document that the store has already.
  */
 
 /** Bytes that are read and written in one call. */
@@ -63,6 +64,11 @@ async function store({ fd, start, size, expected, file, blob }: Storing): Promis
   });
 }
 
+/** Says what failed: whoever hears of an error of a thread takes it for one of the source. */
 function writeAll(fd: number, chunk: Buffer): void {
-  for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+  try {
+    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+  } catch (error) {
+    throw storageError(error, 'cannot write a blob');
+  }
 }

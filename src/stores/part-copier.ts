@@ -47,7 +47,9 @@ export class PartCopier {
       return await this.#largeOnThreads(async () => await this.#copyOnThread(part, expected, signal));
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error;
-      return await this.#copyHere(part, expected, signal);
+      const outcome = await this.#copyHere(part, expected, signal);
+      // A thread may have stored it and ended before it said so: what this load brought, it has to be able to take back.
+      return isSmall ? 'stored' : outcome;
     }
   }
 

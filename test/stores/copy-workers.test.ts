@@ -82,10 +82,15 @@ test('ends early when it is told to, and takes nothing more', async (t) => {
   await workers.end();
 });
 
-test('tells errors of the file system with their code, and goes on', async (t) => {
+test('tells errors of the source with their code, those of the target as errors of the store, and goes on', async (t) => {
   const { source, target } = await files(t);
   const workers = new CopyWorkers(1);
-  await assert.rejects(workers.copy(copyOf(source, source)), { code: 'EBADF' });
+  await assert.rejects(workers.copy(copyOf(target('unreadable').fd, target('nothing').fd)), { code: 'EBADF' });
+  await assert.rejects(workers.copy(copyOf(source, source)), {
+    code: 'ERR_STORAGE_IO',
+    details: { system: 'EBADF' },
+    message: /^cannot write a blob/,
+  });
   assert.deepEqual(await workers.copy(copyOf(source, target(`t${(targets += 1)}`).fd)), copied(BYTES));
   await workers.end();
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
@@ -242,6 +242,25 @@ describe('a collection', () => {
       };
       assert.deepEqual(await collect({ paths, blobs: new BlobFiles(paths), refs }, [DIGEST]), [DIGEST]);
       assert.deepEqual(shown, [1, 1]);
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+
+  it('that another one has ended before it moved anything begins again', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      for (const content of [CONTENT, 'another']) await inSession(store, (session) => storeBytes(session, content));
+      const paths = new StorePaths(folder);
+      const refs = new RefsLog(paths);
+      let looks = 0;
+      refs.read = async () => {
+        // A prune that takes the folder for one of a collector that was killed.
+        if ((looks += 1) <= 2) for (const name of readdirSync(paths.trash)) rmdirSync(path.join(paths.trash, name));
+        return [];
+      };
+      const wanted = [DIGEST, digestOf('another')];
+      assert.deepEqual(await collect({ paths, blobs: new BlobFiles(paths), refs }, wanted), wanted);
+      assert.deepEqual(await digestsIn(store), []);
       assert.deepEqual(await privateFiles(folder), []);
     });
   });

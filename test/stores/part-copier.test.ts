@@ -12,6 +12,7 @@ import { PartCopier } from '../../src/stores/part-copier.js';
 import { readAll } from '../../src/stores/read-document.js';
 import { readFileChunks } from '../../src/stores/read-file.js';
 import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { mountTmpfs } from '../fixtures/small-disk.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { openFds } from '../fixtures/until.js';
 
@@ -249,5 +250,57 @@ test('stores small parts here where a thread ends in the middle of them', async 
   await assertStored(
     folder,
     SMALL.map(({ digest }) => digest),
+  );
+});
+
+test('takes for its own what a thread stored that ended before it said so', async (t) => {
+  const { folder, part, copier } = await stand(t);
+  const script = `
+    import { readFileSync, writeFileSync } from 'node:fs';
+    import { parentPort } from 'node:worker_threads';
+    parentPort.on('message', (message) => {
+      const source = readFileSync(${JSON.stringify(path.join(folder, 'source'))});
+      for (const { start, size, blob } of JSON.parse(message)) writeFileSync(blob, source.subarray(start, start + size));
+      process.exit(1);
+    });`;
+  const workers = new CopyWorkers(1, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
+  const { copying, end } = copier(workers);
+  const outcomes = await Promise.all(
+    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+  );
+  await end();
+  assert.deepEqual([...new Set(outcomes)], ['stored']);
+});
+
+test('says of a full disk that it cannot be written to, small or large', async (t) => {
+  const disk = await mountTmpfs(t, '4m');
+  if (disk === undefined) return;
+  const { part } = await stand(t);
+  const workers = new CopyWorkers(1);
+  let ingests = 0;
+  const copying = new PartCopier(
+    () => ({
+      file: path.join(disk, `ingest-${(ingests += 1)}`),
+      blobOf: (digest) => path.join(disk, digest),
+      onLinked: () => {},
+    }),
+    workers,
+  );
+  workers.isWorth(PART.size);
+  const full = { code: 'ERR_NO_SPACE', message: /^cannot write a blob: no space left/ };
+  await assert.rejects(copying.copy(part(PART.start, PART.size), EXPECTED, SIGNAL), full);
+  const outcomes = await Promise.allSettled(
+    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+  );
+  await workers.end();
+  const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as LadingError] : []));
+  assert.ok(failed.length > 0);
+  for (const { code, message } of failed) {
+    assert.equal(code, 'ERR_NO_SPACE');
+    assert.match(message, /^cannot (?:write|start|store) a blob/);
+  }
+  assert.deepEqual(
+    (await readdir(disk)).filter((name) => name.startsWith('ingest')),
+    [],
   );
 });
