@@ -27,7 +27,7 @@ const DURABLE = 'stores/durable-file.js';
 export const MUTANTS: readonly Mutant[] = [
   {
     title: 'does not sync blobs',
-    edits: [{ file: INGEST, text: 'await fs.fsync(this.#fd);', by: '' }],
+    edits: [{ file: INGEST, text: 'await fsync(this.#fd);', by: '' }],
     traps: ['order', 'power'],
   },
   {
@@ -60,7 +60,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     title: 'claims nothing',
-    edits: [{ file: 'stores/leases.js', text: '    claim(digest) {', by: '    claim(digest) { return;' }],
+    edits: [
+      {
+        file: 'stores/leases.js',
+        text: '    claim(digests) {\n        if (!this.#isOpen)',
+        by: '    claim(digests) {\n        if (true)',
+      },
+    ],
     traps: ['order', 'pruneDuringLoad'],
   },
   {

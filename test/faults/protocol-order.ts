@@ -114,8 +114,8 @@ function isSync({ name, paths }: TracedCall, file: string): boolean {
   return (name === 'fsync' || name === 'fdatasync') && paths[0] === file;
 }
 
-/** A lease's line for a blob; strace shows no more than its first 32 characters. */
-function claims(call: TracedCall, [, algorithm, encoded = '']: RegExpExecArray): boolean {
+/** A lease's line for a blob, among others of one write. */
+function claims(call: TracedCall, [, algorithm, encoded]: RegExpExecArray): boolean {
   const isLease = /\/\.lading\/leases\/[^/]+$/.test(call.paths[0] ?? '');
-  return isWrite(call) && isLease && call.text.includes(`"${algorithm}:${encoded.slice(0, 20)}`);
+  return isWrite(call) && isLease && call.text.includes(`${algorithm}:${encoded}`);
 }

@@ -64,6 +64,9 @@ export function traceArgs(log: string, inject?: { readonly at: Point; readonly w
     ...(isFast ? ['--seccomp-bpf'] : []),
     '-o',
     log,
+    // A lease has lines for many blobs in one write.
+    '-s',
+    '4096',
     '-e',
     `trace=${HEEDED.replaceAll(' ', ',')}`,
     ...(injection ?? []),
