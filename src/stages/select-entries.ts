@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ContentProvider } from '../stores/ports.js';
+import type { ContentProvider, StoreReader } from '../stores/ports.js';
 import {
   checkDocument,
   damageOf,
@@ -27,7 +27,7 @@ import { Stage } from './stage.js';
 /** What is wanted, and where content may be already. */
 export interface SelectEntriesOptions {
   /** What the store has. */
-  readonly present: ContentProvider;
+  readonly present: ContentProvider & Pick<StoreReader, 'claim'>;
   readonly platforms: PlatformSet<ImageTarget>;
   readonly referrers?: 'follow' | 'drop';
   /** Waits until what was passed on is in the store, so that a document which came before its index can be read there. */
@@ -94,16 +94,13 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const digest = entry.digest ?? digestOfEntry(name);
     if (entry.type === 'directory') return;
     this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
-    if (entry.type !== 'file') yield this.#link({ ...entry, name }, entry.type);
+    if (entry.type !== 'file')
+      yield { ...entry, name, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
     else if (isMetadataEntry(name)) yield await this.#takeMetadata({ ...entry, name });
     else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name, digest }, digest);
     else if (this.#isLayout()) await drain(entry);
     // Until both of a layout's files were seen this may be a docker-archive, whose layers have names of their own.
     else yield { ...entry, name, use: 'candidate' };
-  }
-
-  #link(entry: ArchiveEntry, type: 'link' | 'symlink'): SelectedEntry {
-    return { ...entry, linkname: linkTarget(entry.name, type, entry.linkname ?? ''), use: 'link' };
   }
 
   async #takeMetadata(entry: ArchiveEntry): Promise<SelectedEntry> {
@@ -162,6 +159,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   async #learnIndex(bytes: Buffer): Promise<void> {
     const { manifests } = parseLayoutIndex(bytes, this.#limits);
+    await this.#options.present.claim?.(manifests.map(({ digest }) => digest));
     for (const descriptor of manifests) {
       const subject = descriptor.annotations?.[ANNOTATIONS.subject];
       await this.#wantListed(descriptor, subject !== undefined && isDigest(subject) ? subject : undefined);
@@ -173,6 +171,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const inherited = descriptor.platform ?? this.#inherited.get(descriptor.digest);
     if (isIndexType(descriptor.mediaType)) {
       const index = parseIndexBytes(bytes, `index ${descriptor.digest}`, this.#limits, descriptor.mediaType);
+      await this.#options.present.claim?.(index.manifests.map(({ digest }) => digest));
       for (const child of index.manifests) await this.#wantListed(child, attestedBy(child), inherited);
     } else {
       const where = `manifest ${descriptor.digest}`;
