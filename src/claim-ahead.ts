@@ -1,7 +1,7 @@
 import { digestOfEntry, plainEntryName } from './model/archive-layout.js';
 import type { Digest } from './model/digest.js';
 import type { ArchiveEntry } from './stages/records.js';
-import type { StoreSession } from './stores/ports.js';
+import type { ClaimingProvider } from './stores/ports.js';
 
 /** Entries that are claimed together. */
 const TOGETHER = 256;
@@ -12,7 +12,7 @@ const TOGETHER = 256;
  */
 export async function* claimAhead(
   entries: AsyncIterable<ArchiveEntry>,
-  session: Pick<StoreSession, 'claim'>,
+  session: ClaimingProvider,
   mayNeed: (digest: Digest) => boolean,
 ): AsyncGenerator<ArchiveEntry> {
   let together: ArchiveEntry[] = [];
@@ -31,7 +31,7 @@ export async function* claimAhead(
 
 async function claimAll(
   entries: readonly ArchiveEntry[],
-  session: Pick<StoreSession, 'claim'>,
+  session: ClaimingProvider,
   mayNeed: (digest: Digest) => boolean,
 ): Promise<void> {
   await session.claim?.(entries.flatMap(({ digest }) => digest ?? []).filter(mayNeed));

@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ContentProvider, StoreReader } from '../stores/ports.js';
+import type { ClaimingProvider } from '../stores/ports.js';
 import {
   checkDocument,
   damageOf,
@@ -27,7 +27,7 @@ import { Stage } from './stage.js';
 /** What is wanted, and where content may be already. */
 export interface SelectEntriesOptions {
   /** What the store has. */
-  readonly present: ContentProvider & Pick<StoreReader, 'claim'>;
+  readonly present: ClaimingProvider;
   readonly platforms: PlatformSet<ImageTarget>;
   readonly referrers?: 'follow' | 'drop';
   /** Waits until what was passed on is in the store, so that a document which came before its index can be read there. */

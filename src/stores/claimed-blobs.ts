@@ -5,18 +5,19 @@ import type { Lease } from './leases.js';
 /** The blobs of a store as an operation looks them up that has a lease. Holds the digests that it claimed. */
 export class ClaimedBlobs {
   readonly #blobs: BlobFiles;
-  readonly #lease: Lease;
+  readonly lease: Lease;
   /** Claimed while no collection was there. One that begins later sees the claim, and leaves the blob where it is. */
   readonly #unmoved = new Set<Digest>();
 
   constructor(blobs: BlobFiles, lease: Lease) {
     this.#blobs = blobs;
-    this.#lease = lease;
+    this.lease = lease;
   }
 
   /** Claims many at once: one write, and one look for collections. */
   claim(digests: readonly Digest[]): void {
-    this.#lease.claim(digests);
+    if (digests.length === 0) return;
+    this.lease.claim(digests);
     if (this.#blobs.isCollected()) return;
     for (const digest of digests) this.#unmoved.add(digest);
   }

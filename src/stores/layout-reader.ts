@@ -11,12 +11,10 @@ const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'EN
 /** One reading operation on a directory store, under a lease where one can be had. Holds the claimed digests. */
 export class LayoutReader implements StoreReader {
   readonly #blobs: Collected['blobs'];
-  #lease: Lease | undefined;
-  readonly #claimed: ClaimedBlobs | undefined;
+  #claimed: ClaimedBlobs | undefined;
 
   private constructor(blobs: Collected['blobs'], lease: Lease | undefined) {
     this.#blobs = blobs;
-    this.#lease = lease;
     this.#claimed = lease && new ClaimedBlobs(blobs, lease);
   }
 
@@ -31,10 +29,10 @@ export class LayoutReader implements StoreReader {
   }
 
   async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
-    const lease = this.#lease;
-    if (lease === undefined || this.#claimed === undefined) return await this.#blobs.stat(digest);
-    await whereWritable(() => lease.claim([digest]));
-    return await this.#claimed.find(digest);
+    const claimed = this.#claimed;
+    if (claimed === undefined) return await this.#blobs.stat(digest);
+    await whereWritable(() => claimed.lease.claim([digest]));
+    return await claimed.find(digest);
   }
 
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
@@ -42,8 +40,8 @@ export class LayoutReader implements StoreReader {
   }
 
   async end(): Promise<void> {
-    const lease = this.#lease;
-    this.#lease = undefined;
+    const lease = this.#claimed?.lease;
+    this.#claimed = undefined;
     await lease?.end({ keep: false });
   }
 }

@@ -25,6 +25,12 @@ export interface ContentProvider {
   open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer>;
 }
 
+/** Content that an operation looks up, and that is safe from garbage collection from then on until the operation ends. */
+export interface ClaimingProvider extends ContentProvider {
+  /** Makes many blobs safe at once, as looking up each of them does, for a store to which that is less work. */
+  claim?(digests: readonly Digest[]): Promise<void>;
+}
+
 /** One blob on its way into a store. Invisible until it is committed. */
 export interface Ingest {
   /** Takes bytes. The chunk belongs to the ingest from now on. */
@@ -45,9 +51,7 @@ export type ImageListChange = (records: readonly ImageRecord[]) => readonly Imag
  * One operation that reads. What it looks up is safe from garbage collection until it ends, as far as the store may be
  * written to: a store on a read-only medium loses nothing anyway.
  */
-export interface StoreReader extends ContentProvider {
-  /** Makes many blobs safe at once, as looking up each of them does, for a store to which that is less work. */
-  claim?(digests: readonly Digest[]): Promise<void>;
+export interface StoreReader extends ClaimingProvider {
   end(): Promise<void>;
 }
 
@@ -55,9 +59,7 @@ export interface StoreReader extends ContentProvider {
  * One operation that writes. What it looks up or stores is safe from garbage collection until it ends, and its names
  * become visible together.
  */
-export interface StoreSession extends ContentProvider {
-  /** Makes many blobs safe at once, as looking up each of them does, for a store to which that is less work. */
-  claim?(digests: readonly Digest[]): Promise<void>;
+export interface StoreSession extends ClaimingProvider {
   /** Starts a blob. A `digester` that already sees its bytes on their way here saves hashing them again. */
   begin(digester?: Digester): Promise<Ingest>;
   /**
