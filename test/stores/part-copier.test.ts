@@ -134,6 +134,12 @@ const SMALL = Array.from({ length: 1000 }, (_, at) => {
   return { start, size, digest: digestOf(BYTES.subarray(start, start + size)) };
 });
 
+async function copySmall(copying: PartCopier, part: Stand['part']): Promise<readonly string[]> {
+  return await Promise.all(
+    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+  );
+}
+
 async function assertStored(folder: string, digests: readonly Digest[]): Promise<void> {
   const names = (await readdir(folder)).filter((name) => name !== 'source');
   assert.deepEqual(names.toSorted(), [...digests].sort());
@@ -145,9 +151,7 @@ test('stores many small parts, with their mode, and finds those that are there',
   const { copying, end } = copier();
   const fds = openFds();
   for (const expected of ['stored', 'present']) {
-    const outcomes = await Promise.all(
-      SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
-    );
+    const outcomes = await copySmall(copying, part);
     assert.deepEqual([...new Set(outcomes)], [expected]);
   }
   await end();
@@ -242,9 +246,7 @@ test('stores small parts here where a thread ends in the middle of them', async 
     });`;
   const workers = new CopyWorkers(2, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
   const { copying, end } = copier(workers);
-  const outcomes = await Promise.all(
-    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
-  );
+  const outcomes = await copySmall(copying, part);
   await end();
   assert.deepEqual([...new Set(outcomes)], ['stored']);
   await assertStored(
@@ -265,9 +267,7 @@ test('takes for its own what a thread stored that ended before it said so', asyn
     });`;
   const workers = new CopyWorkers(1, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
   const { copying, end } = copier(workers);
-  const outcomes = await Promise.all(
-    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
-  );
+  const outcomes = await copySmall(copying, part);
   await end();
   assert.deepEqual([...new Set(outcomes)], ['stored']);
 });
