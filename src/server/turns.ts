@@ -55,6 +55,7 @@ export class Turns {
     return {
       open: (digest, range) => this.deal(reader.open(digest, range)),
       stat: async (digest) => await reader.stat(digest),
+      claim: async (digests) => await reader.claim?.(digests),
       end: async () => await reader.end(),
     };
   }

@@ -69,6 +69,7 @@ export class MemoryStore implements Store {
   #claiming(claimed: Set<Digest>): StoreReader {
     this.#sessions.add(claimed);
     return {
+      claim: async (digests) => digests.forEach((digest) => claimed.add(digest)),
       stat: async (digest) => {
         claimed.add(digest);
         return await this.stat(digest);

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
+import { digestOf } from '../../src/model/digest.js';
+import { MemoryStore } from '../../src/stores/memory-store.js';
+import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { leasesOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { Turns } from '../../src/server/turns.js';
 
 const MIB = 1024 * 1024;
@@ -78,4 +82,34 @@ test('lets a transfer of large chunks pay for all of their bytes', async () => {
   }
   isOver = true;
   await transfer;
+});
+
+/** Every method that an object has, its own and inherited ones. */
+function methodsOf(object: object): readonly string[] {
+  const names = new Set<string>();
+  for (let at: object | null = object; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const name of Object.getOwnPropertyNames(at)) names.add(name);
+  }
+  names.delete('constructor');
+  return [...names].filter((name) => typeof Reflect.get(object, name) === 'function').toSorted();
+}
+
+test('gives the reader of a dealt store every method that the reader of the store has', async (t) => {
+  const stores = [new MemoryStore(), await OciLayoutStore.open(await temporaryFolder(t))];
+  for (const store of stores) {
+    const [own, dealt] = [await store.reader(), await new Turns().dealReads(store).reader()];
+    assert.deepEqual(methodsOf(dealt), methodsOf(own));
+    await own.end();
+    await dealt.end();
+  }
+});
+
+test('claims through the reader of a dealt store', async (t) => {
+  const store = await OciLayoutStore.open(await temporaryFolder(t));
+  const reader = await new Turns().dealReads(store).reader();
+  const claimed = ['a', 'b'].map((text) => digestOf(text));
+  await reader.claim?.(claimed);
+  const [lease = ''] = await leasesOf(store);
+  assert.deepEqual(lease.trim().split('\n').slice(1), claimed);
+  await reader.end();
 });
