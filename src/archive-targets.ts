@@ -70,7 +70,7 @@ async function layoutTargets(
   const listed: Listed[] = [];
   for (const descriptor of manifests) listed.push(await classify(session, descriptor, limits));
   const speaking = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
-  const known = speaking.length === 0 ? new Set<string>() : await knownDigests(session, listed);
+  const known = speaking.length === 0 ? new Set<string>() : await knownDigests(session, listed, limits);
   const resolved = new Set(listed.filter(({ isAnnotated }) => isAnnotated));
   for (const one of speaking) {
     // What this load itself has stored says nothing: that depends on the order of the archive's entries.
@@ -110,10 +110,14 @@ async function readSubject(session: StoreSession, listed: Descriptor, limits: Li
 }
 
 /** Every digest that the archive lists, at the top or under an image, whether it is here or not. */
-async function knownDigests(session: StoreSession, listed: readonly Listed[]): Promise<ReadonlySet<string>> {
+async function knownDigests(
+  session: StoreSession,
+  listed: readonly Listed[],
+  limits: Limits,
+): Promise<ReadonlySet<string>> {
   const images = listed.filter(({ subject }) => subject === undefined).map(({ record }) => record.descriptor);
   const top = listed.map(({ record }) => record.descriptor.digest);
-  return new Set<string>([...top, ...(await closureOf(session, images))]);
+  return new Set<string>([...top, ...(await closureOf(session, images, { limits }))]);
 }
 
 function isImageType({ mediaType }: Descriptor): boolean {

@@ -72,6 +72,17 @@ export const DEFAULT_LIMITS: Limits = {
   maxArchiveBytes: Number.POSITIVE_INFINITY,
 };
 
+/**
+ * For content that a store has accepted: a load judged it, by whatever limits its caller set. Only the length of a text in
+ * JavaScript stays (V8: 2^29 - 24): no load can have read a longer document.
+ */
+export const STORED_LIMITS: Limits = {
+  ...(Object.fromEntries(
+    Object.keys(DEFAULT_LIMITS).map((key) => [key, Number.POSITIVE_INFINITY]),
+  ) as unknown as Limits),
+  maxDocumentBytes: 2 ** 29 - 24,
+};
+
 /** The defaults with some of them replaced. */
 export function limitsOf(changed: Partial<Limits> = {}): Limits {
   return { ...DEFAULT_LIMITS, ...changed };

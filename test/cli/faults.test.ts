@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { entryNameOf } from '../../src/model/archive-layout.js';
 import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand, runLading } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/load-helpers.js';
@@ -64,4 +65,28 @@ test('tells of a full device behind stdout and behind -o', async (t) => {
   ]);
   assert.equal(piped.status, 8);
   assert.match(piped.stderr, /\[ERR_NO_SPACE\]\n$/);
+});
+
+test('removes nothing where a document cannot be read', async (t) => {
+  if (!requireTool(t, 'strace')) return;
+  if ((await runCommand('strace', ['true'])).status !== 0) return t.skip('may not trace processes');
+  const { at, built, store, state, run } = await workspace(t, { loaded: true });
+  const other = await workspace(t, { built: example({ seed: 'other' }) });
+  const named = await run(['load', '-i', other.archive, '--on-conflict', 'replace']);
+  assert.equal(named.status, 0);
+  await run(['load', '-i', at('archive.tar')]);
+  const before = await state();
+  const manifest = path.join(store, entryNameOf(built.of('linux/amd64').digest));
+  for (const args of [
+    ['prune', '--grace', '0'],
+    ['rm', FAMILIAR],
+  ]) {
+    const traced = ['-f', '-qq', '-o', '/dev/null', '-P', manifest, '-e', 'inject=open,openat:error=EIO'];
+    const { status, stderr } = await runCommand('strace', [...traced, 'node', LADING, ...args, '--store', store]);
+    assert.deepEqual([args[0], status], [args[0], 8]);
+    assert.match(stderr, /\[ERR_STORAGE_IO\]\n$/);
+    const after = await state();
+    assert.deepEqual(after.blobs, before.blobs);
+    assert.deepEqual(after.images, before.images);
+  }
 });

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ANNOTATIONS, withAnnotations } from '../../src/model/descriptor.js';
+import { ANNOTATIONS, withAnnotations, type Descriptor } from '../../src/model/descriptor.js';
 import { digestOf } from '../../src/model/digest.js';
 import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import type { Store } from '../../src/stores/ports.js';
-import { BlobSet, buildManifest, buildMultiPlatform, buildReferrer, closureOf } from '../fixtures/image-builder.js';
+import {
+  BlobSet,
+  buildIndex,
+  buildManifest,
+  buildMultiPlatform,
+  buildReferrer,
+  closureOf,
+} from '../fixtures/image-builder.js';
 import { digestsIn, inSession, namesIn, storeBytes, storeSet, withStore, type OpenStore } from './stored.js';
 
 const NAME = 'docker.io/example/app:1';
@@ -60,6 +68,18 @@ function discardSuite(open: OpenStore): void {
   );
 
   it(
+    'keeps what an image shares whose manifest is larger than the default limit',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const large = buildLarge(blobs);
+      const other = buildManifest(blobs, { platform: 'linux/amd64', seed: 'other', layers: ['shared', 'other'] });
+      await storeSet(store, blobs, [{ name: NAME, descriptor: large }]);
+      await inSession(store, (session) => session.discard(closureOf(blobs, other)));
+      assert.deepEqual(await digestsIn(store), closureOf(blobs, large).sort());
+    }),
+  );
+
+  it(
     'takes the own content of manifests that are cut off and keeps what others share',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
@@ -92,7 +112,56 @@ function discardSuite(open: OpenStore): void {
   );
 }
 
+/** An image whose manifest is larger than a load takes by default. */
+function buildLarge(blobs: BlobSet): Descriptor {
+  const annotations = { 'org.example.note': 'x'.repeat(DEFAULT_LIMITS.maxDocumentBytes) };
+  return buildManifest(blobs, { platform: 'linux/amd64', seed: 'large', layers: ['shared', 'own'], annotations });
+}
+
 function pruneSuite(open: OpenStore): void {
+  it(
+    'keeps what an image needs whose manifest is larger than the default limit',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const root = buildLarge(blobs);
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await namesIn(store), [NAME]);
+      assert.deepEqual(await digestsIn(store), closureOf(blobs, root).sort());
+    }),
+  );
+
+  it(
+    'keeps what an image needs whose index is larger or nested deeper than the default limits',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 'deep' });
+      const annotations = { 'org.example.note': 'x'.repeat(DEFAULT_LIMITS.maxDocumentBytes) };
+      let root = buildIndex(blobs, [manifest], { annotations });
+      for (let level = 0; level <= DEFAULT_LIMITS.maxIndexDepth; level += 1) root = buildIndex(blobs, [root]);
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await digestsIn(store), closureOf(blobs, root).sort());
+    }),
+  );
+
+  it(
+    'keeps a referrer whose subject stands in an index larger than the default limit',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 'subject' });
+      const annotations = { 'org.example.note': 'x'.repeat(DEFAULT_LIMITS.maxDocumentBytes) };
+      const root = buildIndex(blobs, [manifest], { annotations });
+      const referrer = withAnnotations(buildReferrer(blobs, manifest, { seed: 'sbom' }), {
+        [ANNOTATIONS.subject]: manifest.digest,
+      });
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }, { descriptor: referrer }]);
+      const { images } = await store.prune(PRUNE_ALL);
+      assert.deepEqual(images, []);
+      assert.deepEqual(await digestsIn(store), [...blobs.keys()].sort());
+    }),
+  );
+
   it(
     'removes unnamed images and unreachable blobs, and reports them',
     withStore(open, async (store) => {
