@@ -22,7 +22,7 @@ import type { LayerFacts } from './stores/layer-probe.js';
 import { openSource, type ArchiveSource, type OpenedSource } from './stores/open-source.js';
 import type { Store, StoreSession } from './stores/ports.js';
 import { rememberAbsent } from './stores/remembering-session.js';
-import { storageError } from './stores/storage-error.js';
+import { storageError } from './files/storage-error.js';
 
 /** What to load of an archive. */
 export interface LoadOptions {

@@ -7,7 +7,7 @@ import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
 import type { Store } from './stores/ports.js';
-import { isUnreadable } from './stores/storage-error.js';
+import { isUnreadable } from './files/storage-error.js';
 import { surveyImages } from './survey-images.js';
 
 /** How a verification is done. */

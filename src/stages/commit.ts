@@ -2,7 +2,7 @@ import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
-import type { FilePart } from '../stores/file-part.js';
+import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
 import type { FoundBlob, StoreSession } from '../stores/ports.js';
 import { readAll } from '../stores/read-document.js';

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { Platform } from '../model/platform.js';
-import type { FilePart } from '../stores/file-part.js';
+import type { FilePart } from '../files/file-part.js';
 
 /** An image to walk: a root, and the full name that it goes by. Compared by identity. */
 export interface ImageTarget {

@@ -4,8 +4,8 @@ import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ByteRange, ContentProvider } from './ports.js';
-import { openRegular, readFileChunks } from './read-file.js';
-import { isNotFound, readError } from './storage-error.js';
+import { openRegular, readFileChunks } from '../files/read-file.js';
+import { isNotFound, readError } from '../files/storage-error.js';
 import { QUARANTINE, type StorePaths } from './store-paths.js';
 
 /** A blob's file as found: where, how large, and when it was stored. */

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { LadingError } from '../model/errors.js';
 import { effectiveUser } from './identity.js';
-import { isNotFound } from './storage-error.js';
+import { isNotFound } from '../files/storage-error.js';
 import type { StorePaths } from './store-paths.js';
 
 /** Others may write to what has one of these bits. */

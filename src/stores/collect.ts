@@ -6,7 +6,7 @@ import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import type { BlobFiles } from './blob-files.js';
 import { namesIn } from './blob-files.js';
 import { closureWithout, type Cut } from './closure.js';
-import { moveIfThere, removeIfEmpty } from './durable-file.js';
+import { moveIfThere, removeIfEmpty } from '../files/durable-file.js';
 import { readLeases } from './leases.js';
 import type { RefsLog } from './refs-log.js';
 import { digestOfTrashed, QUARANTINE, type StorePaths } from './store-paths.js';

@@ -4,7 +4,7 @@ import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { Copied, Copy, CopyAnswer, CopyTask, CopyWorkerData, Storing, TaskError } from './copy-workers.js';
 import { ingestCopy } from './ingest-copy.js';
-import { storageError } from './storage-error.js';
+import { storageError } from '../files/storage-error.js';
 
 /*
  * The thread of CopyWorkers. It copies parts of files, one after another, by blocking calls: that is faster than to wait for

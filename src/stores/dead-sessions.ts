@@ -1,7 +1,7 @@
 import path from 'node:path';
 import fs from 'fs-extra';
 import { namesIn } from './blob-files.js';
-import { lstatIfThere } from './durable-file.js';
+import { lstatIfThere } from '../files/durable-file.js';
 import { isLapsed, readLeases, type SeenLease } from './leases.js';
 import { OPENER, type StorePaths } from './store-paths.js';
 

@@ -1,5 +1,5 @@
-import type { FilePart } from './file-part.js';
-import { readFileChunks } from './read-file.js';
+import type { FilePart } from '../files/file-part.js';
+import { readFileChunks } from '../files/read-file.js';
 
 /** An entry of a source that can be read in any order: nothing of its body is read unless somebody asks for it. */
 export interface FileEntry {

@@ -8,8 +8,8 @@ import { LadingError } from '../model/errors.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
 import type { Copied } from './copy-workers.js';
 import type { Ingest } from './ports.js';
-import { readFileChunks } from './read-file.js';
-import { isExisting, isNotFound, storageError } from './storage-error.js';
+import { readFileChunks } from '../files/read-file.js';
+import { isExisting, isNotFound, storageError } from '../files/storage-error.js';
 
 /** Bytes that are gathered before they are written in one call. */
 const BATCH_BYTES = 1024 * 1024;

@@ -6,15 +6,15 @@ import type { ChangeQueue } from './change-queue.js';
 import { ClaimedBlobs } from './claimed-blobs.js';
 import type { Cut } from './closure.js';
 import { collect, type Collected } from './collect.js';
-import { syncFolder } from './durable-file.js';
+import { syncFolder } from '../files/durable-file.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
-import type { FilePart } from './file-part.js';
+import type { FilePart } from '../files/file-part.js';
 import { Lease } from './leases.js';
 import { PartCopier } from './part-copier.js';
 import type { ByteRange, ImageListChange, StoreSession } from './ports.js';
 import { quarantine } from './quarantine.js';
 import { RefsPublisher } from './refs-publisher.js';
-import { storageError } from './storage-error.js';
+import { storageError } from '../files/storage-error.js';
 
 /**
  * One writing operation on a directory store, under a lease. Holds the claimed digests, and the folders that have new names

@@ -2,7 +2,7 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import { isDigest, type Digest } from '../model/digest.js';
 import { namesIn } from './blob-files.js';
-import { isNotFound } from './storage-error.js';
+import { isNotFound } from '../files/storage-error.js';
 import { stateOfProcess, thisProcess, type ProcessIdentity } from './identity.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;

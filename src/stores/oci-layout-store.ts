@@ -6,9 +6,9 @@ import { isOurs } from './check-ownership.js';
 import { ChangeQueue } from './change-queue.js';
 import type { Collected } from './collect.js';
 import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from './ports.js';
-import { readIfThere } from './read-file.js';
+import { readIfThere } from '../files/read-file.js';
 import { RefsLog } from './refs-log.js';
-import { readError, storageError } from './storage-error.js';
+import { readError, storageError } from '../files/storage-error.js';
 import { FORMAT_VERSION, StorePaths } from './store-paths.js';
 
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */

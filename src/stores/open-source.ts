@@ -5,9 +5,9 @@ import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
-import { SharedFile } from './file-part.js';
-import { openRegular } from './read-file.js';
-import { isNotFound, storageError } from './storage-error.js';
+import { SharedFile } from '../files/file-part.js';
+import { openRegular } from '../files/read-file.js';
+import { isNotFound, storageError } from '../files/storage-error.js';
 import { namesIn } from './blob-files.js';
 import { tarFileEntries } from './tar-file.js';
 

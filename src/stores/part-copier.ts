@@ -6,9 +6,9 @@ import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
-import type { FilePart } from './file-part.js';
+import type { FilePart } from '../files/file-part.js';
 import { ingestCopy } from './ingest-copy.js';
-import { readFileChunks } from './read-file.js';
+import { readFileChunks } from '../files/read-file.js';
 
 /** What is smaller goes to a thread with others, as a whole blob: to tell a thread of each alone would take longer than it. */
 const SMALL_BYTES = 256 * 1024;

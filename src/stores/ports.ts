@@ -3,7 +3,7 @@ import type { Digest, Digester } from '../model/digest.js';
 import type { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Cut } from './closure.js';
-import type { FilePart } from './file-part.js';
+import type { FilePart } from '../files/file-part.js';
 
 /** A part of a blob: `start` and `end` in bytes, `end` not included. */
 export interface ByteRange {

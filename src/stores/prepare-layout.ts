@@ -2,7 +2,7 @@ import fs from 'fs-extra';
 import { LAYOUT_BYTES } from '../model/archive-layout.js';
 import { namesIn } from './blob-files.js';
 import { checkOwnership } from './check-ownership.js';
-import { ensureDurableFolder, linkDurable } from './durable-file.js';
+import { ensureDurableFolder, linkDurable } from '../files/durable-file.js';
 import { RefsPublisher } from './refs-publisher.js';
 import { FORMAT_VERSION, OPENER, type StorePaths } from './store-paths.js';
 

@@ -4,8 +4,8 @@ import fs from 'fs-extra';
 import type { Digest } from '../model/digest.js';
 import { namesIn } from './blob-files.js';
 import type { Collected } from './collect.js';
-import { lstatIfThere, moveIfThere } from './durable-file.js';
-import { isExisting } from './storage-error.js';
+import { lstatIfThere, moveIfThere } from '../files/durable-file.js';
+import { isExisting } from '../files/storage-error.js';
 import { digestOfTrashed, QUARANTINE, trashName, type StorePaths } from './store-paths.js';
 import { isWhole } from './whole.js';
 

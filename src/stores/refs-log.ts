@@ -4,9 +4,9 @@ import { LadingError } from '../model/errors.js';
 import { recordsOf, type ImageRecord } from '../model/image-list.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
 import { parseIndexBytes } from './read-document.js';
-import { readIfThere } from './read-file.js';
+import { readIfThere } from '../files/read-file.js';
 import { isSealed } from './sealed-list.js';
-import { isNotFound } from './storage-error.js';
+import { isNotFound } from '../files/storage-error.js';
 import type { StorePaths } from './store-paths.js';
 
 const GENERATION = /^([1-9][0-9]*)\.json$/;

@@ -1,5 +1,5 @@
 import fs from 'fs-extra';
-import { linkDurable, replaceDurable } from './durable-file.js';
+import { linkDurable, replaceDurable } from '../files/durable-file.js';
 import type { ImageListChange } from './ports.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
 import { sealedList } from './sealed-list.js';

@@ -4,7 +4,7 @@ import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import type { Limits } from '../model/limits.js';
 import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
-import type { SharedFile } from './file-part.js';
+import type { SharedFile } from '../files/file-part.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 
 /** Bytes that are read for one header: most headers, with a name that is too long for them. */

@@ -1,7 +1,7 @@
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ContentProvider } from './ports.js';
-import { isUnreadable } from './storage-error.js';
+import { isUnreadable } from '../files/storage-error.js';
 
 /**
  * Whether the blob can be read and is what its name says; undefined where it is not here. Throws what has nothing to do with
