@@ -6,7 +6,7 @@ import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
 import type { FoundBlob, StoreSession } from '../stores/ports.js';
 import { readAll } from '../stores/read-document.js';
-import { SideWork } from '../stores/side-work.js';
+import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
 

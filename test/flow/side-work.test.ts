@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SideWork } from '../../src/stores/side-work.js';
+import { SideWork } from '../../src/flow/side-work.js';
 
 test('does at most so many pieces at a time, and gives every result once', async () => {
   const side = new SideWork<number>(3);
