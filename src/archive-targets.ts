@@ -12,9 +12,9 @@ import type { Warning } from './reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import type { StoreSession } from './stores/ports.js';
-import { closureOf } from './stores/closure.js';
-import { findIndex, findManifest, parseLayoutIndex } from './stores/read-document.js';
-import { parseStrictJson } from './stores/strict-json.js';
+import { closureOf } from './content/closure.js';
+import { findIndex, findManifest, parseLayoutIndex } from './content/read-document.js';
+import { parseStrictJson } from './content/strict-json.js';
 import { followLinks, parseDockerManifest } from './model/docker-archive.js';
 
 /** The images that an archive names, and the manifests in it that speak of others. */

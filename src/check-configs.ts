@@ -8,7 +8,7 @@ import { isImageConfigType } from './model/media-types.js';
 import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from './model/platform.js';
 import type { Warning } from './reports.js';
 import type { ContentProvider } from './stores/ports.js';
-import { findConfig, findManifest } from './stores/read-document.js';
+import { findConfig, findManifest } from './content/read-document.js';
 import type { ListedNode } from './survey-images.js';
 
 /** How the configs of images are judged. */

@@ -4,7 +4,7 @@ import type { Limits } from './model/limits.js';
 import { isIndexType } from './model/media-types.js';
 import type { ImageTarget, ManifestNode } from './stages/records.js';
 import type { ContentProvider } from './stores/ports.js';
-import { findIndex } from './stores/read-document.js';
+import { findIndex } from './content/read-document.js';
 import type { Survey } from './survey-images.js';
 
 /** Which document becomes the root of an image in an archive. */

@@ -8,7 +8,7 @@ import { isImageConfigType } from './model/media-types.js';
 import { isNamedPlatform, type Platform } from './model/platform.js';
 import type { Warning } from './reports.js';
 import type { ContentProvider } from './stores/ports.js';
-import { findConfig, findManifest } from './stores/read-document.js';
+import { findConfig, findManifest } from './content/read-document.js';
 import type { ListedNode, Survey } from './survey-images.js';
 
 /** One manifest of an image as the store has it. */

@@ -17,8 +17,8 @@ import type { ArchiveContents, ArchiveFile } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import { LayerProbe, type LayerFacts } from './stores/layer-probe.js';
 import type { ContentProvider, StoreSession } from './stores/ports.js';
-import { checkDocumentSize, findConfig } from './stores/read-document.js';
-import { parseStrictJson } from './stores/strict-json.js';
+import { checkDocumentSize, findConfig } from './content/read-document.js';
+import { parseStrictJson } from './content/strict-json.js';
 
 /**
  * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked

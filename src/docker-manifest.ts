@@ -10,7 +10,7 @@ import type { Platform } from './model/platform.js';
 import { parseReference } from './model/reference.js';
 import type { ImageTarget, ManifestNode } from './stages/records.js';
 import type { ContentProvider } from './stores/ports.js';
-import { findConfig, findManifest } from './stores/read-document.js';
+import { findConfig, findManifest } from './content/read-document.js';
 import type { Survey } from './survey-images.js';
 
 /**

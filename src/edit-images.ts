@@ -15,7 +15,7 @@ import { parseImageName, parseReference } from './model/reference.js';
 import { hostPlatform, parseRequest } from './host-platform.js';
 import { publishNames } from './publish-names.js';
 import type { Store, StoreSession } from './stores/ports.js';
-import { closureOf } from './stores/closure.js';
+import { closureOf } from './content/closure.js';
 import { surveyImages } from './survey-images.js';
 
 /** What a removal did. */

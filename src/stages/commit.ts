@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
 import type { FoundBlob, StoreSession } from '../stores/ports.js';
-import { readAll } from '../stores/read-document.js';
+import { readAll } from '../content/read-document.js';
 import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';

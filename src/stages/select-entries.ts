@@ -20,7 +20,7 @@ import {
   parseManifestBytes,
   readAll,
   sizeMismatch,
-} from '../stores/read-document.js';
+} from '../content/read-document.js';
 import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
 import { Stage } from './stage.js';
 

@@ -5,7 +5,7 @@ import type { Digest } from '../model/digest.js';
 import { removeRecords, type ImageRecord } from '../model/image-list.js';
 import type { BlobFiles } from './blob-files.js';
 import { namesIn } from './blob-files.js';
-import { closureWithout, type Cut } from './closure.js';
+import { closureWithout, type Cut } from '../content/closure.js';
 import { moveIfThere, removeIfEmpty } from '../files/durable-file.js';
 import { readLeases } from './leases.js';
 import type { RefsLog } from './refs-log.js';

@@ -14,4 +14,4 @@ export type {
   StoreReader,
   StoreSession,
 } from './ports.js';
-export { findConfig, findIndex, findManifest } from './read-document.js';
+export { findConfig, findIndex, findManifest } from '../content/read-document.js';

@@ -4,7 +4,7 @@ import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { ChangeQueue } from './change-queue.js';
 import { ClaimedBlobs } from './claimed-blobs.js';
-import type { Cut } from './closure.js';
+import type { Cut } from '../content/closure.js';
 import { collect, type Collected } from './collect.js';
 import { syncFolder } from '../files/durable-file.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';

@@ -2,7 +2,7 @@ import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
-import type { Cut } from './closure.js';
+import type { Cut } from '../content/closure.js';
 import type { FilePart } from '../files/file-part.js';
 
 /** A part of a blob: `start` and `end` in bytes, `end` not included. */

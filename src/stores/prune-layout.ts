@@ -1,7 +1,7 @@
 import fs from 'fs-extra';
 import type { Digest } from '../model/digest.js';
 import { removeRecords, type ImageRecord } from '../model/image-list.js';
-import { closureOf } from './closure.js';
+import { closureOf } from '../content/closure.js';
 import { collect, collectable, emptyAllTrash, leftInTrash, type Collected } from './collect.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from './dead-sessions.js';
 import { RESUME_MS } from './leases.js';

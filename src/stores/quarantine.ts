@@ -7,7 +7,7 @@ import type { Collected } from './collect.js';
 import { lstatIfThere, moveIfThere } from '../files/durable-file.js';
 import { isExisting } from '../files/storage-error.js';
 import { digestOfTrashed, QUARANTINE, trashName, type StorePaths } from './store-paths.js';
-import { isWhole } from './whole.js';
+import { isWhole } from '../content/is-whole.js';
 
 /** A damaged blob that was taken out of `blobs/`, and since when, in milliseconds since 1970. */
 export interface Quarantined {

@@ -4,7 +4,7 @@ import { exitStatusOf } from '../../src/cli/exit-status.js';
 import { loadImages, type LoadOptions } from '../../src/load-images.js';
 import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import { failureOf } from '../../src/server/statuses.js';
-import { closureOf } from '../../src/stores/closure.js';
+import { closureOf } from '../../src/content/closure.js';
 import { MemoryStore } from '../../src/stores/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
 import type { Store } from '../../src/stores/ports.js';

@@ -5,7 +5,7 @@ import { digestOf, parseDigest, type Digest } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import type { ContentProvider } from '../../src/stores/ports.js';
-import { findConfig, findIndex, findManifest, parseIndexBytes, readAll } from '../../src/stores/read-document.js';
+import { findConfig, findIndex, findManifest, parseIndexBytes, readAll } from '../../src/content/read-document.js';
 import { BlobSet, buildManifest, buildMultiPlatform } from '../fixtures/image-builder.js';
 
 const LAYER = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf('layer'), size: 5 };
