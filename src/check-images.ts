@@ -7,7 +7,7 @@ import { diffIdsOf } from './model/image-config.js';
 import type { Limits } from './model/limits.js';
 import { layerCompressionOf } from './model/media-types.js';
 import type { Warning } from './reports.js';
-import type { LayerFacts } from './stores/layer-probe.js';
+import type { LayerFacts } from './layers/layer-probe.js';
 import type { ContentProvider } from './stores/ports.js';
 import type { ListedNode } from './survey-images.js';
 

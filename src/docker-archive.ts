@@ -15,7 +15,7 @@ import { MEDIA_TYPES } from './model/media-types.js';
 import { parseImageName } from './model/reference.js';
 import type { ArchiveContents, ArchiveFile } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
-import { LayerProbe, type LayerFacts } from './stores/layer-probe.js';
+import { LayerProbe, type LayerFacts } from './layers/layer-probe.js';
 import type { ContentProvider, StoreSession } from './stores/ports.js';
 import { checkDocumentSize, findConfig } from './content/read-document.js';
 import { parseStrictJson } from './content/strict-json.js';

@@ -18,7 +18,7 @@ import { SelectEntries, type SkippedEntries } from './stages/select-entries.js';
 import { TarExtract } from './stages/tar-extract.js';
 import { TarGuard } from './stages/tar-guard.js';
 import { VerifyDigests } from './stages/verify-digests.js';
-import type { LayerFacts } from './stores/layer-probe.js';
+import type { LayerFacts } from './layers/layer-probe.js';
 import { openSource, type ArchiveSource, type OpenedSource } from './stores/open-source.js';
 import type { Store, StoreSession } from './stores/ports.js';
 import { rememberAbsent } from './stores/remembering-session.js';

@@ -5,7 +5,7 @@ import { loadImages, type LoadSource } from './load-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { subjectOf } from './model/image-list.js';
 import { limitsOf } from './model/limits.js';
-import type { LayerFacts } from './stores/layer-probe.js';
+import type { LayerFacts } from './layers/layer-probe.js';
 import { surveyImages } from './survey-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
 

@@ -3,7 +3,7 @@ import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import type { FilePart } from '../files/file-part.js';
-import { LayerProbe, type LayerFacts } from '../stores/layer-probe.js';
+import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import type { FoundBlob, StoreSession } from '../stores/ports.js';
 import { readAll } from '../content/read-document.js';
 import { SideWork } from '../flow/side-work.js';

@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { LadingError } from '../model/errors.js';
 import { DEFAULT_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
-import { compressionOf, MAGIC_BYTES } from '../stores/compressions.js';
+import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
 
 const CHUNK_BYTES = 256 * 1024;
 

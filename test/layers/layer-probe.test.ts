@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
 import { limitsOf } from '../../src/model/limits.js';
-import { LayerProbe, type LayerFacts } from '../../src/stores/layer-probe.js';
+import { LayerProbe, type LayerFacts } from '../../src/layers/layer-probe.js';
 import { seededBytes } from '../fixtures/seeded.js';
 
 const TAR = Buffer.concat([seededBytes('layer', 100_000), Buffer.alloc(400_000)]);
