@@ -19,7 +19,7 @@ import { TarExtract } from './stages/tar-extract.js';
 import { TarGuard } from './stages/tar-guard.js';
 import { VerifyDigests } from './stages/verify-digests.js';
 import type { LayerFacts } from './layers/layer-probe.js';
-import { openSource, type ArchiveSource, type OpenedSource } from './stores/open-source.js';
+import { openSource, type ArchiveSource, type OpenedSource } from './archives/open-archive.js';
 import type { Store, StoreSession } from './stores/ports.js';
 import { rememberAbsent } from './stores/remembering-session.js';
 import { storageError } from './files/storage-error.js';
