@@ -1,5 +1,5 @@
 import { subjectOf } from './model/image-list.js';
-import { archiveStore } from './archive-store.js';
+import { archiveStore } from './stores/memory/document-store.js';
 import { inspectRecord, type ImageInspection } from './inspect-images.js';
 import type { ListOptions } from './list-images.js';
 import { loadImages, type LoadSource } from './load-images.js';

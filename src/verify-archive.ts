@@ -1,6 +1,6 @@
 import type { Digest } from './model/digest.js';
 import type { LadingError } from './model/errors.js';
-import { archiveStore } from './archive-store.js';
+import { archiveStore } from './stores/memory/document-store.js';
 import { loadImages, type LoadSource } from './load-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { subjectOf } from './model/image-list.js';

@@ -1,5 +1,5 @@
-export type { MemoryStoreOptions } from './memory-ingest.js';
-export { MemoryStore } from './memory-store.js';
+export type { MemoryStoreOptions } from './memory/memory-ingest.js';
+export { MemoryStore } from './memory/memory-store.js';
 export { OciLayoutStore, type OpenStoreOptions } from './oci-layout-store.js';
 export type {
   Amount,

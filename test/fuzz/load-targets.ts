@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { loadImages, type LoadReport } from '../../src/load-images.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { ContentProvider, Store } from '../../src/stores/ports.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { LinkFields } from '../fixtures/image-builder.js';
 import { chunksOf, stateOf } from '../fixtures/load-helpers.js';
 import { bytesOf, HOST } from '../fixtures/saved-archive.js';

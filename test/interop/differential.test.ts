@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { requireTool } from '../fixtures/command.js';
 import type { LinkFields } from '../fixtures/image-builder.js';
 import { load } from '../fixtures/load-helpers.js';

@@ -2,7 +2,7 @@ import { loadImages } from '../../src/load-images.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import { LadingError } from '../../src/model/errors.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../src/model/platform.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { runCommand } from '../fixtures/command.js';
 import { chunksOf } from '../fixtures/load-helpers.js';
 import { HOST } from '../fixtures/saved-archive.js';

@@ -5,7 +5,7 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
 import { example, leasesOf, stateOf } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 
 const LINGER_MS = 300;

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { removeImages, tagImage } from '../../src/edit-images.js';
 import type { EngineEvent } from '../../src/server/event-log.js';
 import type { ServerOptions } from '../../src/server/index.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
 import { closureOf } from '../fixtures/blob-set.js';
 import { startEngine } from '../fixtures/engine.js';

@@ -7,7 +7,7 @@ import { startEngine, type Answer } from '../fixtures/engine.js';
 import { removeLayers } from '../fixtures/image-builder.js';
 import { example, fill, load, NAME, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
 import { readTar } from '../fixtures/saved-archive.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 
 /** The descriptors of the `index.json` of an archive that was saved. */
 async function rootsIn(answer: Answer): Promise<readonly Descriptor[]> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { digestOf } from '../../src/model/digest.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
 import { leasesOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { Turns } from '../../src/server/turns.js';

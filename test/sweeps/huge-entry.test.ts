@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { loadImages, type LoadReport } from '../../src/load-images.js';
 import { Digester, type Digest } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
 import { BlobSet } from '../fixtures/image-builder.js';
 import { NAME } from '../fixtures/load-helpers.js';

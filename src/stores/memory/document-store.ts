@@ -1,4 +1,4 @@
-import { MemoryStore } from './stores/memory-store.js';
+import { MemoryStore } from './memory-store.js';
 
 const MIB = 1024 * 1024;
 

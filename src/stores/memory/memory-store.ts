@@ -1,7 +1,7 @@
-import type { Digest } from '../model/digest.js';
-import { LadingError } from '../model/errors.js';
-import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../model/image-list.js';
-import { closureWithout, type Cut } from '../content/closure.js';
+import type { Digest } from '../../model/digest.js';
+import { LadingError } from '../../model/errors.js';
+import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
+import { closureWithout, type Cut } from '../../content/closure.js';
 import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 import type {
   Amount,
@@ -12,9 +12,9 @@ import type {
   Store,
   StoreReader,
   StoreSession,
-} from './ports.js';
-import { pruneableImages } from './pruneable-images.js';
-import { isWhole } from '../content/is-whole.js';
+} from '../ports.js';
+import { pruneableImages } from '../pruneable-images.js';
+import { isWhole } from '../../content/is-whole.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf } from '../../src/model/digest.js';
-import { MemoryStore } from '../../src/stores/memory-store.js';
-import { storeSuite } from '../suites/store-suite.js';
-import { bytesOf, inSession, storeBytes } from '../suites/stored.js';
+import { digestOf } from '../../../src/model/digest.js';
+import { MemoryStore } from '../../../src/stores/memory/memory-store.js';
+import { storeSuite } from '../../suites/store-suite.js';
+import { bytesOf, inSession, storeBytes } from '../../suites/stored.js';
 
 storeSuite('MemoryStore', async () => ({ store: new MemoryStore(), cleanup: async () => {} }));
 
