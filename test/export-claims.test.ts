@@ -6,7 +6,7 @@ import { removeImages } from '../src/edit-images.js';
 import { exportImages } from '../src/export-images.js';
 import { planExport, type ExportPlan } from '../src/plan-export.js';
 import { MemoryStore } from '../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
 import type { Store } from '../src/stores/ports.js';
 import { blobPath } from './fixtures/archive-builder.js';
 import {

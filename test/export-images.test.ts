@@ -6,7 +6,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { exportImages } from '../src/export-images.js';
 import type { Digest } from '../src/model/digest.js';
 import { planExport } from '../src/plan-export.js';
-import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
 import { blobPath } from './fixtures/archive-builder.js';
 import { runCommand } from './fixtures/command.js';
 import { DAMAGES as KINDS, type Damage } from './fixtures/damage.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadOptions } from '../src/load-images.js';
-import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
 import { blobPath, dockerArchive, dockerImageOf, layoutArchive, layoutEntries } from './fixtures/archive-builder.js';
 import { tarOf } from './fixtures/tar-builder.js';
 import { example, load, ORDERS, refuses, stateOf, temporaryFolder } from './fixtures/load-helpers.js';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { digestOf } from '../src/model/digest.js';
-import { CopyWorkers } from '../src/stores/copy-workers.js';
+import { CopyWorkers } from '../src/stores/layout/ingest/copy-workers.js';
 import { temporaryFolder } from './fixtures/load-helpers.js';
 import { projectRoot } from './fixtures/tables.js';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { listImages } from '../src/list-images.js';
 import type { Digest } from '../src/model/digest.js';
-import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
 import { quarantineDamaged, verifyImages, type VerifyReport } from '../src/verify-images.js';
 import { blobPath, layoutArchive } from './fixtures/archive-builder.js';
 import { DAMAGES } from './fixtures/damage.js';

@@ -3,7 +3,7 @@ import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Digest } from '../src/model/digest.js';
-import { OciLayoutStore } from '../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
 import { verifyArchive } from '../src/verify-archive.js';
 import { verifyImages } from '../src/verify-images.js';
 import { blobPath, layoutArchive, layoutEntries } from './fixtures/archive-builder.js';

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
-import { OciLayoutStore, type OpenStoreOptions } from '../stores/oci-layout-store.js';
+import { OciLayoutStore, type OpenStoreOptions } from '../stores/layout/oci-layout-store.js';
 import type { Voice } from './console.js';
 
 /** What every command gets beside its own options. */

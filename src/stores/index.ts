@@ -1,6 +1,6 @@
 export type { MemoryStoreOptions } from './memory/memory-ingest.js';
 export { MemoryStore } from './memory/memory-store.js';
-export { OciLayoutStore, type OpenStoreOptions } from './oci-layout-store.js';
+export { OciLayoutStore, type OpenStoreOptions } from './layout/oci-layout-store.js';
 export type {
   Amount,
   ByteRange,

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/daemon.js';
 import { example, FAMILIAR, leasesOf } from '../fixtures/load-helpers.js';
-import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { until } from '../fixtures/until.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 

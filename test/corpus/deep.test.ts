@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../src/model/errors.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { inspectArchive } from '../../src/inspect-archive.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { verifyArchive } from '../../src/verify-archive.js';
 import { verifyImages } from '../../src/verify-images.js';
 import { blobPath, jsonEntry } from '../fixtures/archive-builder.js';

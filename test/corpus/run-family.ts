@@ -6,7 +6,7 @@ import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import { failureOf } from '../../src/server/statuses.js';
 import { closureOf } from '../../src/content/closure.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import type { Store } from '../../src/stores/ports.js';
 import { startEngine, type Answer, type Engine } from '../fixtures/engine.js';
 import { codesOf, example, load, loadLayout, sorted, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';

@@ -6,7 +6,7 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { chunksOf, example, load, NAME } from '../fixtures/load-helpers.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { openFds, until } from '../fixtures/until.js';
-import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { exportImages } from '../../src/export-images.js';
 import { planExport } from '../../src/plan-export.js';
 import { HOST } from '../fixtures/saved-archive.js';

@@ -8,7 +8,7 @@ import { download, startEngineStand, uploadFile, type EngineProcess } from '../f
 import { requestOver } from '../fixtures/engine.js';
 import { writeImageArchive } from '../fixtures/image-archive.js';
 import { seededRandom } from '../fixtures/seeded.js';
-import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { verifyImages } from '../../src/verify-images.js';
 
 const MIB = 1024 * 1024;

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { digestOf } from '../../src/model/digest.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../../src/stores/oci-layout-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { leasesOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { Turns } from '../../src/server/turns.js';
 

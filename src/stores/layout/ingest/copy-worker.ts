@@ -1,0 +1,74 @@
+import { readSync, writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { algorithmOf, Digester } from '../../../model/digest.js';
+import { LadingError } from '../../../model/errors.js';
+import type { Copied, Copy, CopyAnswer, CopyTask, CopyWorkerData, Storing, TaskError } from './copy-workers.js';
+import { ingestCopy } from './ingest-copy.js';
+import { storageError } from '../../../files/storage-error.js';
+
+/*
+ * The thread of CopyWorkers. It copies parts of files, one after another, by blocking calls: that is faster than to wait for
+ * each, and nobody else waits for this thread. Small blobs come many at once, and wait together until the disk has them.
+ * Holds one buffer, and 2 MiB more while it reads a document that the store has already.
+ */
+
+/** Bytes that are read and written in one call. */
+const CHUNK_BYTES = 512 * 1024;
+
+const { aborted } = workerData as CopyWorkerData;
+const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+
+const isAborted = (): boolean => Atomics.load(aborted, 0) !== 0;
+
+parentPort?.on('message', (message: string) => void answerAll(JSON.parse(message) as readonly CopyTask[]));
+
+async function answerAll(tasks: readonly CopyTask[]): Promise<void> {
+  parentPort?.postMessage(await Promise.all(tasks.map(answerOf)));
+}
+
+async function answerOf(task: CopyTask): Promise<CopyAnswer> {
+  try {
+    return 'target' in task ? { copied: copy(task) } : { outcome: await store(task) };
+  } catch (error) {
+    return { error: asTold(error as NodeJS.ErrnoException) };
+  }
+}
+
+/** An error as it can be sent: its class gets lost on the way. */
+function asTold(error: NodeJS.ErrnoException): TaskError {
+  const { code = '', message } = error;
+  return { code, message, ...(error instanceof LadingError && { details: error.details }) };
+}
+
+/** Copies as much of the part as there is, and tells what it hashed to. */
+function copy({ fd, start, size, algorithm, target }: Copy): Copied {
+  const digester = new Digester(algorithm);
+  while (digester.size < size && !isAborted()) {
+    const length = Math.min(buffer.length, size - digester.size);
+    const bytes = readSync(fd, buffer, 0, length, start + digester.size);
+    if (bytes === 0) break;
+    const chunk = buffer.subarray(0, bytes);
+    digester.update(chunk);
+    writeAll(target, chunk);
+  }
+  return { size: digester.size, digest: digester.digest() };
+}
+
+/** Only the wait for the disk lets another one in between: the buffer is free by then. */
+async function store({ fd, start, size, expected, file, blob }: Storing): Promise<'stored' | 'present'> {
+  const algorithm = algorithmOf(expected.digest);
+  return await ingestCopy({ file, blobOf: () => blob, onLinked: () => {} }, expected, async (target) => {
+    const copied = copy({ fd, start, size, algorithm, target });
+    if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was given up');
+    return copied;
+  });
+}
+
+/** Says what failed: whoever hears of an error of a thread takes it for one of the source. */
+function writeAll(fd: number, chunk: Buffer): void {
+  try {
+    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+  } catch (error) {
+    throw storageError(error, 'cannot write a blob');
+  }
+}

@@ -1,0 +1,249 @@
+import fs from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { Descriptor } from '../../../model/descriptor.js';
+import { algorithmOf, Digester, type Digest } from '../../../model/digest.js';
+import { LadingError } from '../../../model/errors.js';
+import { DEFAULT_LIMITS } from '../../../model/limits.js';
+import type { Copied } from './copy-workers.js';
+import type { Ingest } from '../../ports.js';
+import { readFileChunks } from '../../../files/read-file.js';
+import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
+
+/** Bytes that are gathered before they are written in one call. */
+const BATCH_BYTES = 1024 * 1024;
+
+/** A blob up to here is written in one short call. To have a thread make a short call, and to wait for it, takes ten times as long. */
+const SMALL_BYTES = 64 * 1024;
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
+
+const fsync = promisify(fs.fsync);
+const writev = promisify(fs.writev);
+
+/** Where an ingest file is, and where its blob goes. */
+export interface FileIngestOptions {
+  readonly file: string;
+  readonly blobOf: (digest: Digest) => string;
+  /** Sees the bytes on their way here; without it the ingest hashes them itself. */
+  readonly digester?: Digester | undefined;
+  /** Told of the folder that now has a new name, which needs an fsync before the load may be called durable. */
+  readonly onLinked: (folder: string) => void;
+}
+
+/**
+ * A blob on its way into a directory store: written to a private file, checked, made durable, then linked under its digest.
+ * Holds up to 2 MiB: one batch that is being written and one that is being gathered.
+ */
+export class FileIngest implements Ingest {
+  readonly #options: FileIngestOptions;
+  readonly #fd: number;
+  /** Sees what is written here, where nobody else does. */
+  #own: Digester | undefined;
+  #size = 0;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+  /** What a copy came to, which no digester here has seen. */
+  #copied: Copied | undefined;
+  #isOver = false;
+
+  private constructor(options: FileIngestOptions, fd: number) {
+    this.#options = options;
+    this.#fd = fd;
+  }
+
+  static async create(options: FileIngestOptions): Promise<FileIngest> {
+    try {
+      return new FileIngest(options, fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600));
+    } catch (error) {
+      throw storageError(error, 'cannot start a blob in the store');
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#checkOpen();
+    if (this.#options.digester === undefined) this.#ownDigester.update(chunk);
+    this.#size += chunk.length;
+    this.#batch.push(chunk);
+    this.#batchBytes += chunk.length;
+    if (this.#batchBytes >= BATCH_BYTES) await this.#startBatch();
+  }
+
+  /** Takes all of its bytes from elsewhere: `copy` writes them to the open file, and tells what they hash to. */
+  async take(copy: (target: number) => Promise<Copied>): Promise<void> {
+    this.#checkOpen();
+    // Whoever ends this ingest waits for the copy: the file must not be closed under it.
+    this.#writing = copy(this.#fd).then((copied) => {
+      this.#copied = copied;
+      this.#size = copied.size;
+    });
+    await this.#writing;
+  }
+
+  async commit(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    this.#checkOpen();
+    try {
+      return await this.#finish(expected);
+    } catch (error) {
+      throw storageError(error, 'cannot store a blob');
+    }
+  }
+
+  async #finish(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    try {
+      await this.#startBatch();
+      await this.#writing;
+      this.#check(expected);
+      await this.#makeDurable();
+      return await this.#link(expected);
+    } finally {
+      await this.abort();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    await this.#writing.catch(() => {});
+    try {
+      fs.closeSync(this.#fd);
+    } finally {
+      unlinkIfThere(this.#options.file);
+    }
+  }
+
+  get #ownDigester(): Digester {
+    return (this.#own ??= new Digester());
+  }
+
+  #checkOpen(): void {
+    if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
+  }
+
+  /** Waits for the batch before, then lets this one be written while the next is gathered. */
+  async #startBatch(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    try {
+      await this.#writing;
+    } catch (error) {
+      throw storageError(error, 'cannot write a blob');
+    }
+    this.#writing = this.#writeAll(batch);
+    // Whoever waits for the batch gets its error; until then it must not count as unhandled.
+    this.#writing.catch(() => {});
+  }
+
+  async #writeAll(batch: readonly Uint8Array[]): Promise<void> {
+    let left = batch.filter((chunk) => chunk.length > 0);
+    while (left.length > 0) {
+      // At most 1024 buffers go into one call (IOV_MAX).
+      const bytesWritten = await this.#writeSome(left.slice(0, 1024));
+      left = withoutBytes(left, bytesWritten);
+    }
+  }
+
+  async #writeSome(chunks: readonly Uint8Array[]): Promise<number> {
+    if (this.#size <= SMALL_BYTES) return fs.writevSync(this.#fd, chunks);
+    return (await writev(this.#fd, chunks)).bytesWritten;
+  }
+
+  #check({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): void {
+    if (this.#size !== size) {
+      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
+        details: { digest, expected: size, size: this.#size },
+      });
+    }
+    const actual = this.#copied?.digest ?? (this.#options.digester ?? this.#ownDigester).digest();
+    if (actual !== digest) {
+      const message = `blob ${digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
+      throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
+    }
+  }
+
+  async #makeDurable(): Promise<void> {
+    fs.fchmodSync(this.#fd, 0o400);
+    await fsync(this.#fd);
+  }
+
+  async #link({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+    const blob = this.#options.blobOf(digest);
+    const folder = path.dirname(blob);
+    for (let hasFolder = false; ; hasFolder = true) {
+      try {
+        if (hasFolder) await mkdir(folder, { recursive: true, mode: 0o700 });
+        fs.linkSync(this.#options.file, blob);
+        this.#options.onLinked(folder);
+        return 'stored';
+      } catch (error) {
+        if (isExisting(error)) break;
+        if (!isNotFound(error) || hasFolder) throw error;
+      }
+    }
+    const outcome = await this.#meet(blob, { digest, size });
+    this.#options.onLinked(folder);
+    // Gone again, where a collection has just taken it.
+    return outcome === 'gone' ? await this.#link({ digest, size }) : outcome;
+  }
+
+  /**
+   * Something has the blob's name. A good blob was stored by another load: its link may not be durable yet, and ours will be
+   * promised all the same. What is not what its name says is replaced by ours, which was just verified, in one step, so that
+   * there is no moment without a blob.
+   */
+  async #meet(blob: string, expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present' | 'gone'> {
+    const found = fs.lstatSync(blob, { throwIfNoEntry: false });
+    if (found === undefined) return 'gone';
+    const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));
+    if (isGood === undefined) return 'gone';
+    if (isGood) return 'present';
+    if (!found.isDirectory()) {
+      fs.renameSync(this.#options.file, blob);
+      return 'stored';
+    }
+    const aside = `${this.#options.file}.damaged`;
+    await rename(blob, aside);
+    await rm(aside, { recursive: true, force: true });
+    return 'gone';
+  }
+}
+
+/**
+ * Whether a file of the right size is what its name says, as far as that is known: only what is small enough to be a document
+ * is read for it, since documents are what everything else is found by. Undefined where it is gone by now.
+ */
+async function isWhole(
+  file: string,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+): Promise<boolean | undefined> {
+  if (size > DEFAULT_LIMITS.maxDocumentBytes) return true;
+  const digester = new Digester(algorithmOf(digest));
+  try {
+    const blob = { acquire: () => fs.openSync(file, O_RDONLY | O_NOFOLLOW), release: fs.closeSync };
+    for await (const chunk of readFileChunks(blob)) digester.update(chunk);
+    return digester.digest() === digest;
+  } catch (error) {
+    return isNotFound(error) ? undefined : false;
+  }
+}
+
+function unlinkIfThere(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch (error) {
+    // It has become the blob.
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+function withoutBytes(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
+  let left = written;
+  return chunks.flatMap((chunk) => {
+    const cut = Math.min(left, chunk.length);
+    left -= cut;
+    return cut === chunk.length ? [] : [chunk.subarray(cut)];
+  });
+}

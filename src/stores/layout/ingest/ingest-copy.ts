@@ -1,0 +1,21 @@
+import type { Descriptor } from '../../../model/descriptor.js';
+import type { Copied } from './copy-workers.js';
+import { FileIngest, type FileIngestOptions } from './file-ingest.js';
+
+/**
+ * Stores a blob that `copy` writes to the open file that it is given. Runs wherever the copy is made or waited for. Throws
+ * what `Ingest.commit` throws, and what `copy` throws.
+ */
+export async function ingestCopy(
+  options: FileIngestOptions,
+  expected: Pick<Descriptor, 'digest' | 'size'>,
+  copy: (target: number) => Promise<Copied>,
+): Promise<'stored' | 'present'> {
+  const ingest = await FileIngest.create(options);
+  try {
+    await ingest.take(copy);
+    return await ingest.commit(expected);
+  } finally {
+    await ingest.abort();
+  }
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import type { Digest } from '../../model/digest.js';
+import type { Collected } from './trash/collect.js';
+import { ClaimedBlobs } from './blobs/claimed-blobs.js';
+import { Lease } from './leases/lease.js';
+import type { ByteRange, StoreReader } from '../ports.js';
+
+/** Why a lease may be out of reach while everything can be read: a medium or a store that is not ours to write, a full disk. */
+const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOSPC', 'EDQUOT'];
+
+/** One reading operation on a directory store, under a lease where one can be had. Holds the claimed digests. */
+export class LayoutReader implements StoreReader {
+  readonly #blobs: Collected['blobs'];
+  #claimed: ClaimedBlobs | undefined;
+
+  private constructor(blobs: Collected['blobs'], lease: Lease | undefined) {
+    this.#blobs = blobs;
+    this.#claimed = lease && new ClaimedBlobs(blobs, lease);
+  }
+
+  /** Starts a reading operation of this process. */
+  static async start({ paths, blobs }: Collected): Promise<LayoutReader> {
+    const lease = await whereWritable(async () => await Lease.create(paths.leases, randomUUID()));
+    return new LayoutReader(blobs, lease);
+  }
+
+  async claim(digests: readonly Digest[]): Promise<void> {
+    await whereWritable(() => this.#claimed?.claim(digests));
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    const claimed = this.#claimed;
+    if (claimed === undefined) return await this.#blobs.stat(digest);
+    await whereWritable(() => claimed.lease.claim([digest]));
+    return await claimed.find(digest);
+  }
+
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.#blobs.open(digest, range);
+  }
+
+  async end(): Promise<void> {
+    const lease = this.#claimed?.lease;
+    this.#claimed = undefined;
+    await lease?.end({ keep: false });
+  }
+}
+
+/** Reading must not depend on writing: what cannot be claimed is read all the same, and verified as everything is. */
+async function whereWritable<T>(write: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await write();
+  } catch (error) {
+    if (UNWRITABLE.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import type { Descriptor } from '../../model/descriptor.js';
+import type { Digest, Digester } from '../../model/digest.js';
+import type { ChangeQueue } from './refs/change-queue.js';
+import { ClaimedBlobs } from './blobs/claimed-blobs.js';
+import type { Cut } from '../../content/closure.js';
+import { collect, type Collected } from './trash/collect.js';
+import { syncFolder } from '../../files/durable-file.js';
+import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
+import type { FilePart } from '../../files/file-part.js';
+import { Lease } from './leases/lease.js';
+import { PartCopier } from './ingest/part-copier.js';
+import type { ByteRange, ImageListChange, StoreSession } from '../ports.js';
+import { quarantine } from './trash/quarantine.js';
+import { RefsPublisher } from './refs/refs-publisher.js';
+import { storageError } from '../../files/storage-error.js';
+
+/**
+ * One writing operation on a directory store, under a lease. Holds the claimed digests, and the folders that have new names
+ * which are not on stable storage yet.
+ */
+export class LayoutSession implements StoreSession {
+  readonly #store: Collected;
+  readonly #lease: Lease;
+  readonly #claimed: ClaimedBlobs;
+  readonly #changes: ChangeQueue;
+  readonly #unsynced = new Set<string>();
+  #copier: PartCopier | undefined;
+
+  private constructor(store: Collected, changes: ChangeQueue, lease: Lease) {
+    this.#store = store;
+    this.#changes = changes;
+    this.#lease = lease;
+    this.#claimed = new ClaimedBlobs(store.blobs, lease);
+  }
+
+  /** Starts a session of this process, under a lease of its own. */
+  static async start(store: Collected, changes: ChangeQueue): Promise<LayoutSession> {
+    return new LayoutSession(store, changes, await Lease.create(store.paths.leases, randomUUID()));
+  }
+
+  async claim(digests: readonly Digest[]): Promise<void> {
+    try {
+      this.#claimed.claim(digests);
+    } catch (error) {
+      throw storageError(error, 'cannot claim blobs');
+    }
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    try {
+      this.#lease.claim([digest]);
+      const found = await this.#claimed.find(digest);
+      // Whoever stored it may not have come to make its name durable, and it may be promised by what is published here.
+      if (found !== undefined) this.#unsynced.add(path.dirname(this.#store.paths.blob(digest)));
+      return found;
+    } catch (error) {
+      throw storageError(error, `cannot look up blob ${digest}`);
+    }
+  }
+
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.#store.blobs.open(digest, range);
+  }
+
+  async copy(
+    part: FilePart,
+    expected: Pick<Descriptor, 'digest' | 'size'>,
+    signal: AbortSignal,
+  ): Promise<'stored' | 'present'> {
+    this.#copier ??= new PartCopier(() => this.#newIngest());
+    return await this.#copier.copy(part, expected, signal);
+  }
+
+  async endCopies(): Promise<void> {
+    await this.#copier?.end();
+  }
+
+  async begin(digester?: Digester): Promise<FileIngest> {
+    return await FileIngest.create({ ...this.#newIngest(), digester });
+  }
+
+  async publish(change: ImageListChange): Promise<void> {
+    const { paths } = this.#store;
+    try {
+      for (const folder of this.#unsynced) await syncFolder(folder);
+      if (this.#unsynced.size > 0) await syncFolder(paths.blobs);
+      this.#unsynced.clear();
+      const publisher = new RefsPublisher(paths, () => paths.newIngest(this.#lease.id));
+      await this.#changes.add(change, async (changes) => await publisher.publish(changes));
+    } catch (error) {
+      throw storageError(error, 'cannot publish the images');
+    }
+  }
+
+  async discard(digests: Iterable<Digest>, cut?: Cut): Promise<readonly Digest[]> {
+    const unwanted = [...digests];
+    if (unwanted.length === 0) return [];
+    try {
+      return await collect(this.#store, unwanted, { except: [this.#lease.id], cut });
+    } catch (error) {
+      throw storageError(error, 'cannot remove blobs');
+    }
+  }
+
+  async quarantine(digest: Digest): Promise<boolean> {
+    try {
+      return await quarantine(this.#store, digest);
+    } catch (error) {
+      throw storageError(error, `cannot move blob ${digest} away`);
+    }
+  }
+
+  async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
+    await this.endCopies();
+    try {
+      await this.#lease.end({ keep: resumable });
+    } catch (error) {
+      throw storageError(error, 'cannot end the operation');
+    }
+  }
+
+  /** Where the next ingest goes. Its blob is claimed before it gets its name. */
+  #newIngest(): FileIngestOptions {
+    const { paths } = this.#store;
+    return {
+      file: paths.newIngest(this.#lease.id),
+      blobOf: (digest) => {
+        this.#lease.claim([digest]);
+        return paths.blob(digest);
+      },
+      onLinked: (folder) => this.#unsynced.add(folder),
+    };
+  }
+}

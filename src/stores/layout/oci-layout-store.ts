@@ -1,0 +1,146 @@
+import type { Digest } from '../../model/digest.js';
+import { LadingError } from '../../model/errors.js';
+import type { ImageRecord } from '../../model/image-list.js';
+import { BlobFiles, namesIn } from './blobs/blob-files.js';
+import { isOurs } from './place/check-ownership.js';
+import { ChangeQueue } from './refs/change-queue.js';
+import type { Collected } from './trash/collect.js';
+import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from '../ports.js';
+import { readIfThere } from '../../files/read-file.js';
+import { RefsLog } from './refs/refs-log.js';
+import { readError, storageError } from '../../files/storage-error.js';
+import { FORMAT_VERSION, StorePaths } from './place/layout-paths.js';
+
+/** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
+export interface OpenStoreOptions {
+  readonly readOnly?: boolean;
+  /**
+   * With `readOnly`: readers claim what they read all the same, where the store may be written to, so that nobody removes
+   * it meanwhile.
+   */
+  readonly claimReads?: boolean;
+  /** Bytes of a blob that are read at once, asked for each blob: 1 MiB unless given. Two such chunks are held for each. */
+  readonly chunkBytes?: () => number;
+}
+
+/**
+ * The embedded store: one directory that is at rest a valid OCI image layout, and beside it `.lading/` with the list of
+ * images, leases and files on their way. Processes on one host may use it at the same time. Holds the list of images, and nothing of its content.
+ * What only writing needs is loaded with the first write: a listing must not wait for it.
+ */
+export class OciLayoutStore implements Store {
+  readonly directory: string;
+  readonly #parts: Collected;
+  readonly #changes = new ChangeQueue();
+  readonly #readOnly: boolean;
+  readonly #claimReads: boolean;
+
+  private constructor(paths: StorePaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
+    this.directory = paths.root;
+    this.#parts = {
+      paths,
+      blobs: new BlobFiles(paths, chunkBytes),
+      refs: new RefsLog(paths, { mayBeMissing: readOnly }),
+    };
+    this.#readOnly = readOnly;
+    this.#claimReads = claimReads;
+  }
+
+  /**
+   * Opens the store in a directory; a new or empty one becomes a store. Throws ERR_STORE_TAMPERED for a directory that is
+   * something else, ERR_STORE_UNSAFE, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
+   */
+  static async open(directory: string, options: OpenStoreOptions = {}): Promise<OciLayoutStore> {
+    const store = new OciLayoutStore(new StorePaths(directory), options);
+    try {
+      await store.#checkKind();
+      if (options.readOnly !== true) await (await import('./prepare-layout.js')).prepareLayout(store.#parts.paths);
+    } catch (error) {
+      const asError = options.readOnly === true ? readError : storageError;
+      throw asError(error, `cannot open the store ${directory}`);
+    }
+    return store;
+  }
+
+  async list(): Promise<readonly ImageRecord[]> {
+    try {
+      return await this.#parts.refs.read();
+    } catch (error) {
+      throw readError(error, `cannot read the store ${this.directory}`);
+    }
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    return await this.#parts.blobs.stat(digest);
+  }
+
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.#parts.blobs.open(digest, range);
+  }
+
+  digests(): AsyncIterable<Digest> {
+    return this.#parts.blobs.digests();
+  }
+
+  async reader(): Promise<StoreReader> {
+    const { blobs, paths } = this.#parts;
+    // A lease in another user's store could not be read by its owner.
+    if (!this.#claimReads || (this.#readOnly && !isOurs(paths))) {
+      return { stat: async (digest) => await blobs.stat(digest), open: blobs.open.bind(blobs), end: async () => {} };
+    }
+    try {
+      return await (await import('./layout-reader.js')).LayoutReader.start(this.#parts);
+    } catch (error) {
+      throw storageError(error, `cannot read the store ${this.directory}`);
+    }
+  }
+
+  async session(): Promise<StoreSession> {
+    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
+    try {
+      return await (await import('./layout-session.js')).LayoutSession.start(this.#parts, this.#changes);
+    } catch (error) {
+      throw storageError(error, `cannot write to the store ${this.directory}`);
+    }
+  }
+
+  async prune(options: PruneOptions): Promise<PruneReport> {
+    if (options.dryRun === true) return await this.#planPrune(options);
+    const session = await this.session();
+    try {
+      return await (await import('./trash/prune-layout.js')).pruneLayout(this.#parts, session, options);
+    } catch (error) {
+      throw storageError(error, `cannot prune the store ${this.directory}`);
+    } finally {
+      await session.end();
+    }
+  }
+
+  async #planPrune(options: PruneOptions): Promise<PruneReport> {
+    try {
+      return await (await import('./trash/prune-layout.js')).planPrune(this.#parts, options);
+    } catch (error) {
+      throw storageError(error, `cannot read the store ${this.directory}`);
+    }
+  }
+
+  /** A directory is ours if it has `.lading/`, and may become ours if it is empty. */
+  async #checkKind(): Promise<void> {
+    const { paths } = this.#parts;
+    const names = (await namesIn(paths.root)).filter((name) => name !== 'lost+found');
+    if (names.includes('.lading')) return await this.#checkVersion();
+    if (names.includes('index.json')) {
+      const message = `${paths.root} is an OCI layout that another program made; load it into a store: lading load -i ${paths.root}`;
+      throw new LadingError('ERR_STORE_TAMPERED', message);
+    }
+    if (names.length > 0) throw new LadingError('ERR_STORE_TAMPERED', `${paths.root} is not empty and no Lading store`);
+  }
+
+  async #checkVersion(): Promise<void> {
+    const { version } = this.#parts.paths;
+    const found = readIfThere(version)?.toString('utf8').trim();
+    if (found === undefined || found === FORMAT_VERSION) return;
+    const message = `${this.directory} has store format ${found}; this program knows format ${FORMAT_VERSION}`;
+    throw new LadingError('ERR_STORE_VERSION', message);
+  }
+}

@@ -1,0 +1,111 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { LadingError } from '../../../model/errors.js';
+import { recordsOf, type ImageRecord } from '../../../model/image-list.js';
+import { DEFAULT_LIMITS } from '../../../model/limits.js';
+import { parseIndexBytes } from '../../../content/read-document.js';
+import { readIfThere } from '../../../files/read-file.js';
+import { isSealed } from './sealed-list.js';
+import { isNotFound } from '../../../files/storage-error.js';
+import type { StorePaths } from '../place/layout-paths.js';
+
+const GENERATION = /^([1-9][0-9]*)\.json$/;
+
+/** One generation of the list of images, and its bytes. */
+export interface Generation {
+  readonly number: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * The list of images on disk: `refs/<N>.json`, each generation a whole list. The newest is the truth; `index.json` is its
+ * public copy. Reads only, by short calls: in a server a thread for them may be far behind in its work. RefsPublisher writes.
+ */
+export class RefsLog {
+  readonly #paths: StorePaths;
+  readonly #mayBeMissing: boolean;
+  /** The generation that was read last; a generation never changes. */
+  #parsed: { readonly number: number; readonly records: readonly ImageRecord[] } | undefined;
+
+  /** `mayBeMissing`: a store that is not there has no images, and is none to be told of. */
+  constructor(paths: StorePaths, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}) {
+    this.#paths = paths;
+    this.#mayBeMissing = mayBeMissing;
+  }
+
+  /** The images of the newest generation. */
+  async read(): Promise<readonly ImageRecord[]> {
+    const numbers = await this.#numbersIfThere();
+    if (numbers === undefined) return [];
+    if (this.#parsed !== undefined && this.#parsed.number === numbers.at(-1)) return this.#parsed.records;
+    const { number, bytes } = await this.newest();
+    this.#parsed = { number, records: parseGeneration(bytes) };
+    return this.#parsed.records;
+  }
+
+  /** The newest generation. Throws ERR_STORE_TAMPERED where there is none. */
+  async newest(): Promise<Generation> {
+    for (;;) {
+      const number = (await this.numbers()).at(-1);
+      if (number === undefined) {
+        throw new LadingError('ERR_STORE_TAMPERED', `${this.#paths.refs} has no list of images`);
+      }
+      const bytes = readIfThere(this.fileOf(number));
+      // Gone between the two looks: so many newer ones came meanwhile.
+      if (bytes !== undefined) return { number, bytes };
+    }
+  }
+
+  /** The bytes of `index.json`; they must be those of a generation, however old. Throws ERR_STORE_TAMPERED. */
+  async readIndex(): Promise<Buffer | undefined> {
+    let index = readIfThere(this.#paths.index);
+    for (let before: Buffer | undefined; index !== undefined && !before?.equals(index);) {
+      if (await this.#isKnown(index)) return index;
+      before = index;
+      // Others may have published so often meanwhile that its generation is gone; then it is another one by now.
+      index = readIfThere(this.#paths.index);
+    }
+    if (index === undefined) return undefined;
+    const message =
+      `${this.#paths.index} was changed by another program; ` +
+      `put ${this.fileOf((await this.newest()).number)} back in its place, ` +
+      'or load the changed layout into another store with `lading load -i DIR`';
+    throw new LadingError('ERR_STORE_TAMPERED', message);
+  }
+
+  /** The numbers of the generations that are kept, oldest first. */
+  async numbers(): Promise<readonly number[]> {
+    const names = readdirSync(this.#paths.refs);
+    return names.flatMap((name) => Number(GENERATION.exec(name)?.[1] ?? []) || []).sort((a, b) => a - b);
+  }
+
+  async #numbersIfThere(): Promise<readonly number[] | undefined> {
+    try {
+      return await this.numbers();
+    } catch (error) {
+      if (this.#mayBeMissing && isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  fileOf(generation: number): string {
+    return path.join(this.#paths.refs, `${generation}.json`);
+  }
+
+  /**
+   * A process that was stopped for long enough brings `index.json` back to what was the newest list for it, which may be
+   * older than all that are kept: the seal tells. Without one it may be the list of a store from before lists had any.
+   */
+  async #isKnown(index: Buffer): Promise<boolean> {
+    if (isSealed(index)) return true;
+    for (const generation of (await this.numbers()).toReversed()) {
+      if (readIfThere(this.fileOf(generation))?.equals(index)) return true;
+    }
+    return false;
+  }
+}
+
+/** The images of a generation's bytes. */
+export function parseGeneration(bytes: Buffer): readonly ImageRecord[] {
+  return recordsOf(parseIndexBytes(bytes, 'the list of images', DEFAULT_LIMITS));
+}

@@ -1,0 +1,29 @@
+import { ANNOTATIONS } from '../../../model/descriptor.js';
+import { digestOf } from '../../../model/digest.js';
+import { indexOf, type ImageRecord } from '../../../model/image-list.js';
+
+/**
+ * The bytes of a list of images, with a digest of themselves as their last annotation. By it `index.json` is known as ours
+ * however old it is, and no other program's edit is, even one that keeps the annotations.
+ */
+export function sealedList(records: readonly ImageRecord[]): Buffer {
+  const bare = Buffer.from(JSON.stringify(indexOf(records)));
+  return Buffer.concat([withoutBrace(bare), sealOf(bare)]);
+}
+
+/** Whether the bytes are a list that was sealed, and not changed since. */
+export function isSealed(bytes: Buffer): boolean {
+  const body = bytes.subarray(0, Math.max(0, bytes.length - SEAL_BYTES));
+  const bare = Buffer.concat([body, Buffer.from('}')]);
+  return bytes.subarray(body.length).equals(sealOf(bare));
+}
+
+function sealOf(bare: Buffer): Buffer {
+  return Buffer.from(`,"annotations":${JSON.stringify({ [ANNOTATIONS.listDigest]: digestOf(bare) })}}`);
+}
+
+const SEAL_BYTES = sealOf(Buffer.alloc(0)).length;
+
+function withoutBrace(bare: Buffer): Buffer {
+  return bare.subarray(0, -1);
+}

@@ -1,0 +1,125 @@
+import fs from 'fs-extra';
+import type { Digest } from '../../../model/digest.js';
+import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
+import { closureOf } from '../../../content/closure.js';
+import { collect, collectable, emptyAllTrash, leftInTrash, type Collected } from './collect.js';
+import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
+import { RESUME_MS } from '../leases/lease.js';
+import type { Amount, HeldBlobs, PruneOptions, PruneReport, StoreSession } from '../../ports.js';
+import { pruneableImages } from '../../pruneable-images.js';
+import { quarantinedIn } from './quarantine.js';
+
+type Sizes = ReadonlyMap<Digest, number>;
+
+/** Removes unnamed images, then unreachable blobs, that are older than the grace time; and what dead sessions left. */
+export async function pruneLayout(
+  store: Collected,
+  session: StoreSession,
+  options: PruneOptions,
+): Promise<PruneReport> {
+  const sessions = await sessionsOf(store.paths, options.now, options.resumeMs ?? RESUME_MS);
+  await dropDeadSessions(store.paths, sessions);
+  const before = await blobsOf(store, options);
+  const emptied = await emptyAllTrash(store);
+  const images = await imagesToGo(store, options);
+  if (images.length > 0) await session.publish((records) => removeRecords(records, images));
+  const gone = new Set([...emptied, ...(await collect(store, before.old))]);
+  const quarantined = await quarantineOf(store, options);
+  for (const { file } of quarantined.old) await fs.remove(file);
+  return await reportOf(store, { sessions, images, gone, quarantined, sizes: before.sizes });
+}
+
+/** What a prune would do now. Writes nothing. */
+export async function planPrune(store: Collected, options: PruneOptions): Promise<PruneReport> {
+  const sessions = await sessionsOf(store.paths, options.now, options.resumeMs ?? RESUME_MS);
+  const { sizes, old } = await blobsOf(store, options);
+  const images = await imagesToGo(store, options);
+  const going = await collectable(store, old, { except: sessions.lapsed, without: images });
+  const quarantined = await quarantineOf(store, options);
+  return await reportOf(store, { sessions, images, gone: new Set(going), quarantined, sizes });
+}
+
+async function imagesToGo(store: Collected, options: PruneOptions): Promise<readonly ImageRecord[]> {
+  const isOld = async (root: Digest): Promise<boolean> => {
+    const found = await store.blobs.stat(root);
+    return found === undefined || isPastGrace(found.mtimeMs, options);
+  };
+  return await pruneableImages(store.blobs, await store.refs.read(), isOld);
+}
+
+/** Every blob with its size, and those past the grace time. What is in the trash had its grace time before it went there. */
+async function blobsOf(
+  store: Collected,
+  options: PruneOptions,
+): Promise<{ readonly sizes: Sizes; readonly old: readonly Digest[] }> {
+  const sizes = new Map<Digest, number>();
+  const old = new Set<Digest>();
+  const trashed = await leftInTrash(store);
+  const add = async (digest: Digest): Promise<void> => {
+    const found = await store.blobs.stat(digest);
+    if (found === undefined) return;
+    sizes.set(digest, Math.max(found.size, 0));
+    if (trashed.has(digest) || isPastGrace(found.mtimeMs, options)) old.add(digest);
+  };
+  for await (const digest of store.blobs.digests()) await add(digest);
+  for (const digest of trashed) await add(digest);
+  return { sizes, old: [...old] };
+}
+
+interface Quarantine {
+  readonly old: Awaited<ReturnType<typeof quarantinedIn>>;
+  readonly young: Awaited<ReturnType<typeof quarantinedIn>>;
+}
+
+async function quarantineOf({ paths }: Collected, options: PruneOptions): Promise<Quarantine> {
+  const all = await quarantinedIn(paths);
+  const isOld = ({ sinceMs }: (typeof all)[number]): boolean => isPastGrace(sinceMs, options);
+  return { old: all.filter(isOld), young: all.filter((one) => !isOld(one)) };
+}
+
+/** Without a grace time everything is past it, also what a clock that was put back since calls younger than now. */
+function isPastGrace(sinceMs: number, { now, graceMs }: PruneOptions): boolean {
+  return graceMs === 0 || now - sinceMs >= graceMs;
+}
+
+interface Outcome {
+  readonly sessions: Sessions;
+  readonly images: readonly ImageRecord[];
+  readonly gone: ReadonlySet<Digest>;
+  readonly quarantined: Quarantine;
+  readonly sizes: Sizes;
+}
+
+async function reportOf(
+  store: Collected,
+  { sessions, images, gone, quarantined, sizes }: Outcome,
+): Promise<PruneReport> {
+  const roots = removeRecords(await store.refs.read(), images).map(({ descriptor }) => descriptor);
+  const reached = await closureOf(store.blobs, roots);
+  const spare = new Map([...sizes].filter(([digest]) => !gone.has(digest) && !reached.has(digest)));
+  const held = sessions.holding.map((lease) => heldOf(lease, spare)).filter(({ count }) => count > 0);
+  const claimed = new Set(sessions.holding.flatMap(({ digests }) => digests));
+  const young = [...spare].filter(([digest]) => !claimed.has(digest));
+  return {
+    images,
+    blobs: [...gone].map((digest) => ({ digest, size: sizes.get(digest) ?? 0 })),
+    damaged: quarantined.old.map(({ digest, size }) => ({ digest, size })),
+    interrupted: amountOf(sessions.leftovers),
+    kept: {
+      images: amountOf([...sizes].filter(([digest]) => reached.has(digest))),
+      held,
+      young: amountOf([...young, ...quarantined.young.map(({ file, size }) => [file, size] as const)]),
+    },
+  };
+}
+
+function heldOf({ state, ageMs, digests, owner }: Sessions['holding'][number], spare: Sizes): HeldBlobs {
+  const blobs = new Map(digests.flatMap((digest) => (spare.has(digest) ? [[digest, spare.get(digest) ?? 0]] : [])));
+  const told = owner === undefined ? {} : { pid: owner.pid, host: owner.host };
+  return { state, ageMs, ...told, ...amountOf(blobs) };
+}
+
+function amountOf(sizes: Iterable<readonly [unknown, number]>): Amount {
+  const bytes = [...sizes].map(([, size]) => size);
+  return { count: bytes.length, bytes: bytes.reduce((sum, size) => sum + size, 0) };
+}

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import fs from 'fs-extra';
+import type { Digest } from '../../../model/digest.js';
+import { namesIn } from '../blobs/blob-files.js';
+import type { Collected } from './collect.js';
+import { lstatIfThere, moveIfThere } from '../../../files/durable-file.js';
+import { isExisting } from '../../../files/storage-error.js';
+import { digestOfTrashed, QUARANTINE, trashName, type StorePaths } from '../place/layout-paths.js';
+import { isWhole } from '../../../content/is-whole.js';
+
+/** A damaged blob that was taken out of `blobs/`, and since when, in milliseconds since 1970. */
+export interface Quarantined {
+  readonly file: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly sinceMs: number;
+}
+
+/** Takes a blob out of `blobs/` if it is damaged: it is no longer found, and a load stores it again. Gives whether it went. */
+export async function quarantine({ paths, blobs }: Collected, digest: Digest): Promise<boolean> {
+  const blob = paths.blob(digest);
+  const seen = await lstatIfThere(blob);
+  if (seen === undefined || (await isWhole(blobs, digest)) !== false) return false;
+  const folder = path.join(paths.trash, QUARANTINE);
+  await fs.ensureDir(folder, 0o700);
+  const aside = path.join(folder, `${trashName(digest)}.${randomUUID()}`);
+  if (!(await moveIfThere(blob, aside))) return false;
+  const moved = await fs.lstat(aside);
+  if (moved.ino === seen.ino && moved.dev === seen.dev) return true;
+  // A load has put a good one in its place meanwhile.
+  await putBack(aside, blob);
+  return false;
+}
+
+/** Everything that was taken out and is still there. */
+export async function quarantinedIn(paths: StorePaths): Promise<readonly Quarantined[]> {
+  const folder = path.join(paths.trash, QUARANTINE);
+  const found: Quarantined[] = [];
+  for (const name of await namesIn(folder)) {
+    const digest = digestOfTrashed(name.slice(0, name.lastIndexOf('.')));
+    const file = path.join(folder, name);
+    const stat = await lstatIfThere(file);
+    // A rename does not change when a file was written; it does change its status.
+    if (digest !== undefined && stat !== undefined)
+      found.push({ file, digest, size: stat.isFile() ? stat.size : 0, sinceMs: stat.ctimeMs });
+  }
+  return found;
+}
+
+async function putBack(aside: string, blob: string): Promise<void> {
+  try {
+    await fs.link(aside, blob);
+  } catch (error) {
+    if (!isExisting(error)) throw error;
+  }
+  await fs.remove(aside);
+}

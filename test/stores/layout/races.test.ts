@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { entryNameOf } from '../../../src/model/archive-layout.js';
+import { digestOf, type Digest } from '../../../src/model/digest.js';
+import type { ImageRecord } from '../../../src/model/image-list.js';
+import { BlobFiles } from '../../../src/stores/layout/blobs/blob-files.js';
+import { collect, emptyAllTrash } from '../../../src/stores/layout/trash/collect.js';
+import { Lease, readLeases } from '../../../src/stores/layout/leases/lease.js';
+import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
+import { RefsLog } from '../../../src/stores/layout/refs/refs-log.js';
+import { StorePaths } from '../../../src/stores/layout/place/layout-paths.js';
+import { mountTmpfs } from '../../fixtures/small-disk.js';
+import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
+import { bytesOf, digestsIn, inSession, storeBytes, storeSet } from '../../suites/stored.js';
+import { inFolder, privateFiles } from './layout-folder.js';
+
+const CONTENT = 'the content of a blob';
+const DIGEST = digestOf(CONTENT);
+const soon = (): { now: number; graceMs: number } => ({ now: Date.now() + 60 * 60 * 1000, graceMs: 0 });
+
+/** Where a collection has put a blob. */
+function trashedIn(folder: string, digest: Digest, collection = 'collection'): string {
+  return path.join(folder, '.lading', 'trash', collection, digest.replace(':', '-'));
+}
+
+/** A store with one blob that a collection has just moved to the trash, and the files of both places. */
+async function withTrashed(
+  run: (given: { store: OciLayoutStore; blob: string; trashed: string; folder: string }) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const store = await OciLayoutStore.open(folder);
+    await inSession(store, (session) => storeBytes(session, CONTENT));
+    const blob = path.join(folder, entryNameOf(DIGEST));
+    const trashed = trashedIn(folder, DIGEST);
+    await mkdir(path.dirname(trashed));
+    await rename(blob, trashed);
+    await run({ store, blob, trashed, folder });
+  });
+}
+
+describe('a blob in the trash', () => {
+  it('is read there, and taken back by whoever claims it', async () => {
+    await withTrashed(async ({ store, blob, trashed }) => {
+      assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
+      await inSession(store, async (session) => {
+        assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+        await rm(trashed);
+        assert.ok(existsSync(blob));
+      });
+    });
+  });
+
+  for (const kind of ['session', 'reader'] as const) {
+    it(`is found and taken back by a ${kind} that claimed it together with others`, async () => {
+      await withTrashed(async ({ store, blob, trashed }) => {
+        const operation = await store[kind]();
+        await operation.claim?.([digestOf('another'), DIGEST]);
+        assert.equal((await operation.stat(DIGEST))?.size, CONTENT.length);
+        await rm(trashed);
+        assert.ok(existsSync(blob));
+        assert.equal(await operation.stat(digestOf('another')), undefined);
+        await operation.end();
+      });
+    });
+
+    it(`is not here for a ${kind} where the collection was faster`, async () => {
+      await withTrashed(async ({ store, trashed }) => {
+        const operation = await store[kind]();
+        const found = operation.stat(DIGEST);
+        // The look-up has seen the file, and has not linked it yet.
+        rmSync(trashed);
+        assert.equal(await found, undefined);
+        await operation.end();
+      });
+    });
+  }
+
+  it('goes back at the next prune where the collector was killed and an image has come to need it', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      const blobs = new BlobSet();
+      const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 'needed' });
+      await storeSet(store, blobs, [{ descriptor: root, name: 'docker.io/example/app:1' }]);
+      await mkdir(path.join(folder, '.lading', 'trash', 'collection'));
+      for (const digest of blobs.keys())
+        await rename(path.join(folder, entryNameOf(digest)), trashedIn(folder, digest));
+      for (const digest of blobs.keys()) assert.ok((await store.stat(digest)) !== undefined);
+      await store.prune(soon());
+      assert.deepEqual(await privateFiles(folder), []);
+      assert.deepEqual(await digestsIn(store), [...blobs.keys()].sort());
+    });
+  });
+
+  it('that is linked in blobs/ too goes for good when nothing needs it', async () => {
+    await withTrashed(async ({ store, blob, trashed, folder }) => {
+      // As left by a collector that was killed between putting back and clearing away.
+      await link(trashed, blob);
+      assert.deepEqual(await inSession(store, (session) => session.discard([DIGEST])), [DIGEST]);
+      assert.deepEqual(await digestsIn(store), []);
+      await store.prune(soon());
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('two collections at once', () => {
+  it('never take a file for the one that the other has moved', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, CONTENT));
+      const [first = '', second = ''] = ['first', 'second'].map((name) => trashedIn(folder, DIGEST, name));
+      for (const trashed of [first, second]) await mkdir(path.dirname(trashed));
+      const blob = path.join(folder, entryNameOf(DIGEST));
+      // One has moved the blob and decided that nobody needs it; it is stored and claimed again, and moved by the other.
+      await rename(blob, first);
+      await inSession(store, async (session) => {
+        await storeBytes(session, CONTENT);
+        await rename(blob, second);
+        await rm(first);
+        assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+        assert.ok(existsSync(blob));
+        await store.prune(soon());
+        assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
+      });
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('a prune that ends the collection of another', () => {
+  it('gives a blob that comes to its trash meanwhile a second look too', async () => {
+    await withTrashed(async ({ folder }) => {
+      const paths = new StorePaths(folder);
+      const late = 'needed, and moved late';
+      const lateDigest = digestOf(late);
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, late));
+      class SlowLog extends RefsLog {
+        override async read(): Promise<readonly ImageRecord[]> {
+          // The collector, which began before anybody needed this blob, comes to move it.
+          await rename(paths.blob(lateDigest), trashedIn(folder, lateDigest));
+          return await super.read();
+        }
+      }
+      const parts = { paths, blobs: new BlobFiles(paths), refs: new SlowLog(paths) };
+      assert.deepEqual(await emptyAllTrash(parts), [DIGEST]);
+      await inSession(store, async (session) => {
+        assert.equal((await session.stat(lateDigest))?.size, late.length);
+        await store.prune(soon());
+      });
+      assert.equal(String(await bytesOf(store.open(lateDigest))), late);
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('a look for a blob that two collections move', () => {
+  it('finds it in the trash of the second', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, CONTENT));
+      for (const name of ['one', 'other']) await mkdir(path.join(folder, '.lading', 'trash', name));
+      const [second = '', first = ''] = readdirSync(path.join(folder, '.lading', 'trash'));
+      renameSync(path.join(folder, entryNameOf(DIGEST)), trashedIn(folder, DIGEST, first));
+      class PathsInMotion extends StorePaths {
+        override trashed(collection: string, digest: Digest): string {
+          const file = super.trashed(collection, digest);
+          // Just before it is looked for in the first, it is put back, and moved to the second, which was looked at before.
+          if (collection === first && existsSync(file)) renameSync(file, super.trashed(second, digest));
+          return file;
+        }
+      }
+      const found = await new BlobFiles(new PathsInMotion(folder)).stat(DIGEST);
+      assert.equal(found?.file, trashedIn(folder, DIGEST, second));
+    });
+  });
+});
+
+describe('a commit that meets a blob', () => {
+  it('is not disturbed by a collection that takes it away and puts it back', async () => {
+    await withTrashed(async ({ store, blob, trashed, folder }) => {
+      const over = new AbortController();
+      const collector = (async () => {
+        for (let turn = 0; !over.signal.aborted; turn += 1) {
+          const [from, to] = turn % 2 === 0 ? [trashed, blob] : [blob, trashed];
+          if (existsSync(from)) renameSync(from, to);
+          await nextTurn();
+        }
+        rmSync(path.dirname(trashed), { recursive: true });
+      })();
+      await inSession(store, async (session) => {
+        for (let at = 0; at < 150; at += 1) await storeBytes(session, CONTENT);
+        over.abort();
+        await collector;
+        await storeBytes(session, CONTENT);
+        assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
+      });
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+
+  it('puts its own in the place of a damaged one without a moment in between', async () => {
+    await withTrashed(async ({ store, blob, trashed }) => {
+      await rm(trashed);
+      await writeFile(blob, 'damaged');
+      let seen = 0;
+      const over = new AbortController();
+      const reader = (async () => {
+        for (; !over.signal.aborted; seen += 1) {
+          assert.ok(existsSync(blob));
+          await nextTurn();
+        }
+      })();
+      for (let at = 0; at < 20; at += 1) {
+        rmSync(blob);
+        writeFileSync(blob, `damaged ${at}`);
+        assert.equal(await inSession(store, (session) => storeBytes(session, CONTENT)), 'stored');
+      }
+      over.abort();
+      await reader;
+      assert.ok(seen > 20);
+    });
+  });
+});
+
+describe('a collection', () => {
+  it('has its folder in the trash before it looks for claims, so that who claims and sees none needs no second look', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      await inSession(store, (session) => storeBytes(session, CONTENT));
+      const paths = new StorePaths(folder);
+      const refs = new RefsLog(paths);
+      const shown: number[] = [];
+      // Images are read right behind the claims.
+      refs.read = async () => {
+        shown.push(readdirSync(paths.trash).length);
+        return [];
+      };
+      assert.deepEqual(await collect({ paths, blobs: new BlobFiles(paths), refs }, [DIGEST]), [DIGEST]);
+      assert.deepEqual(shown, [1, 1]);
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+
+  it('that another one has ended before it moved anything begins again', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      for (const content of [CONTENT, 'another']) await inSession(store, (session) => storeBytes(session, content));
+      const paths = new StorePaths(folder);
+      const refs = new RefsLog(paths);
+      let looks = 0;
+      refs.read = async () => {
+        // A prune that takes the folder for one of a collector that was killed.
+        if ((looks += 1) <= 2) for (const name of readdirSync(paths.trash)) rmdirSync(path.join(paths.trash, name));
+        return [];
+      };
+      const wanted = [DIGEST, digestOf('another')];
+      assert.deepEqual(await collect({ paths, blobs: new BlobFiles(paths), refs }, wanted), wanted);
+      assert.deepEqual(await digestsIn(store), []);
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+
+  it('takes what nobody claims, keeps what somebody claimed with others, and leaves no folder', async () => {
+    await inFolder(async (folder) => {
+      const store = await OciLayoutStore.open(folder);
+      for (const content of [CONTENT, 'loose']) await inSession(store, (session) => storeBytes(session, content));
+      const session = await store.session();
+      await session.claim?.([DIGEST, digestOf('nowhere')]);
+      const { blobs } = await store.prune(soon());
+      assert.deepEqual(blobs, [{ digest: digestOf('loose'), size: 5 }]);
+      assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+      await session.end();
+      assert.deepEqual(await privateFiles(folder), []);
+    });
+  });
+});
+
+describe('a claim', () => {
+  it('of thousands at once is seen whole by others', async () => {
+    await inFolder(async (folder) => {
+      const lease = await Lease.create(folder, 'lease');
+      const digests = Array.from({ length: 5000 }, (_, at) => digestOf(`claim ${at}`));
+      lease.claim([...digests, ...digests]);
+      lease.claim(digests);
+      const [seen] = await readLeases(folder, 0);
+      assert.deepEqual(seen?.digests, digests);
+      await lease.end({ keep: false });
+    });
+  });
+
+  it('that a full disk cut short does not spoil the next one', async (t) => {
+    const disk = await mountTmpfs(t, '1m');
+    if (disk === undefined) return;
+    const lease = await Lease.create(disk, 'lease');
+    const filler = path.join(disk, 'filler');
+    await writeFile(filler, Buffer.alloc(2_000_000)).catch(() => undefined);
+    const digests = Array.from({ length: 200 }, (_, at) => digestOf(`claim ${at}`));
+    const claimed = digests.filter((digest) => isClaimed(lease, digest));
+    assert.ok(claimed.length > 0 && claimed.length < digests.length, `${claimed.length} claims fit`);
+    await rm(filler);
+    for (const digest of digests) lease.claim([digest]);
+    const [seen] = await readLeases(disk, 0);
+    assert.deepEqual([...(seen?.digests ?? [])].sort(), digests.toSorted());
+    await lease.end({ keep: false });
+  });
+});
+
+function isClaimed(lease: Lease, digest: Digest): boolean {
+  try {
+    lease.claim([digest]);
+    return true;
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+    return false;
+  }
+}

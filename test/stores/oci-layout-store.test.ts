@@ -1,4 +1,0 @@
-import { storeSuite } from '../suites/store-suite.js';
-import { openLayoutStore } from './layout-folder.js';
-
-storeSuite('OciLayoutStore', openLayoutStore);
