@@ -11,7 +11,7 @@ import { dockerArchiveTargets } from './docker-archive.js';
 import type { Warning } from './reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
-import type { StoreSession } from './stores/ports.js';
+import type { StoreSession } from './stores/store.js';
 import { closureOf } from './content/closure.js';
 import { findIndex, findManifest, parseLayoutIndex } from './content/read-document.js';
 import { parseStrictJson } from './content/strict-json.js';

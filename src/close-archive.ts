@@ -10,7 +10,7 @@ import { publishNames } from './publish-names.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
-import type { ContentProvider, Store, StoreSession } from './stores/ports.js';
+import type { ContentProvider, Store, StoreSession } from './stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from './survey-images.js';
 
 /** How a load ends. */

@@ -10,7 +10,7 @@ import { DescriptionCache } from './description-cache.js';
 import { hostPlatform } from './host-platform.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
 import type { Warning } from './reports.js';
-import type { ContentProvider, Store } from './stores/ports.js';
+import type { ContentProvider, Store } from './stores/store.js';
 
 /** Which images to describe, and for what host. */
 export interface DescribeOptions extends ListOptions {

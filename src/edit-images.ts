@@ -14,7 +14,7 @@ import { formatPlatformFull } from './model/platform.js';
 import { parseImageName, parseReference } from './model/reference.js';
 import { hostPlatform, parseRequest } from './host-platform.js';
 import { publishNames } from './publish-names.js';
-import type { Store, StoreSession } from './stores/ports.js';
+import type { Store, StoreSession } from './stores/store.js';
 import { closureOf } from './content/closure.js';
 import { surveyImages } from './survey-images.js';
 

@@ -5,7 +5,7 @@ import { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } fr
 import type { ArchiveEntry, Body } from './stages/records.js';
 import { TarPack } from './stages/tar-pack.js';
 import { VerifyDigests } from './stages/verify-digests.js';
-import type { Store, StoreReader } from './stores/ports.js';
+import type { Store, StoreReader } from './stores/store.js';
 
 /**
  * The archive of a plan, or of the named images, as a byte stream. What it needs is claimed before its first byte, so that

@@ -7,7 +7,7 @@ import { describeManifests, type ManifestDescription } from './describe-manifest
 import { tolerantSurvey, type ListOptions } from './list-images.js';
 import { platformReportOf, type PlatformReport, type Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
-import type { Store } from './stores/ports.js';
+import type { Store } from './stores/store.js';
 import type { Survey } from './survey-images.js';
 
 /** One layer of a platform: `size` in bytes as stored. */

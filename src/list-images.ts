@@ -5,7 +5,7 @@ import { limitsOf, type Limits } from './model/limits.js';
 import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
-import type { ContentProvider, Store } from './stores/ports.js';
+import type { ContentProvider, Store } from './stores/store.js';
 import { surveyImages, type Survey } from './survey-images.js';
 
 /** How documents are read while listing. */

@@ -20,7 +20,7 @@ import { TarGuard } from './stages/tar-guard.js';
 import { VerifyDigests } from './stages/verify-digests.js';
 import type { LayerFacts } from './layers/layer-probe.js';
 import { openSource, type ArchiveSource, type OpenedSource } from './archives/open-archive.js';
-import type { Store, StoreSession } from './stores/ports.js';
+import type { Store, StoreSession } from './stores/store.js';
 import { rememberAbsent } from './stores/remembering-session.js';
 import { storageError } from './files/storage-error.js';
 

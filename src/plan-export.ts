@@ -21,7 +21,7 @@ import { imageReportOf, judgePlatforms, type MissingPlatforms } from './judge-pl
 import type { ImageReport, Warning } from './reports.js';
 import { chooseRoots, type ChosenRoot, type IndexPolicy, type RootChoice } from './choose-roots.js';
 import type { BlobNeed, ImageTarget } from './stages/records.js';
-import type { Store } from './stores/ports.js';
+import type { Store } from './stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from './survey-images.js';
 
 /** What to export of the images. */

@@ -6,7 +6,7 @@ import { checkImages, problemOf, type Problem } from './check-images.js';
 import { imageReportOf } from './judge-platforms.js';
 import type { ImageReport, Warning } from './reports.js';
 import type { ImageTarget } from './stages/records.js';
-import type { Store } from './stores/ports.js';
+import type { Store } from './stores/store.js';
 import { isUnreadable } from './files/storage-error.js';
 import { surveyImages } from './survey-images.js';
 

@@ -7,7 +7,7 @@ import { exportImages } from '../src/export-images.js';
 import { planExport, type ExportPlan } from '../src/plan-export.js';
 import { MemoryStore } from '../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/ports.js';
+import type { Store } from '../src/stores/store.js';
 import { blobPath } from './fixtures/archive-builder.js';
 import {
   example,

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Digest } from '../src/model/digest.js';
 import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/ports.js';
+import type { Store } from '../src/stores/store.js';
 import { blobPath, layoutArchive } from './fixtures/archive-builder.js';
 import { closureOf, type BlobSet } from './fixtures/image-builder.js';
 import {

@@ -5,7 +5,7 @@ import { inspectImages } from '../src/inspect-images.js';
 import type { Digest } from '../src/model/digest.js';
 import { MemoryStore } from '../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/ports.js';
+import type { Store } from '../src/stores/store.js';
 import { closureOf } from './fixtures/image-builder.js';
 import {
   example,

@@ -6,7 +6,7 @@ import type { Digest } from '../src/model/digest.js';
 import type { ImageRecord } from '../src/model/image-list.js';
 import { MemoryStore } from '../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/ports.js';
+import type { Store } from '../src/stores/store.js';
 import { layoutArchive } from './fixtures/archive-builder.js';
 import { inOrder } from './fixtures/archive-entries.js';
 import {

@@ -4,7 +4,7 @@ import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
-import type { FoundBlob, StoreSession } from '../stores/ports.js';
+import type { FoundBlob, StoreSession } from '../stores/store.js';
 import { readAll } from '../content/read-document.js';
 import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';

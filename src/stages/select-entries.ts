@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ClaimingProvider } from '../stores/ports.js';
+import type { ClaimingProvider } from '../stores/store.js';
 import {
   checkDocument,
   damageOf,

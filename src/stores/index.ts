@@ -13,5 +13,5 @@ export type {
   Store,
   StoreReader,
   StoreSession,
-} from './ports.js';
+} from './store.js';
 export { findConfig, findIndex, findManifest } from '../content/read-document.js';

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, parseDigest, type Digest } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import type { ContentProvider } from '../../src/stores/ports.js';
+import type { ContentProvider } from '../../src/stores/store.js';
 import { findConfig, findIndex, findManifest, parseIndexBytes, readAll } from '../../src/content/read-document.js';
 import { BlobSet, buildManifest, buildMultiPlatform } from '../fixtures/image-builder.js';
 

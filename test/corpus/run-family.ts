@@ -7,7 +7,7 @@ import { failureOf } from '../../src/server/statuses.js';
 import { closureOf } from '../../src/content/closure.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../../src/stores/ports.js';
+import type { Store } from '../../src/stores/store.js';
 import { startEngine, type Answer, type Engine } from '../fixtures/engine.js';
 import { codesOf, example, load, loadLayout, sorted, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { HOST } from '../fixtures/saved-archive.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { loadImages, type LoadReport } from '../../src/load-images.js';
 import type { Digest } from '../../src/model/digest.js';
-import type { ContentProvider, Store } from '../../src/stores/ports.js';
+import type { ContentProvider, Store } from '../../src/stores/store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { LinkFields } from '../fixtures/image-builder.js';
 import { chunksOf, stateOf } from '../fixtures/load-helpers.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Store } from '../../src/stores/ports.js';
+import type { Store } from '../../src/stores/store.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
 import { example, leasesOf, stateOf } from '../fixtures/load-helpers.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import type { Store } from '../../src/stores/ports.js';
+import type { Store } from '../../src/stores/store.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine } from '../fixtures/engine.js';
 import { example, FAMILIAR, leasesOf, load, stateOf } from '../fixtures/load-helpers.js';

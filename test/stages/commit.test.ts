@@ -8,7 +8,7 @@ import { Commit, type ArchiveContents } from '../../src/stages/commit.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry } from '../../src/stages/records.js';
 import { VerifyDigests } from '../../src/stages/verify-digests.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import type { Ingest, StoreSession } from '../../src/stores/ports.js';
+import type { Ingest, StoreSession } from '../../src/stores/store.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { atRest, runStage, sinkOf, stageSuite } from '../suites/stage-suite.js';
 import { bytesOf, digestsIn, inSession } from '../suites/stored.js';

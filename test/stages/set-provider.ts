@@ -1,6 +1,6 @@
 import { LadingError } from '../../src/model/errors.js';
 import type { Digest } from '../../src/model/digest.js';
-import type { ContentProvider } from '../../src/stores/ports.js';
+import type { ContentProvider } from '../../src/stores/store.js';
 import type { BlobSet } from '../fixtures/image-builder.js';
 
 /** A provider of the blobs of a set that counts what is asked of it. */

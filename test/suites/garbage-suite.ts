@@ -4,7 +4,7 @@ import { ANNOTATIONS, withAnnotations, type Descriptor } from '../../src/model/d
 import { digestOf } from '../../src/model/digest.js';
 import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
-import type { Store } from '../../src/stores/ports.js';
+import type { Store } from '../../src/stores/store.js';
 import {
   BlobSet,
   buildIndex,

@@ -3,7 +3,7 @@ import type { ImageRecord } from '../../src/model/image-list.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { LoadOptions } from '../../src/load-images.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import type { Store } from '../../src/stores/ports.js';
+import type { Store } from '../../src/stores/store.js';
 import { chunksOf, load, stateOf } from '../fixtures/load-helpers.js';
 
 /** What a load came to: what the store shows afterwards, or the error that it was refused with. */

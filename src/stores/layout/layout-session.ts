@@ -11,7 +11,7 @@ import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
 import type { FilePart } from '../../files/file-part.js';
 import { Lease } from './leases/lease.js';
 import { PartCopier } from './ingest/part-copier.js';
-import type { ByteRange, ImageListChange, StoreSession } from '../ports.js';
+import type { ByteRange, ImageListChange, StoreSession } from '../store.js';
 import { quarantine } from './trash/quarantine.js';
 import { RefsPublisher } from './refs/refs-publisher.js';
 import { storageError } from '../../files/storage-error.js';

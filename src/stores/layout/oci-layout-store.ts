@@ -5,7 +5,7 @@ import { BlobFiles, namesIn } from './blobs/blob-files.js';
 import { isOurs } from './place/check-ownership.js';
 import { ChangeQueue } from './refs/change-queue.js';
 import type { Collected } from './trash/collect.js';
-import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from '../ports.js';
+import type { ByteRange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from '../store.js';
 import { readIfThere } from '../../files/read-file.js';
 import { RefsLog } from './refs/refs-log.js';
 import { readError, storageError } from '../../files/storage-error.js';

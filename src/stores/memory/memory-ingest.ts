@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../model/descriptor.js';
 import { algorithmOf, Digester, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
-import type { Ingest } from '../ports.js';
+import type { Ingest } from '../store.js';
 
 /** A blob in memory. `bytes` is undefined where only its size is kept. */
 export interface MemoryBlob {

@@ -12,7 +12,7 @@ import type {
   Store,
   StoreReader,
   StoreSession,
-} from '../ports.js';
+} from '../store.js';
 import { pruneableImages } from '../pruneable-images.js';
 import { isWhole } from '../../content/is-whole.js';
 

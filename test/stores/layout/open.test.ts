@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { digestOf } from '../../../src/model/digest.js';
 import { publishRecords } from '../../../src/model/image-list.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../../../src/stores/ports.js';
+import type { Store } from '../../../src/stores/store.js';
 import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
 import { digestsIn, inSession, namesIn } from '../../suites/stored.js';
 import { inFolder } from './layout-folder.js';

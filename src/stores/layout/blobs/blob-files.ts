@@ -3,7 +3,7 @@ import { closeSync, constants, lstatSync, readdirSync } from 'node:fs';
 import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
-import type { ByteRange, ContentProvider } from '../../ports.js';
+import type { ByteRange, ContentProvider } from '../../store.js';
 import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
 import { QUARANTINE, type StorePaths } from '../place/layout-paths.js';

@@ -7,7 +7,7 @@ import { algorithmOf, Digester, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { DEFAULT_LIMITS } from '../../../model/limits.js';
 import type { Copied } from './copy-workers.js';
-import type { Ingest } from '../../ports.js';
+import type { Ingest } from '../../store.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 

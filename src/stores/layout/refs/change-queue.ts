@@ -1,4 +1,4 @@
-import type { ImageListChange } from '../../ports.js';
+import type { ImageListChange } from '../../store.js';
 
 /** Publishes one change of the list of images. */
 export type PublishChange = (change: ImageListChange) => Promise<void>;

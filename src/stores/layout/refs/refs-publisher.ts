@@ -1,6 +1,6 @@
 import fs from 'fs-extra';
 import { linkDurable, replaceDurable } from '../../../files/durable-file.js';
-import type { ImageListChange } from '../../ports.js';
+import type { ImageListChange } from '../../store.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
 import { sealedList } from './sealed-list.js';
 import type { StorePaths } from '../place/layout-paths.js';
