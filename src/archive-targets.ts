@@ -8,7 +8,7 @@ import type { Limits } from './model/limits.js';
 import { isIndexType, isManifestType } from './model/media-types.js';
 import { parseImageName, parseReference } from './model/reference.js';
 import { dockerArchiveTargets } from './docker-archive.js';
-import type { Warning } from './reports.js';
+import type { Warning } from './survey/reports.js';
 import type { ArchiveContents } from './stages/commit.js';
 import type { ImageTarget } from './stages/records.js';
 import type { StoreSession } from './stores/store.js';

@@ -5,7 +5,7 @@ import { isIndexType } from './model/media-types.js';
 import type { ImageTarget, ManifestNode } from './stages/records.js';
 import type { ContentProvider } from './stores/store.js';
 import { findIndex } from './content/read-document.js';
-import type { Survey } from './survey-images.js';
+import type { Survey } from './survey/survey-images.js';
 
 /** Which document becomes the root of an image in an archive. */
 export type IndexPolicy = 'auto' | 'preserve' | 'rewrite';

@@ -7,9 +7,9 @@ import { compatibleWith, exactly } from './model/platform-matcher.js';
 import type { Platform } from './model/platform.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { DescriptionCache } from './description-cache.js';
-import { hostPlatform } from './host-platform.js';
+import { hostPlatform } from './survey/host-platform.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
-import type { Warning } from './reports.js';
+import type { Warning } from './survey/reports.js';
 import type { ContentProvider, Store } from './stores/store.js';
 
 /** Which images to describe, and for what host. */

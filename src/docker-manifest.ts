@@ -11,7 +11,7 @@ import { parseReference } from './model/reference.js';
 import type { ImageTarget, ManifestNode } from './stages/records.js';
 import type { ContentProvider } from './stores/store.js';
 import { findConfig, findManifest } from './content/read-document.js';
-import type { Survey } from './survey-images.js';
+import type { Survey } from './survey/survey-images.js';
 
 /**
  * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with the

@@ -12,11 +12,11 @@ import {
 import type { Platform } from './model/platform.js';
 import { formatPlatformFull } from './model/platform.js';
 import { parseImageName, parseReference } from './model/reference.js';
-import { hostPlatform, parseRequest } from './host-platform.js';
+import { hostPlatform, parseRequest } from './survey/host-platform.js';
 import { publishNames } from './publish-names.js';
 import type { Store, StoreSession } from './stores/store.js';
 import { closureOf } from './content/closure.js';
-import { surveyImages } from './survey-images.js';
+import { surveyImages } from './survey/survey-images.js';
 
 /** What a removal did. */
 export interface RemoveReport {

@@ -9,7 +9,7 @@ export {
 export type { ManifestDescription } from './describe-manifests.js';
 export { DescriptionCache } from './description-cache.js';
 export { exportImages } from './export-images.js';
-export { hostPlatform } from './host-platform.js';
+export { hostPlatform } from './survey/host-platform.js';
 export { inspectArchive } from './inspect-archive.js';
 export {
   inspectImages,
@@ -19,7 +19,7 @@ export {
   type ReferrerReport,
 } from './inspect-images.js';
 export { listImages, type ImageListing, type ListOptions } from './list-images.js';
-export type { MissingPlatforms } from './judge-platforms.js';
+export type { MissingPlatforms } from './survey/judge-platforms.js';
 export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load-images.js';
 export type { IndexPolicy } from './choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
@@ -46,7 +46,7 @@ export {
   type PlatformReport,
   type Warning,
   type WarningCode,
-} from './reports.js';
+} from './survey/reports.js';
 export {
   MemoryStore,
   OciLayoutStore,

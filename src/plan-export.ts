@@ -16,13 +16,13 @@ import { isIndexType, isManifestType, MEDIA_TYPES } from './model/media-types.js
 import type { Platform } from './model/platform.js';
 import { parseReference } from './model/reference.js';
 import { dockerManifestOf } from './docker-manifest.js';
-import { hostPlatform, parseRequest } from './host-platform.js';
-import { imageReportOf, judgePlatforms, type MissingPlatforms } from './judge-platforms.js';
-import type { ImageReport, Warning } from './reports.js';
+import { hostPlatform, parseRequest } from './survey/host-platform.js';
+import { imageReportOf, judgePlatforms, type MissingPlatforms } from './survey/judge-platforms.js';
+import type { ImageReport, Warning } from './survey/reports.js';
 import { chooseRoots, type ChosenRoot, type IndexPolicy, type RootChoice } from './choose-roots.js';
 import type { BlobNeed, ImageTarget } from './stages/records.js';
 import type { Store } from './stores/store.js';
-import { surveyImages, unlistedReferrers, type Survey } from './survey-images.js';
+import { surveyImages, unlistedReferrers, type Survey } from './survey/survey-images.js';
 
 /** What to export of the images. */
 export interface ExportOptions {

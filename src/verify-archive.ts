@@ -6,7 +6,7 @@ import { checkImages, problemOf, type Problem } from './check-images.js';
 import { subjectOf } from './model/image-list.js';
 import { limitsOf } from './model/limits.js';
 import type { LayerFacts } from './layers/layer-probe.js';
-import { surveyImages } from './survey-images.js';
+import { surveyImages } from './survey/survey-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
 
 /**

@@ -1,5 +1,5 @@
 import { LadingError } from '../model/errors.js';
-import type { Warning } from '../reports.js';
+import type { Warning } from '../survey/reports.js';
 
 /** What every command may be told about how to speak. */
 export interface Voice {

@@ -1,6 +1,6 @@
 import type { LoadOptions } from '../../src/load-images.js';
 import type { ErrorCode } from '../../src/model/errors.js';
-import type { WarningCode } from '../../src/reports.js';
+import type { WarningCode } from '../../src/survey/reports.js';
 import { blobPath, inOrder, jsonEntry, layoutEntries, type LayoutImage } from '../fixtures/archive-builder.js';
 import { example, type Example } from '../fixtures/load-helpers.js';
 import { endBlocks, tarOf, type TarEntry } from '../fixtures/tar-builder.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { hostPlatform } from '../../src/host-platform.js';
+import { hostPlatform } from '../../src/survey/host-platform.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { example, FAMILIAR } from '../fixtures/load-helpers.js';
 import { dockerTest, rowsOf, type DockerBench } from './docker.js';

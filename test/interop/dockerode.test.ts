@@ -3,7 +3,7 @@ import { writeFile, readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import Docker from 'dockerode';
-import { hostPlatform } from '../../src/host-platform.js';
+import { hostPlatform } from '../../src/survey/host-platform.js';
 import { digestOf } from '../../src/model/digest.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading, requireTool } from '../fixtures/command.js';

@@ -1,6 +1,6 @@
 import { listImages } from '../../list-images.js';
 import { parseReference } from '../../model/reference.js';
-import type { ImageReport, PlatformReport } from '../../reports.js';
+import type { ImageReport, PlatformReport } from '../../survey/reports.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, table, warn } from '../console.js';
 

@@ -1,7 +1,7 @@
 import { loadImages } from '../../load-images.js';
 import type { OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
-import type { ImageReport } from '../../reports.js';
+import type { ImageReport } from '../../survey/reports.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, warn } from '../console.js';

@@ -1,7 +1,7 @@
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
-import type { ImageReport } from '../../reports.js';
+import type { ImageReport } from '../../survey/reports.js';
 import { verifyArchive } from '../../verify-archive.js';
 import { quarantineDamaged, verifyImages, type VerifyReport } from '../../verify-images.js';
 import { openInput } from '../archive-file.js';

@@ -1,7 +1,7 @@
 import os from 'node:os';
-import { LadingError } from './model/errors.js';
-import type { PlatformRequest } from './model/platform-set.js';
-import { isUnknownPlatform, normalizePlatform, parsePlatform, type Platform } from './model/platform.js';
+import { LadingError } from '../model/errors.js';
+import type { PlatformRequest } from '../model/platform-set.js';
+import { isUnknownPlatform, normalizePlatform, parsePlatform, type Platform } from '../model/platform.js';
 
 /** Node's names of processors that differ from those of the OCI spec (which are Go's). */
 const ARCHITECTURES: Readonly<Record<string, string>> = {

@@ -1,14 +1,14 @@
-import type { Descriptor } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
-import { isDamage, LadingError } from './model/errors.js';
-import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js';
-import type { ImageManifest } from './model/image-manifest.js';
-import type { Limits } from './model/limits.js';
-import { isImageConfigType } from './model/media-types.js';
-import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from './model/platform.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { isDamage, LadingError } from '../model/errors.js';
+import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import type { Limits } from '../model/limits.js';
+import { isImageConfigType } from '../model/media-types.js';
+import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from '../model/platform.js';
 import type { Warning } from './reports.js';
-import type { ContentProvider } from './stores/store.js';
-import { findConfig, findManifest } from './content/read-document.js';
+import type { ContentProvider } from '../stores/store.js';
+import { findConfig, findManifest } from '../content/read-document.js';
 import type { ListedNode } from './survey-images.js';
 
 /** How the configs of images are judged. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { removeImages } from '../src/edit-images.js';
-import { listImages } from '../src/list-images.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { buildIndex, buildManifest, buildReferrer, closureOf } from './fixtures/image-builder.js';
-import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from './fixtures/load-helpers.js';
-import { save } from './fixtures/saved-archive.js';
-import { has, sign, withReferrers } from './fixtures/referrers.js';
+import { removeImages } from '../../src/edit-images.js';
+import { listImages } from '../../src/list-images.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { buildIndex, buildManifest, buildReferrer, closureOf } from '../fixtures/image-builder.js';
+import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { save } from '../fixtures/saved-archive.js';
+import { has, sign, withReferrers } from '../fixtures/referrers.js';
 
 onEachStore('follows transitively: image, attestation, signature of the attestation', async (open) => {
   const store = await open();

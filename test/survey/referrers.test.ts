@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { inspectImages } from '../src/inspect-images.js';
-import { listImages } from '../src/list-images.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { BlobSet, buildArtifact, buildReferrer, closureOf, removeBlob } from './fixtures/image-builder.js';
+import { inspectImages } from '../../src/inspect-images.js';
+import { listImages } from '../../src/list-images.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { BlobSet, buildArtifact, buildReferrer, closureOf, removeBlob } from '../fixtures/image-builder.js';
 import {
   codesOf,
   example,
@@ -14,9 +14,9 @@ import {
   onEachStore,
   sorted,
   stateOf,
-} from './fixtures/load-helpers.js';
-import { save } from './fixtures/saved-archive.js';
-import { asListed, has, sign, withReferrers } from './fixtures/referrers.js';
+} from '../fixtures/load-helpers.js';
+import { save } from '../fixtures/saved-archive.js';
+import { asListed, has, sign, withReferrers } from '../fixtures/referrers.js';
 
 onEachStore('loads referrers that no index lists beside their image, without a line of their own', async (open) => {
   const store = await open();

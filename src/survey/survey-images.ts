@@ -1,19 +1,19 @@
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Completeness } from './model/completeness.js';
-import { ANNOTATIONS, type Descriptor } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
-import type { LadingError } from './model/errors.js';
-import { subjectOf, type ImageRecord } from './model/image-list.js';
-import { DEFAULT_LIMITS, type Limits } from './model/limits.js';
-import { PlatformSet, type PlatformRequest } from './model/platform-set.js';
+import type { Completeness } from '../model/completeness.js';
+import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import type { LadingError } from '../model/errors.js';
+import { subjectOf, type ImageRecord } from '../model/image-list.js';
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
 import type { Warning } from './reports.js';
-import { DedupeBlobs } from './stages/dedupe-blobs.js';
-import { FilterPlatforms } from './stages/filter-platforms.js';
-import { ListBlobs } from './stages/list-blobs.js';
-import type { BlobNeed, ImageTarget, ManifestNode } from './stages/records.js';
-import { WalkIndex } from './stages/walk-index.js';
-import type { ContentProvider } from './stores/store.js';
+import { DedupeBlobs } from '../stages/dedupe-blobs.js';
+import { FilterPlatforms } from '../stages/filter-platforms.js';
+import { ListBlobs } from '../stages/list-blobs.js';
+import type { BlobNeed, ImageTarget, ManifestNode } from '../stages/records.js';
+import { WalkIndex } from '../stages/walk-index.js';
+import type { ContentProvider } from '../stores/store.js';
 
 /** What to look for, and how. */
 export interface SurveyOptions {

@@ -1,8 +1,8 @@
-import type { Digest } from './model/digest.js';
-import { LadingError } from './model/errors.js';
-import { formatPlatformFull } from './model/platform.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { formatPlatformFull } from '../model/platform.js';
 import { labelOf, platformReportOf, type ImageReport, type Warning } from './reports.js';
-import type { ImageTarget } from './stages/records.js';
+import type { ImageTarget } from '../stages/records.js';
 import type { Survey } from './survey-images.js';
 
 /** `fail`: a requested platform that cannot be had is an error. `skip`: the rest is taken, and the result is incomplete. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { Descriptor } from '../src/model/descriptor.js';
-import type { ImageIndex } from '../src/model/image-index.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { BlobSet, buildIndex, buildManifest, closureOf } from './fixtures/image-builder.js';
-import { FAMILIAR, load, onEachStore, sorted, statesOf, storeOf } from './fixtures/load-helpers.js';
-import { childrenOf, pathsOf, rootOf, save } from './fixtures/saved-archive.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import type { ImageIndex } from '../../src/model/image-index.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { BlobSet, buildIndex, buildManifest, closureOf } from '../fixtures/image-builder.js';
+import { FAMILIAR, load, onEachStore, sorted, statesOf, storeOf } from '../fixtures/load-helpers.js';
+import { childrenOf, pathsOf, rootOf, save } from '../fixtures/saved-archive.js';
 
 function nested() {
   const blobs = new BlobSet();

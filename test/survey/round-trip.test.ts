@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { Descriptor } from '../src/model/descriptor.js';
-import type { Digest } from '../src/model/digest.js';
-import type { ImageRecord } from '../src/model/image-list.js';
-import { MemoryStore } from '../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/store.js';
-import { layoutArchive } from './fixtures/archive-builder.js';
-import { inOrder } from './fixtures/archive-entries.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import type { Digest } from '../../src/model/digest.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import type { Store } from '../../src/stores/store.js';
+import { layoutArchive } from '../fixtures/archive-builder.js';
+import { inOrder } from '../fixtures/archive-entries.js';
 import {
   BlobSet,
   buildAttestation,
@@ -16,12 +16,12 @@ import {
   buildManifest,
   closureOf,
   type MediaTypeFamily,
-} from './fixtures/image-builder.js';
-import { fill, load, sorted, stateOf, temporaryFolder } from './fixtures/load-helpers.js';
-import { withLongDigest } from './fixtures/long-digest.js';
-import { save } from './fixtures/saved-archive.js';
-import { seededRandom } from './fixtures/seeded.js';
-import { tarOf } from './fixtures/tar-builder.js';
+} from '../fixtures/image-builder.js';
+import { fill, load, sorted, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
+import { withLongDigest } from '../fixtures/long-digest.js';
+import { save } from '../fixtures/saved-archive.js';
+import { seededRandom } from '../fixtures/seeded.js';
+import { tarOf } from '../fixtures/tar-builder.js';
 
 /** A graph to be built. Layers are drawn from a few seeds, so that manifests share them. */
 type Shape =

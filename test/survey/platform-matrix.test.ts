@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { removeImages } from '../src/edit-images.js';
-import { inspectImages } from '../src/inspect-images.js';
-import type { Digest } from '../src/model/digest.js';
-import { MemoryStore } from '../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/store.js';
-import { closureOf } from './fixtures/image-builder.js';
+import { removeImages } from '../../src/edit-images.js';
+import { inspectImages } from '../../src/inspect-images.js';
+import type { Digest } from '../../src/model/digest.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import type { Store } from '../../src/stores/store.js';
+import { closureOf } from '../fixtures/image-builder.js';
 import {
   example,
   FAMILIAR,
@@ -16,8 +16,8 @@ import {
   sorted,
   stateOf,
   temporaryFolder,
-} from './fixtures/load-helpers.js';
-import { save } from './fixtures/saved-archive.js';
+} from '../fixtures/load-helpers.js';
+import { save } from '../fixtures/saved-archive.js';
 
 /*
  * What was pulled × what is saved × what is loaded, each for every subset of the platforms (the empty list: no list given).

@@ -1,8 +1,8 @@
-import type { PlatformState } from './model/completeness.js';
-import type { Digest } from './model/digest.js';
-import type { PlatformOutcome } from './model/platform-set.js';
-import { formatPlatformFull } from './model/platform.js';
-import { parseReference } from './model/reference.js';
+import type { PlatformState } from '../model/completeness.js';
+import type { Digest } from '../model/digest.js';
+import type { PlatformOutcome } from '../model/platform-set.js';
+import { formatPlatformFull } from '../model/platform.js';
+import { parseReference } from '../model/reference.js';
 
 /** One platform of an image and what was found of it. `missing` is the first digest that is not here. */
 export interface PlatformReport {
