@@ -8,7 +8,7 @@ export {
 } from './describe-images.js';
 export type { ManifestDescription } from './describe-manifests.js';
 export { DescriptionCache } from './description-cache.js';
-export { exportImages } from './export-images.js';
+export { exportImages } from './export/export-images.js';
 export { hostPlatform } from './survey/host-platform.js';
 export { inspectArchive } from './inspect-archive.js';
 export {
@@ -21,7 +21,7 @@ export {
 export { listImages, type ImageListing, type ListOptions } from './list-images.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
 export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load-images.js';
-export type { IndexPolicy } from './choose-roots.js';
+export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
 export { digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
@@ -38,7 +38,7 @@ export {
   type Platform,
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
-export { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './plan-export.js';
+export { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './export/plan-export.js';
 export {
   labelOf,
   WARNING_CODES,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { planExport } from '../src/plan-export.js';
+import { planExport } from '../src/export/plan-export.js';
 import {
   BlobSet,
   buildArtifact,

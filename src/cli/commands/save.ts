@@ -1,6 +1,6 @@
-import type { IndexPolicy } from '../../choose-roots.js';
-import { exportImages } from '../../export-images.js';
-import { planExport, type ExportPlan } from '../../plan-export.js';
+import type { IndexPolicy } from '../../export/choose-roots.js';
+import { exportImages } from '../../export/export-images.js';
+import { planExport, type ExportPlan } from '../../export/plan-export.js';
 import { checkOutput, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printReport, warn } from '../console.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { ANNOTATIONS } from '../src/model/descriptor.js';
-import type { ImageIndex } from '../src/model/image-index.js';
-import { blobPath } from './fixtures/archive-builder.js';
+import { ANNOTATIONS } from '../../src/model/descriptor.js';
+import type { ImageIndex } from '../../src/model/image-index.js';
+import { blobPath } from '../fixtures/archive-builder.js';
 import {
   BlobSet,
   buildAttestation,
@@ -9,9 +9,9 @@ import {
   buildManifest,
   closureOf,
   removeLayers,
-} from './fixtures/image-builder.js';
-import { example, FAMILIAR, load, onEachStore, sorted, stateOf, statesOf, storeOf } from './fixtures/load-helpers.js';
-import { childrenOf, pathsOf, rootOf, save } from './fixtures/saved-archive.js';
+} from '../fixtures/image-builder.js';
+import { example, FAMILIAR, load, onEachStore, sorted, stateOf, statesOf, storeOf } from '../fixtures/load-helpers.js';
+import { childrenOf, pathsOf, rootOf, save } from '../fixtures/saved-archive.js';
 
 onEachStore('keeps the index with --index preserve, also for one platform', async (open) => {
   const built = example();

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
-import { ANNOTATIONS, type Descriptor } from '../src/model/descriptor.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { BlobSet, buildArtifact, buildIndex, buildManifest, closureOf } from './fixtures/image-builder.js';
-import { example, FAMILIAR, fill, NAME, onEachStore, refusesPlan, statesOf, storeOf } from './fixtures/load-helpers.js';
-import { pathsOf, save } from './fixtures/saved-archive.js';
+import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { BlobSet, buildArtifact, buildIndex, buildManifest, closureOf } from '../fixtures/image-builder.js';
+import {
+  example,
+  FAMILIAR,
+  fill,
+  NAME,
+  onEachStore,
+  refusesPlan,
+  statesOf,
+  storeOf,
+} from '../fixtures/load-helpers.js';
+import { pathsOf, save } from '../fixtures/saved-archive.js';
 
 onEachStore('saves an empty index as it is, and refuses it with a list', async (open) => {
   const blobs = new BlobSet();

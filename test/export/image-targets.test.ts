@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { removeImages } from '../src/edit-images.js';
-import { ANNOTATIONS, type Descriptor } from '../src/model/descriptor.js';
-import type { Store } from '../src/stores/store.js';
-import { BlobSet, buildManifest } from './fixtures/image-builder.js';
-import { fill, load, namesOf, onEachStore, refuses, sorted, stateOf } from './fixtures/load-helpers.js';
-import { save, type Saved } from './fixtures/saved-archive.js';
+import { removeImages } from '../../src/edit-images.js';
+import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
+import type { Store } from '../../src/stores/store.js';
+import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
+import { fill, load, namesOf, onEachStore, refuses, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { save, type Saved } from '../fixtures/saved-archive.js';
 
 const NAMES = [
   'docker.io/example/app:1',

@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { exportImages } from '../src/export-images.js';
-import type { Digest } from '../src/model/digest.js';
-import { planExport } from '../src/plan-export.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { runCommand } from './fixtures/command.js';
-import { DAMAGES as KINDS, type Damage } from './fixtures/damage.js';
-import { BlobSet, buildManifest } from './fixtures/image-builder.js';
+import { exportImages } from '../../src/export/export-images.js';
+import type { Digest } from '../../src/model/digest.js';
+import { planExport } from '../../src/export/plan-export.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { runCommand } from '../fixtures/command.js';
+import { DAMAGES as KINDS, type Damage } from '../fixtures/damage.js';
+import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
 import {
   example,
   FAMILIAR,
@@ -20,9 +20,9 @@ import {
   NAME,
   onEachStore,
   temporaryFolder,
-} from './fixtures/load-helpers.js';
-import { withLongDigest } from './fixtures/long-digest.js';
-import { bytesOf, HOST, readTar, save } from './fixtures/saved-archive.js';
+} from '../fixtures/load-helpers.js';
+import { withLongDigest } from '../fixtures/long-digest.js';
+import { bytesOf, HOST, readTar, save } from '../fixtures/saved-archive.js';
 
 onEachStore('is exactly as long as its plan says, entry by entry', async (open) => {
   const store = await open();

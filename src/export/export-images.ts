@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LadingError } from './model/errors.js';
+import { LadingError } from '../model/errors.js';
 import { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './plan-export.js';
-import type { ArchiveEntry, Body } from './stages/records.js';
-import { TarPack } from './stages/tar-pack.js';
-import { VerifyDigests } from './stages/verify-digests.js';
-import type { Store, StoreReader } from './stores/store.js';
+import type { ArchiveEntry, Body } from '../stages/records.js';
+import { TarPack } from '../stages/tar-pack.js';
+import { VerifyDigests } from '../stages/verify-digests.js';
+import type { Store, StoreReader } from '../stores/store.js';
 
 /**
  * The archive of a plan, or of the named images, as a byte stream. What it needs is claimed before its first byte, so that

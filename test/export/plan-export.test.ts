@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { ANNOTATIONS } from '../src/model/descriptor.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { BlobSet, buildManifest, closureOf, removeBlob, removeLayers } from './fixtures/image-builder.js';
+import { ANNOTATIONS } from '../../src/model/descriptor.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { BlobSet, buildManifest, closureOf, removeBlob, removeLayers } from '../fixtures/image-builder.js';
 import {
   codesOf,
   example,
@@ -12,8 +12,8 @@ import {
   refusesPlan,
   statesOf,
   storeOf,
-} from './fixtures/load-helpers.js';
-import { HOST, pathsOf, save } from './fixtures/saved-archive.js';
+} from '../fixtures/load-helpers.js';
+import { HOST, pathsOf, save } from '../fixtures/saved-archive.js';
 
 onEachStore('saves everything, the index byte for byte, when no list is given', async (open) => {
   const built = example({ attestations: true });

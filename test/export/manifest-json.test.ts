@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Descriptor } from '../src/model/descriptor.js';
-import type { Platform } from '../src/model/platform.js';
-import { blobPath } from './fixtures/archive-builder.js';
-import { BlobSet, buildArtifact, buildIndex, buildManifest } from './fixtures/image-builder.js';
-import { example, FAMILIAR, fill, load, NAME, onEachStore, stateOf } from './fixtures/load-helpers.js';
-import { type DockerManifestEntry, save } from './fixtures/saved-archive.js';
-import { tarOf } from './fixtures/tar-builder.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import type { Platform } from '../../src/model/platform.js';
+import { blobPath } from '../fixtures/archive-builder.js';
+import { BlobSet, buildArtifact, buildIndex, buildManifest } from '../fixtures/image-builder.js';
+import { example, FAMILIAR, fill, load, NAME, onEachStore, stateOf } from '../fixtures/load-helpers.js';
+import { type DockerManifestEntry, save } from '../fixtures/saved-archive.js';
+import { tarOf } from '../fixtures/tar-builder.js';
 
 /** What `manifest.json` has to say of a manifest. */
 function entryOf(blobs: BlobSet, manifest: Descriptor, tags: readonly string[] | null): DockerManifestEntry {

@@ -1,11 +1,11 @@
-import type { Descriptor } from './model/descriptor.js';
-import { digestOf, type Digest } from './model/digest.js';
-import type { Limits } from './model/limits.js';
-import { isIndexType } from './model/media-types.js';
-import type { ImageTarget, ManifestNode } from './stages/records.js';
-import type { ContentProvider } from './stores/store.js';
-import { findIndex } from './content/read-document.js';
-import type { Survey } from './survey/survey-images.js';
+import type { Descriptor } from '../model/descriptor.js';
+import { digestOf, type Digest } from '../model/digest.js';
+import type { Limits } from '../model/limits.js';
+import { isIndexType } from '../model/media-types.js';
+import type { ImageTarget, ManifestNode } from '../stages/records.js';
+import type { ContentProvider } from '../stores/store.js';
+import { findIndex } from '../content/read-document.js';
+import type { Survey } from '../survey/survey-images.js';
 
 /** Which document becomes the root of an image in an archive. */
 export type IndexPolicy = 'auto' | 'preserve' | 'rewrite';

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { removeImages } from '../src/edit-images.js';
-import { exportImages } from '../src/export-images.js';
-import { planExport, type ExportPlan } from '../src/plan-export.js';
-import { MemoryStore } from '../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/store.js';
-import { blobPath } from './fixtures/archive-builder.js';
+import { removeImages } from '../../src/edit-images.js';
+import { exportImages } from '../../src/export/export-images.js';
+import { planExport, type ExportPlan } from '../../src/export/plan-export.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import type { Store } from '../../src/stores/store.js';
+import { blobPath } from '../fixtures/archive-builder.js';
 import {
   example,
   FAMILIAR,
@@ -19,10 +19,10 @@ import {
   onEachStore,
   statesOf,
   temporaryFolder,
-} from './fixtures/load-helpers.js';
-import { bytesOf, HOST } from './fixtures/saved-archive.js';
-import { until } from './fixtures/until.js';
-import { digestsIn } from './suites/stored.js';
+} from '../fixtures/load-helpers.js';
+import { bytesOf, HOST } from '../fixtures/saved-archive.js';
+import { until } from '../fixtures/until.js';
+import { digestsIn } from '../suites/stored.js';
 
 const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
 

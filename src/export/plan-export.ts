@@ -6,23 +6,23 @@ import {
   LAYOUT_ENTRY,
   TAR_END_BYTES,
   tarEntryBytes,
-} from './model/archive-layout.js';
-import { ANNOTATIONS, withAnnotations, type Descriptor } from './model/descriptor.js';
-import { digestOf, type Digest } from './model/digest.js';
-import { LadingError, quote } from './model/errors.js';
-import { removeRecords, resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
-import { limitsOf, type Limits } from './model/limits.js';
-import { isIndexType, isManifestType, MEDIA_TYPES } from './model/media-types.js';
-import type { Platform } from './model/platform.js';
-import { parseReference } from './model/reference.js';
-import { dockerManifestOf } from './docker-manifest.js';
-import { hostPlatform, parseRequest } from './survey/host-platform.js';
-import { imageReportOf, judgePlatforms, type MissingPlatforms } from './survey/judge-platforms.js';
-import type { ImageReport, Warning } from './survey/reports.js';
+} from '../model/archive-layout.js';
+import { ANNOTATIONS, withAnnotations, type Descriptor } from '../model/descriptor.js';
+import { digestOf, type Digest } from '../model/digest.js';
+import { LadingError, quote } from '../model/errors.js';
+import { removeRecords, resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { limitsOf, type Limits } from '../model/limits.js';
+import { isIndexType, isManifestType, MEDIA_TYPES } from '../model/media-types.js';
+import type { Platform } from '../model/platform.js';
+import { parseReference } from '../model/reference.js';
+import { dockerManifestOf } from './manifest-json.js';
+import { hostPlatform, parseRequest } from '../survey/host-platform.js';
+import { imageReportOf, judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
+import type { ImageReport, Warning } from '../survey/reports.js';
 import { chooseRoots, type ChosenRoot, type IndexPolicy, type RootChoice } from './choose-roots.js';
-import type { BlobNeed, ImageTarget } from './stages/records.js';
-import type { Store } from './stores/store.js';
-import { surveyImages, unlistedReferrers, type Survey } from './survey/survey-images.js';
+import type { BlobNeed, ImageTarget } from '../stages/records.js';
+import type { Store } from '../stores/store.js';
+import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 
 /** What to export of the images. */
 export interface ExportOptions {

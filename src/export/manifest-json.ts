@@ -1,17 +1,17 @@
-import { entryNameOf } from './model/archive-layout.js';
-import type { Descriptor } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
-import { diffIdsOf } from './model/image-config.js';
-import type { ImageManifest } from './model/image-manifest.js';
-import type { Limits } from './model/limits.js';
-import { isImageConfigType, isLayerType } from './model/media-types.js';
-import { selectPlatforms } from './model/platform-matcher.js';
-import type { Platform } from './model/platform.js';
-import { parseReference } from './model/reference.js';
-import type { ImageTarget, ManifestNode } from './stages/records.js';
-import type { ContentProvider } from './stores/store.js';
-import { findConfig, findManifest } from './content/read-document.js';
-import type { Survey } from './survey/survey-images.js';
+import { entryNameOf } from '../model/archive-layout.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { diffIdsOf } from '../model/image-config.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import type { Limits } from '../model/limits.js';
+import { isImageConfigType, isLayerType } from '../model/media-types.js';
+import { selectPlatforms } from '../model/platform-matcher.js';
+import type { Platform } from '../model/platform.js';
+import { parseReference } from '../model/reference.js';
+import type { ImageTarget, ManifestNode } from '../stages/records.js';
+import type { ContentProvider } from '../stores/store.js';
+import { findConfig, findManifest } from '../content/read-document.js';
+import type { Survey } from '../survey/survey-images.js';
 
 /**
  * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with the
