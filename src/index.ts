@@ -20,7 +20,7 @@ export {
 } from './inspect-images.js';
 export { listImages, type ImageListing, type ListOptions } from './list-images.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
-export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load-images.js';
+export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load/load-images.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';

@@ -1,7 +1,7 @@
 import type { Digest } from './model/digest.js';
 import type { LadingError } from './model/errors.js';
 import { archiveStore } from './stores/memory/document-store.js';
-import { loadImages, type LoadSource } from './load-images.js';
+import { loadImages, type LoadSource } from './load/load-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { subjectOf } from './model/image-list.js';
 import { limitsOf } from './model/limits.js';

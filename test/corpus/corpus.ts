@@ -1,4 +1,4 @@
-import type { LoadOptions } from '../../src/load-images.js';
+import type { LoadOptions } from '../../src/load/load-images.js';
 import type { ErrorCode } from '../../src/model/errors.js';
 import type { WarningCode } from '../../src/survey/reports.js';
 import { blobPath, inOrder, jsonEntry, layoutEntries, type LayoutImage } from '../fixtures/archive-builder.js';

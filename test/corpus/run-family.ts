@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { exitStatusOf } from '../../src/cli/exit-status.js';
-import { loadImages, type LoadOptions } from '../../src/load-images.js';
+import { loadImages, type LoadOptions } from '../../src/load/load-images.js';
 import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import { failureOf } from '../../src/server/statuses.js';
 import { closureOf } from '../../src/content/closure.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { loadImages, type LoadReport } from '../../src/load-images.js';
+import { loadImages, type LoadReport } from '../../src/load/load-images.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { ContentProvider, Store } from '../../src/stores/store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';

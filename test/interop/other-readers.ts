@@ -1,4 +1,4 @@
-import { loadImages } from '../../src/load-images.js';
+import { loadImages } from '../../src/load/load-images.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import { LadingError } from '../../src/model/errors.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../src/model/platform.js';

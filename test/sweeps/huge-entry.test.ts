@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadImages, type LoadReport } from '../../src/load-images.js';
+import { loadImages, type LoadReport } from '../../src/load/load-images.js';
 import { Digester, type Digest } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';

@@ -1,4 +1,4 @@
-import { loadImages } from '../../load-images.js';
+import { loadImages } from '../../load/load-images.js';
 import type { OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
 import type { ImageReport } from '../../survey/reports.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Digest } from '../src/model/digest.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import type { Store } from '../src/stores/store.js';
-import { blobPath, layoutArchive } from './fixtures/archive-builder.js';
-import { closureOf, type BlobSet } from './fixtures/image-builder.js';
+import type { Digest } from '../../src/model/digest.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import type { Store } from '../../src/stores/store.js';
+import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
+import { closureOf, type BlobSet } from '../fixtures/image-builder.js';
 import {
   chunksOf,
   codesOf,
@@ -20,8 +20,8 @@ import {
   refuses,
   sorted,
   stateOf,
-} from './fixtures/load-helpers.js';
-import { watchIngests } from './fixtures/watch-ingests.js';
+} from '../fixtures/load-helpers.js';
+import { watchIngests } from '../fixtures/watch-ingests.js';
 
 /** A list of the files in `blobs/` that would show any write: name, inode and time. */
 async function filesOf(store: Store): Promise<readonly string[]> {

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { digestOf } from '../src/model/digest.js';
-import { MEDIA_TYPES } from '../src/model/media-types.js';
+import { digestOf } from '../../src/model/digest.js';
+import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import {
   dockerArchive,
   dockerArchiveEntries,
   dockerImageOf,
   jsonEntry,
   type DockerArchiveOptions,
-} from './fixtures/archive-builder.js';
-import { BlobSet, buildManifest } from './fixtures/image-builder.js';
-import { load, namesOf, onEachStore, refuses, sorted, stateOf } from './fixtures/load-helpers.js';
-import { tarOf } from './fixtures/tar-builder.js';
+} from '../fixtures/archive-builder.js';
+import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
+import { load, namesOf, onEachStore, refuses, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { tarOf } from '../fixtures/tar-builder.js';
 
 function describe(mediaType: string, bytes: Buffer) {
   return { mediaType, digest: digestOf(bytes), size: bytes.length };

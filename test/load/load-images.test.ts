@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { planExport } from '../src/export/plan-export.js';
+import { planExport } from '../../src/export/plan-export.js';
 import {
   BlobSet,
   buildArtifact,
@@ -8,7 +8,7 @@ import {
   closureOf,
   removeBlob,
   removeLayers,
-} from './fixtures/image-builder.js';
+} from '../fixtures/image-builder.js';
 import {
   codesOf,
   example,
@@ -21,7 +21,7 @@ import {
   sorted,
   stateOf,
   statesOf,
-} from './fixtures/load-helpers.js';
+} from '../fixtures/load-helpers.js';
 
 onEachStore('loads every platform of an index when no list is given', async (open) => {
   const store = await open();

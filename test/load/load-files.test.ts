@@ -3,12 +3,12 @@ import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LoadOptions } from '../src/load-images.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import { blobPath, dockerArchive, dockerImageOf, layoutArchive, layoutEntries } from './fixtures/archive-builder.js';
-import { tarOf } from './fixtures/tar-builder.js';
-import { example, load, ORDERS, refuses, stateOf, temporaryFolder } from './fixtures/load-helpers.js';
-import { openFds, until } from './fixtures/until.js';
+import type { LoadOptions } from '../../src/load/load-images.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { blobPath, dockerArchive, dockerImageOf, layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
+import { tarOf } from '../fixtures/tar-builder.js';
+import { example, load, ORDERS, refuses, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
+import { openFds, until } from '../fixtures/until.js';
 
 /** More than is copied before threads are started. */
 const LARGE = 24 * 1024 * 1024;

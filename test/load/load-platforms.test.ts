@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Platform } from '../src/model/platform.js';
-import { BlobSet, buildIndex, buildManifest, closureOf, removeBlob, removeLayers } from './fixtures/image-builder.js';
+import type { Platform } from '../../src/model/platform.js';
+import { BlobSet, buildIndex, buildManifest, closureOf, removeBlob, removeLayers } from '../fixtures/image-builder.js';
 import {
   example,
   FAMILIAR,
@@ -12,7 +12,7 @@ import {
   sorted,
   stateOf,
   statesOf,
-} from './fixtures/load-helpers.js';
+} from '../fixtures/load-helpers.js';
 
 const UNMET = [
   { list: ['linux/arm/v5'], words: 'linux/arm/v5' },

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
-import type { LayoutImage } from './fixtures/archive-builder.js';
-import { BlobSet, buildManifest } from './fixtures/image-builder.js';
-import { codesOf, example, loadLayout, NAME, namesOf, onEachStore, refuses, stateOf } from './fixtures/load-helpers.js';
+import type { LayoutImage } from '../fixtures/archive-builder.js';
+import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
+import {
+  codesOf,
+  example,
+  loadLayout,
+  NAME,
+  namesOf,
+  onEachStore,
+  refuses,
+  stateOf,
+} from '../fixtures/load-helpers.js';
 
 function one(naming: Omit<LayoutImage, 'root'>, seed = 'one'): { images: LayoutImage[]; blobs: BlobSet } {
   const blobs = new BlobSet();

@@ -1,17 +1,17 @@
-import type { Digest } from './model/digest.js';
-import { LadingError, quote } from './model/errors.js';
-import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from './model/image-list.js';
-import type { Limits } from './model/limits.js';
-import type { PlatformRequest } from './model/platform-set.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError, quote } from '../model/errors.js';
+import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from '../model/image-list.js';
+import type { Limits } from '../model/limits.js';
+import type { PlatformRequest } from '../model/platform-set.js';
 import { archiveTargets } from './archive-targets.js';
-import { checkConfigs } from './survey/check-configs.js';
-import { imageReportOf, judgePlatforms, type MissingPlatforms } from './survey/judge-platforms.js';
-import { publishNames } from './publish-names.js';
-import type { ImageReport, Warning } from './survey/reports.js';
-import type { ArchiveContents } from './stages/commit.js';
-import type { ImageTarget } from './stages/records.js';
-import type { ContentProvider, Store, StoreSession } from './stores/store.js';
-import { surveyImages, unlistedReferrers, type Survey } from './survey/survey-images.js';
+import { checkConfigs } from '../survey/check-configs.js';
+import { imageReportOf, judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
+import { publishNames } from '../publish-names.js';
+import type { ImageReport, Warning } from '../survey/reports.js';
+import type { ArchiveContents } from '../stages/commit.js';
+import type { ImageTarget } from '../stages/records.js';
+import type { ContentProvider, Store, StoreSession } from '../stores/store.js';
+import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 
 /** How a load ends. */
 export interface CloseOptions {

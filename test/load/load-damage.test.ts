@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Descriptor } from '../src/model/descriptor.js';
-import type { Digest } from '../src/model/digest.js';
-import { blobPath, layoutEntries, type LayoutOptions } from './fixtures/archive-builder.js';
-import { buildIndex, buildManifest } from './fixtures/image-builder.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import type { Digest } from '../../src/model/digest.js';
+import { blobPath, layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/image-builder.js';
 import {
   type Example,
   example,
@@ -14,8 +14,8 @@ import {
   refuses,
   sorted,
   stateOf,
-} from './fixtures/load-helpers.js';
-import { tarOf } from './fixtures/tar-builder.js';
+} from '../fixtures/load-helpers.js';
+import { tarOf } from '../fixtures/tar-builder.js';
 
 /** The archive with the body of one blob changed: one bit of it, or cut short by a byte. */
 async function damagedArchive(

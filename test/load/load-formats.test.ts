@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { jsonEntry, layoutArchive, layoutEntries } from './fixtures/archive-builder.js';
+import { jsonEntry, layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
 import {
   chunksOf,
   codesOf,
@@ -15,8 +15,8 @@ import {
   sorted,
   stateOf,
   temporaryFolder,
-} from './fixtures/load-helpers.js';
-import { rawEntry, tarOf } from './fixtures/tar-builder.js';
+} from '../fixtures/load-helpers.js';
+import { rawEntry, tarOf } from '../fixtures/tar-builder.js';
 
 for (const order of ['metadata-first', 'blobs-first', 1, 2] as const) {
   for (const prefix of ['', './'] as const) {

@@ -1,24 +1,24 @@
-import { digestOfEntry, plainEntryName } from './model/archive-layout.js';
-import type { Descriptor } from './model/descriptor.js';
-import { digestOf, type Digest } from './model/digest.js';
+import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
+import type { Descriptor } from '../model/descriptor.js';
+import { digestOf, type Digest } from '../model/digest.js';
 import {
   followLinks,
   parseDockerManifest,
   synthesiseManifest,
   type Content,
   type DockerArchiveImage,
-} from './model/docker-archive.js';
-import { LadingError, quote } from './model/errors.js';
-import { diffIdsOf, platformOf, type ImageConfig } from './model/image-config.js';
-import type { Limits } from './model/limits.js';
-import { MEDIA_TYPES } from './model/media-types.js';
-import { parseImageName } from './model/reference.js';
-import type { ArchiveContents, ArchiveFile } from './stages/commit.js';
-import type { ImageTarget } from './stages/records.js';
-import { LayerProbe, type LayerFacts } from './layers/layer-probe.js';
-import type { ContentProvider, StoreSession } from './stores/store.js';
-import { checkDocumentSize, findConfig } from './content/read-document.js';
-import { parseStrictJson } from './content/strict-json.js';
+} from '../model/docker-archive.js';
+import { LadingError, quote } from '../model/errors.js';
+import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
+import type { Limits } from '../model/limits.js';
+import { MEDIA_TYPES } from '../model/media-types.js';
+import { parseImageName } from '../model/reference.js';
+import type { ArchiveContents, ArchiveFile } from '../stages/commit.js';
+import type { ImageTarget } from '../stages/records.js';
+import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
+import type { ContentProvider, StoreSession } from '../stores/store.js';
+import { checkDocumentSize, findConfig } from '../content/read-document.js';
+import { parseStrictJson } from '../content/strict-json.js';
 
 /**
  * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked

@@ -1,21 +1,21 @@
-import { LAYOUT_ENTRY } from './model/archive-layout.js';
-import { ANNOTATIONS, type Descriptor } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
-import { LadingError, quote } from './model/errors.js';
-import { withoutName, type ImageRecord } from './model/image-list.js';
-import { asFields } from './model/json.js';
-import type { Limits } from './model/limits.js';
-import { isIndexType, isManifestType } from './model/media-types.js';
-import { parseImageName, parseReference } from './model/reference.js';
-import { dockerArchiveTargets } from './docker-archive.js';
-import type { Warning } from './survey/reports.js';
-import type { ArchiveContents } from './stages/commit.js';
-import type { ImageTarget } from './stages/records.js';
-import type { StoreSession } from './stores/store.js';
-import { closureOf } from './content/closure.js';
-import { findIndex, findManifest, parseLayoutIndex } from './content/read-document.js';
-import { parseStrictJson } from './content/strict-json.js';
-import { followLinks, parseDockerManifest } from './model/docker-archive.js';
+import { LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError, quote } from '../model/errors.js';
+import { withoutName, type ImageRecord } from '../model/image-list.js';
+import { asFields } from '../model/json.js';
+import type { Limits } from '../model/limits.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
+import { parseImageName, parseReference } from '../model/reference.js';
+import { dockerArchiveTargets } from './docker-archive-targets.js';
+import type { Warning } from '../survey/reports.js';
+import type { ArchiveContents } from '../stages/commit.js';
+import type { ImageTarget } from '../stages/records.js';
+import type { StoreSession } from '../stores/store.js';
+import { closureOf } from '../content/closure.js';
+import { findIndex, findManifest, parseLayoutIndex } from '../content/read-document.js';
+import { parseStrictJson } from '../content/strict-json.js';
+import { followLinks, parseDockerManifest } from '../model/docker-archive.js';
 
 /** The images that an archive names, and the manifests in it that speak of others. */
 export interface ArchiveTargets {

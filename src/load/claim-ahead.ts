@@ -1,7 +1,7 @@
-import { digestOfEntry, plainEntryName } from './model/archive-layout.js';
-import type { Digest } from './model/digest.js';
-import type { ArchiveEntry } from './stages/records.js';
-import type { ClaimingProvider } from './stores/store.js';
+import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
+import type { Digest } from '../model/digest.js';
+import type { ArchiveEntry } from '../stages/records.js';
+import type { ClaimingProvider } from '../stores/store.js';
 
 /** Entries that are claimed together. */
 const TOGETHER = 256;

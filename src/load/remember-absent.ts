@@ -1,5 +1,5 @@
 import type { Digest, Digester } from '../model/digest.js';
-import type { FoundBlob, Ingest, StoreSession } from './store.js';
+import type { FoundBlob, Ingest, StoreSession } from '../stores/store.js';
 
 /**
  * A session that asks its store once for what is not there: the documents of one archive may name the same absent blob
