@@ -1,4 +1,4 @@
-export { removeImages, removePlatforms, tagImage, type RemoveReport, type TagReport } from './edit-images.js';
+export { removeImages, removePlatforms, tagImage, type RemoveReport, type TagReport } from './edit/remove-images.js';
 export {
   describeImages,
   manifestsFor,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tagImage } from '../src/edit-images.js';
+import { tagImage } from '../src/edit/remove-images.js';
 import { inspectArchive } from '../src/inspect-archive.js';
 import { inspectImages } from '../src/inspect-images.js';
 import { listImages } from '../src/list-images.js';

@@ -6,7 +6,7 @@ import type { PlatformRequest } from '../model/platform-set.js';
 import { archiveTargets } from './archive-targets.js';
 import { checkConfigs } from '../survey/check-configs.js';
 import { imageReportOf, judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
-import { publishNames } from '../publish-names.js';
+import { publishNames } from '../stores/in-session.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ArchiveContents } from '../stages/commit.js';
 import type { ImageTarget } from '../stages/records.js';

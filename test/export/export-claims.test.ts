@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { removeImages } from '../../src/edit-images.js';
+import { removeImages } from '../../src/edit/remove-images.js';
 import { exportImages } from '../../src/export/export-images.js';
 import { planExport, type ExportPlan } from '../../src/export/plan-export.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';

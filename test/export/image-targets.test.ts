@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { removeImages } from '../../src/edit-images.js';
+import { removeImages } from '../../src/edit/remove-images.js';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import type { Store } from '../../src/stores/store.js';
 import { BlobSet, buildManifest } from '../fixtures/image-builder.js';

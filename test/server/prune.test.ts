@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
-import { removeImages, tagImage } from '../../src/edit-images.js';
+import { removeImages, tagImage } from '../../src/edit/remove-images.js';
 import type { EngineEvent } from '../../src/server/event-log.js';
 import type { ServerOptions } from '../../src/server/index.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';

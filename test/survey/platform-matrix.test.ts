@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { removeImages } from '../../src/edit-images.js';
+import { removeImages } from '../../src/edit/remove-images.js';
 import { inspectImages } from '../../src/inspect-images.js';
 import type { Digest } from '../../src/model/digest.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { removeImages } from '../../src/edit-images.js';
+import { removeImages } from '../../src/edit/remove-images.js';
 import { listImages } from '../../src/list-images.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { buildIndex, buildManifest, buildReferrer, closureOf } from '../fixtures/image-builder.js';

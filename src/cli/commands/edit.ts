@@ -1,4 +1,4 @@
-import { removeImages, removePlatforms, tagImage, type RemoveReport } from '../../edit-images.js';
+import { removeImages, removePlatforms, tagImage, type RemoveReport } from '../../edit/remove-images.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { openStore, type CommonOptions } from '../command-context.js';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { removeImages } from '../../../src/edit-images.js';
+import { removeImages } from '../../../src/edit/remove-images.js';
 import { publishRecords } from '../../../src/model/image-list.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
 import { verifyImages } from '../../../src/verify-images.js';

@@ -1,6 +1,6 @@
-import { ANNOTATIONS } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
-import { LadingError, quote } from './model/errors.js';
+import { ANNOTATIONS } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError, quote } from '../model/errors.js';
 import {
   publishRecords,
   removeRecords,
@@ -8,15 +8,15 @@ import {
   subjectOf,
   type ImageRecord,
   type NameMove,
-} from './model/image-list.js';
-import type { Platform } from './model/platform.js';
-import { formatPlatformFull } from './model/platform.js';
-import { parseImageName, parseReference } from './model/reference.js';
-import { hostPlatform, parseRequest } from './survey/host-platform.js';
-import { publishNames } from './publish-names.js';
-import type { Store, StoreSession } from './stores/store.js';
-import { closureOf } from './content/closure.js';
-import { surveyImages } from './survey/survey-images.js';
+} from '../model/image-list.js';
+import type { Platform } from '../model/platform.js';
+import { formatPlatformFull } from '../model/platform.js';
+import { parseImageName, parseReference } from '../model/reference.js';
+import { hostPlatform, parseRequest } from '../survey/host-platform.js';
+import { publishNames } from '../stores/in-session.js';
+import type { Store, StoreSession } from '../stores/store.js';
+import { closureOf } from '../content/closure.js';
+import { surveyImages } from '../survey/survey-images.js';
 
 /** What a removal did. */
 export interface RemoveReport {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { removeImages, removePlatforms, tagImage } from '../src/edit-images.js';
-import { inspectImages } from '../src/inspect-images.js';
-import { listImages } from '../src/list-images.js';
-import type { Store } from '../src/stores/store.js';
-import { BlobSet, buildManifest, closureOf } from './fixtures/image-builder.js';
+import { removeImages, removePlatforms, tagImage } from '../../src/edit/remove-images.js';
+import { inspectImages } from '../../src/inspect-images.js';
+import { listImages } from '../../src/list-images.js';
+import type { Store } from '../../src/stores/store.js';
+import { BlobSet, buildManifest, closureOf } from '../fixtures/image-builder.js';
 import {
   type Example,
   example,
@@ -18,8 +18,8 @@ import {
   sorted,
   stateOf,
   statesOf,
-} from './fixtures/load-helpers.js';
-import { HOST } from './fixtures/saved-archive.js';
+} from '../fixtures/load-helpers.js';
+import { HOST } from '../fixtures/saved-archive.js';
 
 async function stored(open: OpenStore, built: Example): Promise<Store> {
   const store = await open();
