@@ -5,20 +5,20 @@ export {
   type DescribeOptions,
   type DescribedRoot,
   type ImageDescription,
-} from './describe-images.js';
-export type { ManifestDescription } from './describe-manifests.js';
-export { DescriptionCache } from './description-cache.js';
+} from './inspect/describe-images.js';
+export type { ManifestDescription } from './inspect/describe-manifests.js';
+export { DescriptionCache } from './inspect/description-cache.js';
 export { exportImages } from './export/export-images.js';
 export { hostPlatform } from './survey/host-platform.js';
-export { inspectArchive } from './inspect-archive.js';
+export { inspectArchive } from './inspect/inspect-archive.js';
 export {
   inspectImages,
   type ImageInspection,
   type LayerReport,
   type PlatformInspection,
   type ReferrerReport,
-} from './inspect-images.js';
-export { listImages, type ImageListing, type ListOptions } from './list-images.js';
+} from './inspect/inspect-images.js';
+export { listImages, type ImageListing, type ListOptions } from './inspect/list-images.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
 export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load/load-images.js';
 export type { IndexPolicy } from './export/choose-roots.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { listImages } from '../src/list-images.js';
+import { listImages } from '../src/inspect/list-images.js';
 import type { Digest } from '../src/model/digest.js';
 import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
 import { quarantineDamaged, verifyImages, type VerifyReport } from '../src/verify-images.js';

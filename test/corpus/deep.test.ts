@@ -5,7 +5,7 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf } from '../../src/model/digest.js';
 import type { ErrorCode } from '../../src/model/errors.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import { inspectArchive } from '../../src/inspect-archive.js';
+import { inspectArchive } from '../../src/inspect/inspect-archive.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { verifyArchive } from '../../src/verify-archive.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { removeImages, removePlatforms, tagImage } from '../../src/edit/remove-images.js';
-import { inspectImages } from '../../src/inspect-images.js';
-import { listImages } from '../../src/list-images.js';
+import { inspectImages } from '../../src/inspect/inspect-images.js';
+import { listImages } from '../../src/inspect/list-images.js';
 import type { Store } from '../../src/stores/store.js';
 import { BlobSet, buildManifest, closureOf } from '../fixtures/image-builder.js';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { removeImages } from '../../src/edit/remove-images.js';
-import { inspectImages } from '../../src/inspect-images.js';
+import { inspectImages } from '../../src/inspect/inspect-images.js';
 import type { Digest } from '../../src/model/digest.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';

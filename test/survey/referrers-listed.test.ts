@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { removeImages } from '../../src/edit/remove-images.js';
-import { listImages } from '../../src/list-images.js';
+import { listImages } from '../../src/inspect/list-images.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { buildIndex, buildManifest, buildReferrer, closureOf } from '../fixtures/image-builder.js';
 import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';

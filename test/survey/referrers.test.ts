@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { inspectImages } from '../../src/inspect-images.js';
-import { listImages } from '../../src/list-images.js';
+import { inspectImages } from '../../src/inspect/inspect-images.js';
+import { listImages } from '../../src/inspect/list-images.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { BlobSet, buildArtifact, buildReferrer, closureOf, removeBlob } from '../fixtures/image-builder.js';
 import {

@@ -1,4 +1,4 @@
-import { listImages } from '../../list-images.js';
+import { listImages } from '../../inspect/list-images.js';
 import { parseReference } from '../../model/reference.js';
 import type { ImageReport, PlatformReport } from '../../survey/reports.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';

@@ -1,5 +1,5 @@
-import { inspectArchive } from '../../inspect-archive.js';
-import { inspectImages, type ImageInspection, type PlatformInspection } from '../../inspect-images.js';
+import { inspectArchive } from '../../inspect/inspect-archive.js';
+import { inspectImages, type ImageInspection, type PlatformInspection } from '../../inspect/inspect-images.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { openInput } from '../archive-file.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tagImage } from '../src/edit/remove-images.js';
-import { inspectArchive } from '../src/inspect-archive.js';
-import { inspectImages } from '../src/inspect-images.js';
-import { listImages } from '../src/list-images.js';
-import { dockerArchive, dockerImageOf, layoutArchive } from './fixtures/archive-builder.js';
-import { BlobSet, removeLayers } from './fixtures/image-builder.js';
+import { tagImage } from '../../src/edit/remove-images.js';
+import { inspectArchive } from '../../src/inspect/inspect-archive.js';
+import { inspectImages } from '../../src/inspect/inspect-images.js';
+import { listImages } from '../../src/inspect/list-images.js';
+import { dockerArchive, dockerImageOf, layoutArchive } from '../fixtures/archive-builder.js';
+import { BlobSet, removeLayers } from '../fixtures/image-builder.js';
 import {
   chunksOf,
   codesOf,
@@ -17,7 +17,7 @@ import {
   onEachStore,
   refuses,
   statesOf,
-} from './fixtures/load-helpers.js';
+} from '../fixtures/load-helpers.js';
 
 onEachStore('lists every image with the state of each platform', async (open) => {
   const store = await open();

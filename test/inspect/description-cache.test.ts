@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DescriptionCache } from '../src/description-cache.js';
-import { digestOf, type Digest } from '../src/model/digest.js';
-import type { ContentProvider } from '../src/stores/store.js';
-import { bytesOf } from './fixtures/saved-archive.js';
+import { DescriptionCache } from '../../src/inspect/description-cache.js';
+import { digestOf, type Digest } from '../../src/model/digest.js';
+import type { ContentProvider } from '../../src/stores/store.js';
+import { bytesOf } from '../fixtures/saved-archive.js';
 
 const A = digestOf('a');
 const B = digestOf('b');

@@ -1,15 +1,15 @@
-import type { Descriptor } from './model/descriptor.js';
-import type { Digest } from './model/digest.js';
-import { isDamage, type LadingError } from './model/errors.js';
-import type { ImageConfig } from './model/image-config.js';
-import type { ImageManifest } from './model/image-manifest.js';
-import type { Limits } from './model/limits.js';
-import { isImageConfigType } from './model/media-types.js';
-import { isNamedPlatform, type Platform } from './model/platform.js';
-import type { Warning } from './survey/reports.js';
-import type { ContentProvider } from './stores/store.js';
-import { findConfig, findManifest } from './content/read-document.js';
-import type { ListedNode, Survey } from './survey/survey-images.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { isDamage, type LadingError } from '../model/errors.js';
+import type { ImageConfig } from '../model/image-config.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import type { Limits } from '../model/limits.js';
+import { isImageConfigType } from '../model/media-types.js';
+import { isNamedPlatform, type Platform } from '../model/platform.js';
+import type { Warning } from '../survey/reports.js';
+import type { ContentProvider } from '../stores/store.js';
+import { findConfig, findManifest } from '../content/read-document.js';
+import type { ListedNode, Survey } from '../survey/survey-images.js';
 
 /** One manifest of an image as the store has it. */
 export interface ManifestDescription {

@@ -1,14 +1,14 @@
-import type { Digest } from './model/digest.js';
-import { platformDoubt, platformWarning } from './survey/check-configs.js';
-import { diffIdsOf, type ImageConfig } from './model/image-config.js';
-import { resolveRecords, type ImageRecord } from './model/image-list.js';
-import { limitsOf } from './model/limits.js';
+import type { Digest } from '../model/digest.js';
+import { platformDoubt, platformWarning } from '../survey/check-configs.js';
+import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
+import { resolveRecords, type ImageRecord } from '../model/image-list.js';
+import { limitsOf } from '../model/limits.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
-import { platformReportOf, type PlatformReport, type Warning } from './survey/reports.js';
-import type { ImageTarget } from './stages/records.js';
-import type { Store } from './stores/store.js';
-import type { Survey } from './survey/survey-images.js';
+import { platformReportOf, type PlatformReport, type Warning } from '../survey/reports.js';
+import type { ImageTarget } from '../stages/records.js';
+import type { Store } from '../stores/store.js';
+import type { Survey } from '../survey/survey-images.js';
 
 /** One layer of a platform: `size` in bytes as stored. */
 export interface LayerReport {

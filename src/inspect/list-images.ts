@@ -1,12 +1,12 @@
-import type { Digest } from './model/digest.js';
-import type { LadingError } from './model/errors.js';
-import { subjectOf, type ImageRecord } from './model/image-list.js';
-import { limitsOf, type Limits } from './model/limits.js';
-import { imageReportOf } from './survey/judge-platforms.js';
-import type { ImageReport, Warning } from './survey/reports.js';
-import type { ImageTarget } from './stages/records.js';
-import type { ContentProvider, Store } from './stores/store.js';
-import { surveyImages, type Survey } from './survey/survey-images.js';
+import type { Digest } from '../model/digest.js';
+import type { LadingError } from '../model/errors.js';
+import { subjectOf, type ImageRecord } from '../model/image-list.js';
+import { limitsOf, type Limits } from '../model/limits.js';
+import { imageReportOf } from '../survey/judge-platforms.js';
+import type { ImageReport, Warning } from '../survey/reports.js';
+import type { ImageTarget } from '../stages/records.js';
+import type { ContentProvider, Store } from '../stores/store.js';
+import { surveyImages, type Survey } from '../survey/survey-images.js';
 
 /** How documents are read while listing. */
 export interface ListOptions {

@@ -1,16 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Descriptor } from './model/descriptor.js';
-import { digestOf, type Digest } from './model/digest.js';
-import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
-import { limitsOf } from './model/limits.js';
-import { compatibleWith, exactly } from './model/platform-matcher.js';
-import type { Platform } from './model/platform.js';
+import type { Descriptor } from '../model/descriptor.js';
+import { digestOf, type Digest } from '../model/digest.js';
+import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { limitsOf } from '../model/limits.js';
+import { compatibleWith, exactly } from '../model/platform-matcher.js';
+import type { Platform } from '../model/platform.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { DescriptionCache } from './description-cache.js';
-import { hostPlatform } from './survey/host-platform.js';
+import { hostPlatform } from '../survey/host-platform.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
-import type { Warning } from './survey/reports.js';
-import type { ContentProvider, Store } from './stores/store.js';
+import type { Warning } from '../survey/reports.js';
+import type { ContentProvider, Store } from '../stores/store.js';
 
 /** Which images to describe, and for what host. */
 export interface DescribeOptions extends ListOptions {
