@@ -56,6 +56,6 @@ export {
   type Store,
   type StoreReader,
 } from './stores/index.js';
-export { verifyArchive } from './verify-archive.js';
-export type { Problem } from './check-images.js';
-export { quarantineDamaged, verifyImages, type VerifyOptions, type VerifyReport } from './verify-images.js';
+export { verifyArchive } from './verify/verify-archive.js';
+export type { Problem } from './verify/check-images.js';
+export { quarantineDamaged, verifyImages, type VerifyOptions, type VerifyReport } from './verify/verify-images.js';

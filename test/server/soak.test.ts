@@ -9,7 +9,7 @@ import { requestOver } from '../fixtures/engine.js';
 import { writeImageArchive } from '../fixtures/image-archive.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
-import { verifyImages } from '../../src/verify-images.js';
+import { verifyImages } from '../../src/verify/verify-images.js';
 
 const MIB = 1024 * 1024;
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { writeImageArchive } from '../fixtures/image-archive.js';
 import { download, startEngineStand, uploadFile, type EngineStand } from '../fixtures/engine-process.js';
-import { verifyImages } from '../../src/verify-images.js';
+import { verifyImages } from '../../src/verify/verify-images.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 
 const MIB = 1024 * 1024;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { removeImages } from '../../../src/edit/remove-images.js';
 import { publishRecords } from '../../../src/model/image-list.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
-import { verifyImages } from '../../../src/verify-images.js';
+import { verifyImages } from '../../../src/verify/verify-images.js';
 import { seededBytes } from '../../fixtures/seeded.js';
 import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
 import { storeBytes, storeSet } from '../../suites/stored.js';

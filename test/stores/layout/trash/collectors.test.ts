@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { entryNameOf } from '../../../../src/model/archive-layout.js';
 import { digestOf } from '../../../../src/model/digest.js';
 import { OciLayoutStore } from '../../../../src/stores/layout/oci-layout-store.js';
-import { verifyImages } from '../../../../src/verify-images.js';
+import { verifyImages } from '../../../../src/verify/verify-images.js';
 import { requireTool } from '../../../fixtures/command.js';
 import { BlobSet, buildManifest, closureOf } from '../../../fixtures/image-builder.js';
 import { digestsIn, inSession, storeBytes, storeSet } from '../../../suites/stored.js';

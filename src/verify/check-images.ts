@@ -1,15 +1,15 @@
-import { checkConfigs, wholeImages, type WholeImage } from './survey/check-configs.js';
-import { layerFactsOf, unpackError } from './load/docker-archive-targets.js';
-import type { Descriptor } from './model/descriptor.js';
-import { algorithmOf, isDigest, type Digest } from './model/digest.js';
-import { LadingError, type ErrorCode } from './model/errors.js';
-import { diffIdsOf } from './model/image-config.js';
-import type { Limits } from './model/limits.js';
-import { layerCompressionOf } from './model/media-types.js';
-import type { Warning } from './survey/reports.js';
-import type { LayerFacts } from './layers/layer-probe.js';
-import type { ContentProvider } from './stores/store.js';
-import type { ListedNode } from './survey/survey-images.js';
+import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
+import { layerFactsOf, unpackError } from '../load/docker-archive-targets.js';
+import type { Descriptor } from '../model/descriptor.js';
+import { algorithmOf, isDigest, type Digest } from '../model/digest.js';
+import { LadingError, type ErrorCode } from '../model/errors.js';
+import { diffIdsOf } from '../model/image-config.js';
+import type { Limits } from '../model/limits.js';
+import { layerCompressionOf } from '../model/media-types.js';
+import type { Warning } from '../survey/reports.js';
+import type { LayerFacts } from '../layers/layer-probe.js';
+import type { ContentProvider } from '../stores/store.js';
+import type { ListedNode } from '../survey/survey-images.js';
 
 /** How far images are judged beyond the digests of their blobs. */
 export interface CheckImagesOptions {

@@ -1,12 +1,12 @@
-import type { Digest } from './model/digest.js';
-import type { LadingError } from './model/errors.js';
-import { archiveStore } from './stores/memory/document-store.js';
-import { loadImages, type LoadSource } from './load/load-images.js';
+import type { Digest } from '../model/digest.js';
+import type { LadingError } from '../model/errors.js';
+import { archiveStore } from '../stores/memory/document-store.js';
+import { loadImages, type LoadSource } from '../load/load-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
-import { subjectOf } from './model/image-list.js';
-import { limitsOf } from './model/limits.js';
-import type { LayerFacts } from './layers/layer-probe.js';
-import { surveyImages } from './survey/survey-images.js';
+import { subjectOf } from '../model/image-list.js';
+import { limitsOf } from '../model/limits.js';
+import type { LayerFacts } from '../layers/layer-probe.js';
+import { surveyImages } from '../survey/survey-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
 
 /**

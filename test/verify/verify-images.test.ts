@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Digest } from '../src/model/digest.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import { verifyArchive } from '../src/verify-archive.js';
-import { verifyImages } from '../src/verify-images.js';
-import { blobPath, layoutArchive, layoutEntries } from './fixtures/archive-builder.js';
-import { buildManifest, removeLayers } from './fixtures/image-builder.js';
+import type { Digest } from '../../src/model/digest.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { verifyArchive } from '../../src/verify/verify-archive.js';
+import { verifyImages } from '../../src/verify/verify-images.js';
+import { blobPath, layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
+import { buildManifest, removeLayers } from '../fixtures/image-builder.js';
 import {
   chunksOf,
   type Example,
@@ -19,8 +19,8 @@ import {
   onEachStore,
   statesOf,
   temporaryFolder,
-} from './fixtures/load-helpers.js';
-import { tarOf } from './fixtures/tar-builder.js';
+} from '../fixtures/load-helpers.js';
+import { tarOf } from '../fixtures/tar-builder.js';
 
 onEachStore('finds nothing wrong with a good store, and counts what it hashed', async (open) => {
   const store = await open();

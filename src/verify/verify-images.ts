@@ -1,14 +1,14 @@
-import { algorithmOf, Digester, type Digest } from './model/digest.js';
-import { LadingError } from './model/errors.js';
-import { resolveRecords, subjectOf, type ImageRecord } from './model/image-list.js';
-import { limitsOf, type Limits } from './model/limits.js';
+import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { limitsOf, type Limits } from '../model/limits.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
-import { imageReportOf } from './survey/judge-platforms.js';
-import type { ImageReport, Warning } from './survey/reports.js';
-import type { ImageTarget } from './stages/records.js';
-import type { Store } from './stores/store.js';
-import { isUnreadable } from './files/storage-error.js';
-import { surveyImages } from './survey/survey-images.js';
+import { imageReportOf } from '../survey/judge-platforms.js';
+import type { ImageReport, Warning } from '../survey/reports.js';
+import type { ImageTarget } from '../stages/records.js';
+import type { Store } from '../stores/store.js';
+import { isUnreadable } from '../files/storage-error.js';
+import { surveyImages } from '../survey/survey-images.js';
 
 /** How a verification is done. */
 export interface VerifyOptions {

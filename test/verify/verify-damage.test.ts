@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { listImages } from '../src/inspect/list-images.js';
-import type { Digest } from '../src/model/digest.js';
-import { OciLayoutStore } from '../src/stores/layout/oci-layout-store.js';
-import { quarantineDamaged, verifyImages, type VerifyReport } from '../src/verify-images.js';
-import { blobPath, layoutArchive } from './fixtures/archive-builder.js';
-import { DAMAGES } from './fixtures/damage.js';
+import { listImages } from '../../src/inspect/list-images.js';
+import type { Digest } from '../../src/model/digest.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { quarantineDamaged, verifyImages, type VerifyReport } from '../../src/verify/verify-images.js';
+import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
+import { DAMAGES } from '../fixtures/damage.js';
 import {
   example,
   FAMILIAR,
@@ -16,7 +16,7 @@ import {
   statesOf,
   temporaryFolder,
   type Example,
-} from './fixtures/load-helpers.js';
+} from '../fixtures/load-helpers.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 
