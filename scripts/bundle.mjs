@@ -15,7 +15,7 @@ const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 await rm(OUT, { recursive: true, force: true });
 const { metafile } = await build({
   // The thread's script lies beside the command: it is found by the name that it has beside its module.
-  entryPoints: ['dist/cli/main.js', 'dist/stores/copy-worker.js'],
+  entryPoints: ['dist/cli/main.js', 'dist/stores/layout/ingest/copy-worker.js'],
   entryNames: '[name]',
   outdir: OUT,
   bundle: true,

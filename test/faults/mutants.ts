@@ -20,8 +20,8 @@ interface Edit {
   readonly by: string;
 }
 
-const INGEST = 'stores/file-ingest.js';
-const DURABLE = 'stores/durable-file.js';
+const INGEST = 'stores/layout/ingest/file-ingest.js';
+const DURABLE = 'files/durable-file.js';
 
 /** Each leaves out one thing on which the promise of the store rests. */
 export const MUTANTS: readonly Mutant[] = [
@@ -55,14 +55,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     title: 'publishes images before the names of their blobs are synced',
-    edits: [{ file: 'stores/layout-session.js', text: 'await syncFolder(folder);', by: '' }],
+    edits: [{ file: 'stores/layout/layout-session.js', text: 'await syncFolder(folder);', by: '' }],
     traps: ['order'],
   },
   {
     title: 'claims nothing',
     edits: [
       {
-        file: 'stores/leases.js',
+        file: 'stores/layout/leases/lease.js',
         text: '    claim(digests) {\n        if (!this.#isOpen)',
         by: '    claim(digests) {\n        if (true)',
       },
@@ -71,19 +71,19 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     title: 'collects without a look at the leases',
-    edits: [{ file: 'stores/collect.js', text: '...leased, ', by: '' }],
+    edits: [{ file: 'stores/layout/trash/collect.js', text: '...leased, ', by: '' }],
     traps: ['pruneDuringLoad'],
   },
   {
     title: 'collects without a second look',
-    edits: [{ file: 'stores/collect.js', text: 'await collectable(store, trashed, options)', by: 'trashed' }],
+    edits: [{ file: 'stores/layout/trash/collect.js', text: 'await collectable(store, trashed, options)', by: 'trashed' }],
     traps: ['loadDuringPrune'],
   },
   {
     title: 'takes the number of a generation that somebody else was first with',
     edits: [
       {
-        file: 'stores/refs-publisher.js',
+        file: 'stores/layout/refs/refs-publisher.js',
         text: '(await this.#link(number + 1, next))',
         by: '((await this.#link(number + 1, next)), true)',
       },
