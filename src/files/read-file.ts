@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, read, readFileSync, readSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { ByteRange } from '../stores/store.js';
+import type { ByteRange } from '../model/content.js';
 import { isNotFound } from './storage-error.js';
 
 /** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */

@@ -15,7 +15,8 @@ import type { StoreSession } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
 import { findIndex, findManifest, parseLayoutIndex } from '../content/read-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
-import { followLinks, parseDockerManifest } from '../model/docker-archive.js';
+import { followLinks } from '../model/archive-links.js';
+import { parseDockerManifest } from '../model/docker-archive.js';
 
 /** The images that an archive names, and the manifests in it that speak of others. */
 export interface ArchiveTargets {

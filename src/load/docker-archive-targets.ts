@@ -1,13 +1,9 @@
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import {
-  followLinks,
-  parseDockerManifest,
-  synthesiseManifest,
-  type Content,
-  type DockerArchiveImage,
-} from '../model/docker-archive.js';
+import { followLinks } from '../model/archive-links.js';
+import { parseDockerManifest, synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
+import type { Content } from '../model/content.js';
 import { LadingError, quote } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
 import type { Limits } from '../model/limits.js';

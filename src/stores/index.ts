@@ -3,7 +3,6 @@ export { MemoryStore } from './memory/memory-store.js';
 export { OciLayoutStore, type OpenStoreOptions } from './layout/oci-layout-store.js';
 export type {
   Amount,
-  ByteRange,
   ContentProvider,
   HeldBlobs,
   ImageListChange,
@@ -14,4 +13,5 @@ export type {
   StoreReader,
   StoreSession,
 } from './store.js';
+export type { ByteRange } from '../model/content.js';
 export { findConfig, findIndex, findManifest } from '../content/read-document.js';

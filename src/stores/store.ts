@@ -4,12 +4,7 @@ import type { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Cut } from '../content/closure.js';
 import type { FilePart } from '../files/file-part.js';
-
-/** A part of a blob: `start` and `end` in bytes, `end` not included. */
-export interface ByteRange {
-  readonly start: number;
-  readonly end: number;
-}
+import type { ByteRange } from '../model/content.js';
 
 /** A blob that is here: its bytes, and what is wrong with it where that is known. */
 export interface FoundBlob {

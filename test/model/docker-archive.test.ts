@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../src/model/digest.js';
-import { followLinks, parseDockerManifest, synthesiseManifest } from '../../src/model/docker-archive.js';
+import { followLinks } from '../../src/model/archive-links.js';
+import { parseDockerManifest, synthesiseManifest } from '../../src/model/docker-archive.js';
 import { parseImageManifest } from '../../src/model/image-manifest.js';
 
 describe('parseDockerManifest', () => {

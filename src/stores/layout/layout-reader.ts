@@ -3,7 +3,8 @@ import type { Digest } from '../../model/digest.js';
 import type { Collected } from './trash/collect.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import { Lease } from './leases/lease.js';
-import type { ByteRange, StoreReader } from '../store.js';
+import type { ByteRange } from '../../model/content.js';
+import type { StoreReader } from '../store.js';
 
 /** Why a lease may be out of reach while everything can be read: a medium or a store that is not ours to write, a full disk. */
 const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOSPC', 'EDQUOT'];

@@ -3,16 +3,8 @@ import { LadingError } from '../../model/errors.js';
 import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
 import { closureWithout, type Cut } from '../../content/closure.js';
 import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
-import type {
-  Amount,
-  ByteRange,
-  ImageListChange,
-  PruneOptions,
-  PruneReport,
-  Store,
-  StoreReader,
-  StoreSession,
-} from '../store.js';
+import type { Amount, ImageListChange, PruneOptions, PruneReport, Store, StoreReader, StoreSession } from '../store.js';
+import type { ByteRange } from '../../model/content.js';
 import { pruneableImages } from '../pruneable-images.js';
 import { isWhole } from '../../content/is-whole.js';
 
