@@ -3,7 +3,7 @@ import type { Digest } from '../model/digest.js';
 import { isDamage } from '../model/errors.js';
 import { STORED_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from './content-provider.js';
 import { findIndex, findManifest } from './read-document.js';
 
 /** How a closure is looked for. */

@@ -1,6 +1,6 @@
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from './content-provider.js';
 import { isUnreadable } from '../files/storage-error.js';
 
 /**

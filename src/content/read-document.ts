@@ -7,7 +7,7 @@ import { parseImageIndex, type ImageIndex } from '../model/image-index.js';
 import { parseImageManifest, type ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
-import type { ContentProvider, FoundBlob } from '../stores/store.js';
+import type { ContentProvider, FoundBlob } from './content-provider.js';
 import { parseStrictJson } from './strict-json.js';
 
 /*

@@ -3,7 +3,7 @@ import { digestOf, type Digest } from '../model/digest.js';
 import type { Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
 import type { ImageTarget, ManifestNode } from '../stages/records.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { findIndex } from '../content/read-document.js';
 import type { Survey } from '../survey/survey-images.js';
 

@@ -9,7 +9,7 @@ import { selectPlatforms } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
 import type { ImageTarget, ManifestNode } from '../stages/records.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { findConfig, findManifest } from '../content/read-document.js';
 import type { Survey } from '../survey/survey-images.js';
 

@@ -10,7 +10,8 @@ import { DescriptionCache } from './description-cache.js';
 import { hostPlatform } from '../survey/host-platform.js';
 import { tolerantSurvey, type ListOptions } from './list-images.js';
 import type { Warning } from '../survey/reports.js';
-import type { ContentProvider, Store } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
+import type { Store } from '../stores/store.js';
 
 /** Which images to describe, and for what host. */
 export interface DescribeOptions extends ListOptions {

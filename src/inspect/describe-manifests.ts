@@ -7,7 +7,7 @@ import type { Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { Warning } from '../survey/reports.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { findConfig, findManifest } from '../content/read-document.js';
 import type { ListedNode, Survey } from '../survey/survey-images.js';
 

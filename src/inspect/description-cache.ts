@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import type { ByteRange } from '../model/content.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 
 /** What a description was made of: the size of every blob that was looked for, undefined where it was not here. */
 type Seen = ReadonlyMap<Digest, number | undefined>;

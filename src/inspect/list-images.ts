@@ -5,7 +5,8 @@ import { limitsOf, type Limits } from '../model/limits.js';
 import { imageReportOf } from '../survey/judge-platforms.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ImageTarget } from '../stages/records.js';
-import type { ContentProvider, Store } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
+import type { Store } from '../stores/store.js';
 import { surveyImages, type Survey } from '../survey/survey-images.js';
 
 /** How documents are read while listing. */

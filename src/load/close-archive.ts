@@ -10,7 +10,8 @@ import { publishNames } from '../stores/in-session.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ArchiveContents } from '../stages/commit.js';
 import type { ImageTarget } from '../stages/records.js';
-import type { ContentProvider, Store, StoreSession } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
+import type { Store, StoreSession } from '../stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 
 /** How a load ends. */

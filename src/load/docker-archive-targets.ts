@@ -12,7 +12,8 @@ import { parseImageName } from '../model/reference.js';
 import type { ArchiveContents, ArchiveFile } from '../stages/commit.js';
 import type { ImageTarget } from '../stages/records.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
-import type { ContentProvider, StoreSession } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
+import type { StoreSession } from '../stores/store.js';
 import { checkDocumentSize, findConfig } from '../content/read-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
 

@@ -1,5 +1,6 @@
 import type { Digest, Digester } from '../model/digest.js';
-import type { FoundBlob, Ingest, StoreSession } from '../stores/store.js';
+import type { FoundBlob } from '../content/content-provider.js';
+import type { Ingest, StoreSession } from '../stores/store.js';
 
 /**
  * A session that asks its store once for what is not there: the documents of one archive may name the same absent blob

@@ -7,7 +7,7 @@ import { contentOf, type ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { checkFound, findManifest } from '../content/read-document.js';
 import type { BlobNeed, ImageTarget, ManifestNode } from './records.js';
 import { Stage } from './stage.js';

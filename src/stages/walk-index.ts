@@ -7,7 +7,7 @@ import type { ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { findConfig, findIndex, findManifest } from '../content/read-document.js';
 import type { ImageTarget, ManifestNode } from './records.js';
 import { Stage } from './stage.js';

@@ -3,7 +3,6 @@ export { MemoryStore } from './memory/memory-store.js';
 export { OciLayoutStore, type OpenStoreOptions } from './layout/oci-layout-store.js';
 export type {
   Amount,
-  ContentProvider,
   HeldBlobs,
   ImageListChange,
   Ingest,
@@ -13,5 +12,6 @@ export type {
   StoreReader,
   StoreSession,
 } from './store.js';
+export type { ContentProvider } from '../content/content-provider.js';
 export type { ByteRange } from '../model/content.js';
 export { findConfig, findIndex, findManifest } from '../content/read-document.js';

@@ -1,7 +1,7 @@
 import type { Digest } from '../model/digest.js';
 import { removeRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
 import { closureOf } from '../content/closure.js';
-import type { ContentProvider } from './store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 
 /** What a prune takes off the list: unnamed images that `isOld` lets go, and referrers of nothing that stays. */
 export async function pruneableImages(

@@ -7,7 +7,7 @@ import type { Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
 import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from '../model/platform.js';
 import type { Warning } from './reports.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { findConfig, findManifest } from '../content/read-document.js';
 import type { ListedNode } from './survey-images.js';
 

@@ -13,7 +13,7 @@ import { FilterPlatforms } from '../stages/filter-platforms.js';
 import { ListBlobs } from '../stages/list-blobs.js';
 import type { BlobNeed, ImageTarget, ManifestNode } from '../stages/records.js';
 import { WalkIndex } from '../stages/walk-index.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 
 /** What to look for, and how. */
 export interface SurveyOptions {

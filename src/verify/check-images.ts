@@ -8,7 +8,7 @@ import type { Limits } from '../model/limits.js';
 import { layerCompressionOf } from '../model/media-types.js';
 import type { Warning } from '../survey/reports.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
-import type { ContentProvider } from '../stores/store.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from '../survey/survey-images.js';
 
 /** How far images are judged beyond the digests of their blobs. */

@@ -4,9 +4,11 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, parseDigest, type Digest } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import type { ContentProvider } from '../../src/stores/store.js';
+import type { ContentProvider } from '../../src/content/content-provider.js';
 import { findConfig, findIndex, findManifest, parseIndexBytes, readAll } from '../../src/content/read-document.js';
-import { BlobSet, buildManifest, buildMultiPlatform } from '../fixtures/image-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
 
 const LAYER = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf('layer'), size: 5 };
 const CONFIG = { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf('{}'), size: 2 };

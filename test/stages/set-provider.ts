@@ -1,7 +1,7 @@
 import { LadingError } from '../../src/model/errors.js';
 import type { Digest } from '../../src/model/digest.js';
-import type { ContentProvider } from '../../src/stores/store.js';
-import type { BlobSet } from '../fixtures/image-builder.js';
+import type { ContentProvider } from '../../src/content/content-provider.js';
+import type { BlobSet } from '../fixtures/blob-set.js';
 
 /** A provider of the blobs of a set that counts what is asked of it. */
 export class SetProvider implements ContentProvider {

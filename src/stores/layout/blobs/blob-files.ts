@@ -4,7 +4,7 @@ import { link, readdir } from 'node:fs/promises';
 import { isDigest, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import type { ByteRange } from '../../../model/content.js';
-import type { ContentProvider } from '../../store.js';
+import type { ContentProvider } from '../../../content/content-provider.js';
 import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
 import { QUARANTINE, type StorePaths } from '../place/layout-paths.js';
