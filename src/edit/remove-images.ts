@@ -9,12 +9,11 @@ import {
   type ImageRecord,
   type NameMove,
 } from '../model/image-list.js';
-import type { Platform } from '../model/platform.js';
-import { formatPlatformFull } from '../model/platform.js';
+import { type Platform, formatPlatformFull } from '../model/platform.js';
 import { parseImageName, parseReference } from '../model/reference.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
-import { publishNames } from '../stores/in-session.js';
-import type { Store, StoreSession } from '../stores/store.js';
+import { publishNames, inSession } from '../stores/in-session.js';
+import type { Store } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
 import { surveyImages } from '../survey/survey-images.js';
 
@@ -173,13 +172,4 @@ function lastOne(text: string): LadingError {
     'ERR_OPTION_INVALID',
     `that would leave ${quote(text)} without any platform; remove the image instead`,
   );
-}
-
-async function inSession<T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> {
-  const session = await store.session();
-  try {
-    return await work(session);
-  } finally {
-    await session.end();
-  }
 }

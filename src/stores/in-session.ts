@@ -1,5 +1,5 @@
 import { movesOf, type NameMove } from '../model/image-list.js';
-import type { ImageListChange, StoreSession } from './store.js';
+import type { ImageListChange, StoreSession, Store } from './store.js';
 
 /** Publishes a change of the list of images, and tells which names it moved: as it was in the list that it changed. */
 export async function publishNames(session: StoreSession, change: ImageListChange): Promise<readonly NameMove[]> {
@@ -10,4 +10,13 @@ export async function publishNames(session: StoreSession, change: ImageListChang
     return changed;
   });
   return moved;
+}
+
+export async function inSession<T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> {
+  const session = await store.session();
+  try {
+    return await work(session);
+  } finally {
+    await session.end();
+  }
 }

@@ -8,7 +8,7 @@ import { entryNameOf } from '../../src/model/archive-layout.js';
 import { example } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
 import type { LoadReport } from '../../src/load/load-images.js';
-import type { PruneReport } from '../../src/stores/store.js';
+import type { PruneReport } from '../../src/stores/prune-report.js';
 
 const LAYER_BYTES = 1_500_000;
 

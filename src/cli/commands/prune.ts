@@ -1,4 +1,4 @@
-import type { Amount, HeldBlobs, PruneReport } from '../../stores/store.js';
+import type { Amount, HeldBlobs, PruneReport } from '../../stores/prune-report.js';
 import { openStore, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport } from '../console.js';
 import { formatAge, parseDuration } from '../duration.js';

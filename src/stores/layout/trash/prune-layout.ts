@@ -5,7 +5,8 @@ import { closureOf } from '../../../content/closure.js';
 import { collect, collectable, emptyAllTrash, leftInTrash, type Collected } from './collect.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
 import { RESUME_MS } from '../leases/lease.js';
-import type { Amount, HeldBlobs, PruneOptions, PruneReport, StoreSession } from '../../store.js';
+import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-report.js';
+import type { StoreSession } from '../../store.js';
 import { pruneableImages } from '../../pruneable-images.js';
 import { quarantinedIn } from './quarantine.js';
 
