@@ -8,7 +8,7 @@ import { fileEntry, type FileEntry } from './file-entry.js';
 import { SharedFile } from '../files/file-part.js';
 import { openRegular } from '../files/read-file.js';
 import { isNotFound, storageError } from '../files/storage-error.js';
-import { namesIn } from '../stores/layout/blobs/blob-files.js';
+import { namesIn } from '../files/if-there.js';
 import { tarFileEntries } from './tar-file.js';
 
 /** The bytes of an archive, in any chunks. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import fs from 'fs-extra';
-import { isExisting, isNotFound } from './storage-error.js';
+import { isExisting } from './storage-error.js';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
@@ -78,34 +78,5 @@ export async function ensureDurableFolder(folder: string): Promise<void> {
 async function makeFolder(folder: string): Promise<void> {
   await fs.mkdir(folder, 0o700).catch((error: unknown) => {
     if (!isExisting(error)) throw error;
-  });
-}
-
-/** What is there, not following a link; undefined where nothing is. */
-export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> {
-  try {
-    return await fs.lstat(file);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Moves a file; false where it is not there. */
-export async function moveIfThere(from: string, to: string): Promise<boolean> {
-  try {
-    await fs.rename(from, to);
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
-}
-
-/** Removes a folder that has nothing in it; leaves any other as it is. */
-export async function removeIfEmpty(folder: string): Promise<void> {
-  await fs.rmdir(folder).catch((error: unknown) => {
-    // Some file systems call a folder that is not empty an existing one.
-    if (!isNotFound(error) && !isExisting(error) && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
   });
 }

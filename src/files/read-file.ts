@@ -1,7 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, read, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ByteRange } from '../model/content.js';
-import { isNotFound } from './storage-error.js';
 
 /** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */
 const CHUNK_BYTES = 1024 * 1024;
@@ -28,16 +27,6 @@ export function openRegular(file: string, flags: number, refuse: () => Error): n
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw refuse();
-}
-
-/** All bytes of a small file; undefined where it is not there. */
-export function readIfThere(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 /**

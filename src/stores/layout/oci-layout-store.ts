@@ -1,14 +1,14 @@
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import type { ImageRecord } from '../../model/image-list.js';
-import { BlobFiles, namesIn } from './blobs/blob-files.js';
+import { BlobFiles } from './blobs/blob-files.js';
+import { namesIn, readIfThere } from '../../files/if-there.js';
 import { isOurs } from './place/check-ownership.js';
 import { ChangeQueue } from './refs/change-queue.js';
 import type { Collected } from './trash/collect.js';
 import type { ByteRange } from '../../model/content.js';
 import type { PruneOptions, PruneReport } from '../prune-report.js';
 import type { Store, StoreReader, StoreSession } from '../store.js';
-import { readIfThere } from '../../files/read-file.js';
 import { RefsLog } from './refs/refs-log.js';
 import { readError, storageError } from '../../files/storage-error.js';
 import { FORMAT_VERSION, StorePaths } from './place/layout-paths.js';

@@ -1,6 +1,6 @@
 import fs from 'fs-extra';
 import { LAYOUT_BYTES } from '../../model/archive-layout.js';
-import { namesIn } from './blobs/blob-files.js';
+import { namesIn } from '../../files/if-there.js';
 import { checkOwnership } from './place/check-ownership.js';
 import { ensureDurableFolder, linkDurable } from '../../files/durable-file.js';
 import { RefsPublisher } from './refs/refs-publisher.js';

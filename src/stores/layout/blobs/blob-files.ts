@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { closeSync, constants, lstatSync, readdirSync } from 'node:fs';
-import { link, readdir } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { isDigest, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import type { ByteRange } from '../../../model/content.js';
@@ -8,6 +8,7 @@ import type { ContentProvider } from '../../../content/content-provider.js';
 import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
 import { QUARANTINE, type StorePaths } from '../place/layout-paths.js';
+import { namesIn } from '../../../files/if-there.js';
 
 /** A blob's file as found: where, how large, and when it was stored. */
 export interface BlobFile {
@@ -155,15 +156,5 @@ function collectionsIn(trash: string): readonly string[] {
   } catch (error) {
     if (isNotFound(error)) return [];
     throw readError(error, 'cannot look up a blob');
-  }
-}
-
-/** The names in a folder; none where there is no such folder. */
-export async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw readError(error, 'cannot list the store');
   }
 }

@@ -10,6 +10,7 @@ import type { Copied } from './copy-workers.js';
 import type { Ingest } from '../../store.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
+import { unlinkIfThere } from '../../../files/if-there.js';
 
 /** Bytes that are gathered before they are written in one call. */
 const BATCH_BYTES = 1024 * 1024;
@@ -227,15 +228,6 @@ async function isWhole(
     return digester.digest() === digest;
   } catch (error) {
     return isNotFound(error) ? undefined : false;
-  }
-}
-
-function unlinkIfThere(file: string): void {
-  try {
-    fs.unlinkSync(file);
-  } catch (error) {
-    // It has become the blob.
-    if (!isNotFound(error)) throw error;
   }
 }
 

@@ -1,7 +1,6 @@
 import path from 'node:path';
 import fs from 'fs-extra';
-import { namesIn } from '../blobs/blob-files.js';
-import { lstatIfThere } from '../../../files/durable-file.js';
+import { namesIn, lstatIfThere } from '../../../files/if-there.js';
 import { isLapsed, readLeases, type SeenLease } from './lease.js';
 import { OPENER, type StorePaths } from '../place/layout-paths.js';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import fs from 'fs-extra';
 import { isDigest, type Digest } from '../../../model/digest.js';
-import { namesIn } from '../blobs/blob-files.js';
+import { namesIn } from '../../../files/if-there.js';
 import { isNotFound } from '../../../files/storage-error.js';
 import { stateOfProcess, thisProcess, type ProcessIdentity } from '../place/identity.js';
 

@@ -2,8 +2,8 @@ import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { LadingError } from '../../../model/errors.js';
 import { effectiveUser } from './identity.js';
-import { isNotFound } from '../../../files/storage-error.js';
 import type { StorePaths } from './layout-paths.js';
+import { statIfThere } from '../../../files/if-there.js';
 
 /** Others may write to what has one of these bits. */
 const WRITABLE_BY_OTHERS = 0o022;
@@ -73,15 +73,6 @@ function namesIfThere(folder: string): readonly string[] {
   } catch (error) {
     // What is no folder is told of by the check of that folder.
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw error;
-  }
-}
-
-function statIfThere(file: string, stat: (file: string) => Stats): Stats | undefined {
-  try {
-    return stat(file);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
     throw error;
   }
 }
