@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ByteRange } from '../model/content.js';
+import { LadingError, quote } from '../model/errors.js';
 
 /** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */
 const CHUNK_BYTES = 1024 * 1024;
@@ -88,4 +89,10 @@ async function readAt(fd: number, position: number, length: number): Promise<Buf
   const buffer = Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await readAsync(fd, buffer, 0, length, position);
   return buffer.subarray(0, bytesRead);
+}
+
+/** What stood there as a regular file a moment ago. */
+export function openAgain(file: string, flags: number): number {
+  const refuse = (): LadingError => new LadingError('ERR_STORAGE_IO', `${quote(file)} is no regular file any more`);
+  return openRegular(file, flags, refuse);
 }

@@ -1,0 +1,51 @@
+import path from 'node:path';
+import fs from 'fs-extra';
+import { type FileEntry, fileEntry } from './file-entry.js';
+import { METADATA_ENTRIES } from '../model/archive-layout.js';
+import { namesIn } from '../files/if-there.js';
+import { SharedFile } from '../files/file-part.js';
+import { openAgain } from '../files/read-file.js';
+import { isNotFound, storageError } from '../files/storage-error.js';
+import { quote } from '../model/errors.js';
+
+const { O_NOFOLLOW } = fs.constants;
+
+/**
+ * The files of a layout directory: its own documents first, then the blobs, small ones first. Documents are capped at a few
+ * MiB, so whatever is larger comes when everything is known, and is not even opened unless it is wanted.
+ */
+export async function* layoutFiles(directory: string): AsyncGenerator<FileEntry> {
+  for (const name of METADATA_ENTRIES) {
+    const size = await fileSize(path.join(directory, name));
+    if (size !== undefined) yield layoutFile(directory, name, size);
+  }
+  const blobs = await blobSizes(directory);
+  for (const { name, size } of blobs) yield layoutFile(directory, name, size);
+}
+
+async function blobSizes(directory: string): Promise<readonly { name: string; size: number }[]> {
+  const found: { name: string; size: number }[] = [];
+  for (const algorithm of await namesIn(path.join(directory, 'blobs'))) {
+    for (const encoded of await namesIn(path.join(directory, 'blobs', algorithm))) {
+      const name = `blobs/${algorithm}/${encoded}`;
+      const size = await fileSize(path.join(directory, name));
+      if (size !== undefined) found.push({ name, size });
+    }
+  }
+  return found.sort((a, b) => a.size - b.size || (a.name < b.name ? -1 : 1));
+}
+
+function layoutFile(directory: string, name: string, size: number): FileEntry {
+  const file = new SharedFile(() => openAgain(path.join(directory, name), O_NOFOLLOW));
+  return fileEntry({ name, type: 'file', file, start: 0, size });
+}
+
+async function fileSize(file: string): Promise<number | undefined> {
+  try {
+    const found = await fs.lstat(file);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw storageError(error, `cannot read ${quote(file)}`);
+  }
+}
