@@ -11,11 +11,11 @@ import { MEDIA_TYPES } from '../model/media-types.js';
 import { parseImageName } from '../model/reference.js';
 import type { ArchiveContents, ArchiveFile } from '../stages/commit.js';
 import type { ImageTarget } from '../stages/records.js';
-import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
-import type { ContentProvider } from '../content/content-provider.js';
+import type { LayerFacts } from '../layers/layer-probe.js';
 import type { StoreSession } from '../stores/store.js';
 import { checkDocumentSize, findConfig } from '../content/read-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
+import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 
 /**
  * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked
@@ -97,20 +97,6 @@ function missing(name: string): LadingError {
   return new LadingError('ERR_BLOB_MISSING', message, { details: { entry: name } });
 }
 
-/** What the bytes of a blob are as a layer. Reads all of a packed one. */
-export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {
-  const probe = new LayerProbe({ limits });
-  try {
-    for await (const chunk of provider.open(digest)) {
-      await probe.write(chunk);
-      if (probe.isDone) break;
-    }
-    return await probe.end();
-  } finally {
-    probe.destroy();
-  }
-}
-
 /** `<hex>.json`, as docker, skopeo and others name a config: nothing else in such an archive vouches for its bytes. */
 const CONFIG_NAME = /(?:^|\/)([0-9a-f]{64})\.json$/;
 
@@ -135,11 +121,6 @@ function checkDiffIds(config: ImageConfig, layers: readonly Layer[]): void {
     const message = `layer ${at + 1} unpacks to ${actual}, but the config says ${quote(String(expected[at]))}`;
     throw new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { expected: expected[at], actual } });
   }
-}
-
-/** An error of a layer that cannot be unpacked, which names the layer. */
-export function unpackError(digest: Digest, { code, message }: LadingError): LadingError {
-  return new LadingError(code, `layer ${digest} cannot be unpacked: ${message}`, { details: { digest } });
 }
 
 function isGzip({ compression }: LayerFacts): boolean {

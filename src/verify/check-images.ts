@@ -1,5 +1,5 @@
 import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
-import { layerFactsOf, unpackError } from '../load/docker-archive-targets.js';
+import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, isDigest, type Digest } from '../model/digest.js';
 import { LadingError, type ErrorCode } from '../model/errors.js';

@@ -1,0 +1,24 @@
+import type { ContentProvider } from '../content/content-provider.js';
+import type { Digest } from '../model/digest.js';
+import type { Limits } from '../model/limits.js';
+import { type LayerFacts, LayerProbe } from './layer-probe.js';
+import { LadingError } from '../model/errors.js';
+
+/** What the bytes of a blob are as a layer. Reads all of a packed one. */
+export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {
+  const probe = new LayerProbe({ limits });
+  try {
+    for await (const chunk of provider.open(digest)) {
+      await probe.write(chunk);
+      if (probe.isDone) break;
+    }
+    return await probe.end();
+  } finally {
+    probe.destroy();
+  }
+}
+
+/** An error of a layer that cannot be unpacked, which names the layer. */
+export function unpackError(digest: Digest, { code, message }: LadingError): LadingError {
+  return new LadingError(code, `layer ${digest} cannot be unpacked: ${message}`, { details: { digest } });
+}
