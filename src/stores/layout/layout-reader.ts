@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Digest } from '../../model/digest.js';
-import type { Collected } from './trash/collect.js';
+import type { LayoutParts } from './layout-parts.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import { Lease } from './leases/lease.js';
 import type { ByteRange } from '../../model/content.js';
@@ -11,16 +11,16 @@ const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'EN
 
 /** One reading operation on a directory store, under a lease where one can be had. Holds the claimed digests. */
 export class LayoutReader implements StoreReader {
-  readonly #blobs: Collected['blobs'];
+  readonly #blobs: LayoutParts['blobs'];
   #claimed: ClaimedBlobs | undefined;
 
-  private constructor(blobs: Collected['blobs'], lease: Lease | undefined) {
+  private constructor(blobs: LayoutParts['blobs'], lease: Lease | undefined) {
     this.#blobs = blobs;
     this.#claimed = lease && new ClaimedBlobs(blobs, lease);
   }
 
   /** Starts a reading operation of this process. */
-  static async start({ paths, blobs }: Collected): Promise<LayoutReader> {
+  static async start({ paths, blobs }: LayoutParts): Promise<LayoutReader> {
     const lease = await whereWritable(async () => await Lease.create(paths.leases, randomUUID()));
     return new LayoutReader(blobs, lease);
   }

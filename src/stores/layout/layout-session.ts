@@ -5,7 +5,8 @@ import type { Digest, Digester } from '../../model/digest.js';
 import type { ChangeQueue } from './refs/change-queue.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import type { Cut } from '../../content/closure.js';
-import { collect, type Collected } from './trash/collect.js';
+import { collect } from './trash/collect.js';
+import type { LayoutParts } from './layout-parts.js';
 import { syncFolder } from '../../files/durable-file.js';
 import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
 import type { FilePart } from '../../files/file-part.js';
@@ -22,14 +23,14 @@ import { storageError } from '../../files/storage-error.js';
  * which are not on stable storage yet.
  */
 export class LayoutSession implements StoreSession {
-  readonly #store: Collected;
+  readonly #store: LayoutParts;
   readonly #lease: Lease;
   readonly #claimed: ClaimedBlobs;
   readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
   #copier: PartCopier | undefined;
 
-  private constructor(store: Collected, changes: ChangeQueue, lease: Lease) {
+  private constructor(store: LayoutParts, changes: ChangeQueue, lease: Lease) {
     this.#store = store;
     this.#changes = changes;
     this.#lease = lease;
@@ -37,7 +38,7 @@ export class LayoutSession implements StoreSession {
   }
 
   /** Starts a session of this process, under a lease of its own. */
-  static async start(store: Collected, changes: ChangeQueue): Promise<LayoutSession> {
+  static async start(store: LayoutParts, changes: ChangeQueue): Promise<LayoutSession> {
     return new LayoutSession(store, changes, await Lease.create(store.paths.leases, randomUUID()));
   }
 

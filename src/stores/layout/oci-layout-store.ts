@@ -5,7 +5,7 @@ import { BlobFiles } from './blobs/blob-files.js';
 import { namesIn, readIfThere } from '../../files/if-there.js';
 import { isOurs } from './place/check-ownership.js';
 import { ChangeQueue } from './refs/change-queue.js';
-import type { Collected } from './trash/collect.js';
+import type { LayoutParts } from './layout-parts.js';
 import type { ByteRange } from '../../model/content.js';
 import type { PruneOptions, PruneReport } from '../prune-report.js';
 import type { Store, StoreReader, StoreSession } from '../store.js';
@@ -32,7 +32,7 @@ export interface OpenStoreOptions {
  */
 export class OciLayoutStore implements Store {
   readonly directory: string;
-  readonly #parts: Collected;
+  readonly #parts: LayoutParts;
   readonly #changes = new ChangeQueue();
   readonly #readOnly: boolean;
   readonly #claimReads: boolean;

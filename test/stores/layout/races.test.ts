@@ -9,12 +9,14 @@ import { digestOf, type Digest } from '../../../src/model/digest.js';
 import type { ImageRecord } from '../../../src/model/image-list.js';
 import { BlobFiles } from '../../../src/stores/layout/blobs/blob-files.js';
 import { collect, emptyAllTrash } from '../../../src/stores/layout/trash/collect.js';
-import { Lease, readLeases } from '../../../src/stores/layout/leases/lease.js';
+import { Lease } from '../../../src/stores/layout/leases/lease.js';
+import { readLeases } from '../../../src/stores/layout/leases/read-leases.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
 import { RefsLog } from '../../../src/stores/layout/refs/refs-log.js';
 import { StorePaths } from '../../../src/stores/layout/place/layout-paths.js';
 import { mountTmpfs } from '../../fixtures/small-disk.js';
-import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
+import { BlobSet } from '../../fixtures/blob-set.js';
+import { buildManifest } from '../../fixtures/manifest-builder.js';
 import { bytesOf, digestsIn, inSession, storeBytes, storeSet } from '../../suites/stored.js';
 import { inFolder, privateFiles } from './layout-folder.js';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import fs from 'fs-extra';
 import { namesIn, lstatIfThere } from '../../../files/if-there.js';
-import { isLapsed, readLeases, type SeenLease } from './lease.js';
+import { isLapsed, readLeases, type SeenLease } from './read-leases.js';
 import { OPENER, type StorePaths } from '../place/layout-paths.js';
 
 /** The sessions of a store, and what those that are over have left behind. */

@@ -3,19 +3,11 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
-import type { BlobFiles } from '../blobs/blob-files.js';
 import { namesIn, moveIfThere, removeIfEmpty } from '../../../files/if-there.js';
 import { closureWithout, type Cut } from '../../../content/closure.js';
-import { readLeases } from '../leases/lease.js';
-import type { RefsLog } from '../refs/refs-log.js';
-import { digestOfTrashed, QUARANTINE, type StorePaths } from '../place/layout-paths.js';
-
-/** The parts of a store that a collection looks at. */
-export interface Collected {
-  readonly paths: StorePaths;
-  readonly blobs: BlobFiles;
-  readonly refs: RefsLog;
-}
+import { readLeases } from '../leases/read-leases.js';
+import { digestOfTrashed, QUARANTINE } from '../place/layout-paths.js';
+import type { LayoutParts } from '../layout-parts.js';
 
 /** What a collection may pass over. */
 export interface CollectOptions {
@@ -29,7 +21,7 @@ export interface CollectOptions {
 
 /** Which blobs must stay: those that an image reaches, and those that a session holds. */
 async function keptDigests(
-  { paths, blobs, refs }: Collected,
+  { paths, blobs, refs }: LayoutParts,
   { except = [], cut, without = [] }: CollectOptions,
 ): Promise<ReadonlySet<Digest>> {
   const leases = await readLeases(paths.leases, 0);
@@ -40,7 +32,7 @@ async function keptDigests(
 
 /** Those of the digests that nothing keeps. */
 export async function collectable(
-  store: Collected,
+  store: LayoutParts,
   candidates: Iterable<Digest>,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
@@ -55,7 +47,7 @@ export async function collectable(
  * before leases are read for the first time, who claims a digest and then finds no such folder knows that nobody moves it.
  */
 export async function collect(
-  store: Collected,
+  store: LayoutParts,
   candidates: Iterable<Digest>,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
@@ -76,7 +68,11 @@ export async function collect(
 }
 
 /** Moves blobs to the trash. Gives those that it did not come to before somebody ended the collection. */
-async function moveAll({ paths }: Collected, going: readonly Digest[], collection: string): Promise<readonly Digest[]> {
+async function moveAll(
+  { paths }: LayoutParts,
+  going: readonly Digest[],
+  collection: string,
+): Promise<readonly Digest[]> {
   for (const [at, digest] of going.entries()) {
     const isMoved = await moveIfThere(paths.blob(digest), paths.trashed(collection, digest));
     // What is not there any more was taken by another collection.
@@ -86,7 +82,7 @@ async function moveAll({ paths }: Collected, going: readonly Digest[], collectio
 }
 
 /** What collections that were killed, or are under way, have in the trash. */
-export async function leftInTrash({ paths }: Collected): Promise<ReadonlySet<Digest>> {
+export async function leftInTrash({ paths }: LayoutParts): Promise<ReadonlySet<Digest>> {
   const left = new Set<Digest>();
   for (const collection of await namesIn(paths.trash)) {
     if (collection === QUARANTINE) continue;
@@ -99,7 +95,7 @@ export async function leftInTrash({ paths }: Collected): Promise<ReadonlySet<Dig
 }
 
 /** Ends the collections that were killed, or ends others together with those who began them. Gives what is gone. */
-export async function emptyAllTrash(store: Collected): Promise<readonly Digest[]> {
+export async function emptyAllTrash(store: LayoutParts): Promise<readonly Digest[]> {
   const gone: Digest[] = [];
   for (const name of await namesIn(store.paths.trash)) {
     if (name !== QUARANTINE) gone.push(...(await emptyTrash(store, name)));
@@ -109,7 +105,7 @@ export async function emptyAllTrash(store: Collected): Promise<readonly Digest[]
 
 /** The second look: back into `blobs/`, or gone for good. */
 async function emptyTrash(
-  store: Collected,
+  store: LayoutParts,
   collection: string,
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {

@@ -2,9 +2,10 @@ import fs from 'fs-extra';
 import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
 import { closureOf } from '../../../content/closure.js';
-import { collect, collectable, emptyAllTrash, leftInTrash, type Collected } from './collect.js';
+import { collect, collectable, emptyAllTrash, leftInTrash } from './collect.js';
+import type { LayoutParts } from '../layout-parts.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
-import { RESUME_MS } from '../leases/lease.js';
+import { RESUME_MS } from '../leases/read-leases.js';
 import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-report.js';
 import type { StoreSession } from '../../store.js';
 import { pruneableImages } from '../../pruneable-images.js';
@@ -14,7 +15,7 @@ type Sizes = ReadonlyMap<Digest, number>;
 
 /** Removes unnamed images, then unreachable blobs, that are older than the grace time; and what dead sessions left. */
 export async function pruneLayout(
-  store: Collected,
+  store: LayoutParts,
   session: StoreSession,
   options: PruneOptions,
 ): Promise<PruneReport> {
@@ -31,7 +32,7 @@ export async function pruneLayout(
 }
 
 /** What a prune would do now. Writes nothing. */
-export async function planPrune(store: Collected, options: PruneOptions): Promise<PruneReport> {
+export async function planPrune(store: LayoutParts, options: PruneOptions): Promise<PruneReport> {
   const sessions = await sessionsOf(store.paths, options.now, options.resumeMs ?? RESUME_MS);
   const { sizes, old } = await blobsOf(store, options);
   const images = await imagesToGo(store, options);
@@ -40,7 +41,7 @@ export async function planPrune(store: Collected, options: PruneOptions): Promis
   return await reportOf(store, { sessions, images, gone: new Set(going), quarantined, sizes });
 }
 
-async function imagesToGo(store: Collected, options: PruneOptions): Promise<readonly ImageRecord[]> {
+async function imagesToGo(store: LayoutParts, options: PruneOptions): Promise<readonly ImageRecord[]> {
   const isOld = async (root: Digest): Promise<boolean> => {
     const found = await store.blobs.stat(root);
     return found === undefined || isPastGrace(found.mtimeMs, options);
@@ -50,7 +51,7 @@ async function imagesToGo(store: Collected, options: PruneOptions): Promise<read
 
 /** Every blob with its size, and those past the grace time. What is in the trash had its grace time before it went there. */
 async function blobsOf(
-  store: Collected,
+  store: LayoutParts,
   options: PruneOptions,
 ): Promise<{ readonly sizes: Sizes; readonly old: readonly Digest[] }> {
   const sizes = new Map<Digest, number>();
@@ -72,7 +73,7 @@ interface Quarantine {
   readonly young: Awaited<ReturnType<typeof quarantinedIn>>;
 }
 
-async function quarantineOf({ paths }: Collected, options: PruneOptions): Promise<Quarantine> {
+async function quarantineOf({ paths }: LayoutParts, options: PruneOptions): Promise<Quarantine> {
   const all = await quarantinedIn(paths);
   const isOld = ({ sinceMs }: (typeof all)[number]): boolean => isPastGrace(sinceMs, options);
   return { old: all.filter(isOld), young: all.filter((one) => !isOld(one)) };
@@ -92,7 +93,7 @@ interface Outcome {
 }
 
 async function reportOf(
-  store: Collected,
+  store: LayoutParts,
   { sessions, images, gone, quarantined, sizes }: Outcome,
 ): Promise<PruneReport> {
   const roots = removeRecords(await store.refs.read(), images).map(({ descriptor }) => descriptor);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import type { Digest } from '../../../model/digest.js';
 import { namesIn, lstatIfThere, moveIfThere } from '../../../files/if-there.js';
-import type { Collected } from './collect.js';
+import type { LayoutParts } from '../layout-parts.js';
 import { isExisting } from '../../../files/storage-error.js';
 import { digestOfTrashed, QUARANTINE, trashName, type StorePaths } from '../place/layout-paths.js';
 import { isWhole } from '../../../content/is-whole.js';
@@ -17,7 +17,7 @@ export interface Quarantined {
 }
 
 /** Takes a blob out of `blobs/` if it is damaged: it is no longer found, and a load stores it again. Gives whether it went. */
-export async function quarantine({ paths, blobs }: Collected, digest: Digest): Promise<boolean> {
+export async function quarantine({ paths, blobs }: LayoutParts, digest: Digest): Promise<boolean> {
   const blob = paths.blob(digest);
   const seen = await lstatIfThere(blob);
   if (seen === undefined || (await isWhole(blobs, digest)) !== false) return false;
