@@ -18,7 +18,8 @@ export {
   type PlatformInspection,
   type ReferrerReport,
 } from './inspect/inspect-images.js';
-export { listImages, type ImageListing, type ListOptions } from './inspect/list-images.js';
+export { listImages, type ImageListing } from './inspect/list-images.js';
+export { type ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
 export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load/load-images.js';
 export type { IndexPolicy } from './export/choose-roots.js';

@@ -8,7 +8,7 @@ import type { Platform } from '../model/platform.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { DescriptionCache } from './description-cache.js';
 import { hostPlatform } from '../survey/host-platform.js';
-import { tolerantSurvey, type ListOptions } from './list-images.js';
+import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import type { Warning } from '../survey/reports.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { Store } from '../stores/store.js';

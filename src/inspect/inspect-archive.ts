@@ -1,7 +1,7 @@
 import { subjectOf } from '../model/image-list.js';
 import { archiveStore } from '../stores/memory/document-store.js';
 import { inspectRecord, type ImageInspection } from './inspect-images.js';
-import type { ListOptions } from './list-images.js';
+import type { ListOptions } from '../survey/tolerant-survey.js';
 import { loadImages, type LoadSource } from '../load/load-images.js';
 
 /** Inspects every image of an archive, without keeping it. Reads all of it. Throws what a load of it would throw. */

@@ -4,7 +4,7 @@ import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
 import { resolveRecords, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
-import { tolerantSurvey, type ListOptions } from './list-images.js';
+import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { platformReportOf, type PlatformReport, type Warning } from '../survey/reports.js';
 import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';

@@ -1,7 +1,7 @@
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { formatPlatformFull } from '../model/platform.js';
-import { labelOf, platformReportOf, type ImageReport, type Warning } from './reports.js';
+import { labelOf, platformReportOf, type Warning } from './reports.js';
 import type { ImageTarget } from '../stages/records.js';
 import type { Survey } from './survey-images.js';
 
@@ -150,17 +150,6 @@ function missingPlatformWarnings(platforms: Survey['platforms'], target: ImageTa
           ? `${labelOf(imageOf(target))} does not list ${platform}`
           : `${labelOf(imageOf(target))}: ${platform} is listed, but ${missing} is missing`,
     }));
-}
-
-/** The report of one image. `digest` is the root that it has in the archive or store. */
-export function imageReportOf(survey: Survey, target: ImageTarget, digest = target.descriptor.digest): ImageReport {
-  const { name, descriptor } = target;
-  return {
-    ...(name !== undefined && { name }),
-    digest,
-    ...(digest !== descriptor.digest && { sourceDigest: descriptor.digest }),
-    platforms: survey.platforms.outcomesOf(target).map(platformReportOf),
-  };
 }
 
 function imageOf({ name, descriptor }: ImageTarget): { readonly name?: string; readonly digest: Digest } {

@@ -3,7 +3,7 @@ import { LadingError } from '../model/errors.js';
 import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
-import { imageReportOf } from '../survey/judge-platforms.js';
+import { imageReportOf } from '../survey/image-report.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';

@@ -1,0 +1,28 @@
+import { type Limits, limitsOf } from '../model/limits.js';
+import type { ContentProvider } from '../content/content-provider.js';
+import type { ImageTarget } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { type Survey, surveyImages } from './survey-images.js';
+import type { Warning } from './reports.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+
+/** How documents are read while listing. */
+export interface ListOptions {
+  readonly limits?: Partial<Limits>;
+  readonly signal?: AbortSignal;
+}
+
+/** A survey that takes damage for missing content, and tells it in warnings. */
+export async function tolerantSurvey(
+  store: ContentProvider,
+  targets: readonly ImageTarget[],
+  records: readonly ImageRecord[],
+  { limits, signal }: ListOptions,
+): Promise<{ survey: Survey; warnings: readonly Warning[] }> {
+  const damage = new Map<Digest, LadingError>();
+  const onDamage = (error: LadingError, digest: Digest): void => void damage.set(digest, error);
+  const survey = await surveyImages(store, targets, { records, onDamage, limits: limitsOf(limits), signal });
+  const warnings = [...damage.values()].map(({ message }): Warning => ({ code: 'WARN_DAMAGED', message }));
+  return { survey, warnings: [...warnings, ...survey.warnings] };
+}
