@@ -1,4 +1,6 @@
-export { removeImages, removePlatforms, tagImage, type RemoveReport, type TagReport } from './edit/remove-images.js';
+export { removeImages, type RemoveReport } from './edit/remove-images.js';
+export { removePlatforms } from './edit/remove-platforms.js';
+export { tagImage, type TagReport } from './edit/tag-image.js';
 export {
   describeImages,
   manifestsFor,
@@ -59,4 +61,5 @@ export {
 } from './stores/index.js';
 export { verifyArchive } from './verify/verify-archive.js';
 export type { Problem } from './verify/check-images.js';
-export { quarantineDamaged, verifyImages, type VerifyOptions, type VerifyReport } from './verify/verify-images.js';
+export { quarantineDamaged } from './edit/quarantine-damaged.js';
+export { verifyImages, type VerifyOptions, type VerifyReport } from './verify/verify-images.js';

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { removeImages, removePlatforms, tagImage } from '../../src/edit/remove-images.js';
+import { removeImages } from '../../src/edit/remove-images.js';
+import { removePlatforms } from '../../src/edit/remove-platforms.js';
+import { tagImage } from '../../src/edit/tag-image.js';
 import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
 import type { Store } from '../../src/stores/store.js';
-import { BlobSet, buildManifest, closureOf } from '../fixtures/image-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import {
   type Example,
   example,

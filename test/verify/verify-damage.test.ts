@@ -5,8 +5,10 @@ import { test, type TestContext } from 'node:test';
 import { listImages } from '../../src/inspect/list-images.js';
 import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
-import { quarantineDamaged, verifyImages, type VerifyReport } from '../../src/verify/verify-images.js';
-import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
+import { quarantineDamaged } from '../../src/edit/quarantine-damaged.js';
+import { verifyImages, type VerifyReport } from '../../src/verify/verify-images.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { layoutArchive } from '../fixtures/archive-builder.js';
 import { DAMAGES } from '../fixtures/damage.js';
 import {
   example,

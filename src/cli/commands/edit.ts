@@ -1,4 +1,6 @@
-import { removeImages, removePlatforms, tagImage, type RemoveReport } from '../../edit/remove-images.js';
+import { removeImages, type RemoveReport } from '../../edit/remove-images.js';
+import { removePlatforms } from '../../edit/remove-platforms.js';
+import { tagImage } from '../../edit/tag-image.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { openStore, type CommonOptions } from '../command-context.js';

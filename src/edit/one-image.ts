@@ -1,0 +1,14 @@
+import { type ImageRecord, resolveRecords } from '../model/image-list.js';
+import { parseReference } from '../model/reference.js';
+import { quote, LadingError } from '../model/errors.js';
+
+/** A text without tag means the tag `latest` here: a command that changes one name must not guess among several. */
+export function oneOf(records: readonly ImageRecord[], text: string): ImageRecord {
+  const found = resolveRecords(records, text);
+  const [first] = found;
+  if (found.length === 1 && first !== undefined) return first;
+  const latest = found.find(({ name }) => name !== undefined && parseReference(name).tag === 'latest');
+  if (latest !== undefined) return latest;
+  const message = `${quote(text)} means ${found.length} images; name one with its tag`;
+  throw new LadingError('ERR_REFERENCE_AMBIGUOUS', message, { details: { candidates: found.map(({ name }) => name) } });
+}

@@ -1,0 +1,71 @@
+import type { Store } from '../stores/store.js';
+import { type Platform, formatPlatformFull } from '../model/platform.js';
+import { hostPlatform, parseRequest } from '../survey/host-platform.js';
+import type { RemoveReport } from './remove-images.js';
+import { inSession } from '../stores/in-session.js';
+import { oneOf } from './one-image.js';
+import { surveyImages } from '../survey/survey-images.js';
+import type { Digest } from '../model/digest.js';
+import { closureOf } from '../content/closure.js';
+import { subjectOf, removeRecords } from '../model/image-list.js';
+import { LadingError, quote } from '../model/errors.js';
+
+/**
+ * Removes the content of some platforms of an image; the index and what other platforms share stay. Throws
+ * ERR_PLATFORM_UNAVAILABLE for a platform that is not here, ERR_OPTION_INVALID for the last one.
+ */
+export async function removePlatforms(
+  store: Store,
+  text: string,
+  platforms: readonly (string | Platform)[],
+  options: { readonly hostPlatform?: Platform } = {},
+): Promise<RemoveReport> {
+  const requested = parseRequest(platforms, options.hostPlatform ?? hostPlatform());
+  return await inSession(store, async (session) => {
+    const records = await store.list();
+    const target = { descriptor: oneOf(records, text).descriptor };
+    const wanted = await surveyImages(store, [target], { platforms: requested, records });
+    const [unmet] = wanted.platforms.unmetOf(target);
+    if (unmet !== undefined) throw notHere(text, unmet.platform);
+    const going = wanted.nodes
+      .map(({ node }) => node)
+      .filter(({ kind, platform, subject }) => isNamed(kind, platform, subject));
+    const manifests = new Set(going.map(({ descriptor }) => descriptor.digest));
+    const all = await surveyImages(store, [target], { records });
+    if (
+      !all.platforms
+        .outcomesOf(target)
+        .some(({ digest, state }) => state === 'complete' && !manifests.has(digest as Digest))
+    ) {
+      throw lastOne(text);
+    }
+    const closure = await closureOf(
+      store,
+      going.map(({ descriptor }) => descriptor),
+    );
+    const referring = records.filter((record) => manifests.has(subjectOf(record) as Digest));
+    if (referring.length > 0) await session.publish((now) => removeRecords(now, referring));
+    return {
+      untagged: [],
+      moved: [],
+      deleted: await session.discard(closure, { root: target.descriptor.digest, manifests }),
+    };
+  });
+}
+
+/** A platform's manifests and what speaks of them; not the artifacts without platform that pass every filter. */
+function isNamed(kind: string, platform: Platform | undefined, subject: Digest | undefined): boolean {
+  return kind === 'manifest' && (platform !== undefined || subject !== undefined);
+}
+
+function notHere(text: string, platform: Platform): LadingError {
+  const message = `${quote(text)} has no complete ${formatPlatformFull(platform)} that could be removed`;
+  return new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { image: text } });
+}
+
+function lastOne(text: string): LadingError {
+  return new LadingError(
+    'ERR_OPTION_INVALID',
+    `that would leave ${quote(text)} without any platform; remove the image instead`,
+  );
+}

@@ -1,0 +1,31 @@
+import type { Digest } from '../model/digest.js';
+import { type NameMove, type ImageRecord, publishRecords } from '../model/image-list.js';
+import type { Store } from '../stores/store.js';
+import { parseImageName } from '../model/reference.js';
+import { LadingError, quote } from '../model/errors.js';
+import { inSession, publishNames } from '../stores/in-session.js';
+import { oneOf } from './one-image.js';
+
+/** What a tagging did: the full name, its image, and what the name meant before. */
+export interface TagReport {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly moved: readonly NameMove[];
+}
+
+/** Gives an image one more name. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
+export async function tagImage(store: Store, source: string, name: string): Promise<TagReport> {
+  const reference = parseImageName(name);
+  if (reference.digest !== undefined) {
+    throw new LadingError('ERR_REFERENCE_INVALID', `${quote(name)} has a digest; a new name needs a tag`);
+  }
+  const full = reference.toString();
+  return await inSession(store, async (session) => {
+    let tagged: ImageRecord | undefined;
+    const moved = await publishNames(session, (records) => {
+      tagged = { name: full, descriptor: oneOf(records, source).descriptor };
+      return publishRecords(records, [tagged]);
+    });
+    return { name: full, digest: (tagged as ImageRecord).descriptor.digest, moved };
+  });
+}
