@@ -41,7 +41,8 @@ export {
   type Platform,
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
-export { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './export/plan-export.js';
+export { planExport, type ExportOptions, type ExportPlan } from './export/plan-export.js';
+export { type PlannedEntry } from './export/lay-out-archive.js';
 export {
   labelOf,
   WARNING_CODES,

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LadingError } from '../model/errors.js';
-import { planExport, type ExportOptions, type ExportPlan, type PlannedEntry } from './plan-export.js';
+import { planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
+import type { PlannedEntry } from './lay-out-archive.js';
 import type { ArchiveEntry, Body } from '../stages/records.js';
 import { TarPack } from '../stages/tar-pack.js';
 import { VerifyDigests } from '../stages/verify-digests.js';

@@ -1,29 +1,20 @@
-import {
-  DOCKER_MANIFEST_ENTRY,
-  entryNameOf,
-  INDEX_ENTRY,
-  LAYOUT_BYTES,
-  LAYOUT_ENTRY,
-  TAR_END_BYTES,
-  tarEntryBytes,
-} from '../model/archive-layout.js';
-import { ANNOTATIONS, withAnnotations, type Descriptor } from '../model/descriptor.js';
-import { digestOf, type Digest } from '../model/digest.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { removeRecords, resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
-import { isIndexType, isManifestType, MEDIA_TYPES } from '../model/media-types.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { Platform } from '../model/platform.js';
-import { parseReference } from '../model/reference.js';
 import { dockerManifestOf } from './manifest-json.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import { chooseRoots, type ChosenRoot, type IndexPolicy, type RootChoice } from './choose-roots.js';
-import type { BlobNeed, ImageTarget } from '../stages/records.js';
+import { chooseRoots, type IndexPolicy } from './choose-roots.js';
+import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';
-import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
+import { surveyImages } from '../survey/survey-images.js';
+import { type PlannedEntry, layOut, metadataOf, contentsOf, digestOfPlan } from './lay-out-archive.js';
 
 /** What to export of the images. */
 export interface ExportOptions {
@@ -36,17 +27,6 @@ export interface ExportOptions {
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
-}
-
-/** One entry of an archive to be written. `offset` is where its header starts; `size` is its body; both in bytes. */
-export interface PlannedEntry {
-  readonly name: string;
-  readonly type: 'file' | 'directory';
-  readonly size: number;
-  readonly mode: number;
-  readonly offset: number;
-  /** The body: bytes that the plan made, or a blob of the store. */
-  readonly content: { readonly bytes: Buffer } | { readonly digest: Digest };
 }
 
 /** An archive that was thought through to its last byte, and not yet written. */
@@ -137,86 +117,9 @@ function checkRoot({ digest, mediaType }: Descriptor): void {
   throw new LadingError('ERR_TARGET_UNSUPPORTED', message, { details: { digest, mediaType } });
 }
 
-interface Body {
-  readonly name: string;
-  readonly size: number;
-  readonly mode?: number;
-  readonly content: PlannedEntry['content'];
-}
-
-/** The layout's own files, which come first so that a reader of the stream knows at once what it wants. */
-function metadataOf(survey: Survey, choice: RootChoice, dockerManifest: Buffer | undefined): readonly Body[] {
-  const manifests = [...choice.roots.map(archiveDescriptorOf), ...unlistedReferrers(survey)];
-  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
-  return [
-    madeFile(LAYOUT_ENTRY, Buffer.from(LAYOUT_BYTES)),
-    madeFile(INDEX_ENTRY, index, 0o644),
-    ...(dockerManifest === undefined ? [] : [madeFile(DOCKER_MANIFEST_ENTRY, dockerManifest, 0o644)]),
-  ];
-}
-
-function madeFile(name: string, bytes: Buffer, mode?: number): Body {
-  return { name, size: bytes.length, content: { bytes }, ...(mode !== undefined && { mode }) };
-}
-
-/** How an image stands in the archive's `index.json`: full name, tag, and the root it came from where that is another. */
-function archiveDescriptorOf({ target, descriptor }: ChosenRoot): Descriptor {
-  const isSame = descriptor.digest === target.descriptor.digest;
-  const tag = target.name === undefined ? undefined : parseReference(target.name).tag;
-  return withAnnotations(descriptor, {
-    ...(target.name !== undefined && { [ANNOTATIONS.imageName]: target.name }),
-    ...(tag !== undefined && { [ANNOTATIONS.refName]: tag }),
-    ...(!isSame && { [ANNOTATIONS.sourceDigest]: target.descriptor.digest }),
-  });
-}
-
-/** Documents first, then layers, each group in the order of the walk. */
-function contentsOf(survey: Survey, { keptIndexes, made }: RootChoice): readonly Body[] {
-  const of = (...kinds: readonly BlobNeed['kind'][]): readonly BlobNeed[] =>
-    survey.needs.filter(({ kind }) => kinds.includes(kind));
-  const indexes = of('index').filter(({ descriptor }) => keptIndexes.has(descriptor.digest));
-  return [
-    ...indexes.map(blobFile),
-    ...[...made].map(([digest, bytes]) => madeFile(entryNameOf(digest), bytes)),
-    ...of('manifest', 'config').map(blobFile),
-    ...of('layer').map(blobFile),
-  ];
-}
-
 function droppedWarning({ descriptor }: ImageRecord): Warning {
   const message = `${descriptor.digest} was left out: it speaks of an index that is not in the archive`;
   return { code: 'WARN_REFERRER_DROPPED', message };
-}
-
-function blobFile({ descriptor: { digest, size } }: { readonly descriptor: Descriptor }): Body {
-  return { name: entryNameOf(digest), size, content: { digest } };
-}
-
-/** Gives each entry its place; the folders of the blobs come before the first blob. */
-function layOut(metadata: readonly Body[], blobs: readonly Body[]): { entries: readonly PlannedEntry[]; size: number } {
-  const folders = new Set(blobs.flatMap(({ name }) => ['blobs/', `${name.slice(0, name.lastIndexOf('/'))}/`]));
-  const entries: PlannedEntry[] = [];
-  let offset = 0;
-  const add = (entry: Omit<PlannedEntry, 'offset'>): void => {
-    entries.push({ ...entry, offset });
-    offset += tarEntryBytes(entry.name, entry.size);
-  };
-  for (const body of metadata) add({ mode: FILE_MODE, ...body, type: 'file' });
-  for (const name of folders)
-    add({ name, type: 'directory', size: 0, mode: 0o755, content: { bytes: Buffer.alloc(0) } });
-  for (const body of blobs) add({ mode: FILE_MODE, ...body, type: 'file' });
-  return { entries, size: offset + TAR_END_BYTES };
-}
-
-const FILE_MODE = 0o444;
-
-function digestOfPlan(entries: readonly PlannedEntry[]): Digest {
-  const lines = entries.map(({ name, size, content }) => [
-    name,
-    size,
-    'digest' in content ? content.digest : digestOf(content.bytes),
-  ]);
-  return digestOf(JSON.stringify(lines));
 }
 
 function countOf(entries: readonly PlannedEntry[]): ExportPlan['blobs'] {

@@ -1,0 +1,111 @@
+import { type Digest, digestOf } from '../model/digest.js';
+import { type Survey, unlistedReferrers } from '../survey/survey-images.js';
+import type { RootChoice, ChosenRoot } from './choose-roots.js';
+import { MEDIA_TYPES } from '../model/media-types.js';
+import {
+  LAYOUT_ENTRY,
+  LAYOUT_BYTES,
+  INDEX_ENTRY,
+  DOCKER_MANIFEST_ENTRY,
+  entryNameOf,
+  tarEntryBytes,
+  TAR_END_BYTES,
+} from '../model/archive-layout.js';
+import { type Descriptor, withAnnotations, ANNOTATIONS } from '../model/descriptor.js';
+import { parseReference } from '../model/reference.js';
+import type { BlobNeed } from '../stages/records.js';
+
+/** One entry of an archive to be written. `offset` is where its header starts; `size` is its body; both in bytes. */
+export interface PlannedEntry {
+  readonly name: string;
+  readonly type: 'file' | 'directory';
+  readonly size: number;
+  readonly mode: number;
+  readonly offset: number;
+  /** The body: bytes that the plan made, or a blob of the store. */
+  readonly content: { readonly bytes: Buffer } | { readonly digest: Digest };
+}
+
+interface UnplacedEntry {
+  readonly name: string;
+  readonly size: number;
+  readonly mode?: number;
+  readonly content: PlannedEntry['content'];
+}
+
+/** The layout's own files, which come first so that a reader of the stream knows at once what it wants. */
+export function metadataOf(
+  survey: Survey,
+  choice: RootChoice,
+  dockerManifest: Buffer | undefined,
+): readonly UnplacedEntry[] {
+  const manifests = [...choice.roots.map(archiveDescriptorOf), ...unlistedReferrers(survey)];
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+  return [
+    madeFile(LAYOUT_ENTRY, Buffer.from(LAYOUT_BYTES)),
+    madeFile(INDEX_ENTRY, index, 0o644),
+    ...(dockerManifest === undefined ? [] : [madeFile(DOCKER_MANIFEST_ENTRY, dockerManifest, 0o644)]),
+  ];
+}
+
+function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
+  return { name, size: bytes.length, content: { bytes }, ...(mode !== undefined && { mode }) };
+}
+
+/** How an image stands in the archive's `index.json`: full name, tag, and the root it came from where that is another. */
+function archiveDescriptorOf({ target, descriptor }: ChosenRoot): Descriptor {
+  const isSame = descriptor.digest === target.descriptor.digest;
+  const tag = target.name === undefined ? undefined : parseReference(target.name).tag;
+  return withAnnotations(descriptor, {
+    ...(target.name !== undefined && { [ANNOTATIONS.imageName]: target.name }),
+    ...(tag !== undefined && { [ANNOTATIONS.refName]: tag }),
+    ...(!isSame && { [ANNOTATIONS.sourceDigest]: target.descriptor.digest }),
+  });
+}
+
+/** Documents first, then layers, each group in the order of the walk. */
+export function contentsOf(survey: Survey, { keptIndexes, made }: RootChoice): readonly UnplacedEntry[] {
+  const of = (...kinds: readonly BlobNeed['kind'][]): readonly BlobNeed[] =>
+    survey.needs.filter(({ kind }) => kinds.includes(kind));
+  const indexes = of('index').filter(({ descriptor }) => keptIndexes.has(descriptor.digest));
+  return [
+    ...indexes.map(blobFile),
+    ...[...made].map(([digest, bytes]) => madeFile(entryNameOf(digest), bytes)),
+    ...of('manifest', 'config').map(blobFile),
+    ...of('layer').map(blobFile),
+  ];
+}
+
+function blobFile({ descriptor: { digest, size } }: { readonly descriptor: Descriptor }): UnplacedEntry {
+  return { name: entryNameOf(digest), size, content: { digest } };
+}
+
+/** Gives each entry its place; the folders of the blobs come before the first blob. */
+export function layOut(
+  metadata: readonly UnplacedEntry[],
+  blobs: readonly UnplacedEntry[],
+): { entries: readonly PlannedEntry[]; size: number } {
+  const folders = new Set(blobs.flatMap(({ name }) => ['blobs/', `${name.slice(0, name.lastIndexOf('/'))}/`]));
+  const entries: PlannedEntry[] = [];
+  let offset = 0;
+  const add = (entry: Omit<PlannedEntry, 'offset'>): void => {
+    entries.push({ ...entry, offset });
+    offset += tarEntryBytes(entry.name, entry.size);
+  };
+  for (const body of metadata) add({ mode: FILE_MODE, ...body, type: 'file' });
+  for (const name of folders)
+    add({ name, type: 'directory', size: 0, mode: 0o755, content: { bytes: Buffer.alloc(0) } });
+  for (const body of blobs) add({ mode: FILE_MODE, ...body, type: 'file' });
+  return { entries, size: offset + TAR_END_BYTES };
+}
+
+const FILE_MODE = 0o444;
+
+export function digestOfPlan(entries: readonly PlannedEntry[]): Digest {
+  const lines = entries.map(({ name, size, content }) => [
+    name,
+    size,
+    'digest' in content ? content.digest : digestOf(content.bytes),
+  ]);
+  return digestOf(JSON.stringify(lines));
+}
