@@ -9,8 +9,7 @@ import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.j
 import type { Limits } from '../model/limits.js';
 import { MEDIA_TYPES } from '../model/media-types.js';
 import { parseImageName } from '../model/reference.js';
-import type { ArchiveContents, ArchiveFile } from '../stages/commit.js';
-import type { ImageTarget } from '../stages/records.js';
+import type { ArchiveContents, ArchiveFile, ImageTarget } from '../stages/records.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import type { StoreSession } from '../stores/store.js';
 import { checkDocumentSize, findConfig } from '../content/read-document.js';

@@ -8,37 +8,8 @@ import type { FoundBlob } from '../content/content-provider.js';
 import type { StoreSession } from '../stores/store.js';
 import { readAll } from '../content/read-document.js';
 import { SideWork } from '../flow/side-work.js';
-import type { CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
+import type { CommitEvent, SelectedEntry, VerifiedEntry, ArchiveContents, ArchiveFile } from './records.js';
 import { Stage } from './stage.js';
-
-/** A file that is no blob: what it hashes to, and what it is as a layer. */
-export interface ArchiveFile {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly layer: LayerFacts;
-  /** The bytes of a small file, which the store gets only if an image turns out to need them. */
-  readonly bytes?: Buffer;
-}
-
-/** What an archive was found to have, when its last entry was read. */
-export interface ArchiveContents {
-  /** The bytes of `oci-layout`, `index.json` and `manifest.json`, where they are. */
-  readonly layout?: Buffer;
-  readonly index?: Buffer;
-  readonly dockerManifest?: Buffer;
-  /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
-  readonly files: ReadonlyMap<string, ArchiveFile>;
-  /** What was learned of blobs as layers. */
-  readonly layers: ReadonlyMap<Digest, LayerFacts>;
-  /** Links by name, with the entry that each one means. */
-  readonly links: ReadonlyMap<string, string>;
-  /** Blobs that this load wrote, and their bytes. Whoever closes the archive adds what it writes. */
-  readonly stored: Map<Digest, number>;
-  /** Files and links whose name stood in the archive more than once. */
-  readonly repeated: ReadonlySet<string>;
-  /** Blobs that were not what their name says, with the bytes that they had. Fatal only for what the images need. */
-  readonly damaged: ReadonlyMap<Digest, Required<FoundBlob>>;
-}
 
 /** What commit does with the contents once everything was read: close the graph and publish the names, or throw. */
 export type CloseArchive = (contents: ArchiveContents) => Promise<void>;

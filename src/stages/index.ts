@@ -1,4 +1,5 @@
-export { Commit, type ArchiveContents, type CloseArchive } from './commit.js';
+export { Commit, type CloseArchive } from './commit.js';
+export { type ArchiveContents } from './records.js';
 export { Decompress } from './decompress.js';
 export { DedupeBlobs } from './dedupe-blobs.js';
 export { FilterPlatforms, type FilterPlatformsOptions } from './filter-platforms.js';
