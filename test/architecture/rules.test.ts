@@ -1,77 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { projectRoot } from './fixtures/tables.js';
-
-/** One source file: its path under `src/`, its text without comments, and what it imports. */
-interface SourceFile {
-  readonly file: string;
-  readonly lines: number;
-  readonly code: string;
-  /** Packages and builtins by name, files of ours by their path under `src/`, without ending. */
-  readonly imports: readonly string[];
-}
-
-const SRC = path.join(projectRoot(), 'src');
-const IMPORT = /^(?:import|export)\s(?:[^;'"]*\sfrom\s)?['"]([^'"]+)['"]/gm;
-const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
-
-const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .toSorted()
-  .map(readSource);
-
-function readSource(file: string): SourceFile {
-  const text = readFileSync(path.join(SRC, file), 'utf8');
-  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$|\s\/\/ .*$/gm, '');
-  const found = [IMPORT, DYNAMIC].flatMap((pattern) => [...code.matchAll(pattern)].map(([, name = '']) => name));
-  const imports = found.map((name) => (name.startsWith('.') ? resolved(file, name) : name));
-  return { file, lines: text.split('\n').length - 1, code, imports };
-}
-
-function resolved(file: string, name: string): string {
-  return path.posix.join(path.posix.dirname(file), name).replace(/\.js$/, '');
-}
-
-/** The floor of a file by its folder: model 0, stores 1, stages 2, pipelines 3, faces 4. */
-function floorOf(file: string): number {
-  const floor = ['model', 'stores', 'stages'].indexOf(file.split('/')[0] ?? '');
-  if (floor !== -1) return floor;
-  return file.includes('/') ? 4 : 3;
-}
-
-const inside = (folder: string): readonly SourceFile[] => files.filter(({ file }) => file.startsWith(`${folder}/`));
-const isOurs = (name: string): boolean => files.some(({ file }) => file === `${name}.ts`);
-
-/** Every file that breaks a rule, with what it imports: the message of a failing test. */
-function broken(rule: (source: SourceFile, imported: string) => boolean, among = files): readonly string[] {
-  return among.flatMap((source) =>
-    source.imports
-      .filter((imported) => !rule(source, imported))
-      .map((imported) => `${source.file} imports ${imported}`),
-  );
-}
-
-/** Files that may, and do, import one of the names. */
-function importers(...names: readonly string[]): readonly string[] {
-  return files.filter(({ imports }) => imports.some((name) => names.includes(name))).map(({ file }) => file);
-}
-
-test('finds the sources and what they import', () => {
-  assert.ok(files.length > 50, `${files.length} files`);
-  const load = files.find(({ file }) => file === 'load-images.ts');
-  assert.ok(load?.imports.includes('stages/commit') && load.imports.includes('node:stream'));
-});
-
-test('imports nothing of a higher floor, and only files that exist', () => {
-  assert.deepEqual(
-    broken(({ file }, imported) => !isOurs(imported) || floorOf(imported) <= floorOf(file)),
-    [],
-  );
-  const local = broken((_, imported) => isOurs(imported) || /^(?:node:|@)?[a-z][\w.-]*(?:\/[\w.-]+)*$/.test(imported));
-  assert.deepEqual(local, []);
-});
+import { projectRoot } from '../fixtures/tables.js';
+import { BARRELS, broken, files, importers, inside, isOurs, type SourceFile } from './source-files.js';
 
 test('keeps model pure: itself, and builtins without I/O', () => {
   const pure = ['node:crypto', 'node:path'];
@@ -90,22 +22,23 @@ test('lets a stage import no other stage', () => {
   );
 });
 
-test('lets nobody import the barrels but faces', () => {
-  const barrels = ['stages/index', 'index'];
-  assert.deepEqual(
-    broken(({ file }, imported) => !barrels.includes(imported) || floorOf(file) === 4),
-    [],
-  );
+function isNoBarrel({ file }: SourceFile, imported: string): boolean {
+  return !BARRELS.includes(imported) || (imported === 'index' && file.startsWith('server/'));
+}
+
+test('lets only the server import the public names, and only the package its parts', () => {
+  const importing = broken(isNoBarrel).filter((line) => !line.startsWith('index.ts '));
+  assert.deepEqual(importing, ['cli/commands/serve.ts imports server/index']);
 });
 
-test('lets nobody import the command', () => {
+test('lets only the command import itself', () => {
   assert.deepEqual(
     broken(({ file }, imported) => !imported.startsWith('cli/') || file.startsWith('cli/')),
     [],
   );
 });
 
-test('lets nobody import the server but the command, by its public names', () => {
+test('lets only the command import the server, by its public names', () => {
   const outside = broken((_, imported) => !imported.startsWith('server/')).filter(
     (line) => !line.startsWith('server/'),
   );
@@ -143,11 +76,11 @@ test('imports tar-stream in the two tar stages only', () => {
   assert.deepEqual(importers('tar-stream'), ['stages/tar-extract.ts', 'stages/tar-pack.ts']);
 });
 
-test('touches the file system in stores and in the command only, but for sockets', () => {
+test('touches the file system in the rooms that are about it, but for sockets', () => {
   const outside = importers('fs-extra', 'fs', 'node:fs', 'node:fs/promises', 'fs/promises').filter(
-    (file) => !file.startsWith('stores/') && !file.startsWith('cli/'),
+    (file) => !/^(?:files|archives|stores\/layout|cli)\//.test(file),
   );
-  // A stale unix socket is removed by whoever wants to listen there.
+  // The server removes a stale unix socket before it listens there.
   assert.deepEqual(outside, ['server/listeners.ts']);
 });
 
@@ -155,7 +88,7 @@ test('uses stream-json in one file, and commander in the command only', () => {
   const json = files.filter(({ imports }) => imports.some((name) => /^stream-(?:json|chain)\b/.test(name)));
   assert.deepEqual(
     json.map(({ file }) => file),
-    ['stores/strict-json.ts'],
+    ['content/strict-json.ts'],
   );
   assert.deepEqual(importers('commander'), ['cli/main.ts']);
 });
@@ -180,7 +113,7 @@ test('imports only the packages that package.json lists', () => {
 test('asks for the process in the command, and in the one file that says who we are', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
-  assert.deepEqual(outside, ['stores/identity.ts']);
+  assert.deepEqual(outside, ['stores/layout/place/identity.ts']);
 });
 
 test('knows no clock and no random number below the faces, except in stores', () => {

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { BARRELS, broken, files, isOurs, resolved, type SourceFile } from './source-files.js';
+
+const BELOW_STORES = ['model', 'files', 'content'];
+const BELOW_STAGES = ['model', 'flow', 'files', 'content', 'layers'];
+const BELOW_SURVEY = [...BELOW_STAGES, 'archives', 'stores', 'stages'];
+const BELOW_VERBS = [...BELOW_SURVEY, 'survey'];
+const LAYOUT = 'stores/layout';
+
+/**
+ * What each room may import beside itself: other rooms. A room is a folder of `src/`; the folders of the directory store are
+ * rooms too. docs/design.md has the same table in words.
+ */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  model: [],
+  flow: ['model'],
+  files: ['model'],
+  content: ['model', 'files'],
+  layers: ['model', 'content'],
+  archives: ['model', 'files'],
+  stores: BELOW_STORES,
+  'stores/memory': [...BELOW_STORES, 'stores'],
+  [`${LAYOUT}/place`]: ['model', 'files'],
+  [`${LAYOUT}/leases`]: ['model', 'files', `${LAYOUT}/place`],
+  [`${LAYOUT}/refs`]: [...BELOW_STORES, 'stores', `${LAYOUT}/place`],
+  [`${LAYOUT}/ingest`]: ['model', 'files', 'content', 'stores', `${LAYOUT}/place`],
+  [`${LAYOUT}/blobs`]: [...BELOW_STORES, `${LAYOUT}/place`, `${LAYOUT}/leases`],
+  [`${LAYOUT}/trash`]: [...BELOW_STORES, 'stores', `${LAYOUT}/place`, `${LAYOUT}/leases`],
+  [LAYOUT]: [
+    ...BELOW_STORES,
+    'stores',
+    ...['place', 'leases', 'refs', 'ingest', 'blobs', 'trash'].map((room) => `${LAYOUT}/${room}`),
+  ],
+  stages: [...BELOW_STAGES, 'stores'],
+  survey: BELOW_SURVEY,
+  export: BELOW_VERBS,
+  load: BELOW_VERBS,
+  edit: BELOW_VERBS,
+  inspect: [...BELOW_VERBS, 'load', 'stores/memory'],
+  verify: [...BELOW_VERBS, 'load', 'stores/memory'],
+  server: ['index'],
+};
+
+/** Single files that a room may import out of a room that is closed to it otherwise. */
+const FILES: Readonly<Record<string, readonly string[]>> = {
+  [`${LAYOUT}/trash`]: [`${LAYOUT}/layout-parts`],
+};
+
+/** The room of a file or of a module: the folder it lies in. */
+const roomOf = (file: string): string => (file.includes('/') ? path.posix.dirname(file) : file.replace(/\.ts$/, ''));
+
+/** Whether a file only passes on what others export. */
+const isBarrel = (file: string): boolean => BARRELS.includes(file.replace(/\.ts$/, ''));
+
+/** Rooms below server/ and cli/ are theirs. */
+const faceOf = (room: string): string => (/^(?:server|cli)\//.test(room) ? (room.split('/')[0] ?? room) : room);
+
+test('finds the sources and what they import', () => {
+  assert.ok(files.length > 50, `${files.length} files`);
+  const load = files.find(({ file }) => file === 'load/load-images.ts');
+  assert.ok(load?.imports.includes('stages/commit') && load.imports.includes('node:stream'));
+});
+
+test('imports only files that exist, packages and builtins', () => {
+  const local = broken((_, imported) => isOurs(imported) || /^(?:node:|@)?[a-z][\w.-]*(?:\/[\w.-]+)*$/.test(imported));
+  assert.deepEqual(local, []);
+});
+
+test('has index.ts and rooms, and each room in the table', () => {
+  const rooms = [...new Set(files.map(({ file }) => faceOf(roomOf(file))))];
+  assert.deepEqual(
+    rooms.filter((room) => room !== 'index' && room !== 'cli' && ROOMS[room] === undefined),
+    [],
+  );
+  assert.deepEqual(
+    Object.keys(ROOMS).filter((room) => !rooms.includes(room)),
+    [],
+  );
+});
+
+test('lets each room import the rooms that the table names', () => {
+  assert.deepEqual(broken(isAllowed), []);
+});
+
+function isAllowed({ file }: SourceFile, imported: string): boolean {
+  if (!isOurs(imported) || isBarrel(file)) return true;
+  const [room, other] = [faceOf(roomOf(file)), faceOf(roomOf(imported))];
+  if (room === 'cli' || room === other) return true;
+  return (ROOMS[room] ?? []).includes(other) || (FILES[room] ?? []).includes(imported);
+}
+
+test('has no circle of files', () => {
+  const imports = new Map(files.map(({ file, imports }) => [file.replace(/\.ts$/, ''), imports.filter(isOurs)]));
+  assert.deepEqual(circlesIn(imports), []);
+});
+
+test('has no circle of rooms', () => {
+  const imports = new Map<string, readonly string[]>();
+  for (const { file, imports: names } of files) {
+    const room = faceOf(roomOf(file));
+    if (isBarrel(file)) continue;
+    const rooms = names
+      .filter((name) => isOurs(name) && !BARRELS.includes(name) && !isTypeOnly(file, name))
+      .map((name) => faceOf(roomOf(name)));
+    imports.set(room, [...(imports.get(room) ?? []), ...rooms.filter((other) => other !== room)]);
+  }
+  assert.deepEqual(circlesIn(imports), []);
+});
+
+/** Whether a file imports another only for its types, which are gone when it runs. */
+function isTypeOnly(file: string, imported: string): boolean {
+  const { code } = files.find((source) => source.file === file) ?? { code: '' };
+  const names = [...code.matchAll(/^import (type )?[^;'"]*from ['"]([^'"]+)['"]/gm)];
+  const own = names.filter(([, , name = '']) => name.startsWith('.') && resolved(file, name) === imported);
+  return own.length > 0 && own.every(([, type]) => type !== undefined);
+}
+
+/** The ways back to where they began, each as the names on it. */
+function circlesIn(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (name: string, way: readonly string[]): void => {
+    if (way.includes(name)) circles.push([...way.slice(way.indexOf(name)), name].join(' > '));
+    if (way.includes(name) || done.has(name)) return;
+    for (const next of imports.get(name) ?? []) visit(next, [...way, name]);
+    done.add(name);
+  };
+  for (const name of imports.keys()) visit(name, []);
+  return circles;
+}

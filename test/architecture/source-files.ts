@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { projectRoot } from '../fixtures/tables.js';
+
+/** One source file: its path under `src/`, its text without comments, and what it imports. */
+export interface SourceFile {
+  readonly file: string;
+  readonly lines: number;
+  readonly code: string;
+  /** Packages and builtins by name, files of ours by their path under `src/`, without ending. */
+  readonly imports: readonly string[];
+}
+
+const SRC = path.join(projectRoot(), 'src');
+const IMPORT = /^(?:import|export)\s(?:[^;'"]*\sfrom\s)?['"]([^'"]+)['"]/gm;
+const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+
+export const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .toSorted()
+  .map(readSource);
+
+function readSource(file: string): SourceFile {
+  const text = readFileSync(path.join(SRC, file), 'utf8');
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$|\s\/\/ .*$/gm, '');
+  const found = [IMPORT, DYNAMIC].flatMap((pattern) => [...code.matchAll(pattern)].map(([, name = '']) => name));
+  const imports = found.map((name) => (name.startsWith('.') ? resolved(file, name) : name));
+  return { file, lines: text.split('\n').length - 1, code, imports };
+}
+
+export function resolved(file: string, name: string): string {
+  return path.posix.join(path.posix.dirname(file), name).replace(/\.js$/, '');
+}
+
+export const inside = (folder: string): readonly SourceFile[] =>
+  files.filter(({ file }) => file.startsWith(`${folder}/`));
+export const isOurs = (name: string): boolean => files.some(({ file }) => file === `${name}.ts`);
+
+/** Files that only pass on what other files export. */
+export const BARRELS = ['index', 'stages/index', 'stores/index', 'server/index'];
+
+/** Every file that breaks a rule, with what it imports: the message of a failing test. */
+export function broken(rule: (source: SourceFile, imported: string) => boolean, among = files): readonly string[] {
+  return among.flatMap((source) =>
+    source.imports
+      .filter((imported) => !rule(source, imported))
+      .map((imported) => `${source.file} imports ${imported}`),
+  );
+}
+
+/** Files that may, and do, import one of the names. */
+export function importers(...names: readonly string[]): readonly string[] {
+  return files.filter(({ imports }) => imports.some((name) => names.includes(name))).map(({ file }) => file);
+}
