@@ -13,7 +13,7 @@ import { openAgain } from '../files/read-file.js';
 export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;
 
 /** A source that was opened: bytes still to be read as a tar, or entries. */
-export type OpenedSource =
+export type OpenedArchive =
   | { readonly bytes: ArchiveSource }
   /** `close` once nothing of an entry is read any more. */
   | { readonly entries: AsyncIterable<FileEntry>; readonly close: () => void };
@@ -25,7 +25,7 @@ const READ_BYTES = 512 * 1024;
  * Opens an archive file, or an OCI layout directory as if it were one. A tar in a regular file is read by position; what is
  * packed, or no regular file, as a stream. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO.
  */
-export async function openSource(source: string, limits: Limits): Promise<OpenedSource> {
+export async function openArchive(source: string, limits: Limits): Promise<OpenedArchive> {
   try {
     const found = await fs.stat(source);
     if (found.isDirectory()) return { entries: layoutFiles(source), close: () => {} };

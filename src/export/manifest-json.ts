@@ -17,7 +17,7 @@ import type { Survey } from '../survey/survey-images.js';
  * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with the
  * familiar names of all images that chose it. Undefined where no image is one that such a loader could load.
  */
-export async function dockerManifestOf(
+export async function manifestJsonOf(
   provider: ContentProvider,
   survey: Survey,
   targets: readonly ImageTarget[],

@@ -5,7 +5,7 @@ import { removeRecords, resolveRecords, subjectOf, type ImageRecord } from '../m
 import { limitsOf, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { Platform } from '../model/platform.js';
-import { dockerManifestOf } from './manifest-json.js';
+import { manifestJsonOf } from './manifest-json.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
@@ -74,7 +74,7 @@ export async function planExport(
   const survey = isWhole
     ? found
     : await surveyImages(store, judgement.taken, { ...request, records: removeRecords(records, cut) });
-  const dockerManifest = await dockerManifestOf(store, survey, judgement.taken, host, limits);
+  const dockerManifest = await manifestJsonOf(store, survey, judgement.taken, host, limits);
   checkListed(await store.list(), targets);
   const { entries, size } = layOut(metadataOf(survey, choice, dockerManifest), contentsOf(survey, choice));
   return {

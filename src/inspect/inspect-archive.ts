@@ -1,5 +1,5 @@
 import { subjectOf } from '../model/image-list.js';
-import { archiveStore } from '../stores/memory/document-store.js';
+import { documentStore } from '../stores/memory/document-store.js';
 import { inspectRecord, type ImageInspection } from './inspect-images.js';
 import type { ListOptions } from '../survey/tolerant-survey.js';
 import { loadImages, type LoadSource } from '../load/load-images.js';
@@ -9,7 +9,7 @@ export async function inspectArchive(
   source: LoadSource,
   options: ListOptions = {},
 ): Promise<readonly ImageInspection[]> {
-  const store = archiveStore();
+  const store = documentStore();
   await loadImages(store, source, { ...options, probing: 'heads' });
   const records = await store.list();
   const inspections: ImageInspection[] = [];

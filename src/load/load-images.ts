@@ -19,7 +19,7 @@ import { TarExtract } from '../stages/tar-extract.js';
 import { TarGuard } from '../stages/tar-guard.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
-import { openSource, type ArchiveSource, type OpenedSource } from '../archives/open-archive.js';
+import { openArchive, type ArchiveSource, type OpenedArchive } from '../archives/open-archive.js';
 import type { Store, StoreSession } from '../stores/store.js';
 import { rememberAbsent } from './remember-absent.js';
 import { storageError } from '../files/storage-error.js';
@@ -123,7 +123,7 @@ async function run(
   limits: Limits,
   { signal, onProgress }: LoadOptions,
 ): Promise<void> {
-  const opened = typeof source === 'string' ? await openSource(source, limits) : { bytes: source };
+  const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
   const rest = [select, new VerifyDigests<SelectedEntry>(), commit, tell(onProgress)] as const;
   // pipeline takes any async iterable; its type definitions know streams only.
   if ('entries' in opened)
@@ -139,7 +139,7 @@ async function run(
 
 /** Copies of entries may go on when the pipeline is over: what they read from is closed behind the last of them. */
 async function runEntries(
-  { entries, close }: Extract<OpenedSource, { readonly entries: unknown }>,
+  { entries, close }: Extract<OpenedArchive, { readonly entries: unknown }>,
   commit: Commit,
   work: (entries: AsyncIterable<ArchiveEntry>) => Promise<void>,
 ): Promise<void> {

@@ -38,7 +38,6 @@ function textsOrNull(value: unknown, where: string): readonly string[] {
  * compact JSON, Docker schema 2 types, fields in this order.
  */
 export function synthesiseManifest(config: Content, layers: readonly (Content & { readonly gzip: boolean })[]): Buffer {
-  const describe = (mediaType: string, { digest, size }: Content): Descriptor => ({ mediaType, digest, size });
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.dockerManifest,
@@ -46,4 +45,8 @@ export function synthesiseManifest(config: Content, layers: readonly (Content & 
     layers: layers.map((layer) => describe(layer.gzip ? MEDIA_TYPES.dockerLayerGzip : MEDIA_TYPES.dockerLayer, layer)),
   };
   return Buffer.from(JSON.stringify(manifest));
+}
+
+function describe(mediaType: string, { digest, size }: Content): Descriptor {
+  return { mediaType, digest, size };
 }

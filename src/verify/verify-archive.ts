@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import type { LadingError } from '../model/errors.js';
-import { archiveStore } from '../stores/memory/document-store.js';
+import { documentStore } from '../stores/memory/document-store.js';
 import { loadImages, type LoadSource } from '../load/load-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { subjectOf } from '../model/image-list.js';
@@ -14,7 +14,7 @@ import type { VerifyOptions, VerifyReport } from './verify-images.js';
  * Throws what a load of it would throw; lying blobs that no image needs are problems in the report.
  */
 export async function verifyArchive(source: LoadSource, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const store = archiveStore();
+  const store = documentStore();
   const problems: Problem[] = [];
   const onDamage = (error: LadingError, digest: Digest): void => void problems.push(problemOf(error, digest));
   const layers = new Map<Digest, LayerFacts>();

@@ -1,10 +1,10 @@
-import { StorePaths } from './place/layout-paths.js';
+import { LayoutPaths } from './place/layout-paths.js';
 import { BlobFiles } from './blobs/blob-files.js';
 import { RefsLog } from './refs/refs-log.js';
 
 /** The parts of a store in a directory. */
 export interface LayoutParts {
-  readonly paths: StorePaths;
+  readonly paths: LayoutPaths;
   readonly blobs: BlobFiles;
   readonly refs: RefsLog;
 }

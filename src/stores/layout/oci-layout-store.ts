@@ -11,7 +11,7 @@ import type { PruneOptions, PruneReport } from '../prune-report.js';
 import type { Store, StoreReader, StoreSession } from '../store.js';
 import { RefsLog } from './refs/refs-log.js';
 import { readError, storageError } from '../../files/storage-error.js';
-import { FORMAT_VERSION, StorePaths } from './place/layout-paths.js';
+import { FORMAT_VERSION, LayoutPaths } from './place/layout-paths.js';
 
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
 export interface OpenStoreOptions {
@@ -37,7 +37,7 @@ export class OciLayoutStore implements Store {
   readonly #readOnly: boolean;
   readonly #claimReads: boolean;
 
-  private constructor(paths: StorePaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
+  private constructor(paths: LayoutPaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
     this.directory = paths.root;
     this.#parts = {
       paths,
@@ -53,7 +53,7 @@ export class OciLayoutStore implements Store {
    * something else, ERR_STORE_UNSAFE, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
    */
   static async open(directory: string, options: OpenStoreOptions = {}): Promise<OciLayoutStore> {
-    const store = new OciLayoutStore(new StorePaths(directory), options);
+    const store = new OciLayoutStore(new LayoutPaths(directory), options);
     try {
       await store.#checkKind();
       if (options.readOnly !== true) await (await import('./prepare-layout.js')).prepareLayout(store.#parts.paths);

@@ -4,10 +4,10 @@ import { namesIn } from '../../files/if-there.js';
 import { checkOwnership } from './place/check-ownership.js';
 import { ensureDurableFolder, linkDurable } from '../../files/durable-file.js';
 import { RefsPublisher } from './refs/refs-publisher.js';
-import { FORMAT_VERSION, OPENER, type StorePaths } from './place/layout-paths.js';
+import { FORMAT_VERSION, OPENER, type LayoutPaths } from './place/layout-paths.js';
 
 /** Makes what a store that is ours does not have yet, in an order that can be cut short and taken up again. */
-export async function prepareLayout(paths: StorePaths): Promise<void> {
+export async function prepareLayout(paths: LayoutPaths): Promise<void> {
   checkOwnership(paths);
   for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
     await ensureDurableFolder(folder);

@@ -13,7 +13,7 @@ import { Lease } from '../../../src/stores/layout/leases/lease.js';
 import { readLeases } from '../../../src/stores/layout/leases/read-leases.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
 import { RefsLog } from '../../../src/stores/layout/refs/refs-log.js';
-import { StorePaths } from '../../../src/stores/layout/place/layout-paths.js';
+import { LayoutPaths } from '../../../src/stores/layout/place/layout-paths.js';
 import { mountTmpfs } from '../../fixtures/small-disk.js';
 import { BlobSet } from '../../fixtures/blob-set.js';
 import { buildManifest } from '../../fixtures/manifest-builder.js';
@@ -136,7 +136,7 @@ describe('two collections at once', () => {
 describe('a prune that ends the collection of another', () => {
   it('gives a blob that comes to its trash meanwhile a second look too', async () => {
     await withTrashed(async ({ folder }) => {
-      const paths = new StorePaths(folder);
+      const paths = new LayoutPaths(folder);
       const late = 'needed, and moved late';
       const lateDigest = digestOf(late);
       const store = await OciLayoutStore.open(folder);
@@ -168,7 +168,7 @@ describe('a look for a blob that two collections move', () => {
       for (const name of ['one', 'other']) await mkdir(path.join(folder, '.lading', 'trash', name));
       const [second = '', first = ''] = readdirSync(path.join(folder, '.lading', 'trash'));
       renameSync(path.join(folder, entryNameOf(DIGEST)), trashedIn(folder, DIGEST, first));
-      class PathsInMotion extends StorePaths {
+      class PathsInMotion extends LayoutPaths {
         override trashed(collection: string, digest: Digest): string {
           const file = super.trashed(collection, digest);
           // Just before it is looked for in the first, it is put back, and moved to the second, which was looked at before.
@@ -234,7 +234,7 @@ describe('a collection', () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, (session) => storeBytes(session, CONTENT));
-      const paths = new StorePaths(folder);
+      const paths = new LayoutPaths(folder);
       const refs = new RefsLog(paths);
       const shown: number[] = [];
       // Images are read right behind the claims.
@@ -252,7 +252,7 @@ describe('a collection', () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       for (const content of [CONTENT, 'another']) await inSession(store, (session) => storeBytes(session, content));
-      const paths = new StorePaths(folder);
+      const paths = new LayoutPaths(folder);
       const refs = new RefsLog(paths);
       let looks = 0;
       refs.read = async () => {

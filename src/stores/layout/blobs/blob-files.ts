@@ -7,7 +7,7 @@ import type { ByteRange } from '../../../model/content.js';
 import type { ContentProvider } from '../../../content/content-provider.js';
 import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
-import { QUARANTINE, type StorePaths } from '../place/layout-paths.js';
+import { QUARANTINE, type LayoutPaths } from '../place/layout-paths.js';
 import { namesIn } from '../../../files/if-there.js';
 
 /** A blob's file as found: where, how large, and when it was stored. */
@@ -24,11 +24,11 @@ const { O_NOFOLLOW } = constants;
  * reader looks in `blobs/`, in `trash/` and in `blobs/` again, as often as collections can hide it. Holds nothing.
  */
 export class BlobFiles implements ContentProvider {
-  readonly #paths: StorePaths;
+  readonly #paths: LayoutPaths;
   readonly #chunkBytes: (() => number) | undefined;
 
   /** `chunkBytes`: how much of a blob is read at once; two such chunks are held while it is read. */
-  constructor(paths: StorePaths, chunkBytes?: () => number) {
+  constructor(paths: LayoutPaths, chunkBytes?: () => number) {
     this.#paths = paths;
     this.#chunkBytes = chunkBytes;
   }

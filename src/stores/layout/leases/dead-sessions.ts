@@ -2,7 +2,7 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import { namesIn, lstatIfThere } from '../../../files/if-there.js';
 import { isLapsed, readLeases, type SeenLease } from './read-leases.js';
-import { OPENER, type StorePaths } from '../place/layout-paths.js';
+import { OPENER, type LayoutPaths } from '../place/layout-paths.js';
 
 /** The sessions of a store, and what those that are over have left behind. */
 export interface Sessions {
@@ -20,7 +20,7 @@ const OPENING_MS = 60 * 60 * 1000;
  * Leases lapse after the resume time where their owner is not known to live. Ingest files of sessions that are over are
  * leftovers at once; those of a store that is being opened when they are old.
  */
-export async function sessionsOf(paths: StorePaths, now: number, resumeMs: number): Promise<Sessions> {
+export async function sessionsOf(paths: LayoutPaths, now: number, resumeMs: number): Promise<Sessions> {
   // Files first: a session has its lease before its first file, so that a file whose lease is not there is nobody's.
   const names = await namesIn(paths.ingest);
   const leases = await readLeases(paths.leases, now);
@@ -40,7 +40,7 @@ export async function sessionsOf(paths: StorePaths, now: number, resumeMs: numbe
 }
 
 /** Removes leases that have lapsed, and leftovers. */
-export async function dropDeadSessions(paths: StorePaths, { lapsed, leftovers }: Sessions): Promise<void> {
+export async function dropDeadSessions(paths: LayoutPaths, { lapsed, leftovers }: Sessions): Promise<void> {
   for (const id of lapsed) await fs.remove(path.join(paths.leases, id));
   for (const file of leftovers.keys()) await fs.remove(file);
 }

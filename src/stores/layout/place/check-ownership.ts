@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { LadingError } from '../../../model/errors.js';
 import { effectiveUser } from './identity.js';
-import type { StorePaths } from './layout-paths.js';
+import type { LayoutPaths } from './layout-paths.js';
 import { statIfThere } from '../../../files/if-there.js';
 
 /** Others may write to what has one of these bits. */
@@ -13,7 +13,7 @@ const WRITABLE_BY_OTHERS = 0o022;
  * else has the place of a folder or file of ours: whoever can put it there decides where we write. What is not there is fine.
  * Throws ERR_STORE_UNSAFE, ERR_STORE_TAMPERED.
  */
-export function checkOwnership(paths: StorePaths): void {
+export function checkOwnership(paths: LayoutPaths): void {
   // The path of a store may lead through links: it is the user's own word.
   const root = statIfThere(paths.root, statSync);
   if (root !== undefined) checkOwner(paths.root, root);
@@ -26,7 +26,7 @@ export function checkOwnership(paths: StorePaths): void {
 }
 
 /** Whether the store is one that we would write to. */
-export function isOurs(paths: StorePaths): boolean {
+export function isOurs(paths: LayoutPaths): boolean {
   try {
     checkOwnership(paths);
     return true;

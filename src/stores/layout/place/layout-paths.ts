@@ -24,7 +24,7 @@ export function digestOfTrashed(name: string): Digest | undefined {
 export const OPENER = 'open';
 
 /** Where things are in a store's directory. No path is ever made from a name inside an archive. */
-export class StorePaths {
+export class LayoutPaths {
   readonly root: string;
 
   constructor(root: string) {

@@ -7,7 +7,7 @@ import { parseIndexBytes } from '../../../content/read-document.js';
 import { readIfThere } from '../../../files/if-there.js';
 import { isSealed } from './sealed-list.js';
 import { isNotFound } from '../../../files/storage-error.js';
-import type { StorePaths } from '../place/layout-paths.js';
+import type { LayoutPaths } from '../place/layout-paths.js';
 
 const GENERATION = /^([1-9][0-9]*)\.json$/;
 
@@ -22,13 +22,13 @@ export interface Generation {
  * public copy. Reads only, by short calls: in a server a thread for them may be far behind in its work. RefsPublisher writes.
  */
 export class RefsLog {
-  readonly #paths: StorePaths;
+  readonly #paths: LayoutPaths;
   readonly #mayBeMissing: boolean;
   /** The generation that was read last; a generation never changes. */
   #parsed: { readonly number: number; readonly records: readonly ImageRecord[] } | undefined;
 
   /** `mayBeMissing`: a store that is not there has no images, and is none to be told of. */
-  constructor(paths: StorePaths, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}) {
+  constructor(paths: LayoutPaths, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}) {
     this.#paths = paths;
     this.#mayBeMissing = mayBeMissing;
   }

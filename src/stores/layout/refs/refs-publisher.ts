@@ -3,7 +3,7 @@ import { linkDurable, replaceDurable } from '../../../files/durable-file.js';
 import type { ImageListChange } from '../../store.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
 import { sealedList } from './sealed-list.js';
-import type { StorePaths } from '../place/layout-paths.js';
+import type { LayoutPaths } from '../place/layout-paths.js';
 
 /** How many generations stay, for readers who are slow. */
 const KEPT_GENERATIONS = 32;
@@ -13,11 +13,11 @@ const KEPT_GENERATIONS = 32;
  * other sees it. `temporary` gives names for new files in the ingest area.
  */
 export class RefsPublisher {
-  readonly #paths: StorePaths;
+  readonly #paths: LayoutPaths;
   readonly #log: RefsLog;
   readonly #temporary: () => string;
 
-  constructor(paths: StorePaths, temporary: () => string) {
+  constructor(paths: LayoutPaths, temporary: () => string) {
     this.#paths = paths;
     this.#log = new RefsLog(paths);
     this.#temporary = temporary;

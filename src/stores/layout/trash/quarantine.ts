@@ -5,7 +5,7 @@ import type { Digest } from '../../../model/digest.js';
 import { namesIn, lstatIfThere, moveIfThere } from '../../../files/if-there.js';
 import type { LayoutParts } from '../layout-parts.js';
 import { isExisting } from '../../../files/storage-error.js';
-import { digestOfTrashed, QUARANTINE, trashName, type StorePaths } from '../place/layout-paths.js';
+import { digestOfTrashed, QUARANTINE, trashName, type LayoutPaths } from '../place/layout-paths.js';
 import { isWhole } from '../../../content/is-whole.js';
 
 /** A damaged blob that was taken out of `blobs/`, and since when, in milliseconds since 1970. */
@@ -33,7 +33,7 @@ export async function quarantine({ paths, blobs }: LayoutParts, digest: Digest):
 }
 
 /** Everything that was taken out and is still there. */
-export async function quarantinedIn(paths: StorePaths): Promise<readonly Quarantined[]> {
+export async function quarantinedIn(paths: LayoutPaths): Promise<readonly Quarantined[]> {
   const folder = path.join(paths.trash, QUARANTINE);
   const found: Quarantined[] = [];
   for (const name of await namesIn(folder)) {
