@@ -4,6 +4,7 @@ import { removeRecords, resolveRecords, subjectOf, type ImageRecord, type NameMo
 import { publishNames, inSession } from '../stores/in-session.js';
 import type { Store } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
+import { Documents } from '../content/documents.js';
 
 /** What a removal did. */
 export interface RemoveReport {
@@ -35,7 +36,7 @@ export async function removeImages(
     }
     const gone = [...removed.values()];
     const closure = await closureOf(
-      store,
+      Documents.stored(store),
       [...gone, ...referrersOf(before, gone)].map(({ descriptor }) => descriptor),
     );
     const moved = await publishNames(session, (records) => withoutOrphans(records, removeRecords(records, gone)));

@@ -9,6 +9,8 @@ import type { Digest } from '../model/digest.js';
 import { closureOf } from '../content/closure.js';
 import { subjectOf, removeRecords } from '../model/image-list.js';
 import { LadingError, quote } from '../model/errors.js';
+import { type Limits, limitsOf } from '../model/limits.js';
+import { Documents } from '../content/documents.js';
 
 /**
  * Removes the content of some platforms of an image; the index and what other platforms share stay. Throws
@@ -18,20 +20,21 @@ export async function removePlatforms(
   store: Store,
   text: string,
   platforms: readonly (string | Platform)[],
-  options: { readonly hostPlatform?: Platform } = {},
+  options: { readonly hostPlatform?: Platform; readonly limits?: Partial<Limits> } = {},
 ): Promise<RemoveReport> {
   const requested = parseRequest(platforms, options.hostPlatform ?? hostPlatform());
   return await inSession(store, async (session) => {
     const records = await store.list();
     const target = { descriptor: oneOf(records, text).descriptor };
-    const wanted = await surveyImages(store, [target], { platforms: requested, records });
+    const documents = new Documents(store, { limits: limitsOf(options.limits) });
+    const wanted = await surveyImages(documents, [target], { platforms: requested, records });
     const [unmet] = wanted.platforms.unmetOf(target);
     if (unmet !== undefined) throw notHere(text, unmet.platform);
     const going = wanted.nodes
       .map(({ node }) => node)
       .filter(({ kind, platform, subject }) => isNamed(kind, platform, subject));
     const manifests = new Set(going.map(({ descriptor }) => descriptor.digest));
-    const all = await surveyImages(store, [target], { records });
+    const all = await surveyImages(documents, [target], { records });
     if (
       !all.platforms
         .outcomesOf(target)
@@ -40,7 +43,7 @@ export async function removePlatforms(
       throw lastOne(text);
     }
     const closure = await closureOf(
-      store,
+      Documents.stored(store),
       going.map(({ descriptor }) => descriptor),
     );
     const referring = records.filter((record) => manifests.has(subjectOf(record) as Digest));

@@ -1,11 +1,9 @@
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import type { Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
 import type { ImageTarget, ManifestNode } from '../stages/records.js';
-import type { ContentProvider } from '../content/content-provider.js';
-import { findIndex } from '../content/read-document.js';
 import type { Survey } from '../survey/survey-images.js';
+import { Documents } from '../content/documents.js';
 
 /** Which document becomes the root of an image in an archive. */
 export type IndexPolicy = 'auto' | 'preserve' | 'rewrite';
@@ -29,11 +27,10 @@ export interface RootChoice {
 
 /** Chooses the root of each image (docs/design.md, "Which document is the root"). Holds one index at a time. */
 export async function chooseRoots(
-  provider: ContentProvider,
+  documents: Documents,
   survey: Survey,
   targets: readonly ImageTarget[],
   policy: IndexPolicy,
-  limits: Limits,
 ): Promise<RootChoice> {
   const made = new Map<Digest, Buffer>();
   const listed = new Set<Digest>();
@@ -42,7 +39,7 @@ export async function chooseRoots(
     const nodes = completeNodesOf(survey, target);
     if (policy === 'rewrite') {
       const packed = new Set(nodes.map(({ descriptor }) => descriptor.digest));
-      const rewritten = await rewrite({ provider, limits, packed, made, listed }, target.descriptor);
+      const rewritten = await rewrite({ documents, packed, made, listed }, target.descriptor);
       roots.push({ target, descriptor: rewritten ?? target.descriptor });
     } else {
       const single = policy === 'auto' && survey.platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
@@ -68,8 +65,7 @@ function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
 
 /** What a rewrite reads, and what it gathers: the new documents, and the children that they list. */
 interface Rewrite {
-  readonly provider: ContentProvider;
-  readonly limits: Limits;
+  readonly documents: Documents;
   readonly packed: ReadonlySet<Digest>;
   readonly made: Map<Digest, Buffer>;
   readonly listed: Set<Digest>;
@@ -80,8 +76,8 @@ interface Rewrite {
  * where nothing is left.
  */
 async function rewrite(context: Rewrite, descriptor: Descriptor): Promise<Descriptor | undefined> {
-  const { provider, limits, packed, made, listed } = context;
-  const index = isIndexType(descriptor.mediaType) ? await findIndex(provider, descriptor, limits) : undefined;
+  const { documents, packed, made, listed } = context;
+  const index = isIndexType(descriptor.mediaType) ? await documents.index(descriptor) : undefined;
   if (index === undefined) return descriptor;
   const manifests: Descriptor[] = [];
   for (const child of index.manifests.filter(({ digest }) => packed.has(digest))) {

@@ -3,26 +3,23 @@ import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { diffIdsOf } from '../model/image-config.js';
 import type { ImageManifest } from '../model/image-manifest.js';
-import type { Limits } from '../model/limits.js';
 import { isImageConfigType, isLayerType } from '../model/media-types.js';
 import { selectPlatforms } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
 import type { ImageTarget, ManifestNode } from '../stages/records.js';
-import type { ContentProvider } from '../content/content-provider.js';
-import { findConfig, findManifest } from '../content/read-document.js';
 import type { Survey } from '../survey/survey-images.js';
+import { Documents } from '../content/documents.js';
 
 /**
  * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with the
  * familiar names of all images that chose it. Undefined where no image is one that such a loader could load.
  */
 export async function manifestJsonOf(
-  provider: ContentProvider,
+  documents: Documents,
   survey: Survey,
   targets: readonly ImageTarget[],
   host: Platform,
-  limits: Limits,
 ): Promise<Buffer | undefined> {
   const tagsOf = new Map<Digest, { readonly descriptor: Descriptor; readonly tags: string[] }>();
   for (const target of targets) {
@@ -33,8 +30,7 @@ export async function manifestJsonOf(
     tagsOf.set(descriptor.digest, known);
   }
   const entries: object[] = [];
-  for (const { descriptor, tags } of tagsOf.values())
-    entries.push(...(await entryOf(provider, descriptor, tags, limits)));
+  for (const { descriptor, tags } of tagsOf.values()) entries.push(...(await entryOf(documents, descriptor, tags)));
   return entries.length === 0 ? undefined : Buffer.from(JSON.stringify(entries));
 }
 
@@ -57,14 +53,9 @@ function tagOf({ name }: ImageTarget): readonly string[] {
   return reference?.tag === undefined ? [] : [reference.familiar()];
 }
 
-async function entryOf(
-  provider: ContentProvider,
-  descriptor: Descriptor,
-  tags: readonly string[],
-  limits: Limits,
-): Promise<object[]> {
-  const manifest = await findManifest(provider, descriptor, limits);
-  if (manifest === undefined || !(await isLoadable(provider, manifest, limits))) return [];
+async function entryOf(documents: Documents, descriptor: Descriptor, tags: readonly string[]): Promise<object[]> {
+  const manifest = await documents.manifest(descriptor);
+  if (manifest === undefined || !(await isLoadable(documents, manifest))) return [];
   return [
     {
       Config: entryNameOf(manifest.config.digest),
@@ -76,9 +67,9 @@ async function entryOf(
 }
 
 /** An older loader pairs layers with diff ids, and unpacks every one of them. */
-async function isLoadable(provider: ContentProvider, manifest: ImageManifest, limits: Limits): Promise<boolean> {
+async function isLoadable(documents: Documents, manifest: ImageManifest): Promise<boolean> {
   if (!isImageConfigType(manifest.config.mediaType)) return false;
   if (!manifest.layers.every(({ mediaType }) => isLayerType(mediaType))) return false;
-  const config = await findConfig(provider, manifest.config, limits);
+  const config = await documents.config(manifest.config);
   return config !== undefined && diffIdsOf(config).length === manifest.layers.length;
 }

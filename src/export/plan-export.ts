@@ -15,6 +15,7 @@ import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { type PlannedEntry, layOut, metadataOf, contentsOf, digestOfPlan } from './lay-out-archive.js';
+import { Documents } from '../content/documents.js';
 
 /** What to export of the images. */
 export interface ExportOptions {
@@ -55,26 +56,25 @@ export async function planExport(
   options: ExportOptions = {},
 ): Promise<ExportPlan> {
   const host = options.hostPlatform ?? hostPlatform();
-  const limits = limitsOf(options.limits);
+  const documents = new Documents(store, { limits: limitsOf(options.limits) });
   const records = await store.list();
   const targets = resolveTargets(records, names);
   const request = {
     platforms: parseRequest(options.platforms, host),
     referrers: options.referrers ?? 'follow',
-    limits,
     signal: options.signal,
   };
-  const found = await surveyImages(store, targets, { ...request, records });
+  const found = await surveyImages(documents, targets, { ...request, records });
   const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
-  const choice = await chooseRoots(store, found, judgement.taken, options.index ?? 'auto', limits);
+  const choice = await chooseRoots(documents, found, judgement.taken, options.index ?? 'auto');
   // Left out as a whole: images of which nothing can be had, and what refers to an index that is not packed.
   const isCut = (record: ImageRecord): boolean => choice.replaced.has(subjectOf(record) as Digest);
   const cut = request.referrers === 'drop' ? [] : records.filter(isCut);
   const isWhole = cut.length === 0 && judgement.taken.length === targets.length;
   const survey = isWhole
     ? found
-    : await surveyImages(store, judgement.taken, { ...request, records: removeRecords(records, cut) });
-  const dockerManifest = await manifestJsonOf(store, survey, judgement.taken, host, limits);
+    : await surveyImages(documents, judgement.taken, { ...request, records: removeRecords(records, cut) });
+  const dockerManifest = await manifestJsonOf(documents, survey, judgement.taken, host);
   checkListed(await store.list(), targets);
   const { entries, size } = layOut(metadataOf(survey, choice, dockerManifest), contentsOf(survey, choice));
   return {

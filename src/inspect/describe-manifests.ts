@@ -1,6 +1,5 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { isDamage, type LadingError } from '../model/errors.js';
 import type { ImageConfig } from '../model/image-config.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
@@ -8,8 +7,8 @@ import { isImageConfigType } from '../model/media-types.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { Warning } from '../survey/reports.js';
 import type { ContentProvider } from '../content/content-provider.js';
-import { findConfig, findManifest } from '../content/read-document.js';
 import type { ListedNode, Survey } from '../survey/survey-images.js';
+import { Documents } from '../content/documents.js';
 
 /** One manifest of an image as the store has it. */
 export interface ManifestDescription {
@@ -39,22 +38,34 @@ export async function describeManifests(
 ): Promise<{ readonly manifests: readonly ManifestDescription[]; readonly warnings: readonly Warning[] }> {
   const manifests: ManifestDescription[] = [];
   const warnings: Warning[] = [];
-  const onDamage = ({ message }: LadingError): void => void warnings.push({ code: 'WARN_DAMAGED', message });
+  const readers = {
+    provider,
+    manifests: new Documents(provider, { limits, onDamage: () => {} }),
+    configs: new Documents(provider, {
+      limits,
+      onDamage: ({ message }) => void warnings.push({ code: 'WARN_DAMAGED', message }),
+    }),
+  };
   for (const listed of nodes) {
-    if (listed.node.kind === 'manifest') manifests.push(await describe(provider, listed, limits, onDamage));
+    if (listed.node.kind === 'manifest') manifests.push(await describe(readers, listed));
   }
   return { manifests, warnings };
 }
 
+/** Manifests are read in silence, since the survey has told what is wrong with them. */
+interface Readers {
+  readonly provider: ContentProvider;
+  readonly manifests: Documents;
+  readonly configs: Documents;
+}
+
 async function describe(
-  provider: ContentProvider,
+  { provider, manifests, configs }: Readers,
   { node: { descriptor, platform, subject }, completeness }: ListedNode,
-  limits: Limits,
-  onDamage: (error: LadingError) => void,
 ): Promise<ManifestDescription> {
-  const manifest = await unlessDamaged(findManifest(provider, descriptor, limits), () => {});
+  const manifest = await manifests.manifest(descriptor);
   const isImage = manifest !== undefined && subject === undefined && isImageConfigType(manifest.config.mediaType);
-  const config = isImage ? await unlessDamaged(findConfig(provider, manifest.config, limits), onDamage) : undefined;
+  const config = isImage ? await configs.config(manifest.config) : undefined;
   return {
     descriptor,
     kind: kindOf(manifest, platform, subject),
@@ -65,19 +76,6 @@ async function describe(
     ...(manifest && { manifest }),
     ...(config && { config }),
   };
-}
-
-async function unlessDamaged<T>(
-  document: Promise<T | undefined>,
-  onDamage: (error: LadingError) => void,
-): Promise<T | undefined> {
-  try {
-    return await document;
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    onDamage(error);
-    return undefined;
-  }
 }
 
 function kindOf(

@@ -12,10 +12,11 @@ import type { Warning } from '../survey/reports.js';
 import type { ArchiveContents, ImageTarget } from '../stages/records.js';
 import type { StoreSession } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
-import { findIndex, findManifest, parseLayoutIndex } from '../content/read-document.js';
+import { parseLayoutIndex } from '../content/parse-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
 import { followLinks } from '../model/archive-links.js';
 import { parseDockerManifest } from '../model/docker-archive.js';
+import { Documents } from '../content/documents.js';
 
 /** The images that an archive names, and the manifests in it that speak of others. */
 export interface ArchiveTargets {
@@ -67,8 +68,9 @@ async function layoutTargets(
   limits: Limits,
 ): Promise<Pick<ArchiveTargets, 'images' | 'referrers' | 'opaque'>> {
   const { manifests } = parseLayoutIndex(index, limits);
+  const documents = new Documents(session, { limits });
   const listed: Listed[] = [];
-  for (const descriptor of manifests) listed.push(await classify(session, descriptor, limits));
+  for (const descriptor of manifests) listed.push(await classify(documents, descriptor));
   const speaking = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
   const known = speaking.length === 0 ? new Set<string>() : await knownDigests(session, listed, limits);
   const resolved = new Set(listed.filter(({ isAnnotated }) => isAnnotated));
@@ -94,19 +96,14 @@ interface Listed {
   readonly isAnnotated: boolean;
 }
 
-async function classify(session: StoreSession, listed: Descriptor, limits: Limits): Promise<Listed> {
+async function classify(documents: Documents, listed: Descriptor): Promise<Listed> {
   const name = nameOf(listed);
   const descriptor = withoutName(listed);
   if (name !== undefined) return { record: { name, descriptor }, isAnnotated: false };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];
   if (annotated !== undefined) return { record: { descriptor }, subject: annotated, isAnnotated: true };
-  const subject = isImageType(listed) ? await readSubject(session, listed, limits) : undefined;
+  const subject = await documents.subject(listed);
   return { record: { descriptor }, isAnnotated: false, ...(subject && { subject }) };
-}
-
-async function readSubject(session: StoreSession, listed: Descriptor, limits: Limits): Promise<Digest | undefined> {
-  const find = isIndexType(listed.mediaType) ? findIndex : findManifest;
-  return (await find(session, listed, limits))?.subject?.digest;
 }
 
 /** Every digest that the archive lists, at the top or under an image, whether it is here or not. */
@@ -117,7 +114,8 @@ async function knownDigests(
 ): Promise<ReadonlySet<string>> {
   const images = listed.filter(({ subject }) => subject === undefined).map(({ record }) => record.descriptor);
   const top = listed.map(({ record }) => record.descriptor.digest);
-  return new Set<string>([...top, ...(await closureOf(session, images, { limits }))]);
+  const tolerant = new Documents(session, { limits, onDamage: () => {} });
+  return new Set<string>([...top, ...(await closureOf(tolerant, images))]);
 }
 
 function isImageType({ mediaType }: Descriptor): boolean {

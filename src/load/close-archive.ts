@@ -13,6 +13,7 @@ import type { ArchiveContents, ImageTarget } from '../stages/records.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { Store, StoreSession } from '../stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
+import { Documents } from '../content/documents.js';
 
 /** How a load ends. */
 export interface CloseOptions {
@@ -51,14 +52,15 @@ export async function closeArchive(
   const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options.limits);
   const { loaded, kept } = await resolveConflicts(store, images, options.onConflict);
   const { platforms, referrers: follow, limits, strict, signal } = options;
-  const request = { platforms, referrers: follow, limits, signal, foreignLayers: 'keep', records: referrers } as const;
-  const survey = await surveyImages(provider, loaded, request);
+  const documents = new Documents(provider, { limits });
+  const request = { platforms, referrers: follow, signal, foreignLayers: 'keep', records: referrers } as const;
+  const survey = await surveyImages(documents, loaded, request);
   const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
   const isWhole = judgement.taken.length === loaded.length;
-  const final = isWhole ? survey : await surveyImages(provider, judgement.taken, request);
+  const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const doubts = await checkConfigs(provider, final.nodes, { limits, strict });
   const companions = final.platforms.wantsAll ? companionsOf(final, opaque, referrers, follow) : [];
-  const extra = await surveyImages(provider, companions, request);
+  const extra = await surveyImages(documents, companions, request);
   const needed = new Map([...final.needs, ...extra.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
   await session.discard([...contents.stored.keys()].filter((digest) => !needed.has(digest)));
   const additions = [

@@ -12,9 +12,10 @@ import { parseImageName } from '../model/reference.js';
 import type { ArchiveContents, ArchiveFile, ImageTarget } from '../stages/records.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import type { StoreSession } from '../stores/store.js';
-import { checkDocumentSize, findConfig } from '../content/read-document.js';
+import { checkDocumentSize } from '../content/check-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
 import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
+import { Documents } from '../content/documents.js';
 
 /**
  * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked
@@ -45,7 +46,7 @@ async function targetsOf(
   const descriptor = { ...config, mediaType: MEDIA_TYPES.dockerConfig };
   checkDocumentSize(descriptor, limits);
   checkConfigName(image.config, config.digest);
-  const document = await findConfig(session, descriptor, limits);
+  const document = await new Documents(session, { limits }).config(descriptor);
   if (document === undefined) throw missing(image.config);
   const layers: Layer[] = [];
   for (const name of image.layers) {

@@ -6,7 +6,7 @@ import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import type { FoundBlob } from '../content/content-provider.js';
 import type { StoreSession } from '../stores/store.js';
-import { readAll } from '../content/read-document.js';
+import { readAll } from '../content/check-document.js';
 import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry, ArchiveContents, ArchiveFile } from './records.js';
 import { Stage } from './stage.js';

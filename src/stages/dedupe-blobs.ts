@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import type { Limits } from '../model/limits.js';
 import type { BlobNeed } from './records.js';
 import { Stage } from './stage.js';
 
@@ -9,7 +9,7 @@ export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {
   readonly #limits: Limits;
   readonly #sizes = new Map<Digest, number>();
 
-  constructor(limits: Limits = DEFAULT_LIMITS) {
+  constructor(limits: Limits) {
     super();
     this.#limits = limits;
   }

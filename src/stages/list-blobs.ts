@@ -2,27 +2,22 @@ import pLimit from 'p-limit';
 import { completenessOf, type Completeness } from '../model/completeness.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { isDamage, LadingError } from '../model/errors.js';
 import { contentOf, type ImageManifest } from '../model/image-manifest.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
-import type { ContentProvider } from '../content/content-provider.js';
-import { checkFound, findManifest } from '../content/read-document.js';
 import type { BlobNeed, ImageTarget, ManifestNode } from './records.js';
 import { Stage } from './stage.js';
+import { Documents } from '../content/documents.js';
 
-/** Where content is looked for, and who is told what is and is not there. */
+/** Where content is looked for, and what is called with what is found. */
 export interface ListBlobsOptions {
-  readonly provider: ContentProvider;
+  /** Damage that they tolerate counts as missing; damage that they throw ends the listing. */
+  readonly documents: Documents;
   readonly platforms: PlatformSet<ImageTarget>;
   /** Layers that may not be distributed: left out on save, kept on load where they came along. */
   readonly foreignLayers: 'drop' | 'keep';
-  /** Told of every node, and whether it is complete. */
+  /** Called for every node, with whether it is complete. */
   readonly onListed?: (node: ManifestNode, completeness: Completeness) => void;
-  /** Told of damaged content, which then counts as missing. Without it damage is an error. */
-  readonly onDamage?: (error: LadingError, digest: Digest) => void;
-  readonly limits?: Limits;
 }
 
 /** How many blobs are looked up at once. */
@@ -34,13 +29,11 @@ const LOOKUPS = 16;
  */
 export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   readonly #options: ListBlobsOptions;
-  readonly #limits: Limits;
   readonly #lookup = pLimit(LOOKUPS);
 
   constructor(options: ListBlobsOptions) {
     super();
     this.#options = options;
-    this.#limits = options.limits ?? DEFAULT_LIMITS;
   }
 
   protected override async *each(node: ManifestNode): AsyncGenerator<BlobNeed> {
@@ -51,13 +44,13 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   /** An index, or content that we do not know: one blob. An opaque blob that is not here is nobody's loss. */
   async #listWhole(node: ManifestNode): Promise<BlobNeed[]> {
     const { digest } = node.descriptor;
-    const isHere = await this.#isPresent(node.descriptor);
+    const isHere = await this.#options.documents.has(node.descriptor);
     this.#options.onListed?.(node, isHere ? { state: 'complete' } : { state: 'missing', missing: digest });
     return isHere ? [needOf(node, node.descriptor, node.kind === 'index' ? 'index' : 'layer')] : [];
   }
 
   async *#listManifest(node: ManifestNode): AsyncGenerator<BlobNeed> {
-    const manifest = await this.#manifestOf(node);
+    const manifest = await this.#options.documents.manifest(node.descriptor);
     const present = await this.#presentOf(manifest);
     const completeness = completenessOf(node.descriptor, manifest, ({ digest }) => present.has(digest));
     this.#note(node, completeness);
@@ -65,19 +58,6 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
     yield needOf(node, node.descriptor, 'manifest');
     yield needOf(node, manifest.config, 'config');
     for (const layer of this.#layersOf(manifest, present)) yield needOf(node, layer, 'layer');
-  }
-
-  async #manifestOf({ descriptor }: ManifestNode): Promise<ImageManifest | undefined> {
-    const { provider, onDamage } = this.#options;
-    try {
-      const manifest = await findManifest(provider, descriptor, this.#limits);
-      if (manifest !== undefined) this.#checkLayers(descriptor, manifest);
-      return manifest;
-    } catch (error) {
-      if (onDamage === undefined || !isDamage(error)) throw error;
-      onDamage(error, descriptor.digest);
-      return undefined;
-    }
   }
 
   #layersOf(manifest: ImageManifest, present: ReadonlySet<Digest>): readonly Descriptor[] {
@@ -90,24 +70,9 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
     if (manifest === undefined) return new Set();
     const foreign = manifest.layers.filter(({ mediaType }) => isForeignLayerType(mediaType));
     const looked = [...contentOf(manifest), ...foreign].map((content) =>
-      this.#lookup(async () => ((await this.#isPresent(content)) ? [content.digest] : [])),
+      this.#lookup(async () => ((await this.#options.documents.has(content)) ? [content.digest] : [])),
     );
     return new Set((await Promise.all(looked)).flat());
-  }
-
-  /** Whether the blob is here in its full size. A size that does not fit is damage, not absence. */
-  async #isPresent(descriptor: Descriptor): Promise<boolean> {
-    const { provider, onDamage } = this.#options;
-    const found = await provider.stat(descriptor.digest);
-    if (found === undefined) return false;
-    try {
-      checkFound(found, descriptor);
-      return true;
-    } catch (error) {
-      if (onDamage === undefined || !isDamage(error)) throw error;
-      onDamage(error, descriptor.digest);
-      return false;
-    }
   }
 
   #note(node: ManifestNode, completeness: Completeness): void {
@@ -115,11 +80,6 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
     this.#options.onListed?.(node, completeness);
     if (subject !== undefined) return;
     this.#options.platforms.note(target, { digest: descriptor.digest, ...completeness, ...(platform && { platform }) });
-  }
-
-  #checkLayers({ digest }: Descriptor, { layers }: ImageManifest): void {
-    if (layers.length <= this.#limits.maxLayers) return;
-    throw new LadingError('ERR_LIMIT_DESCRIPTORS', `manifest ${digest} has more than ${this.#limits.maxLayers} layers`);
   }
 }
 

@@ -3,26 +3,19 @@ import { ANNOTATIONS, attestedBy, type Descriptor } from '../model/descriptor.js
 import { isDigest, type Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { linkTarget } from '../model/entry-name.js';
-import { isDamage, LadingError } from '../model/errors.js';
+import { LadingError } from '../model/errors.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { ClaimingProvider } from '../stores/store.js';
-import {
-  checkDocument,
-  damageOf,
-  checkDocumentSize,
-  findDocument,
-  parseIndexBytes,
-  parseLayoutIndex,
-  parseManifestBytes,
-  readAll,
-  sizeMismatch,
-} from '../content/read-document.js';
+import { checkDocument, damageOf, checkDocumentSize, readAll } from '../content/check-document.js';
+import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
+import { sizeMismatch } from '../content/mismatch.js';
 import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
 import { Stage } from './stage.js';
+import { Documents, type OnDamage } from '../content/documents.js';
 
 /** What is wanted, and where content may be already. */
 export interface SelectEntriesOptions {
@@ -58,6 +51,7 @@ export interface SkippedEntries {
 export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #options: SelectEntriesOptions;
   readonly #limits: Limits;
+  readonly #documents: Documents;
   readonly #isCertain: boolean;
   readonly #ledger: EntryLedger;
   readonly #wanted = new Map<Digest, Descriptor>();
@@ -76,6 +70,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     this.#options = options;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.#isCertain = options.isCertain ?? true;
+    // A stored document that is damaged counts as missing, unless it came from this archive: a good one may still come.
+    const onDamage: OnDamage = (error, digest) => {
+      if (this.#passed.has(digest) || this.#present.has(digest)) throw error;
+    };
+    this.#documents = new Documents(options.present, { limits: this.#limits, onDamage });
     this.#ledger = new EntryLedger(this.#limits);
   }
 
@@ -219,19 +218,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (this.#passed.has(descriptor.digest)) await this.#options.settled?.();
     const stored = await this.#options.present.stat(descriptor.digest);
     if (stored?.size !== descriptor.size) return;
-    const bytes = await this.#storedDocument(descriptor);
+    const bytes = await this.#documents.bytes(descriptor);
     if (bytes !== undefined) await this.#learnDocument(bytes, descriptor);
-  }
-
-  /** A stored document that is damaged counts as not stored, unless it came from this archive: a good one may yet come. */
-  async #storedDocument(descriptor: Descriptor): Promise<Buffer | undefined> {
-    try {
-      return await findDocument(this.#options.present, descriptor, this.#limits);
-    } catch (error) {
-      const hasPassed = this.#passed.has(descriptor.digest) || this.#present.has(descriptor.digest);
-      if (hasPassed || !isDamage(error)) throw error;
-      return undefined;
-    }
   }
 }
 

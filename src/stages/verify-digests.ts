@@ -3,6 +3,7 @@ import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ArchiveEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
+import { digestMismatch } from '../content/mismatch.js';
 
 /**
  * Puts a digester in front of each body: the body of `blobs/<algorithm>/<hex>` fails at its end unless it hashes to that
@@ -30,16 +31,12 @@ async function* verified(
     digester.update(chunk);
     yield chunk;
   }
-  if (digester.size !== entry.size) throw sizeMismatch(expected ?? entry.name, entry.size, digester.size);
-  if (expected !== undefined && digester.digest() !== expected) throw digestMismatch(expected, digester.digest());
+  if (digester.size !== entry.size) throw wrongSize(expected ?? entry.name, entry.size, digester.size);
+  if (expected !== undefined && digester.digest() !== expected)
+    throw digestMismatch('blob', expected, digester.digest());
 }
 
-function sizeMismatch(what: string, expected: number, size: number): LadingError {
+function wrongSize(what: string, expected: number, size: number): LadingError {
   const message = `blob ${what}: ${size} bytes instead of ${expected}; it is damaged or was changed meanwhile`;
   return new LadingError('ERR_SIZE_MISMATCH', message, { details: { expected, size } });
-}
-
-function digestMismatch(expected: Digest, actual: Digest): LadingError {
-  const message = `blob ${expected}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
-  return new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: expected, actual } });
 }

@@ -1,25 +1,20 @@
 import { attestedBy, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { isDamage, LadingError } from '../model/errors.js';
+import { LadingError } from '../model/errors.js';
 import { platformOf } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
-import type { ImageManifest } from '../model/image-manifest.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ContentProvider } from '../content/content-provider.js';
-import { findConfig, findIndex, findManifest } from '../content/read-document.js';
 import type { ImageTarget, ManifestNode } from './records.js';
 import { Stage } from './stage.js';
+import { Documents } from '../content/documents.js';
 
-/** Where the documents are, and who refers to whom. */
+/** The documents, and what refers to them. */
 export interface WalkIndexOptions {
-  readonly provider: ContentProvider;
+  /** Damage that they tolerate counts as missing; damage that they throw ends the walk. */
+  readonly documents: Documents;
   /** Referrers that no index lists, by the digest that they speak of. */
   readonly referrersOf?: (subject: Digest) => readonly Descriptor[];
-  /** Told of a damaged document, which then counts as missing. Without it damage ends the walk. */
-  readonly onDamage?: (error: LadingError, digest: Digest) => void;
-  readonly limits?: Limits;
 }
 
 /** What a node inherits from where it stands. */
@@ -38,13 +33,11 @@ interface Place {
  */
 export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
   readonly #options: WalkIndexOptions;
-  readonly #limits: Limits;
   #visited = new Set<string>();
 
   constructor(options: WalkIndexOptions) {
     super();
     this.#options = options;
-    this.#limits = options.limits ?? DEFAULT_LIMITS;
   }
 
   protected override async *each(target: ImageTarget): AsyncGenerator<ManifestNode> {
@@ -67,7 +60,7 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
   }
 
   async *#walkChildren(index: ManifestNode, depth: number): AsyncGenerator<ManifestNode> {
-    const document = await this.#indexOf(index.descriptor);
+    const document = await this.#options.documents.index(index.descriptor);
     if (document === undefined) return;
     const subjects = await this.#subjectsOf(document);
     const listed = new Set(document.manifests.map(({ digest }) => digest));
@@ -104,15 +97,11 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
     const subjects = new Map<Descriptor, Digest>();
     for (const child of document.manifests) {
       const subject =
-        attestedBy(child) ?? (isNamedPlatform(child.platform) ? undefined : await this.#readSubject(child));
+        attestedBy(child) ??
+        (isNamedPlatform(child.platform) ? undefined : await this.#options.documents.subject(child));
       if (subject !== undefined && subject !== child.digest) subjects.set(child, subject);
     }
     return subjects;
-  }
-
-  async #readSubject(child: Descriptor): Promise<Digest | undefined> {
-    const document = isIndexType(child.mediaType) ? await this.#indexOf(child) : await this.#manifestOf(child);
-    return document?.subject?.digest;
   }
 
   async #nodeOf(descriptor: Descriptor, place: Place): Promise<ManifestNode> {
@@ -132,47 +121,29 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
   async #platformOf(descriptor: Descriptor, place: Place): Promise<Platform | undefined> {
     if (isNamedPlatform(descriptor.platform)) return descriptor.platform;
     if (place.subject !== undefined) return undefined;
-    const config = (await this.#manifestOf(descriptor))?.config;
-    if (config === undefined || !isImageConfigType(config.mediaType)) return place.platform;
-    const read = await this.#tolerant(config, findConfig(this.#options.provider, config, this.#limits));
-    const named = read === undefined ? undefined : platformOf(read);
-    return isNamedPlatform(named) ? named : place.platform;
+    return (await this.#configPlatformOf(descriptor)) ?? place.platform;
   }
 
-  async #indexOf(descriptor: Descriptor): Promise<ImageIndex | undefined> {
-    return await this.#tolerant(descriptor, findIndex(this.#options.provider, descriptor, this.#limits));
-  }
-
-  async #manifestOf(descriptor: Descriptor): Promise<ImageManifest | undefined> {
+  /** The platform that the config of a manifest names, for descriptors that name none. */
+  async #configPlatformOf(descriptor: Descriptor): Promise<Platform | undefined> {
     if (!isManifestType(descriptor.mediaType)) return undefined;
-    return await this.#tolerant(descriptor, findManifest(this.#options.provider, descriptor, this.#limits));
-  }
-
-  async #tolerant<T>(descriptor: Descriptor, reading: Promise<T | undefined>): Promise<T | undefined> {
-    try {
-      return await reading;
-    } catch (error) {
-      const { onDamage } = this.#options;
-      if (onDamage === undefined || !isDamage(error)) throw error;
-      onDamage(error, descriptor.digest);
-      return undefined;
-    }
+    const { documents } = this.#options;
+    const config = (await documents.manifest(descriptor))?.config;
+    if (config === undefined || !isImageConfigType(config.mediaType)) return undefined;
+    const read = await documents.config(config);
+    const named = read && platformOf(read);
+    return isNamedPlatform(named) ? named : undefined;
   }
 
   #checkLimits({ digest, mediaType }: Descriptor, { depth }: Place): void {
+    const { maxIndexDepth, maxDescriptors } = this.#options.documents.limits;
     // Only what may lead further is a level: a manifest may stand below the last index.
     const levels = isIndexType(mediaType) ? depth : depth - 1;
-    if (levels > this.#limits.maxIndexDepth) {
-      throw new LadingError(
-        'ERR_LIMIT_DEPTH',
-        `${digest}: nested more than ${this.#limits.maxIndexDepth} indexes deep`,
-      );
+    if (levels > maxIndexDepth) {
+      throw new LadingError('ERR_LIMIT_DEPTH', `${digest}: nested more than ${maxIndexDepth} indexes deep`);
     }
-    if (this.#visited.size > this.#limits.maxDescriptors) {
-      throw new LadingError(
-        'ERR_LIMIT_DESCRIPTORS',
-        `the image lists more than ${this.#limits.maxDescriptors} manifests`,
-      );
+    if (this.#visited.size > maxDescriptors) {
+      throw new LadingError('ERR_LIMIT_DESCRIPTORS', `the image lists more than ${maxDescriptors} manifests`);
     }
   }
 }

@@ -5,4 +5,4 @@ export type { Amount, HeldBlobs, PruneOptions, PruneReport } from './prune-repor
 export type { ImageListChange, Ingest, Store, StoreReader, StoreSession } from './store.js';
 export type { ContentProvider } from '../content/content-provider.js';
 export type { ByteRange } from '../model/content.js';
-export { findConfig, findIndex, findManifest } from '../content/read-document.js';
+export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';

@@ -2,6 +2,7 @@ import type { Digest } from '../model/digest.js';
 import { removeRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
 import { closureOf } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
+import { Documents } from '../content/documents.js';
 
 /** What a prune takes off the list: unnamed images that `isOld` lets go, and referrers of nothing that stays. */
 export async function pruneableImages(
@@ -16,7 +17,7 @@ export async function pruneableImages(
   }
   const staying = removeRecords(records, images).filter((record) => subjectOf(record) === undefined);
   const reached = await closureOf(
-    provider,
+    Documents.stored(provider),
     staying.map(({ descriptor }) => descriptor),
   );
   return [...images, ...orphans(records, reached)];

@@ -1,6 +1,5 @@
 import type { Descriptor } from '../model/descriptor.js';
-import type { Digest } from '../model/digest.js';
-import { isDamage, LadingError } from '../model/errors.js';
+import { LadingError } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
@@ -8,8 +7,8 @@ import { isImageConfigType } from '../model/media-types.js';
 import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from '../model/platform.js';
 import type { Warning } from './reports.js';
 import type { ContentProvider } from '../content/content-provider.js';
-import { findConfig, findManifest } from '../content/read-document.js';
 import type { ListedNode } from './survey-images.js';
+import { type OnDamage, Documents } from '../content/documents.js';
 
 /** How the configs of images are judged. */
 export interface CheckConfigsOptions {
@@ -17,7 +16,7 @@ export interface CheckConfigsOptions {
   /** Makes an error of what is a warning otherwise. */
   readonly strict?: boolean;
   /** Told of what is wrong. Without it the first thing that is wrong is thrown. */
-  readonly onProblem?: (error: LadingError, digest: Digest) => void;
+  readonly onProblem?: OnDamage;
 }
 
 /** An image that is whole: its manifest and its config. */
@@ -58,7 +57,7 @@ export async function* wholeImages(
   provider: ContentProvider,
   nodes: readonly ListedNode[],
   limits: Limits,
-  onProblem: (error: LadingError, digest: Digest) => void,
+  onProblem: OnDamage,
 ): AsyncGenerator<WholeImage> {
   const seen = new Set<string>();
   for (const { node, completeness } of nodes) {
@@ -71,22 +70,18 @@ export async function* wholeImages(
   }
 }
 
+/** Damage of the config is a problem of the manifest, too: nothing else refers to it. */
 async function readImage(
   provider: ContentProvider,
   descriptor: Descriptor,
   limits: Limits,
-  onProblem: (error: LadingError, digest: Digest) => void,
+  onProblem: OnDamage,
 ): Promise<WholeImage | undefined> {
-  try {
-    const manifest = await findManifest(provider, descriptor, limits);
-    if (manifest === undefined || !isImageConfigType(manifest.config.mediaType)) return undefined;
-    const config = await findConfig(provider, manifest.config, limits);
-    return config && { descriptor, manifest, config };
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    onProblem(error, descriptor.digest);
-    return undefined;
-  }
+  const documents = new Documents(provider, { limits, onDamage: (error) => onProblem(error, descriptor.digest) });
+  const manifest = await documents.manifest(descriptor);
+  if (manifest === undefined || !isImageConfigType(manifest.config.mediaType)) return undefined;
+  const config = await documents.config(manifest.config);
+  return config && { descriptor, manifest, config };
 }
 
 /** What names no platform is no image that could run, and may list what it likes. */

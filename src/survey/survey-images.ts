@@ -3,9 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Completeness } from '../model/completeness.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import type { LadingError } from '../model/errors.js';
 import { subjectOf, type ImageRecord } from '../model/image-list.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
 import type { Warning } from './reports.js';
 import { DedupeBlobs } from '../stages/dedupe-blobs.js';
@@ -13,7 +11,7 @@ import { FilterPlatforms } from '../stages/filter-platforms.js';
 import { ListBlobs } from '../stages/list-blobs.js';
 import type { BlobNeed, ImageTarget, ManifestNode } from '../stages/records.js';
 import { WalkIndex } from '../stages/walk-index.js';
-import type { ContentProvider } from '../content/content-provider.js';
+import { Documents } from '../content/documents.js';
 
 /** What to look for, and how. */
 export interface SurveyOptions {
@@ -22,9 +20,6 @@ export interface SurveyOptions {
   readonly foreignLayers?: 'drop' | 'keep';
   /** Records among which referrers that no index lists are found. */
   readonly records?: readonly ImageRecord[];
-  /** Told of damage, which then counts as missing. Without it damage is an error. */
-  readonly onDamage?: (error: LadingError, digest: Digest) => void;
-  readonly limits?: Limits;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,28 +39,30 @@ export interface Survey {
   readonly warnings: readonly Warning[];
 }
 
-/** Walks the images and tells what of them is here. Deals in documents, never in layers. */
+/**
+ * Walks the images and finds out what of them is here. Reads documents, never layers. Damage that the documents tolerate
+ * counts as missing.
+ */
 export async function surveyImages(
-  provider: ContentProvider,
+  documents: Documents,
   targets: readonly ImageTarget[],
   options: SurveyOptions = {},
 ): Promise<Survey> {
-  const { limits = DEFAULT_LIMITS, referrers = 'follow', foreignLayers = 'drop', signal, onDamage } = options;
+  const { referrers = 'follow', foreignLayers = 'drop', signal } = options;
   const platforms = new PlatformSet<ImageTarget>(options.platforms);
   const needs: BlobNeed[] = [];
   const nodes: ListedNode[] = [];
-  const common = { provider, limits, ...(onDamage && { onDamage }) };
   await pipeline(
     Readable.from(targets),
-    new WalkIndex({ ...common, referrersOf: referrersAmong(options.records ?? []) }),
+    new WalkIndex({ documents, referrersOf: referrersAmong(options.records ?? []) }),
     new FilterPlatforms({ platforms, referrers }),
     new ListBlobs({
-      ...common,
+      documents,
       platforms,
       foreignLayers,
       onListed: (node, completeness) => void nodes.push({ node, completeness }),
     }),
-    new DedupeBlobs(limits),
+    new DedupeBlobs(documents.limits),
     collectInto(needs),
     { signal },
   );

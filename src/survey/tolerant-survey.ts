@@ -6,6 +6,7 @@ import { type Survey, surveyImages } from './survey-images.js';
 import type { Warning } from './reports.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
+import { type OnDamage, Documents } from '../content/documents.js';
 
 /** How documents are read while listing. */
 export interface ListOptions {
@@ -21,8 +22,9 @@ export async function tolerantSurvey(
   { limits, signal }: ListOptions,
 ): Promise<{ survey: Survey; warnings: readonly Warning[] }> {
   const damage = new Map<Digest, LadingError>();
-  const onDamage = (error: LadingError, digest: Digest): void => void damage.set(digest, error);
-  const survey = await surveyImages(store, targets, { records, onDamage, limits: limitsOf(limits), signal });
+  const onDamage: OnDamage = (error, digest) => void damage.set(digest, error);
+  const documents = new Documents(store, { limits: limitsOf(limits), onDamage });
+  const survey = await surveyImages(documents, targets, { records, signal });
   const warnings = [...damage.values()].map(({ message }): Warning => ({ code: 'WARN_DAMAGED', message }));
   return { survey, warnings: [...warnings, ...survey.warnings] };
 }

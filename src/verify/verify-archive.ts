@@ -8,6 +8,7 @@ import { limitsOf } from '../model/limits.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { surveyImages } from '../survey/survey-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
+import { Documents } from '../content/documents.js';
 
 /**
  * Verifies an archive without keeping it: everything in it is hashed, wanted or not. Holds its documents, at most 64 MiB.
@@ -24,7 +25,10 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   const { images, blobs, warnings } = await loadImages(store, source, { ...common, ...looking });
   const targets = (await store.list()).filter((record) => subjectOf(record) === undefined);
   const limits = limitsOf(options.limits);
-  const { nodes } = await surveyImages(store, targets, { limits, signal: options.signal, foreignLayers: 'keep' });
+  const { nodes } = await surveyImages(new Documents(store, { limits }), targets, {
+    signal: options.signal,
+    foreignLayers: 'keep',
+  });
   const factsOf = async (digest: Digest): Promise<LayerFacts | undefined> => layers.get(digest);
   const doubts = await checkImages(store, nodes, { ...common, limits, deep, strict, factsOf });
   const told = new Set(warnings.map(({ message }) => message));

@@ -9,6 +9,7 @@ import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { surveyImages } from '../survey/survey-images.js';
+import { Documents } from '../content/documents.js';
 
 /** How a verification is done. */
 export interface VerifyOptions {
@@ -45,12 +46,16 @@ export async function verifyImages(
     if (!damage.has(digest)) damage.set(digest, problemOf(error, digest));
   };
   const limits = limitsOf(options.limits);
-  const common = { records, limits, signal: options.signal, foreignLayers: 'keep' } as const;
-  const before = await surveyImages(damageWhereUnreadable(store, onDamage), targets, { ...common, onDamage });
+  const common = { records, signal: options.signal, foreignLayers: 'keep' } as const;
+  const before = await surveyImages(
+    new Documents(damageWhereUnreadable(store, onDamage), { limits, onDamage }),
+    targets,
+    common,
+  );
   const digests = names.length === 0 ? store.digests() : before.needs.map(({ descriptor }) => descriptor.digest);
   const blobs = await hashAll(store, digests, damage, options.signal);
   const sound = withoutBlobs(store, damage);
-  const survey = await surveyImages(sound, targets, common);
+  const survey = await surveyImages(new Documents(sound, { limits }), targets, common);
   const doubts = await checkImages(sound, survey.nodes, { ...options, limits });
   return {
     images: targets.map((target) => imageReportOf(survey, target)),

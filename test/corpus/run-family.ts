@@ -4,6 +4,7 @@ import { exitStatusOf } from '../../src/cli/exit-status.js';
 import { loadImages, type LoadOptions } from '../../src/load/load-images.js';
 import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import { failureOf } from '../../src/server/statuses.js';
+import { Documents } from '../../src/content/documents.js';
 import { closureOf } from '../../src/content/closure.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
@@ -191,7 +192,7 @@ async function assertAccepted(
 async function assertNothingElse(store: Store): Promise<void> {
   const { images, blobs } = await stateOf(store);
   const needed = await closureOf(
-    store,
+    Documents.stored(store),
     images.map(({ descriptor }) => descriptor),
   );
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../src/model/digest.js';
-import { limitsOf } from '../../src/model/limits.js';
+import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { DedupeBlobs } from '../../src/stages/dedupe-blobs.js';
 import type { BlobNeed } from '../../src/stages/records.js';
@@ -13,7 +13,7 @@ function needOf(content: string, kind: BlobNeed['kind'] = 'layer'): BlobNeed {
 }
 
 stageSuite('DedupeBlobs', {
-  make: () => new DedupeBlobs(),
+  make: () => new DedupeBlobs(DEFAULT_LIMITS),
   inputs: () => Array.from({ length: 200 }, (_, at) => needOf(`blob ${at}`)),
   maxAhead: 40,
 });
@@ -21,12 +21,15 @@ stageSuite('DedupeBlobs', {
 describe('DedupeBlobs', () => {
   it('passes each digest once, where it was needed first', async () => {
     const needs = ['a', 'b', 'a', 'c', 'b'].map((content) => needOf(content));
-    const outputs = await runStage<BlobNeed>(needs, new DedupeBlobs());
+    const outputs = await runStage<BlobNeed>(needs, new DedupeBlobs(DEFAULT_LIMITS));
     assert.deepEqual(outputs, [needs[0], needs[1], needs[3]]);
   });
 
   it('takes one digest for one blob, whatever it is needed for', async () => {
-    const outputs = await runStage<BlobNeed>([needOf('{}', 'config'), needOf('{}', 'layer')], new DedupeBlobs());
+    const outputs = await runStage<BlobNeed>(
+      [needOf('{}', 'config'), needOf('{}', 'layer')],
+      new DedupeBlobs(DEFAULT_LIMITS),
+    );
     assert.deepEqual(
       outputs.map(({ kind }) => kind),
       ['config'],

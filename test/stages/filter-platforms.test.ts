@@ -15,7 +15,7 @@ import {
   buildMultiPlatform,
 } from '../fixtures/image-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
-import { SetProvider } from './set-provider.js';
+import { documentsOf } from './set-provider.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm/v7', 'linux/arm64'];
 
@@ -33,7 +33,7 @@ async function filter(
 ): Promise<Filtered> {
   const target = { descriptor: root };
   const platforms = new PlatformSet<ImageTarget>(wanted.map((text) => parsePlatform(text)));
-  const walk = new WalkIndex({ provider: new SetProvider(blobs) });
+  const walk = new WalkIndex({ documents: documentsOf(blobs) });
   const options = referrers === undefined ? { platforms } : { platforms, referrers };
   return { target, platforms, nodes: await runStage([target], walk, new FilterPlatforms(options)) };
 }
@@ -132,7 +132,7 @@ describe('FilterPlatforms', () => {
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
     const platforms = new PlatformSet<ImageTarget>([parsePlatform('linux/amd64')]);
     const targets = [root, manifests.get('linux/arm64')!].map((descriptor) => ({ descriptor }));
-    const walk = new WalkIndex({ provider: new SetProvider(blobs) });
+    const walk = new WalkIndex({ documents: documentsOf(blobs) });
     await runStage(targets, walk, new FilterPlatforms({ platforms }));
     assert.deepEqual(
       targets.map((target) => platforms.unmetOf(target).map(({ state }) => state)),

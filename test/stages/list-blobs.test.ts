@@ -16,7 +16,7 @@ import {
   removeLayers,
 } from '../fixtures/image-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
-import { SetProvider } from './set-provider.js';
+import { documentsOf, SetProvider } from './set-provider.js';
 
 const FOREIGN = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
 
@@ -27,7 +27,7 @@ function nodeOf(descriptor: Descriptor, kind: ManifestNode['kind'] = 'manifest')
 
 function optionsOf(blobs: BlobSet, change: Partial<ListBlobsOptions> = {}): ListBlobsOptions {
   const platforms = new PlatformSet<ImageTarget>();
-  return { provider: new SetProvider(blobs), platforms, foreignLayers: 'drop', ...change };
+  return { documents: documentsOf(blobs), platforms, foreignLayers: 'drop', ...change };
 }
 
 async function list(nodes: readonly ManifestNode[], options: ListBlobsOptions): Promise<readonly BlobNeed[]> {
@@ -136,7 +136,10 @@ describe('ListBlobs', () => {
     await assert.rejects(list([nodeOf(manifest)], optionsOf(blobs)), { code: 'ERR_SIZE_MISMATCH' });
     const told: LadingError[] = [];
     assert.deepEqual(
-      await list([nodeOf(manifest)], optionsOf(blobs, { onDamage: (error) => void told.push(error) })),
+      await list(
+        [nodeOf(manifest)],
+        optionsOf(blobs, { documents: documentsOf(blobs, { onDamage: (error) => void told.push(error) }) }),
+      ),
       [],
     );
     assert.deepEqual(
@@ -151,7 +154,10 @@ describe('ListBlobs', () => {
     blobs.set(manifest.digest, Buffer.alloc(manifest.size, ' '));
     await assert.rejects(list([nodeOf(manifest)], optionsOf(blobs)), { code: 'ERR_DIGEST_MISMATCH' });
     const told: LadingError[] = [];
-    await list([nodeOf(manifest)], optionsOf(blobs, { onDamage: (error) => void told.push(error) }));
+    await list(
+      [nodeOf(manifest)],
+      optionsOf(blobs, { documents: documentsOf(blobs, { onDamage: (error) => void told.push(error) }) }),
+    );
     assert.deepEqual(
       told.map(({ code }) => code),
       ['ERR_DIGEST_MISMATCH'],
@@ -162,7 +168,9 @@ describe('ListBlobs', () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1, layers: 3 });
     const limits = limitsOf({ maxLayers: 2 });
-    await assert.rejects(list([nodeOf(manifest)], optionsOf(blobs, { limits })), { code: 'ERR_LIMIT_DESCRIPTORS' });
+    await assert.rejects(list([nodeOf(manifest)], optionsOf(blobs, { documents: documentsOf(blobs, { limits }) })), {
+      code: 'ERR_LIMIT_DESCRIPTORS',
+    });
   });
 
   it('says nothing of an index that is not here but that it is missing', async () => {
@@ -180,7 +188,7 @@ describe('ListBlobs', () => {
     const layers = Array.from({ length: 60 }, (_, at) => `layer-${at}`);
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1, layers, layerBytes: 10 });
     const provider = new SetProvider(blobs);
-    await list([nodeOf(manifest)], optionsOf(blobs, { provider }));
+    await list([nodeOf(manifest)], optionsOf(blobs, { documents: documentsOf(provider) }));
     assert.equal(provider.mostLookups, 16);
     removeLayers(blobs, manifest);
   });

@@ -1,7 +1,9 @@
+import { Documents, type DocumentsOptions } from '../../src/content/documents.js';
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import { LadingError } from '../../src/model/errors.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { ContentProvider } from '../../src/content/content-provider.js';
-import type { BlobSet } from '../fixtures/blob-set.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 
 /** A provider of the blobs of a set that counts what is asked of it. */
 export class SetProvider implements ContentProvider {
@@ -31,4 +33,13 @@ export class SetProvider implements ContentProvider {
     if (bytes === undefined) throw new LadingError('ERR_BLOB_MISSING', `${digest} is not in the set`);
     yield bytes;
   }
+}
+
+/** The documents of a set, or of a provider, with the default limits unless others are given. */
+export function documentsOf(
+  content: BlobSet | ContentProvider,
+  { limits = DEFAULT_LIMITS, onDamage }: Partial<DocumentsOptions> = {},
+): Documents {
+  const provider = content instanceof BlobSet ? new SetProvider(content) : content;
+  return new Documents(provider, { limits, onDamage });
 }

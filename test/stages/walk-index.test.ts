@@ -18,7 +18,7 @@ import {
   removeBlob,
 } from '../fixtures/image-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
-import { SetProvider } from './set-provider.js';
+import { documentsOf, SetProvider } from './set-provider.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 
@@ -27,7 +27,7 @@ async function walk(
   roots: readonly Descriptor[],
   options: Partial<WalkIndexOptions> = {},
 ): Promise<readonly ManifestNode[]> {
-  const stage = new WalkIndex({ provider: new SetProvider(blobs), ...options });
+  const stage = new WalkIndex({ documents: documentsOf(blobs), ...options });
   return await runStage<ManifestNode>(
     roots.map((descriptor) => ({ descriptor })),
     stage,
@@ -54,7 +54,7 @@ function attests(descriptor: Descriptor, subject: Descriptor): Descriptor {
 const shared = new BlobSet();
 const image = buildMultiPlatform(shared, PLATFORMS);
 stageSuite('WalkIndex', {
-  make: () => new WalkIndex({ provider: new SetProvider(shared) }),
+  make: () => new WalkIndex({ documents: documentsOf(shared) }),
   inputs: () => Array.from({ length: 200 }, () => ({ descriptor: image.root })),
   maxAhead: 40,
 });
@@ -196,7 +196,7 @@ describe('WalkIndex gives', () => {
     let index = buildIndex(blobs, []);
     for (let level = 1; level < 15; level += 1) index = buildIndex(blobs, [index, index, index, index]);
     const provider = new SetProvider(blobs);
-    assert.equal((await walk(blobs, [index], { provider })).length, 15);
+    assert.equal((await walk(blobs, [index], { documents: documentsOf(provider) })).length, 15);
     assert.ok(provider.opened < 200, `${provider.opened} reads`);
   });
 });
@@ -207,25 +207,36 @@ describe('WalkIndex refuses', () => {
     let index = buildIndex(blobs, []);
     for (let level = 1; level < 17; level += 1) index = buildIndex(blobs, [index]);
     await assert.rejects(walk(blobs, [index]), { code: 'ERR_LIMIT_DEPTH' });
-    await assert.rejects(walk(blobs, [index], { limits: limitsOf({ maxIndexDepth: 3 }) }), { code: 'ERR_LIMIT_DEPTH' });
+    await assert.rejects(
+      walk(blobs, [index], { documents: documentsOf(blobs, { limits: limitsOf({ maxIndexDepth: 3 }) }) }),
+      { code: 'ERR_LIMIT_DEPTH' },
+    );
   });
 
   it('more manifests than the limit', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
-    await assert.rejects(walk(blobs, [root], { limits: limitsOf({ maxDescriptors: 2 }) }), {
-      code: 'ERR_LIMIT_DESCRIPTORS',
-    });
-    assert.equal((await walk(blobs, [root], { limits: limitsOf({ maxDescriptors: 3 }) })).length, 3);
+    await assert.rejects(
+      walk(blobs, [root], { documents: documentsOf(blobs, { limits: limitsOf({ maxDescriptors: 2 }) }) }),
+      {
+        code: 'ERR_LIMIT_DESCRIPTORS',
+      },
+    );
+    assert.equal(
+      (await walk(blobs, [root], { documents: documentsOf(blobs, { limits: limitsOf({ maxDescriptors: 3 }) }) }))
+        .length,
+      3,
+    );
   });
 
-  it('a damaged document, or counts it as missing where somebody is to be told', async () => {
+  it('a damaged document, or counts it as missing where the documents tolerate damage', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     blobs.set(root.digest, Buffer.alloc(root.size, ' '));
     await assert.rejects(walk(blobs, [root]), { code: 'ERR_DIGEST_MISMATCH' });
     const told: [LadingError, Digest][] = [];
-    const nodes = await walk(blobs, [root], { onDamage: (error, digest) => void told.push([error, digest]) });
+    const documents = documentsOf(blobs, { onDamage: (error, digest) => void told.push([error, digest]) });
+    const nodes = await walk(blobs, [root], { documents });
     assert.deepEqual(digestsOf(nodes), [root.digest]);
     assert.deepEqual(
       told.map(([{ code }, digest]) => [code, digest]),

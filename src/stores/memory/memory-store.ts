@@ -8,6 +8,7 @@ import type { ImageListChange, Store, StoreReader, StoreSession } from '../store
 import type { ByteRange } from '../../model/content.js';
 import { pruneableImages } from '../pruneable-images.js';
 import { isWhole } from '../../content/is-whole.js';
+import { Documents } from '../../content/documents.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 
@@ -79,7 +80,7 @@ export class MemoryStore implements Store {
       const images = await pruneableImages(this, records, async () => true);
       const staying = removeRecords(records, images);
       const kept = await closureWithout(
-        this,
+        Documents.stored(this),
         staying.map(({ descriptor }) => descriptor),
         undefined,
       );
@@ -157,7 +158,7 @@ export class MemoryStore implements Store {
 
   async #keptBy(records: readonly ImageRecord[], except?: Set<Digest>, cut?: Cut): Promise<ReadonlySet<Digest>> {
     const roots = records.map(({ descriptor }) => descriptor);
-    const reached = await closureWithout(this, roots, cut);
+    const reached = await closureWithout(Documents.stored(this), roots, cut);
     return new Set([...this.#claims(except), ...reached]);
   }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { LadingError } from '../../../model/errors.js';
 import { recordsOf, type ImageRecord } from '../../../model/image-list.js';
 import { DEFAULT_LIMITS } from '../../../model/limits.js';
-import { parseIndexBytes } from '../../../content/read-document.js';
+import { parseIndexBytes } from '../../../content/parse-document.js';
 import { readIfThere } from '../../../files/if-there.js';
 import { isSealed } from './sealed-list.js';
 import { isNotFound } from '../../../files/storage-error.js';

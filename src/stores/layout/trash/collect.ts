@@ -8,6 +8,7 @@ import { closureWithout, type Cut } from '../../../content/closure.js';
 import { readLeases } from '../leases/read-leases.js';
 import { digestOfTrashed, QUARANTINE } from '../place/layout-paths.js';
 import type { LayoutParts } from '../layout-parts.js';
+import { Documents } from '../../../content/documents.js';
 
 /** What a collection may pass over. */
 export interface CollectOptions {
@@ -27,7 +28,7 @@ async function keptDigests(
   const leases = await readLeases(paths.leases, 0);
   const leased = leases.filter(({ id }) => !except.includes(id)).flatMap(({ digests }) => digests);
   const roots = removeRecords(await refs.read(), without).map(({ descriptor }) => descriptor);
-  return new Set([...leased, ...(await closureWithout(blobs, roots, cut))]);
+  return new Set([...leased, ...(await closureWithout(Documents.stored(blobs), roots, cut))]);
 }
 
 /** Those of the digests that nothing keeps. */

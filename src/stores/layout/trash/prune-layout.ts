@@ -10,6 +10,7 @@ import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-r
 import type { StoreSession } from '../../store.js';
 import { pruneableImages } from '../../pruneable-images.js';
 import { quarantinedIn } from './quarantine.js';
+import { Documents } from '../../../content/documents.js';
 
 type Sizes = ReadonlyMap<Digest, number>;
 
@@ -97,7 +98,7 @@ async function reportOf(
   { sessions, images, gone, quarantined, sizes }: Outcome,
 ): Promise<PruneReport> {
   const roots = removeRecords(await store.refs.read(), images).map(({ descriptor }) => descriptor);
-  const reached = await closureOf(store.blobs, roots);
+  const reached = await closureOf(Documents.stored(store.blobs), roots);
   const spare = new Map([...sizes].filter(([digest]) => !gone.has(digest) && !reached.has(digest)));
   const held = sessions.holding.map((lease) => heldOf(lease, spare)).filter(({ count }) => count > 0);
   const claimed = new Set(sessions.holding.flatMap(({ digests }) => digests));

@@ -9,7 +9,7 @@ import { CopyWorkers } from '../../../../src/stores/layout/ingest/copy-workers.j
 import type { FileIngestOptions } from '../../../../src/stores/layout/ingest/file-ingest.js';
 import { SharedFile, type FilePart } from '../../../../src/files/file-part.js';
 import { PartCopier } from '../../../../src/stores/layout/ingest/part-copier.js';
-import { readAll } from '../../../../src/content/read-document.js';
+import { readAll } from '../../../../src/content/check-document.js';
 import { readFileChunks } from '../../../../src/files/read-file.js';
 import { temporaryFolder } from '../../../fixtures/load-helpers.js';
 import { mountTmpfs } from '../../../fixtures/small-disk.js';

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, parseDigest, type Digest } from '../../src/model/digest.js';
-import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
+import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import type { ContentProvider } from '../../src/content/content-provider.js';
-import { findConfig, findIndex, findManifest, parseIndexBytes, readAll } from '../../src/content/read-document.js';
-import { BlobSet } from '../fixtures/blob-set.js';
+import { readAll } from '../../src/content/check-document.js';
+import { Documents } from '../../src/content/documents.js';
+import { parseIndexBytes } from '../../src/content/parse-document.js';
+import { LadingError } from '../../src/model/errors.js';
+import { buildReferrer } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 import { buildMultiPlatform } from '../fixtures/image-builder.js';
 
@@ -32,7 +36,13 @@ class SetProvider implements ContentProvider {
   }
 }
 
-type Find = (provider: ContentProvider, descriptor: Descriptor) => Promise<unknown>;
+type Find = (provider: ContentProvider, descriptor: Descriptor, limits?: Limits) => Promise<unknown>;
+
+const documentsOf = (provider: ContentProvider, limits = DEFAULT_LIMITS): Documents =>
+  new Documents(provider, { limits });
+const findIndex: Find = async (provider, descriptor, limits) => await documentsOf(provider, limits).index(descriptor);
+const findManifest: Find = async (provider, descriptor) => await documentsOf(provider).manifest(descriptor);
+const findConfig: Find = async (provider, descriptor) => await documentsOf(provider).config(descriptor);
 
 /** Has a document of the text read by one of the three readers. */
 async function read(find: Find, value: unknown, mediaType: string): Promise<unknown> {
@@ -234,6 +244,58 @@ describe('a document that the provider has', () => {
     const digest = provider.blobs.add(text, 'sha512');
     const descriptor = { mediaType: MEDIA_TYPES.ociIndex, digest, size: text.length };
     assert.deepEqual(await findIndex(provider, descriptor), INDEX);
+  });
+});
+
+describe('documents that tolerate damage', () => {
+  const provider = new SetProvider();
+  const { root } = buildMultiPlatform(provider.blobs, ['linux/amd64']);
+  const told: [string, Digest][] = [];
+  const tolerant = new Documents(provider, {
+    limits: limitsOf({ maxDocumentBytes: root.size }),
+    onDamage: ({ code }, digest) => void told.push([code, digest]),
+  });
+
+  it('report it and count it as missing', async () => {
+    const wrong = { ...root, size: root.size - 1 };
+    assert.equal(await tolerant.index(wrong), undefined);
+    assert.equal(await tolerant.bytes({ ...root, size: root.size + 1 }), undefined);
+    assert.deepEqual(await tolerant.children(wrong), []);
+    assert.equal(await tolerant.has(wrong), false);
+    const codes = ['ERR_SIZE_MISMATCH', 'ERR_LIMIT_DOCUMENT', 'ERR_SIZE_MISMATCH', 'ERR_SIZE_MISMATCH'];
+    assert.deepEqual(
+      told,
+      codes.map((code) => [code, root.digest]),
+    );
+  });
+
+  it('throw what cannot be read, and what their callback throws', async () => {
+    const unreadable: ContentProvider = {
+      stat: async (digest) => await provider.stat(digest),
+      open: () => {
+        throw new LadingError('ERR_STORAGE_IO', 'cannot read', { details: { system: 'EIO' } });
+      },
+    };
+    await assert.rejects(Documents.stored(unreadable).children(root), { code: 'ERR_STORAGE_IO' });
+    const refusing = new Documents(provider, {
+      limits: DEFAULT_LIMITS,
+      onDamage: (error) => {
+        throw error;
+      },
+    });
+    await assert.rejects(refusing.has({ ...root, size: 1 }), { code: 'ERR_SIZE_MISMATCH' });
+  });
+
+  it('lead to the children of an index and of a manifest, and to the subject of either', async () => {
+    const documents = documentsOf(provider);
+    const [manifest] = await documents.children(root);
+    assert.ok(manifest);
+    const parts = (await documents.children(manifest)).map(({ digest }) => digest);
+    assert.deepEqual([manifest.digest, ...parts].sort(), closureOf(provider.blobs, manifest).toSorted());
+    assert.deepEqual(await documents.children({ ...CONFIG, digest: parts[0] ?? CONFIG.digest }), []);
+    const referrer = buildReferrer(provider.blobs, manifest, { seed: 'sbom' });
+    assert.equal(await documents.subject(referrer), manifest.digest);
+    assert.equal(await documents.subject(root), undefined);
   });
 });
 

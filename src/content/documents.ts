@@ -1,0 +1,122 @@
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { isDamage, type LadingError } from '../model/errors.js';
+import type { ImageConfig } from '../model/image-config.js';
+import type { ImageIndex } from '../model/image-index.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import { STORED_LIMITS, type Limits } from '../model/limits.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
+import { checkDocument, checkDocumentSize, checkFound, readAll } from './check-document.js';
+import type { ContentProvider } from './content-provider.js';
+import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
+
+/** Called with what is wrong with content, and the digest that it should have. */
+export type OnDamage = (error: LadingError, digest: Digest) => void;
+
+/** How documents are read. */
+export interface DocumentsOptions {
+  readonly limits: Limits;
+  /** Called for damage, which then counts as missing. Without it damage is thrown. What it throws is thrown on. */
+  readonly onDamage?: OnDamage | undefined;
+}
+
+/**
+ * The documents of a provider. Each is capped, has the size and digest of its descriptor, and is strict JSON of the right
+ * shape; all else is damage: ERR_LIMIT_DOCUMENT, ERR_LIMIT_DEPTH, ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH,
+ * ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE. A document that is not here is undefined. Holds nothing.
+ */
+export class Documents {
+  readonly #provider: ContentProvider;
+  readonly limits: Limits;
+  readonly #onDamage: OnDamage | undefined;
+
+  constructor(provider: ContentProvider, { limits, onDamage }: DocumentsOptions) {
+    this.#provider = provider;
+    this.limits = limits;
+    this.#onDamage = onDamage;
+  }
+
+  /**
+   * The documents that a store has accepted, for who decides what it needs: nothing is too large, and a damaged document
+   * leads nowhere. One that cannot be read is an error of storage, not damage, and is thrown.
+   */
+  static stored(provider: ContentProvider): Documents {
+    return new Documents(provider, { limits: STORED_LIMITS, onDamage: () => {} });
+  }
+
+  async index(descriptor: Descriptor): Promise<ImageIndex | undefined> {
+    return await this.#read(descriptor, (bytes) =>
+      parseIndexBytes(bytes, `index ${descriptor.digest}`, this.limits, descriptor.mediaType),
+    );
+  }
+
+  async manifest(descriptor: Descriptor): Promise<ImageManifest | undefined> {
+    return await this.#read(descriptor, (bytes) =>
+      parseManifestBytes(bytes, `manifest ${descriptor.digest}`, this.limits, descriptor.mediaType),
+    );
+  }
+
+  async config(descriptor: Descriptor): Promise<ImageConfig | undefined> {
+    return await this.#read(descriptor, (bytes) => parseConfigBytes(bytes, `config ${descriptor.digest}`, this.limits));
+  }
+
+  /** The verified bytes of a document, not parsed. */
+  async bytes(descriptor: Descriptor): Promise<Buffer | undefined> {
+    return await this.#read(descriptor, (bytes) => bytes);
+  }
+
+  /** What an index or a manifest refers to with its `subject`; undefined for other content too. */
+  async subject(descriptor: Descriptor): Promise<Digest | undefined> {
+    return (await this.#document(descriptor))?.subject?.digest;
+  }
+
+  /** What a document leads to: the manifests of an index, the config and layers of a manifest. */
+  async children(descriptor: Descriptor): Promise<readonly Descriptor[]> {
+    const document = await this.#document(descriptor);
+    if (document === undefined) return [];
+    return 'manifests' in document ? document.manifests : [document.config, ...document.layers];
+  }
+
+  /** Whether content is here in its full size. A size that does not fit is damage. */
+  async has(descriptor: Descriptor): Promise<boolean> {
+    const found = await this.#provider.stat(descriptor.digest);
+    if (found === undefined) return false;
+    const isSound = await this.#tolerant(descriptor.digest, () => {
+      checkFound(found, descriptor);
+      return true;
+    });
+    return isSound ?? false;
+  }
+
+  async #document(descriptor: Descriptor): Promise<ImageIndex | ImageManifest | undefined> {
+    if (isIndexType(descriptor.mediaType)) return await this.index(descriptor);
+    return isManifestType(descriptor.mediaType) ? await this.manifest(descriptor) : undefined;
+  }
+
+  async #read<T>(descriptor: Descriptor, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+    return await this.#tolerant(descriptor.digest, async () => {
+      const bytes = await this.#find(descriptor);
+      return bytes && parse(bytes);
+    });
+  }
+
+  async #find(descriptor: Descriptor): Promise<Buffer | undefined> {
+    checkDocumentSize(descriptor, this.limits);
+    const found = await this.#provider.stat(descriptor.digest);
+    if (found === undefined) return undefined;
+    checkFound(found, descriptor);
+    // By range, so that a small document takes a small buffer and no read beyond its end.
+    const body = this.#provider.open(descriptor.digest, { start: 0, end: descriptor.size });
+    return checkDocument(await readAll(body, descriptor.size), descriptor);
+  }
+
+  async #tolerant<T>(digest: Digest, read: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (this.#onDamage === undefined || !isDamage(error)) throw error;
+      this.#onDamage(error, digest);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { INDEX_ENTRY } from '../model/archive-layout.js';
+import { LadingError, quote } from '../model/errors.js';
+import { parseImageConfig, type ImageConfig } from '../model/image-config.js';
+import { parseImageIndex, type ImageIndex } from '../model/image-index.js';
+import { parseImageManifest, type ImageManifest } from '../model/image-manifest.js';
+import type { Limits } from '../model/limits.js';
+import { isIndexType } from '../model/media-types.js';
+import { parseStrictJson } from './strict-json.js';
+
+/*
+ * The one door through which JSON enters. What is not strict JSON of the right shape is an error: ERR_DOCUMENT_INVALID,
+ * ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE, ERR_LIMIT_DEPTH.
+ */
+
+/** Bytes that are in memory as an index. `mediaType` is what their descriptor said. */
+export function parseIndexBytes(bytes: Uint8Array, where: string, limits: Limits, mediaType?: string): ImageIndex {
+  return parseImageIndex(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
+}
+
+/** The bytes of a layout's `index.json`, which no descriptor describes. Throws ERR_LIMIT_DOCUMENT for a huge descriptor. */
+export function parseLayoutIndex(bytes: Uint8Array, limits: Limits): ImageIndex {
+  const index = parseIndexBytes(bytes, INDEX_ENTRY, limits);
+  if (index.mediaType !== undefined && !isIndexType(index.mediaType)) {
+    throw new LadingError('ERR_MEDIA_TYPE', `${INDEX_ENTRY}: ${quote(index.mediaType)} is not the type of an index`);
+  }
+  for (const descriptor of index.manifests) {
+    const size = Buffer.byteLength(JSON.stringify(descriptor));
+    if (size <= limits.maxDescriptorBytes) continue;
+    const message = `${INDEX_ENTRY}: the descriptor of ${descriptor.digest} has more than ${limits.maxDescriptorBytes} bytes`;
+    throw new LadingError('ERR_LIMIT_DOCUMENT', message, { details: { digest: descriptor.digest, size } });
+  }
+  return index;
+}
+
+/** Bytes that are in memory as a manifest. Throws ERR_LIMIT_DESCRIPTORS for too many layers, too. */
+export function parseManifestBytes(
+  bytes: Uint8Array,
+  where: string,
+  limits: Limits,
+  mediaType?: string,
+): ImageManifest {
+  const manifest = parseImageManifest(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
+  if (manifest.layers.length <= limits.maxLayers) return manifest;
+  throw new LadingError('ERR_LIMIT_DESCRIPTORS', `${where} has more than ${limits.maxLayers} layers`);
+}
+
+/** Bytes that are in memory as an image config. */
+export function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): ImageConfig {
+  return parseImageConfig(parseStrictJson(bytes, where, limits.maxJsonDepth), where);
+}
