@@ -58,7 +58,7 @@ async function addJson(store: Store, mediaType: string, document: object): Promi
 async function addBlob(store: Store, mediaType: string, bytes: Buffer): Promise<Descriptor> {
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
   const session = await store.session();
-  const ingest = await session.begin();
+  const ingest = await session.begin(undefined);
   await ingest.write(bytes);
   await ingest.commit(descriptor);
   await session.end();

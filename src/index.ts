@@ -57,8 +57,13 @@ export {
   type Amount,
   type HeldBlobs,
   type PruneReport,
+  withReads,
+  type DestinationSession,
+  type Housekeeping,
+  type ImageDestination,
+  type ImageSource,
+  type SourceReader,
   type Store,
-  type StoreReader,
 } from './stores/index.js';
 export { verifyArchive } from './verify/verify-archive.js';
 export type { Problem } from './verify/check-images.js';

@@ -9,6 +9,7 @@ import { isIndexType, isManifestType } from '../model/media-types.js';
 import { checkDocument, checkDocumentSize, checkFound, readAll } from './check-document.js';
 import type { ContentProvider } from './content-provider.js';
 import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
+import { contentKindOf } from '../model/content.js';
 
 /** Called with what is wrong with content, and the digest that it should have. */
 export type OnDamage = (error: LadingError, digest: Digest) => void;
@@ -79,7 +80,7 @@ export class Documents {
 
   /** Whether content is here in its full size. A size that does not fit is damage. */
   async has(descriptor: Descriptor): Promise<boolean> {
-    const found = await this.#provider.stat(descriptor.digest);
+    const found = await this.#provider.stat(descriptor.digest, contentKindOf(descriptor));
     if (found === undefined) return false;
     const isSound = await this.#tolerant(descriptor.digest, () => {
       checkFound(found, descriptor);
@@ -102,11 +103,12 @@ export class Documents {
 
   async #find(descriptor: Descriptor): Promise<Buffer | undefined> {
     checkDocumentSize(descriptor, this.limits);
-    const found = await this.#provider.stat(descriptor.digest);
+    const found = await this.#provider.stat(descriptor.digest, contentKindOf(descriptor));
     if (found === undefined) return undefined;
     checkFound(found, descriptor);
     // By range, so that a small document takes a small buffer and no read beyond its end.
-    const body = this.#provider.open(descriptor.digest, { start: 0, end: descriptor.size });
+    const range = { start: 0, end: descriptor.size };
+    const body = this.#provider.open(descriptor.digest, { kind: contentKindOf(descriptor), range });
     return checkDocument(await readAll(body, descriptor.size), descriptor);
   }
 

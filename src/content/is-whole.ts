@@ -10,7 +10,7 @@ import { isUnreadable } from '../files/storage-error.js';
 export async function isWhole(provider: ContentProvider, digest: Digest): Promise<boolean | undefined> {
   const digester = new Digester(algorithmOf(digest));
   try {
-    for await (const chunk of provider.open(digest)) digester.update(chunk);
+    for await (const chunk of provider.open(digest, { kind: 'blob' })) digester.update(chunk);
     return digester.digest() === digest;
   } catch (error) {
     if (error instanceof LadingError && error.code === 'ERR_BLOB_MISSING') return undefined;

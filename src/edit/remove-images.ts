@@ -1,6 +1,6 @@
 import { ANNOTATIONS } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { removeRecords, resolveRecords, subjectOf, type ImageRecord, type NameMove } from '../model/image-list.js';
+import { removeRecords, resolveRecords, type ImageRecord, type NameMove, refersTo } from '../model/image-list.js';
 import { publishNames, inSession } from '../stores/in-session.js';
 import type { Store } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
@@ -65,5 +65,5 @@ function referrersOf(records: readonly ImageRecord[], gone: readonly ImageRecord
 function withoutOrphans(before: readonly ImageRecord[], after: readonly ImageRecord[]): readonly ImageRecord[] {
   const staying = new Set(after.map(({ descriptor }) => descriptor.digest));
   const lost = new Set(before.map(({ descriptor }) => descriptor.digest).filter((digest) => !staying.has(digest)));
-  return after.filter((record) => !lost.has(subjectOf(record) as Digest));
+  return after.filter((record) => !refersTo(record, lost));
 }

@@ -7,10 +7,12 @@ import { oneOf } from './one-image.js';
 import { surveyImages } from '../survey/survey-images.js';
 import type { Digest } from '../model/digest.js';
 import { closureOf } from '../content/closure.js';
-import { subjectOf, removeRecords } from '../model/image-list.js';
+import { removeRecords, refersTo } from '../model/image-list.js';
 import { LadingError, quote } from '../model/errors.js';
 import { type Limits, limitsOf } from '../model/limits.js';
 import { Documents } from '../content/documents.js';
+import { referrersIn } from '../stores/listed-images.js';
+import type { PlatformOutcome } from '../model/platform-set.js';
 
 /**
  * Removes the content of some platforms of an image; the index and what other platforms share stay. Throws
@@ -26,27 +28,24 @@ export async function removePlatforms(
   return await inSession(store, async (session) => {
     const records = await store.list();
     const target = { descriptor: oneOf(records, text).descriptor };
+    const referrersOf = referrersIn(records);
     const documents = new Documents(store, { limits: limitsOf(options.limits) });
-    const wanted = await surveyImages(documents, [target], { platforms: requested, records });
+    const wanted = await surveyImages(documents, [target], { platforms: requested, referrersOf });
     const [unmet] = wanted.platforms.unmetOf(target);
     if (unmet !== undefined) throw notHere(text, unmet.platform);
     const going = wanted.nodes
       .map(({ node }) => node)
       .filter(({ kind, platform, subject }) => isNamed(kind, platform, subject));
     const manifests = new Set(going.map(({ descriptor }) => descriptor.digest));
-    const all = await surveyImages(documents, [target], { records });
-    if (
-      !all.platforms
-        .outcomesOf(target)
-        .some(({ digest, state }) => state === 'complete' && !manifests.has(digest as Digest))
-    ) {
-      throw lastOne(text);
-    }
+    const all = await surveyImages(documents, [target], { referrersOf });
+    const isStaying = ({ digest, state }: PlatformOutcome): boolean =>
+      state === 'complete' && digest !== undefined && !manifests.has(digest);
+    if (!all.platforms.outcomesOf(target).some(isStaying)) throw lastOne(text);
     const closure = await closureOf(
       Documents.stored(store),
       going.map(({ descriptor }) => descriptor),
     );
-    const referring = records.filter((record) => manifests.has(subjectOf(record) as Digest));
+    const referring = records.filter((record) => refersTo(record, manifests));
     if (referring.length > 0) await session.publish((now) => removeRecords(now, referring));
     return {
       untagged: [],

@@ -14,6 +14,7 @@ import {
 import { type Descriptor, withAnnotations, ANNOTATIONS } from '../model/descriptor.js';
 import { parseReference } from '../model/reference.js';
 import type { BlobNeed } from '../stages/records.js';
+import { type ContentKind, contentKindOf } from '../model/content.js';
 
 /** One entry of an archive to be written. `offset` is where its header starts; `size` is its body; both in bytes. */
 export interface PlannedEntry {
@@ -23,7 +24,7 @@ export interface PlannedEntry {
   readonly mode: number;
   readonly offset: number;
   /** The body: bytes that the plan made, or a blob of the store. */
-  readonly content: { readonly bytes: Buffer } | { readonly digest: Digest };
+  readonly content: { readonly bytes: Buffer } | { readonly digest: Digest; readonly kind: ContentKind };
 }
 
 interface UnplacedEntry {
@@ -37,14 +38,14 @@ interface UnplacedEntry {
 export function metadataOf(
   survey: Survey,
   choice: RootChoice,
-  dockerManifest: Buffer | undefined,
+  manifestJson: Buffer | undefined,
 ): readonly UnplacedEntry[] {
   const manifests = [...choice.roots.map(archiveDescriptorOf), ...unlistedReferrers(survey)];
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
   return [
     madeFile(LAYOUT_ENTRY, Buffer.from(LAYOUT_BYTES)),
     madeFile(INDEX_ENTRY, index, 0o644),
-    ...(dockerManifest === undefined ? [] : [madeFile(DOCKER_MANIFEST_ENTRY, dockerManifest, 0o644)]),
+    ...(manifestJson === undefined ? [] : [madeFile(DOCKER_MANIFEST_ENTRY, manifestJson, 0o644)]),
   ];
 }
 
@@ -76,8 +77,9 @@ export function contentsOf(survey: Survey, { keptIndexes, made }: RootChoice): r
   ];
 }
 
-function blobFile({ descriptor: { digest, size } }: { readonly descriptor: Descriptor }): UnplacedEntry {
-  return { name: entryNameOf(digest), size, content: { digest } };
+function blobFile({ descriptor }: { readonly descriptor: Descriptor }): UnplacedEntry {
+  const { digest, size } = descriptor;
+  return { name: entryNameOf(digest), size, content: { digest, kind: contentKindOf(descriptor) } };
 }
 
 /** Gives each entry its place; the folders of the blobs come before the first blob. */

@@ -1,7 +1,6 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
-import { removeRecords, resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { Platform } from '../model/platform.js';
@@ -12,10 +11,10 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import type { ImageReport, Warning } from '../survey/reports.js';
 import { chooseRoots, type IndexPolicy } from './choose-roots.js';
 import type { ImageTarget } from '../stages/records.js';
-import type { Store } from '../stores/store.js';
-import { surveyImages } from '../survey/survey-images.js';
+import { surveyImages, type ReferrersOf } from '../survey/survey-images.js';
 import { type PlannedEntry, layOut, metadataOf, contentsOf, digestOfPlan } from './lay-out-archive.js';
 import { Documents } from '../content/documents.js';
+import type { ImageSource } from '../stores/store.js';
 
 /** What to export of the images. */
 export interface ExportOptions {
@@ -51,32 +50,34 @@ export interface ExportPlan {
  * of damaged documents. Holds one small record for each distinct blob.
  */
 export async function planExport(
-  store: Store,
+  source: ImageSource,
   names: readonly string[],
   options: ExportOptions = {},
 ): Promise<ExportPlan> {
   const host = options.hostPlatform ?? hostPlatform();
-  const documents = new Documents(store, { limits: limitsOf(options.limits) });
-  const records = await store.list();
-  const targets = resolveTargets(records, names);
+  const documents = new Documents(source, { limits: limitsOf(options.limits) });
+  const targets = await resolveTargets(source, names);
   const request = {
     platforms: parseRequest(options.platforms, host),
     referrers: options.referrers ?? 'follow',
     signal: options.signal,
   };
-  const found = await surveyImages(documents, targets, { ...request, records });
+  const referrersOf: ReferrersOf = async (subject) => await source.referrersOf(subject);
+  const found = await surveyImages(documents, targets, { ...request, referrersOf });
   const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
   const choice = await chooseRoots(documents, found, judgement.taken, options.index ?? 'auto');
   // Left out as a whole: images of which nothing can be had, and what refers to an index that is not packed.
-  const isCut = (record: ImageRecord): boolean => choice.replaced.has(subjectOf(record) as Digest);
-  const cut = request.referrers === 'drop' ? [] : records.filter(isCut);
+  const cut = request.referrers === 'drop' ? [] : await referrersOfAll(choice.replaced, referrersOf);
   const isWhole = cut.length === 0 && judgement.taken.length === targets.length;
   const survey = isWhole
     ? found
-    : await surveyImages(documents, judgement.taken, { ...request, records: removeRecords(records, cut) });
-  const dockerManifest = await manifestJsonOf(documents, survey, judgement.taken, host);
-  checkListed(await store.list(), targets);
-  const { entries, size } = layOut(metadataOf(survey, choice, dockerManifest), contentsOf(survey, choice));
+    : await surveyImages(documents, judgement.taken, {
+        ...request,
+        referrersOf: async (subject) => (choice.replaced.has(subject) ? [] : await referrersOf(subject)),
+      });
+  const manifestJson = await manifestJsonOf(documents, survey, judgement.taken, host);
+  await checkListed(source, names);
+  const { entries, size } = layOut(metadataOf(survey, choice, manifestJson), contentsOf(survey, choice));
   return {
     size,
     digest: digestOfPlan(entries),
@@ -89,35 +90,40 @@ export async function planExport(
   };
 }
 
-function resolveTargets(
-  records: Parameters<typeof resolveRecords>[0],
-  names: readonly string[],
-): readonly ImageTarget[] {
+async function resolveTargets(source: ImageSource, names: readonly string[]): Promise<readonly ImageTarget[]> {
   if (names.length === 0) throw new LadingError('ERR_OPTION_INVALID', 'name at least one image to save');
   const targets = new Map<string, ImageTarget>();
-  for (const record of names.flatMap((name) => resolveRecords(records, name))) {
+  for (const record of await source.resolve(names)) {
     checkRoot(record.descriptor);
     targets.set(`${record.name} ${record.descriptor.digest}`, record);
   }
   return [...targets.values()];
 }
 
-/** An image that was removed while it was looked at would count as one of which some platforms are missing. */
-function checkListed(records: readonly ImageRecord[], targets: readonly ImageTarget[]): void {
-  const listed = new Set(records.map(({ descriptor }) => descriptor.digest));
-  const gone = targets.find(({ descriptor }) => !listed.has(descriptor.digest));
-  if (gone === undefined) return;
-  const image = gone.name ?? gone.descriptor.digest;
-  throw new LadingError('ERR_IMAGE_UNKNOWN', `${quote(image)} was removed meanwhile`, { details: { image } });
+async function referrersOfAll(subjects: ReadonlySet<Digest>, referrersOf: ReferrersOf): Promise<readonly Descriptor[]> {
+  const found: Descriptor[] = [];
+  for (const subject of subjects) found.push(...(await referrersOf(subject)));
+  return found;
+}
+
+/** Without this, an image that was removed during the survey would look like one whose platforms are missing. */
+async function checkListed(source: ImageSource, names: readonly string[]): Promise<void> {
+  try {
+    await source.resolve(names);
+  } catch (error) {
+    if (!(error instanceof LadingError) || error.code !== 'ERR_IMAGE_UNKNOWN') throw error;
+    const image = String(error.details['image']);
+    throw new LadingError('ERR_IMAGE_UNKNOWN', `${quote(image)} was removed meanwhile`, { details: { image } });
+  }
 }
 
 function checkRoot({ digest, mediaType }: Descriptor): void {
   if (isIndexType(mediaType) || isManifestType(mediaType)) return;
-  const message = `${digest} is of type ${JSON.stringify(mediaType)}; only manifests may be exported`;
+  const message = `${digest} is of type ${quote(mediaType)}; only manifests may be exported`;
   throw new LadingError('ERR_TARGET_UNSUPPORTED', message, { details: { digest, mediaType } });
 }
 
-function droppedWarning({ descriptor }: ImageRecord): Warning {
+function droppedWarning(descriptor: Descriptor): Warning {
   const message = `${descriptor.digest} was left out: it speaks of an index that is not in the archive`;
   return { code: 'WARN_REFERRER_DROPPED', message };
 }

@@ -9,6 +9,7 @@ import type { Warning } from '../survey/reports.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode, Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
+import { contentKindOf } from '../model/content.js';
 
 /** One manifest of an image as the store has it. */
 export interface ManifestDescription {
@@ -95,8 +96,8 @@ async function presentOf(
 ): Promise<ReadonlyMap<Digest, number>> {
   const present = new Map<Digest, number>();
   const content = manifest === undefined ? [] : [descriptor, manifest.config, ...manifest.layers];
-  for (const { digest, size } of content) {
-    if ((await provider.stat(digest))?.size === size) present.set(digest, size);
+  for (const { digest, size, ...rest } of content) {
+    if ((await provider.stat(digest, contentKindOf(rest)))?.size === size) present.set(digest, size);
   }
   return present;
 }

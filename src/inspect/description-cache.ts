@@ -1,9 +1,15 @@
 import type { Digest } from '../model/digest.js';
-import type { ByteRange } from '../model/content.js';
-import type { ContentProvider } from '../content/content-provider.js';
+import type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
+import type { ContentKind } from '../model/content.js';
 
 /** What a description was made of: the size of every blob that was looked for, undefined where it was not here. */
-type Seen = ReadonlyMap<Digest, number | undefined>;
+type Seen = ReadonlyMap<Digest, Look>;
+
+/** One look for a blob: its kind, and its size where it was here. */
+interface Look {
+  readonly kind: ContentKind;
+  readonly size: number | undefined;
+}
 
 interface Remembered<Value> {
   readonly value: Value;
@@ -68,8 +74,8 @@ export class DescriptionCache<Value> {
 }
 
 async function isSame(provider: ContentProvider, seen: Seen): Promise<boolean> {
-  for (const [digest, size] of seen) {
-    if ((await provider.stat(digest))?.size !== size) return false;
+  for (const [digest, { kind, size }] of seen) {
+    if ((await provider.stat(digest, kind))?.size !== size) return false;
   }
   return true;
 }
@@ -79,7 +85,7 @@ const RECORD_BYTES = 256;
 
 /** Passes everything on, and notes what was looked for and how much was read. */
 class Witness implements ContentProvider {
-  readonly seen = new Map<Digest, number | undefined>();
+  readonly seen = new Map<Digest, Look>();
   readonly #provider: ContentProvider;
   #read = 0;
   #isSteady = true;
@@ -98,15 +104,16 @@ class Witness implements ContentProvider {
     return this.#isSteady;
   }
 
-  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
-    const found = await this.#provider.stat(digest);
-    if (this.seen.has(digest) && this.seen.get(digest) !== found?.size) this.#isSteady = false;
-    this.seen.set(digest, found?.size);
+  async stat(digest: Digest, kind: ContentKind): Promise<FoundBlob | undefined> {
+    const found = await this.#provider.stat(digest, kind);
+    const before = this.seen.get(digest);
+    if (before !== undefined && before.size !== found?.size) this.#isSteady = false;
+    this.seen.set(digest, { kind, size: found?.size });
     return found;
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
-    for await (const chunk of this.#provider.open(digest, range)) {
+  async *open(digest: Digest, options: OpenOptions): AsyncGenerator<Buffer> {
+    for await (const chunk of this.#provider.open(digest, options)) {
       this.#read += chunk.length;
       yield chunk;
     }

@@ -8,7 +8,7 @@ import { LadingError } from '../model/errors.js';
 export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {
   const probe = new LayerProbe({ limits });
   try {
-    for await (const chunk of provider.open(digest)) {
+    for await (const chunk of provider.open(digest, { kind: 'blob' })) {
       await probe.write(chunk);
       if (probe.isDone) break;
     }

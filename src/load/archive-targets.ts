@@ -10,7 +10,7 @@ import { parseImageName, parseReference } from '../model/reference.js';
 import { dockerArchiveTargets } from './docker-archive-targets.js';
 import type { Warning } from '../survey/reports.js';
 import type { ArchiveContents, ImageTarget } from '../stages/records.js';
-import type { StoreSession } from '../stores/store.js';
+import type { DestinationSession } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
 import { parseLayoutIndex } from '../content/parse-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
@@ -30,7 +30,7 @@ export interface ArchiveTargets {
 
 /** Finds the images: of the OCI layout where the archive has one, else of the docker-archive. */
 export async function archiveTargets(
-  session: StoreSession,
+  session: DestinationSession,
   contents: ArchiveContents,
   limits: Limits,
 ): Promise<ArchiveTargets> {
@@ -63,7 +63,7 @@ function checkLayoutVersion(layout: Buffer, limits: Limits): void {
 }
 
 async function layoutTargets(
-  session: StoreSession,
+  session: DestinationSession,
   { index, stored }: ArchiveContents & { readonly index: Buffer },
   limits: Limits,
 ): Promise<Pick<ArchiveTargets, 'images' | 'referrers' | 'opaque'>> {
@@ -76,7 +76,8 @@ async function layoutTargets(
   const resolved = new Set(listed.filter(({ isAnnotated }) => isAnnotated));
   for (const one of speaking) {
     // What this load itself has stored says nothing: that depends on the order of the archive's entries.
-    const isInStore = !stored.has(one.subject as Digest) && (await session.stat(one.subject as Digest)) !== undefined;
+    const isInStore =
+      !stored.has(one.subject as Digest) && (await session.stat(one.subject as Digest, 'manifest')) !== undefined;
     if (isInStore || known.has(one.subject as string)) resolved.add(one);
   }
   const images = listed.filter((one) => !resolved.has(one)).map(({ record }) => record);
@@ -108,7 +109,7 @@ async function classify(documents: Documents, listed: Descriptor): Promise<Liste
 
 /** Every digest that the archive lists, at the top or under an image, whether it is here or not. */
 async function knownDigests(
-  session: StoreSession,
+  session: DestinationSession,
   listed: readonly Listed[],
   limits: Limits,
 ): Promise<ReadonlySet<string>> {

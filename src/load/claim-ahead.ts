@@ -1,7 +1,7 @@
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import type { ArchiveEntry } from '../stages/records.js';
-import type { ClaimingProvider } from '../stores/store.js';
+import type { SourceReader } from '../stores/store.js';
 
 /** Entries that are claimed together. */
 const TOGETHER = 256;
@@ -12,7 +12,7 @@ const TOGETHER = 256;
  */
 export async function* claimAhead(
   entries: AsyncIterable<ArchiveEntry>,
-  session: ClaimingProvider,
+  session: SourceReader,
   mayNeed: (digest: Digest) => boolean,
 ): AsyncGenerator<ArchiveEntry> {
   let together: ArchiveEntry[] = [];
@@ -31,8 +31,8 @@ export async function* claimAhead(
 
 async function claimAll(
   entries: readonly ArchiveEntry[],
-  session: ClaimingProvider,
+  session: SourceReader,
   mayNeed: (digest: Digest) => boolean,
 ): Promise<void> {
-  await session.claim?.(entries.flatMap(({ digest }) => digest ?? []).filter(mayNeed));
+  await session.claim(entries.flatMap(({ digest }) => digest ?? []).filter(mayNeed));
 }

@@ -11,9 +11,10 @@ import { publishNames } from '../stores/in-session.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ArchiveContents, ImageTarget } from '../stages/records.js';
 import type { ContentProvider } from '../content/content-provider.js';
-import type { Store, StoreSession } from '../stores/store.js';
+import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
+import { referrersIn } from '../stores/listed-images.js';
 
 /** How a load ends. */
 export interface CloseOptions {
@@ -43,17 +44,23 @@ export interface ClosedArchive {
  * publishes all names at once. Changes nothing visible before that last step.
  */
 export async function closeArchive(
-  store: Store,
-  session: StoreSession,
+  destination: ImageDestination,
+  session: DestinationSession,
   contents: ArchiveContents,
   options: CloseOptions,
 ): Promise<ClosedArchive> {
   const provider = refusingDamaged(session, contents.damaged);
   const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options.limits);
-  const { loaded, kept } = await resolveConflicts(store, images, options.onConflict);
+  const { loaded, kept } = await resolveConflicts(destination, images, options.onConflict);
   const { platforms, referrers: follow, limits, strict, signal } = options;
   const documents = new Documents(provider, { limits });
-  const request = { platforms, referrers: follow, signal, foreignLayers: 'keep', records: referrers } as const;
+  const request = {
+    platforms,
+    referrers: follow,
+    signal,
+    foreignLayers: 'keep',
+    referrersOf: referrersIn(referrers),
+  } as const;
   const survey = await surveyImages(documents, loaded, request);
   const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
   const isWhole = judgement.taken.length === loaded.length;
@@ -91,26 +98,27 @@ function companionsOf(
 }
 
 /** Damage in what an image needs is an error in every mode, also where a filter would call it missing. */
-function refusingDamaged(session: StoreSession, damaged: ArchiveContents['damaged']): ContentProvider {
+function refusingDamaged(session: DestinationSession, damaged: ArchiveContents['damaged']): ContentProvider {
   return {
-    open: (digest, range) => session.open(digest, range),
-    stat: async (digest) => (await session.stat(digest)) ?? damaged.get(digest),
+    open: (digest, options) => session.open(digest, options),
+    stat: async (digest, kind) => (await session.stat(digest, kind)) ?? damaged.get(digest),
   };
 }
 
 /** Which images are to be loaded, and which give way to one that the store has under the same name. */
 async function resolveConflicts(
-  store: Store,
+  destination: ImageDestination,
   images: readonly ImageTarget[],
   onConflict: OnConflict,
 ): Promise<{ loaded: readonly ImageTarget[]; kept: readonly ImageTarget[] }> {
-  const holders = new Map((await store.list()).map(({ name, descriptor }) => [name, descriptor.digest]));
+  const names = images.flatMap(({ name }) => name ?? []);
+  const holders = await destination.holders(names);
   const conflicts = images.filter(
-    ({ name, descriptor }) => name !== undefined && holders.has(name) && holders.get(name) !== descriptor.digest,
+    ({ name, descriptor }) => name !== undefined && (holders.get(name) ?? descriptor.digest) !== descriptor.digest,
   );
   const [first] = conflicts;
   if (first !== undefined && onConflict === 'fail') {
-    const message = `${quote(String(first.name))} already names ${holders.get(first.name)} in the store`;
+    const message = `${quote(String(first.name))} already names ${holders.get(String(first.name))} in the store`;
     throw new LadingError('ERR_NAME_CONFLICT', message, { details: { names: conflicts.map(({ name }) => name) } });
   }
   const kept = onConflict === 'keep' ? conflicts : [];

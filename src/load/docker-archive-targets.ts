@@ -1,9 +1,8 @@
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
-import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import { followLinks } from '../model/archive-links.js';
 import { parseDockerManifest, synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
-import type { Content } from '../model/content.js';
+import type { Content, ContentKind } from '../model/content.js';
 import { LadingError, quote } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
 import type { Limits } from '../model/limits.js';
@@ -11,7 +10,7 @@ import { MEDIA_TYPES } from '../model/media-types.js';
 import { parseImageName } from '../model/reference.js';
 import type { ArchiveContents, ArchiveFile, ImageTarget } from '../stages/records.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
-import type { StoreSession } from '../stores/store.js';
+import type { DestinationSession } from '../stores/store.js';
 import { checkDocumentSize } from '../content/check-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
 import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
@@ -23,7 +22,7 @@ import { Documents } from '../content/documents.js';
  * ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH, ERR_DIGEST_MISMATCH, ERR_REFERENCE_INVALID.
  */
 export async function dockerArchiveTargets(
-  session: StoreSession,
+  session: DestinationSession,
   contents: ArchiveContents,
   dockerManifest: Buffer,
   limits: Limits,
@@ -37,7 +36,7 @@ export async function dockerArchiveTargets(
 type Layer = Content & LayerFacts;
 
 async function targetsOf(
-  session: StoreSession,
+  session: DestinationSession,
   contents: ArchiveContents,
   image: DockerArchiveImage,
   limits: Limits,
@@ -61,7 +60,7 @@ async function targetsOf(
   const platform = platformOf(document);
   const root = {
     mediaType: MEDIA_TYPES.dockerManifest,
-    ...(await store(session, contents, bytes)),
+    ...(await storeBytes(session, contents, bytes, 'manifest')),
     ...(platform && { platform }),
   };
   return namesOf(image).map((name) => ({ descriptor: root, ...(name !== undefined && { name }) }));
@@ -74,7 +73,7 @@ function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined
 
 /** A name of `manifest.json` as content: a file of the archive, through its links, or a blob by its digest. */
 async function contentOf(
-  session: StoreSession,
+  session: DestinationSession,
   contents: ArchiveContents,
   name: string,
 ): Promise<Content & Partial<ArchiveFile>> {
@@ -83,10 +82,10 @@ async function contentOf(
   }
   const entry = followLinks(plainEntryName(name), contents);
   const file = contents.files.get(entry);
-  if (file?.bytes !== undefined) await store(session, contents, file.bytes);
+  if (file?.bytes !== undefined) await storeBytes(session, contents, file.bytes, 'blob');
   if (file !== undefined) return file;
   const digest = digestOfEntry(entry);
-  const found = digest && (await session.stat(digest));
+  const found = digest && (await session.stat(digest, 'blob'));
   if (digest === undefined || found === undefined) throw missing(name);
   const layer = contents.layers.get(digest);
   return { digest, size: found.size, ...(layer && { layer }) };
@@ -127,13 +126,14 @@ function isGzip({ compression }: LayerFacts): boolean {
   return compression === 'gzip';
 }
 
-async function store(
-  session: StoreSession,
+async function storeBytes(
+  session: DestinationSession,
   { stored }: ArchiveContents,
   bytes: Buffer,
-): Promise<Pick<Descriptor, 'digest' | 'size'>> {
+  kind: ContentKind,
+): Promise<Content> {
   const content = { digest: digestOf(bytes), size: bytes.length };
-  const ingest = await session.begin();
+  const ingest = await session.begin({ ...content, kind });
   await ingest.write(bytes);
   if ((await ingest.commit(content)) === 'stored') stored.set(content.digest, content.size);
   return content;

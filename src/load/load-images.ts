@@ -20,7 +20,7 @@ import { TarGuard } from '../stages/tar-guard.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { openArchive, type ArchiveSource, type OpenedArchive } from '../archives/open-archive.js';
-import type { Store, StoreSession } from '../stores/store.js';
+import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { rememberAbsent } from './remember-absent.js';
 import { storageError } from '../files/storage-error.js';
 
@@ -73,10 +73,14 @@ export type LoadSource = ArchiveSource | string;
  * order. Holds a few MiB whatever the archive's size, and a small record for each blob.
  * Errors: every category of `docs/errors.md`.
  */
-export async function loadImages(store: Store, source: LoadSource, options: LoadOptions = {}): Promise<LoadReport> {
+export async function loadImages(
+  destination: ImageDestination,
+  source: LoadSource,
+  options: LoadOptions = {},
+): Promise<LoadReport> {
   const limits = limitsOf(options.limits);
   const platforms = parseRequest(options.platforms, options.hostPlatform ?? hostPlatform());
-  const session = rememberAbsent(await store.session());
+  const session = rememberAbsent(await destination.session());
   const select = new SelectEntries({
     present: session,
     platforms: new PlatformSet<ImageTarget>(platforms),
@@ -88,7 +92,7 @@ export async function loadImages(store: Store, source: LoadSource, options: Load
   });
   let closed: ClosedArchive | undefined;
   const close: CloseArchive = async (contents) => {
-    closed = await closeArchive(store, session, contents, { ...CLOSE_DEFAULTS, ...options, platforms, limits });
+    closed = await closeArchive(destination, session, contents, { ...CLOSE_DEFAULTS, ...options, platforms, limits });
     contents.damaged.forEach(({ damage }, digest) => options.onDamage?.(damage, digest));
     contents.layers.forEach((facts, digest) => options.onLayer?.(digest, facts));
     contents.files.forEach(({ digest, layer }) => options.onLayer?.(digest, layer));
@@ -117,7 +121,7 @@ function isCertain(platforms: readonly unknown[], { referrers, onConflict }: Loa
 /** The pipeline itself. A directory has entries already; a stream of bytes has to be made into them first. */
 async function run(
   source: LoadSource,
-  session: StoreSession,
+  session: DestinationSession,
   select: SelectEntries,
   commit: Commit,
   limits: Limits,
@@ -167,7 +171,7 @@ function tell(onProgress: LoadOptions['onProgress']): Writable {
  * nobody, so that a second try needs only the rest.
  */
 async function rollBack(
-  session: StoreSession,
+  session: DestinationSession,
   commit: Commit,
   error: unknown,
   signal: AbortSignal | undefined,

@@ -1,47 +1,43 @@
-import type { Digest, Digester } from '../model/digest.js';
-import type { FoundBlob } from '../content/content-provider.js';
-import type { Ingest, StoreSession } from '../stores/store.js';
+import { decorated } from '../model/decorated.js';
+import type { Digest } from '../model/digest.js';
+import type { DestinationSession, Ingest, PartCopies } from '../stores/store.js';
 
 /**
- * A session that asks its store once for what is not there: the documents of one archive may name the same absent blob
- * many times, or a hundred thousand of them. What the session itself stores is there from then on; what somebody else stores
- * meanwhile may stay unseen. Holds one digest for each absent blob.
+ * A session that asks its store only once for what is not there: the documents of one archive may name the same absent blob
+ * many times, or a hundred thousand of them. What the session itself stores is there from then on; what another process
+ * stores meanwhile may stay unseen. Holds one digest for each absent blob.
  */
-export function rememberAbsent(session: StoreSession): StoreSession {
+export function rememberAbsent(session: DestinationSession): DestinationSession {
   const absent = new Set<Digest>();
-  const copy = session.copy?.bind(session);
-  return {
-    stat: async (digest): Promise<FoundBlob | undefined> => {
+  const { copies } = session;
+  return decorated(session, {
+    stat: async (digest, kind) => {
       if (absent.has(digest)) return undefined;
-      const found = await session.stat(digest);
+      const found = await session.stat(digest, kind);
       if (found === undefined) absent.add(digest);
       return found;
     },
-    claim: async (digests) => await session.claim?.(digests),
-    open: (digest, range) => session.open(digest, range),
-    begin: async (digester?: Digester): Promise<Ingest> => {
-      const ingest = await session.begin(digester);
-      return {
-        write: async (chunk) => await ingest.write(chunk),
-        commit: async (expected) => {
-          const outcome = await ingest.commit(expected);
-          absent.delete(expected.digest);
-          return outcome;
-        },
-        abort: async () => await ingest.abort(),
-      };
+    begin: async (expected, digester) => forgetting(await session.begin(expected, digester), absent),
+    copies: copies && copiesForgetting(copies, absent),
+  });
+}
+
+function forgetting(ingest: Ingest, absent: Set<Digest>): Ingest {
+  return decorated(ingest, {
+    commit: async (expected) => {
+      const outcome = await ingest.commit(expected);
+      absent.delete(expected.digest);
+      return outcome;
     },
-    ...(copy && {
-      copy: async (part, expected, signal) => {
-        const outcome = await copy(part, expected, signal);
-        absent.delete(expected.digest);
-        return outcome;
-      },
-    }),
-    endCopies: async () => await session.endCopies?.(),
-    publish: async (change) => await session.publish(change),
-    discard: async (digests, cut) => await session.discard(digests, cut),
-    quarantine: async (digest) => await session.quarantine(digest),
-    end: async (options) => await session.end(options),
-  };
+  });
+}
+
+function copiesForgetting(copies: PartCopies, absent: Set<Digest>): PartCopies {
+  return decorated(copies, {
+    copy: async (part, expected, signal) => {
+      const outcome = await copies.copy(part, expected, signal);
+      absent.delete(expected.digest);
+      return outcome;
+    },
+  });
 }

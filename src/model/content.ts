@@ -1,3 +1,4 @@
+import { isIndexType, isManifestType } from './media-types.js';
 import type { Digest } from './digest.js';
 
 /** A blob that is known by what it is, not by what somebody said. */
@@ -10,4 +11,12 @@ export interface Content {
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
+}
+
+/** `manifest`: an index or a manifest. `blob`: everything else, configs and layers (distribution-spec, "Endpoints"). */
+export type ContentKind = 'manifest' | 'blob';
+
+/** The kind of content of a media type. */
+export function contentKindOf({ mediaType }: { readonly mediaType: string }): ContentKind {
+  return isIndexType(mediaType) || isManifestType(mediaType) ? 'manifest' : 'blob';
 }

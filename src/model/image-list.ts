@@ -45,6 +45,12 @@ export function subjectOf(record: ImageRecord): Digest | undefined {
   return subject !== undefined && isDigest(subject) ? subject : undefined;
 }
 
+/** Whether the record is a referrer of one of the digests. */
+export function refersTo(record: ImageRecord, digests: ReadonlySet<Digest>): boolean {
+  const subject = subjectOf(record);
+  return subject !== undefined && digests.has(subject);
+}
+
 /**
  * The list with the additions published. A replaced image stays, unnamed, until it is pruned; an unnamed record goes
  * where its digest has a name. Throws ERR_NAME_CONFLICT with `fail`.

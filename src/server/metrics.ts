@@ -56,7 +56,7 @@ export class Metrics {
     for await (const digest of store.digests()) {
       blobs += 1;
       if (blobs % BLOBS_PER_TURN === 0) await setImmediate();
-      bytes += (await store.stat(digest))?.size ?? 0;
+      bytes += (await store.stat(digest, 'blob'))?.size ?? 0;
     }
     this.#storeBlobs.set(blobs);
     this.#storeBytes.set(bytes);

@@ -1,4 +1,4 @@
-import type { Store, StoreReader } from '../index.js';
+import { withReads, type Store } from '../index.js';
 
 /** Bytes that all transfers together may move before other requests get their turn: some 5 ms of work. */
 const BYTES_PER_TURN = 2 * 1024 * 1024;
@@ -40,24 +40,7 @@ export class Turns {
 
   /** The store, except that the bytes of its blobs come in their turn. */
   dealReads(store: Store): Store {
-    return {
-      open: (digest, range) => this.deal(store.open(digest, range)),
-      reader: async () => this.#dealReader(await store.reader()),
-      stat: async (digest) => await store.stat(digest),
-      list: async () => await store.list(),
-      session: async () => await store.session(),
-      digests: () => store.digests(),
-      prune: async (options) => await store.prune(options),
-    };
-  }
-
-  #dealReader(reader: StoreReader): StoreReader {
-    return {
-      open: (digest, range) => this.deal(reader.open(digest, range)),
-      stat: async (digest) => await reader.stat(digest),
-      claim: async (digests) => await reader.claim?.(digests),
-      end: async () => await reader.end(),
-    };
+    return withReads(store, (chunks) => this.deal(chunks));
   }
 
   /** Once in each turn of the event loop, behind the requests that came meanwhile. */

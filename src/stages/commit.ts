@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import type { FoundBlob } from '../content/content-provider.js';
-import type { StoreSession } from '../stores/store.js';
+import type { DestinationSession, PartCopies } from '../stores/store.js';
 import { readAll } from '../content/check-document.js';
 import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry, ArchiveContents, ArchiveFile } from './records.js';
@@ -47,11 +47,11 @@ const MAX_COPIES = 64;
  * are no blobs: an archive may have thousands of them, and a docker-archive needs few.
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
-  readonly #session: StoreSession;
+  readonly #session: DestinationSession;
   readonly #close: CloseArchive;
   readonly #metadata = new Map<string, Buffer>();
   readonly #options: CommitOptions;
-  readonly #copy: StoreSession['copy'];
+  readonly #copies: PartCopies | undefined;
   readonly #layers = new Map<Digest, LayerFacts>();
   readonly #files = new Map<string, ArchiveFile>();
   #keptBytes = 0;
@@ -60,15 +60,15 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #repeated = new Set<string>();
   readonly #damaged = new Map<Digest, Required<FoundBlob>>();
   readonly #untolds = new Map<ErrorCode, LadingError>();
-  readonly #copies = new SideWork<CommitEvent[]>(MAX_COPIES);
+  readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
 
-  constructor(session: StoreSession, close: CloseArchive, options: CommitOptions = {}) {
+  constructor(session: DestinationSession, close: CloseArchive, options: CommitOptions = {}) {
     super({ writableHighWaterMark: 1 });
     this.#session = session;
     this.#close = close;
     this.#options = options;
     // What is to be looked at on its way must come by here.
-    this.#copy = (options.probing ?? 'none') === 'none' ? session.copy?.bind(session) : undefined;
+    this.#copies = (options.probing ?? 'none') === 'none' ? session.copies : undefined;
   }
 
   /** What was written so far, for a load that fails. */
@@ -82,24 +82,24 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
     else if (this.#isKept(entry)) await this.#keep(entry);
-    else if (promised === undefined || entry.part === undefined || this.#copy === undefined)
+    else if (promised === undefined || entry.part === undefined || this.#copies === undefined)
       yield* this.#ingest(entry, promised);
-    else yield* (await this.#copies.start(this.#copying(entry, promised, this.#copy, entry.part))).flat();
+    else yield* (await this.#copying.start(this.#copy(entry, promised, this.#copies, entry.part))).flat();
   }
 
   override async settled(): Promise<void> {
     await super.settled();
-    await this.#copies.settled();
+    await this.#copying.settled();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#copies.giveUp();
+    this.#copying.giveUp();
     super._destroy(error, callback);
   }
 
   protected override async *atEnd(): AsyncGenerator<CommitEvent> {
-    yield* (await this.#copies.finish()).flat();
-    await this.#session.endCopies?.();
+    yield* (await this.#copying.finish()).flat();
+    await this.#copies?.end();
     const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
     await this.#close({
       ...(layout && { layout }),
@@ -127,15 +127,15 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   }
 
   /** The work of copying one blob from where it stands. */
-  #copying(
+  #copy(
     { name, use, size }: VerifiedEntry<SelectedEntry>,
     digest: Digest,
-    copy: Exclude<StoreSession['copy'], undefined>,
+    copies: PartCopies,
     part: FilePart,
   ): (signal: AbortSignal) => Promise<CommitEvent[]> {
     return async (signal) => {
       try {
-        const outcome = await copy(part, { digest, size }, signal);
+        const outcome = await copies.copy(part, { digest, size }, signal);
         if (outcome === 'stored') this.#stored.set(digest, size);
         return [{ name, size, digest, bytes: size, outcome }];
       } catch (error) {
@@ -169,10 +169,10 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   }
 
   async *#store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
-    const { name, size, digester } = entry;
+    const { name, size, kind, digester } = entry;
     // A small one is verified before anything is made for it: an archive may be full of blobs that lie.
     const small = promised !== undefined && size <= SMALL_BYTES ? [await readAll(entry.body, size)] : undefined;
-    const ingest = await this.#session.begin(digester);
+    const ingest = await this.#session.begin(promised && { digest: promised, size, kind }, digester);
     const probe = this.#probeFor(promised);
     const told = { name, size, ...(promised && { digest: promised }) };
     let bytes = 0;

@@ -4,6 +4,8 @@ import type { Platform } from '../model/platform.js';
 import type { FilePart } from '../files/file-part.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import type { FoundBlob } from '../content/content-provider.js';
+import type { ContentKind } from '../model/content.js';
+import type { IngestOutcome } from '../stores/store.js';
 
 /** An image to walk: a root, and the full name that it goes by. Compared by identity. */
 export interface ImageTarget {
@@ -55,6 +57,8 @@ export interface ArchiveEntry {
 
 /** An entry that a load keeps, and what for. */
 export interface SelectedEntry extends ArchiveEntry {
+  /** The kind that the documents read so far give it; `blob` where none of them lists it. */
+  readonly kind: ContentKind;
   /** `metadata`: a layout file; `needed`: content known to be wanted; `candidate`: may turn out to be; `link`: a link. */
   readonly use: 'metadata' | 'needed' | 'candidate' | 'link';
 }
@@ -72,7 +76,7 @@ export interface CommitEvent {
   readonly digest?: Digest;
   readonly size: number;
   readonly bytes: number;
-  readonly outcome: 'storing' | 'stored' | 'present';
+  readonly outcome: 'storing' | IngestOutcome;
 }
 
 /** A file that is no blob: what it hashes to, and what it is as a layer. */

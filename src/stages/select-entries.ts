@@ -9,18 +9,19 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ClaimingProvider } from '../stores/store.js';
+import type { SourceReader } from '../stores/store.js';
 import { checkDocument, damageOf, checkDocumentSize, readAll } from '../content/check-document.js';
 import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
 import { sizeMismatch } from '../content/mismatch.js';
 import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
 import { Stage } from './stage.js';
 import { Documents, type OnDamage } from '../content/documents.js';
+import { contentKindOf } from '../model/content.js';
 
 /** What is wanted, and where content may be already. */
 export interface SelectEntriesOptions {
   /** What the store has. */
-  readonly present: ClaimingProvider;
+  readonly present: SourceReader;
   readonly platforms: PlatformSet<ImageTarget>;
   readonly referrers?: 'follow' | 'drop';
   /** Waits until what was passed on is in the store, so that a document which came before its index can be read there. */
@@ -94,12 +95,12 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (entry.type === 'directory') return;
     this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
     if (entry.type !== 'file')
-      yield { ...entry, name, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
+      yield { ...entry, name, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), kind: 'blob', use: 'link' };
     else if (isMetadataEntry(name)) yield await this.#takeMetadata({ ...entry, name });
     else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name, digest }, digest);
     else if (this.#isLayout()) await drain(entry);
     // Until both of a layout's files were seen this may be a docker-archive, whose layers have names of their own.
-    else yield { ...entry, name, use: 'candidate' };
+    else yield { ...entry, name, kind: 'blob', use: 'candidate' };
   }
 
   async #takeMetadata(entry: ArchiveEntry): Promise<SelectedEntry> {
@@ -110,20 +111,23 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     }
     const bytes = await readAll(entry.body, maxBytes);
     if (entry.name === INDEX_ENTRY) await this.#learnIndex(bytes);
-    return { ...entry, body: bodyOf(bytes), use: 'metadata' };
+    return { ...entry, body: bodyOf(bytes), kind: 'blob', use: 'metadata' };
   }
 
   async #takeBlob(entry: ArchiveEntry, digest: Digest): Promise<SelectedEntry[]> {
-    if (this.#options.everything === true) return [{ ...entry, use: 'candidate' }];
+    if (this.#options.everything === true) return [{ ...entry, kind: 'blob', use: 'candidate' }];
     const wanted = this.#wanted.get(digest);
+    const kind = wanted === undefined ? 'blob' : contentKindOf(wanted);
     const fits = wanted === undefined || wanted.size === entry.size;
     if (!fits && this.#isCertain) throw sizeMismatch(wanted, entry.size);
     if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
-    if (!this.#pending.has(digest) && (await this.#options.present.stat(digest))?.size === entry.size)
+    if (!this.#pending.has(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
-    if (wanted === undefined || !fits) return [{ ...entry, use: 'candidate' }];
-    return [{ ...entry, body: await this.#learn(entry.body, wanted), use: this.#isCertain ? 'needed' : 'candidate' }];
+    if (wanted === undefined || !fits) return [{ ...entry, kind, use: 'candidate' }];
+    return [
+      { ...entry, kind, body: await this.#learn(entry.body, wanted), use: this.#isCertain ? 'needed' : 'candidate' },
+    ];
   }
 
   #isEverythingKnown(): boolean {
@@ -158,7 +162,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   async #learnIndex(bytes: Buffer): Promise<void> {
     const { manifests } = parseLayoutIndex(bytes, this.#limits);
-    await this.#options.present.claim?.(manifests.map(({ digest }) => digest));
+    await this.#options.present.claim(manifests.map(({ digest }) => digest));
     for (const descriptor of manifests) {
       const subject = descriptor.annotations?.[ANNOTATIONS.subject];
       await this.#wantListed(descriptor, subject !== undefined && isDigest(subject) ? subject : undefined);
@@ -170,7 +174,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const inherited = descriptor.platform ?? this.#inherited.get(descriptor.digest);
     if (isIndexType(descriptor.mediaType)) {
       const index = parseIndexBytes(bytes, `index ${descriptor.digest}`, this.#limits, descriptor.mediaType);
-      await this.#options.present.claim?.(index.manifests.map(({ digest }) => digest));
+      await this.#options.present.claim(index.manifests.map(({ digest }) => digest));
       for (const child of index.manifests) await this.#wantListed(child, attestedBy(child), inherited);
     } else {
       const where = `manifest ${descriptor.digest}`;
@@ -216,7 +220,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     checkDocumentSize(descriptor, this.#limits);
     this.#pending.add(descriptor.digest);
     if (this.#passed.has(descriptor.digest)) await this.#options.settled?.();
-    const stored = await this.#options.present.stat(descriptor.digest);
+    const stored = await this.#options.present.stat(descriptor.digest, contentKindOf(descriptor));
     if (stored?.size !== descriptor.size) return;
     const bytes = await this.#documents.bytes(descriptor);
     if (bytes !== undefined) await this.#learnDocument(bytes, descriptor);

@@ -13,8 +13,8 @@ import { Documents } from '../content/documents.js';
 export interface WalkIndexOptions {
   /** Damage that they tolerate counts as missing; damage that they throw ends the walk. */
   readonly documents: Documents;
-  /** Referrers that no index lists, by the digest that they speak of. */
-  readonly referrersOf?: (subject: Digest) => readonly Descriptor[];
+  /** What refers to a node without being listed by an index. Asked for each node that was passed on. */
+  readonly referrersOf?: (node: ManifestNode) => Promise<readonly Descriptor[]>;
 }
 
 /** What a node inherits from where it stands. */
@@ -24,6 +24,12 @@ interface Place {
   readonly subject?: Digest;
   readonly platform?: Platform;
   readonly depth: number;
+}
+
+/** A child that refers to a digest. */
+interface Referrer {
+  readonly child: Descriptor;
+  readonly subject: Digest;
 }
 
 /**
@@ -54,7 +60,7 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
     const node = await this.#nodeOf(descriptor, place);
     yield node;
     if (node.kind === 'index') yield* this.#walkChildren(node, place.depth + 1);
-    for (const referrer of this.#options.referrersOf?.(descriptor.digest) ?? []) {
+    for (const referrer of (await this.#options.referrersOf?.(node)) ?? []) {
       yield* this.#walk(referrer, { target: place.target, subject: descriptor.digest, depth: place.depth + 1 });
     }
   }
@@ -64,8 +70,12 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
     if (document === undefined) return;
     const subjects = await this.#subjectsOf(document);
     const listed = new Set(document.manifests.map(({ digest }) => digest));
-    const isBound = (child: Descriptor): boolean => subjects.has(child) && listed.has(subjects.get(child) as Digest);
-    const bound = groupBy(document.manifests.filter(isBound), (child) => subjects.get(child) as Digest);
+    const bound = new Map<Digest, Descriptor[]>();
+    const orphans: Referrer[] = [];
+    for (const [child, subject] of subjects) {
+      if (listed.has(subject)) bound.set(subject, [...(bound.get(subject) ?? []), child]);
+      else orphans.push({ child, subject });
+    }
     const place = { target: index.target, parent: index.descriptor.digest, depth };
     const inherited = index.platform === undefined ? {} : { platform: index.platform };
     for (const child of document.manifests) {
@@ -73,13 +83,13 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
       yield* this.#walk(child, { ...place, ...inherited });
       yield* this.#walkBound(child.digest, bound, place);
     }
-    for (const orphan of document.manifests.filter((child) => subjects.has(child) && !isBound(child))) {
-      yield* this.#walk(orphan, { ...place, subject: subjects.get(orphan) as Digest });
-      yield* this.#walkBound(orphan.digest, bound, place);
+    for (const { child, subject } of orphans) {
+      yield* this.#walk(child, { ...place, subject });
+      yield* this.#walkBound(child.digest, bound, place);
     }
-    // Left are those that speak of one another in a circle.
-    for (const rest of [...bound.values()].flat()) {
-      yield* this.#walk(rest, { ...place, subject: subjects.get(rest) as Digest });
+    // Left are those that refer to one another in a circle.
+    for (const [subject, rest] of bound) {
+      for (const child of rest) yield* this.#walk(child, { ...place, subject });
     }
   }
 
@@ -146,13 +156,6 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
       throw new LadingError('ERR_LIMIT_DESCRIPTORS', `the image lists more than ${maxDescriptors} manifests`);
     }
   }
-}
-
-/** What `Map.groupBy` does from Node 21 on. */
-function groupBy<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
-  const groups = new Map<Key, Item[]>();
-  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
-  return groups;
 }
 
 function kindOf({ mediaType }: Descriptor): ManifestNode['kind'] {

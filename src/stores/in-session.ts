@@ -1,8 +1,8 @@
 import { movesOf, type NameMove } from '../model/image-list.js';
-import type { ImageListChange, StoreSession, Store } from './store.js';
+import type { ImageListChange, DestinationSession, ImageDestination } from './store.js';
 
 /** Publishes a change of the list of images, and tells which names it moved: as it was in the list that it changed. */
-export async function publishNames(session: StoreSession, change: ImageListChange): Promise<readonly NameMove[]> {
+export async function publishNames(session: DestinationSession, change: ImageListChange): Promise<readonly NameMove[]> {
   let moved: readonly NameMove[] = [];
   await session.publish((records) => {
     const changed = change(records);
@@ -12,8 +12,11 @@ export async function publishNames(session: StoreSession, change: ImageListChang
   return moved;
 }
 
-export async function inSession<T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> {
-  const session = await store.session();
+export async function inSession<T>(
+  destination: ImageDestination,
+  work: (session: DestinationSession) => Promise<T>,
+): Promise<T> {
+  const session = await destination.session();
   try {
     return await work(session);
   } finally {

@@ -1,5 +1,5 @@
 import type { Digest } from '../model/digest.js';
-import { removeRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { removeRecords, subjectOf, type ImageRecord, refersTo } from '../model/image-list.js';
 import { closureOf } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
@@ -27,9 +27,9 @@ export async function pruneableImages(
 function orphans(records: readonly ImageRecord[], reached: Set<Digest>): readonly ImageRecord[] {
   const referrers = records.filter((record) => subjectOf(record) !== undefined);
   for (let grown = true; grown;) {
-    const staying = referrers.filter((record) => reached.has(subjectOf(record) as Digest));
+    const staying = referrers.filter((record) => refersTo(record, reached));
     grown = staying.some(({ descriptor }) => !reached.has(descriptor.digest));
     staying.forEach(({ descriptor }) => reached.add(descriptor.digest));
   }
-  return referrers.filter((record) => !reached.has(subjectOf(record) as Digest));
+  return referrers.filter((record) => !refersTo(record, reached));
 }

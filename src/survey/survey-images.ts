@@ -3,7 +3,6 @@ import { pipeline } from 'node:stream/promises';
 import type { Completeness } from '../model/completeness.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { subjectOf, type ImageRecord } from '../model/image-list.js';
 import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
 import type { Warning } from './reports.js';
 import { DedupeBlobs } from '../stages/dedupe-blobs.js';
@@ -13,13 +12,16 @@ import type { BlobNeed, ImageTarget, ManifestNode } from '../stages/records.js';
 import { WalkIndex } from '../stages/walk-index.js';
 import { Documents } from '../content/documents.js';
 
+/** Finds what refers to a digest. */
+export type ReferrersOf = (subject: Digest) => Promise<readonly Descriptor[]>;
+
 /** What to look for, and how. */
 export interface SurveyOptions {
   readonly platforms?: readonly PlatformRequest[];
   readonly referrers?: 'follow' | 'drop';
   readonly foreignLayers?: 'drop' | 'keep';
-  /** Records among which referrers that no index lists are found. */
-  readonly records?: readonly ImageRecord[];
+  /** What refers to a digest without being listed by an index. */
+  readonly referrersOf?: ReferrersOf;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,7 +56,7 @@ export async function surveyImages(
   const nodes: ListedNode[] = [];
   await pipeline(
     Readable.from(targets),
-    new WalkIndex({ documents, referrersOf: referrersAmong(options.records ?? []) }),
+    new WalkIndex({ documents, referrersOf: referrersOfWanted(platforms, options) }),
     new FilterPlatforms({ platforms, referrers }),
     new ListBlobs({
       documents,
@@ -80,20 +82,26 @@ function collectInto(list: BlobNeed[]): Writable {
   });
 }
 
-function referrersAmong(records: readonly ImageRecord[]): (subject: Digest) => readonly Descriptor[] {
-  const bySubject = new Map<Digest, Descriptor[]>();
-  for (const record of records) {
-    const subject = subjectOf(record);
-    if (subject !== undefined) bySubject.set(subject, [...(bySubject.get(subject) ?? []), record.descriptor]);
-  }
-  return (subject) => bySubject.get(subject) ?? [];
+/** Asks for the referrers of what the filter may keep, and of nothing else: each may be a request to a registry. */
+function referrersOfWanted(
+  platforms: PlatformSet<ImageTarget>,
+  { referrers, referrersOf }: SurveyOptions,
+): (node: ManifestNode) => Promise<readonly Descriptor[]> {
+  if (referrersOf === undefined || referrers === 'drop') return async () => [];
+  // Which platform is the best is known only when all of them were seen.
+  const mayPass = ({ subject, platform }: ManifestNode): boolean =>
+    subject !== undefined || platforms.choosesBest || platforms.wants(platform);
+  return async (node) => (mayPass(node) ? await referrersOf(node.descriptor.digest) : []);
 }
 
 /** Of a manifest that is not here itself, nobody misses the attestations. */
 function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
   const complete = new Set(nodes.filter(isComplete).map(({ node }) => node.descriptor.digest));
   return nodes
-    .filter(({ node, completeness }) => completeness.state === 'missing' && complete.has(node.subject as Digest))
+    .filter(
+      ({ node, completeness }) =>
+        completeness.state === 'missing' && node.subject !== undefined && complete.has(node.subject),
+    )
     .map(({ node, completeness }) => ({
       code: 'WARN_REFERRER_MISSING',
       message: `${node.descriptor.digest}, which speaks of ${node.subject}, was left out: ${completeness.missing} is missing`,

@@ -7,6 +7,7 @@ import type { Warning } from './reports.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { type OnDamage, Documents } from '../content/documents.js';
+import { referrersIn } from '../stores/listed-images.js';
 
 /** How documents are read while listing. */
 export interface ListOptions {
@@ -24,7 +25,7 @@ export async function tolerantSurvey(
   const damage = new Map<Digest, LadingError>();
   const onDamage: OnDamage = (error, digest) => void damage.set(digest, error);
   const documents = new Documents(store, { limits: limitsOf(limits), onDamage });
-  const survey = await surveyImages(documents, targets, { records, signal });
+  const survey = await surveyImages(documents, targets, { referrersOf: referrersIn(records), signal });
   const warnings = [...damage.values()].map(({ message }): Warning => ({ code: 'WARN_DAMAGED', message }));
   return { survey, warnings: [...warnings, ...survey.warnings] };
 }

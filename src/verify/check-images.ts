@@ -85,7 +85,7 @@ async function checkLayers(
 
 /** A layer that may not be distributed need not be here. */
 async function readFacts(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts | undefined> {
-  return (await provider.stat(digest)) && (await layerFactsOf(provider, digest, limits));
+  return (await provider.stat(digest, 'blob')) && (await layerFactsOf(provider, digest, limits));
 }
 
 /** What is wrong with a layer, or as a text why nobody can tell. */

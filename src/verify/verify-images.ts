@@ -10,6 +10,7 @@ import type { Store } from '../stores/store.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
+import { referrersIn } from '../stores/listed-images.js';
 
 /** How a verification is done. */
 export interface VerifyOptions {
@@ -46,7 +47,7 @@ export async function verifyImages(
     if (!damage.has(digest)) damage.set(digest, problemOf(error, digest));
   };
   const limits = limitsOf(options.limits);
-  const common = { records, signal: options.signal, foreignLayers: 'keep' } as const;
+  const common = { referrersOf: referrersIn(records), signal: options.signal, foreignLayers: 'keep' } as const;
   const before = await surveyImages(
     new Documents(damageWhereUnreadable(store, onDamage), { limits, onDamage }),
     targets,
@@ -89,7 +90,7 @@ async function hashAll(
 /** What is wrong with a blob, if anything is; `gone` where it is not here. */
 async function hash(store: Store, digest: Digest, digester: Digester): Promise<Problem | 'gone' | undefined> {
   try {
-    for await (const chunk of store.open(digest)) digester.update(chunk);
+    for await (const chunk of store.open(digest, { kind: 'blob' })) digester.update(chunk);
     return digester.digest() === digest ? undefined : mismatch(digest, digester.digest());
   } catch (error) {
     if (error instanceof LadingError && error.code === 'ERR_BLOB_MISSING') return 'gone';
@@ -104,10 +105,10 @@ function damageWhereUnreadable(
   onDamage: (error: LadingError, digest: Digest) => void,
 ): Pick<Store, 'stat' | 'open'> {
   return {
-    stat: async (digest) => await store.stat(digest),
-    async *open(digest, range) {
+    stat: async (digest, kind) => await store.stat(digest, kind),
+    async *open(digest, options) {
       try {
-        yield* store.open(digest, range);
+        yield* store.open(digest, options);
       } catch (error) {
         if (!isUnreadable(error)) throw error;
         onDamage(error, digest);
@@ -119,8 +120,8 @@ function damageWhereUnreadable(
 
 function withoutBlobs(store: Store, damaged: ReadonlyMap<Digest, Problem>): Pick<Store, 'stat' | 'open'> {
   return {
-    open: (digest, range) => store.open(digest, range),
-    stat: async (digest) => (damaged.has(digest) ? undefined : await store.stat(digest)),
+    open: (digest, options) => store.open(digest, options),
+    stat: async (digest, kind) => (damaged.has(digest) ? undefined : await store.stat(digest, kind)),
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { decorated } from '../../src/model/decorated.js';
 import { removeImages } from '../../src/edit/remove-images.js';
 import { exportImages } from '../../src/export/export-images.js';
 import { planExport, type ExportPlan } from '../../src/export/plan-export.js';
@@ -72,18 +73,12 @@ onEachStore('tells before the first byte what was removed since the plan was mad
 onEachStore('plans no image that is removed while it is looked at', async (open) => {
   const store = await open();
   await planned(store);
-  const racing: Store = {
-    reader: async () => await store.reader(),
-    session: async () => await store.session(),
-    digests: () => store.digests(),
-    prune: async (options) => await store.prune(options),
-    list: async () => await store.list(),
-    open: (digest, range) => store.open(digest, range),
-    stat: async (digest) => {
+  const racing = decorated<Store>(store, {
+    stat: async (digest, kind) => {
       if ((await store.list()).length > 0) await removeImages(store, [FAMILIAR]);
-      return await store.stat(digest);
+      return await store.stat(digest, kind);
     },
-  };
+  });
   await assert.rejects(planExport(racing, [FAMILIAR], { hostPlatform: HOST }), { category: 'not-found' });
 });
 

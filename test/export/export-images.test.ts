@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { withReads } from '../../src/stores/with-reads.js';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { exportImages } from '../../src/export/export-images.js';
 import type { Digest } from '../../src/model/digest.js';
@@ -212,19 +213,10 @@ onEachStore('reads no further than its reader does', async (openStore) => {
   const { images, blobs } = example({ layerBytes: 1_500_000 });
   await loadLayout(store, images, blobs);
   let opened = 0;
-  const open = (digest: Digest): AsyncIterable<Buffer> => {
+  const counted = withReads(store, (chunks) => {
     opened += 1;
-    return store.open(digest);
-  };
-  const counted = {
-    list: async () => await store.list(),
-    stat: async (digest: Digest) => await store.stat(digest),
-    digests: () => store.digests(),
-    session: async () => await store.session(),
-    prune: store.prune.bind(store),
-    open,
-    reader: async () => ({ stat: store.stat.bind(store), open, end: async () => {} }),
-  };
+    return chunks;
+  });
   const plan = await planExport(counted, [FAMILIAR], { hostPlatform: HOST });
   opened = 0;
   const archive = exportImages(counted, plan);

@@ -99,7 +99,9 @@ onEachStore('is enough for an older loader to load the image that it lists', asy
   await load(second, await withoutLayout(saved.entries));
   // Uncompressed Docker layers: the manifest that an importer makes is the one that it was.
   const [image] = (await stateOf(second)).images;
-  const made = JSON.parse(String(await firstChunk(second.open(image?.descriptor.digest ?? root.digest)))) as {
+  const made = JSON.parse(
+    String(await firstChunk(second.open(image?.descriptor.digest ?? root.digest, { kind: 'blob' }))),
+  ) as {
     layers: unknown;
   };
   const original = blobs.json(of('linux/amd64').digest) as { layers: unknown };

@@ -77,8 +77,8 @@ async function missingUnder(store: ContentProvider, manifest: Digest): Promise<r
     ...(config === undefined ? [] : [config]),
     ...layers.filter(({ mediaType }) => !/foreign|nondistributable/.test(mediaType)),
   ];
-  const missing: Digest[] = (await store.stat(manifest)) === undefined ? [manifest] : [];
-  for (const { digest, size } of needed) if ((await store.stat(digest))?.size !== size) missing.push(digest);
+  const missing: Digest[] = (await store.stat(manifest, 'blob')) === undefined ? [manifest] : [];
+  for (const { digest, size } of needed) if ((await store.stat(digest, 'blob'))?.size !== size) missing.push(digest);
   return missing;
 }
 
@@ -93,10 +93,12 @@ async function reachedFrom(store: ContentProvider, root: Digest): Promise<readon
 }
 
 async function linksOf(store: ContentProvider, digest: Digest): Promise<LinkFields | undefined> {
-  if ((await store.stat(digest)) === undefined) return undefined;
+  if ((await store.stat(digest, 'blob')) === undefined) return undefined;
   try {
     // Whatever it is: a walk over something else finds no fields.
-    const value = JSON.parse((await bytesOf(store.open(digest))).toString('utf8')) as LinkFields | null;
+    const value = JSON.parse(
+      (await bytesOf(store.open(digest, { kind: 'blob' }))).toString('utf8'),
+    ) as LinkFields | null;
     return value ?? undefined;
   } catch {
     return undefined;

@@ -34,7 +34,8 @@ async function describe(
   return await cache.get(key, provider, async (seen) => {
     const parts: string[] = [];
     for (const digest of digests) {
-      if ((await seen.stat(digest)) !== undefined) parts.push((await bytesOf(seen.open(digest))).toString());
+      if ((await seen.stat(digest, 'blob')) !== undefined)
+        parts.push((await bytesOf(seen.open(digest, { kind: 'blob' }))).toString());
     }
     return { value: parts.join(''), isLasting };
   });
@@ -92,9 +93,9 @@ test('does not remember what was made while a blob came', async () => {
   const provider = contentOf(content);
   const cache = new DescriptionCache<boolean>();
   const make = async (seen: ContentProvider) => {
-    const isHere = (await seen.stat(A)) !== undefined;
+    const isHere = (await seen.stat(A, 'blob')) !== undefined;
     content.set(A, 'a');
-    await seen.stat(A);
+    await seen.stat(A, 'blob');
     return { value: isHere, isLasting: true };
   };
   assert.equal(await cache.get('key', provider, make), false);

@@ -106,9 +106,11 @@ onEachStore('takes damaged documents as missing, and says so', async (open) => {
   const damaged = Object.assign(Object.create(store) as typeof store, {
     list: async () => await store.list(),
     stat: async (digest: string) =>
-      digest === manifest.digest ? { size: manifest.size } : await store.stat(digest as never),
+      digest === manifest.digest ? { size: manifest.size } : await store.stat(digest as never, 'blob'),
     open: (digest: string) =>
-      digest === manifest.digest ? chunksOf(Buffer.alloc(manifest.size, '{')) : store.open(digest as never),
+      digest === manifest.digest
+        ? chunksOf(Buffer.alloc(manifest.size, '{'))
+        : store.open(digest as never, { kind: 'blob' }),
   });
   const { images, warnings } = await listImages(damaged);
   assert.equal(statesOf(images[0])['linux/arm64'], 'missing');

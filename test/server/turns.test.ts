@@ -108,7 +108,7 @@ test('claims through the reader of a dealt store', async (t) => {
   const store = await OciLayoutStore.open(await temporaryFolder(t));
   const reader = await new Turns().dealReads(store).reader();
   const claimed = ['a', 'b'].map((text) => digestOf(text));
-  await reader.claim?.(claimed);
+  await reader.claim(claimed);
   const [lease = ''] = await leasesOf(store);
   assert.deepEqual(lease.trim().split('\n').slice(1), claimed);
   await reader.end();

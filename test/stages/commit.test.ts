@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { pipeline } from 'node:stream/promises';
 import { before, describe, it } from 'node:test';
+import { decorated } from '../../src/model/decorated.js';
 import { gzipSync } from 'node:zlib';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
@@ -8,7 +9,7 @@ import { Commit } from '../../src/stages/commit.js';
 import type { ArchiveContents, CommitEvent, SelectedEntry, VerifiedEntry } from '../../src/stages/records.js';
 import { VerifyDigests } from '../../src/stages/verify-digests.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import type { Ingest, StoreSession } from '../../src/stores/store.js';
+import type { Ingest, DestinationSession } from '../../src/stores/store.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { atRest, runStage, sinkOf, stageSuite } from '../suites/stage-suite.js';
 import { bytesOf, digestsIn, inSession } from '../suites/stored.js';
@@ -19,7 +20,7 @@ type Use = SelectedEntry['use'];
 const piped = new Bodies();
 
 function select(bodies: Bodies, name: string, bytes: Uint8Array, use: Use): SelectedEntry {
-  return { ...bodies.entry(name, bytes), use };
+  return { ...bodies.entry(name, bytes), kind: 'blob', use };
 }
 
 function blob(bodies: Bodies, content: string, use: Use = 'needed', bytes = content): SelectedEntry {
@@ -36,7 +37,7 @@ interface Committed {
   readonly contents: readonly ArchiveContents[];
 }
 
-async function commit(session: StoreSession, entries: Iterable<SelectedEntry>): Promise<Committed> {
+async function commit(session: DestinationSession, entries: Iterable<SelectedEntry>): Promise<Committed> {
   const contents: ArchiveContents[] = [];
   const stage = new Commit(session, async (closed) => void contents.push(closed));
   const events = await runStage<CommitEvent>(entries, new VerifyDigests<SelectedEntry>(), stage);
@@ -46,9 +47,9 @@ async function commit(session: StoreSession, entries: Iterable<SelectedEntry>): 
 /** Counts the writers of a session that are neither committed nor given up. */
 class CountingSession {
   open = 0;
-  readonly session: StoreSession;
+  readonly session: DestinationSession;
 
-  constructor(session: StoreSession, refuse?: { readonly after: number; readonly error: Error }) {
+  constructor(session: DestinationSession, refuse?: { readonly after: number; readonly error: Error }) {
     let writes = 0;
     const over = (): void => void (this.open -= 1);
     const count = (ingest: Ingest): Ingest => {
@@ -67,11 +68,11 @@ class CountingSession {
         abort: async () => await ingest.abort().finally(end),
       };
     };
-    const begin: StoreSession['begin'] = async (digester) => {
+    const begin: DestinationSession['begin'] = async (expected, digester) => {
       this.open += 1;
-      return count(await session.begin(digester));
+      return count(await session.begin(expected, digester));
     };
-    this.session = { ...session, begin };
+    this.session = decorated(session, { begin });
   }
 }
 
@@ -87,7 +88,7 @@ before(async () => {
 function* verified(count: number): Generator<VerifiedEntry<SelectedEntry>> {
   for (const entry of first(count, piped.blobs())) {
     const use: Use = 'needed';
-    yield* verifiedOf({ ...entry, use });
+    yield* verifiedOf({ ...entry, kind: 'blob', use });
   }
 }
 
@@ -154,6 +155,7 @@ describe('Commit', () => {
         size: 0,
         linkname: 'target',
         body: bodies.of(),
+        kind: 'blob',
         use: 'link',
       };
       const { contents, events } = await commit(session, [...metadata, link]);
@@ -204,7 +206,7 @@ describe('Commit', () => {
     await inSession(new MemoryStore(), async (session) => {
       const bodies = new Bodies();
       const link = (name: string): SelectedEntry => {
-        return { name, type: 'symlink', size: 0, linkname: 'target', body: bodies.of(), use: 'link' };
+        return { name, type: 'symlink', size: 0, linkname: 'target', body: bodies.of(), kind: 'blob', use: 'link' };
       };
       const file = (name: string): SelectedEntry => select(bodies, name, Buffer.from(name), 'candidate');
       const { contents } = await commit(session, [file('a'), file('b'), link('a'), link('c'), link('c'), file('b')]);

@@ -1,12 +1,13 @@
 import { Documents, type DocumentsOptions } from '../../src/content/documents.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
+import type { SourceReader } from '../../src/stores/store.js';
 import { LadingError } from '../../src/model/errors.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { ContentProvider } from '../../src/content/content-provider.js';
 import { BlobSet } from '../fixtures/blob-set.js';
 
 /** A provider of the blobs of a set that counts what is asked of it. */
-export class SetProvider implements ContentProvider {
+export class SetProvider implements SourceReader {
   readonly blobs: BlobSet;
   opened = 0;
   lookedUp = 0;
@@ -26,6 +27,10 @@ export class SetProvider implements ContentProvider {
     const bytes = this.blobs.get(digest);
     return bytes && { size: bytes.length };
   }
+
+  async claim(): Promise<void> {}
+
+  async end(): Promise<void> {}
 
   async *open(digest: Digest): AsyncGenerator<Buffer> {
     this.opened += 1;

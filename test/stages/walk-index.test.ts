@@ -157,7 +157,7 @@ describe('WalkIndex gives', () => {
     const arm64 = manifests.get('linux/arm64')!;
     const sbom = buildReferrer(blobs, arm64, { seed: 1 });
     const nodes = await walk(blobs, [root], {
-      referrersOf: (subject) => (subject === arm64.digest ? [sbom] : []),
+      referrersOf: async ({ descriptor }) => (descriptor.digest === arm64.digest ? [sbom] : []),
     });
     assert.deepEqual(digestsOf(nodes).slice(-2), [arm64.digest, sbom.digest]);
     assert.deepEqual([nodes.at(-1)?.subject, nodes.at(-1)?.parent], [arm64.digest, undefined]);

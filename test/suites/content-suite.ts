@@ -21,13 +21,13 @@ function writingSuite(open: OpenStore): void {
     'shows nothing of a blob before its commit',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
-        const ingest = await session.begin();
+        const ingest = await session.begin(undefined);
         await ingest.write(BYTES);
-        assert.equal(await session.stat(DESCRIPTOR.digest), undefined);
+        assert.equal(await session.stat(DESCRIPTOR.digest, 'blob'), undefined);
         assert.deepEqual(await digestsIn(store), []);
         await ingest.commit(DESCRIPTOR);
       });
-      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest, { kind: 'blob' })), BYTES);
     }),
   );
 
@@ -38,7 +38,8 @@ function writingSuite(open: OpenStore): void {
       await inSession(store, async (session) => {
         for (const bytes of contents) assert.equal(await storeBytes(session, bytes), 'stored');
       });
-      for (const bytes of contents) assert.ok((await bytesOf(store.open(digestOf(bytes)))).equals(bytes));
+      for (const bytes of contents)
+        assert.ok((await bytesOf(store.open(digestOf(bytes), { kind: 'blob' }))).equals(bytes));
     }),
   );
 
@@ -46,7 +47,7 @@ function writingSuite(open: OpenStore): void {
     'puts a blob together from chunks of any size, empty ones among them',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
-        const ingest = await session.begin();
+        const ingest = await session.begin(undefined);
         for (const [start, end] of [
           [0, 1],
           [1, 1],
@@ -56,7 +57,7 @@ function writingSuite(open: OpenStore): void {
           await ingest.write(Buffer.from(BYTES.subarray(start, end)));
         assert.equal(await ingest.commit(DESCRIPTOR), 'stored');
       });
-      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest, { kind: 'blob' })), BYTES);
     }),
   );
 
@@ -68,7 +69,7 @@ function writingSuite(open: OpenStore): void {
         assert.equal(await storeBytes(session, BYTES), 'present');
       });
       assert.equal(await inSession(store, (session) => storeBytes(session, BYTES)), 'present');
-      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest, { kind: 'blob' })), BYTES);
     }),
   );
 
@@ -76,7 +77,7 @@ function writingSuite(open: OpenStore): void {
     'leaves nothing of a blob that is given up, also when that is said twice',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
-        const [untouched, written] = [await session.begin(), await session.begin()];
+        const [untouched, written] = [await session.begin(undefined), await session.begin(undefined)];
         await written.write(BYTES);
         for (const ingest of [untouched, written, untouched, written]) await ingest.abort();
       });
@@ -88,7 +89,7 @@ function writingSuite(open: OpenStore): void {
     'keeps a blob that was committed when its writer is given up after all',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
-        const ingest = await session.begin();
+        const ingest = await session.begin(undefined);
         await ingest.write(BYTES);
         await ingest.commit(DESCRIPTOR);
         await ingest.abort();
@@ -103,13 +104,13 @@ function writingSuite(open: OpenStore): void {
       const digest = digestOf(BYTES, 'sha512');
       await inSession(store, async (session) => {
         const digester = new Digester('sha512');
-        const ingest = await session.begin(digester);
+        const ingest = await session.begin(undefined, digester);
         digester.update(BYTES);
         await ingest.write(BYTES);
         assert.equal(await ingest.commit({ digest, size: BYTES.length }), 'stored');
       });
       assert.deepEqual(await digestsIn(store), [digest]);
-      assert.deepEqual(await bytesOf(store.open(digest)), BYTES);
+      assert.deepEqual(await bytesOf(store.open(digest, { kind: 'blob' })), BYTES);
     }),
   );
 }
@@ -130,10 +131,10 @@ function refusingSuite(open: OpenStore): void {
       `refuses a commit with ${what} and leaves nothing`,
       withStore(open, async (store) => {
         await inSession(store, async (session) => {
-          const ingest = await session.begin();
+          const ingest = await session.begin(undefined);
           await ingest.write(Buffer.from(BYTES));
           await assert.rejects(ingest.commit(expected), { code });
-          assert.equal(await session.stat(expected.digest), undefined);
+          assert.equal(await session.stat(expected.digest, 'blob'), undefined);
         });
         assert.deepEqual(await digestsIn(store), []);
       }),
@@ -144,7 +145,7 @@ function refusingSuite(open: OpenStore): void {
     'takes the content after a commit of it was refused',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
-        const ingest = await session.begin();
+        const ingest = await session.begin(undefined);
         await ingest.write(BYTES.subarray(1));
         await assert.rejects(ingest.commit(DESCRIPTOR), { code: 'ERR_SIZE_MISMATCH' });
         assert.equal(await storeBytes(session, BYTES), 'stored');
@@ -156,7 +157,11 @@ function refusingSuite(open: OpenStore): void {
     'refuses to write or commit once a writer is over',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
-        const [committed, aborted, failed] = [await session.begin(), await session.begin(), await session.begin()];
+        const [committed, aborted, failed] = [
+          await session.begin(undefined),
+          await session.begin(undefined),
+          await session.begin(undefined),
+        ];
         await committed.write(BYTES);
         await committed.commit(DESCRIPTOR);
         await aborted.abort();
@@ -177,13 +182,13 @@ function parallelSuite(open: OpenStore): void {
     withStore(open, async (store) => {
       const outcomes = await inSession(store, (first) =>
         inSession(store, async (second) => {
-          const ingests = [await first.begin(), await second.begin()];
+          const ingests = [await first.begin(undefined), await second.begin(undefined)];
           for (const ingest of ingests) await ingest.write(Buffer.from(BYTES));
           return await Promise.all(ingests.map((ingest) => ingest.commit(DESCRIPTOR)));
         }),
       );
       assert.deepEqual(outcomes.sort(), ['present', 'stored']);
-      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest)), BYTES);
+      assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest, { kind: 'blob' })), BYTES);
     }),
   );
 
@@ -194,14 +199,15 @@ function parallelSuite(open: OpenStore): void {
       await inSession(store, async (session) => {
         await Promise.all(
           contents.map(async (bytes) => {
-            const ingest = await session.begin();
+            const ingest = await session.begin(undefined);
             for (let at = 0; at < bytes.length; at += 512) await ingest.write(bytes.subarray(at, at + 512));
             assert.equal(await ingest.commit(describeBytes(bytes)), 'stored');
           }),
         );
       });
       assert.deepEqual(await digestsIn(store), contents.map((bytes) => digestOf(bytes)).sort());
-      for (const bytes of contents) assert.ok((await bytesOf(store.open(digestOf(bytes)))).equals(bytes));
+      for (const bytes of contents)
+        assert.ok((await bytesOf(store.open(digestOf(bytes), { kind: 'blob' }))).equals(bytes));
     }),
   );
 }
@@ -212,11 +218,11 @@ function readingSuite(open: OpenStore): void {
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         await storeBytes(session, BYTES);
-        assert.equal((await session.stat(DESCRIPTOR.digest))?.size, 5000);
-        assert.equal(await session.stat(ABSENT), undefined);
+        assert.equal((await session.stat(DESCRIPTOR.digest, 'blob'))?.size, 5000);
+        assert.equal(await session.stat(ABSENT, 'blob'), undefined);
       });
-      assert.equal((await store.stat(DESCRIPTOR.digest))?.size, 5000);
-      assert.equal(await store.stat(ABSENT), undefined);
+      assert.equal((await store.stat(DESCRIPTOR.digest, 'blob'))?.size, 5000);
+      assert.equal(await store.stat(ABSENT, 'blob'), undefined);
     }),
   );
 
@@ -236,9 +242,15 @@ function readingSuite(open: OpenStore): void {
       withStore(open, async (store) => {
         await inSession(store, async (session) => {
           await storeBytes(session, BYTES);
-          assert.deepEqual(await bytesOf(session.open(DESCRIPTOR.digest, { start, end })), BYTES.subarray(start, end));
+          assert.deepEqual(
+            await bytesOf(session.open(DESCRIPTOR.digest, { kind: 'blob', range: { start, end } })),
+            BYTES.subarray(start, end),
+          );
         });
-        assert.deepEqual(await bytesOf(store.open(DESCRIPTOR.digest, { start, end })), BYTES.subarray(start, end));
+        assert.deepEqual(
+          await bytesOf(store.open(DESCRIPTOR.digest, { kind: 'blob', range: { start, end } })),
+          BYTES.subarray(start, end),
+        );
       }),
     );
   }
@@ -246,7 +258,7 @@ function readingSuite(open: OpenStore): void {
   it(
     'says that a blob is missing with the first chunk that is asked for, not before',
     withStore(open, async (store) => {
-      const body = store.open(ABSENT);
+      const body = store.open(ABSENT, { kind: 'blob' });
       await assert.rejects(bytesOf(body), { code: 'ERR_BLOB_MISSING', details: { digest: ABSENT } });
     }),
   );
@@ -256,8 +268,8 @@ function readingSuite(open: OpenStore): void {
     withStore(open, async (store) => {
       const large = seededBytes('many readers', 1024 * 1024);
       await inSession(store, (session) => storeBytes(session, large));
-      const readers = Array.from({ length: 8 }, () => bytesOf(store.open(digestOf(large))));
-      for await (const chunk of store.open(digestOf(large))) {
+      const readers = Array.from({ length: 8 }, () => bytesOf(store.open(digestOf(large), { kind: 'blob' })));
+      for await (const chunk of store.open(digestOf(large), { kind: 'blob' })) {
         assert.ok(chunk.length > 0);
         break;
       }

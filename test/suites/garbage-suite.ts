@@ -50,8 +50,8 @@ function discardSuite(open: OpenStore): void {
       await storeLoose(store, 'mine', 'theirs');
       await inSession(store, (other) =>
         inSession(store, async (session) => {
-          await other.stat(digestOf('theirs'));
-          await session.stat(digestOf('mine'));
+          await other.stat(digestOf('theirs'), 'blob');
+          await session.stat(digestOf('mine'), 'blob');
           const removed = await session.discard([digestOf('mine'), digestOf('theirs')]);
           assert.deepEqual(removed, [digestOf('mine')]);
         }),
@@ -234,7 +234,7 @@ function pruneSuite(open: OpenStore): void {
     withStore(open, async (store) => {
       await storeLoose(store, 'looked up', 'loose');
       await inSession(store, async (session) => {
-        await session.stat(digestOf('looked up'));
+        await session.stat(digestOf('looked up'), 'blob');
         await storeBytes(session, 'stored');
         await store.prune(PRUNE_ALL);
         assert.deepEqual(await digestsIn(store), [digestOf('looked up'), digestOf('stored')].sort());
@@ -251,7 +251,7 @@ function pruneSuite(open: OpenStore): void {
       const [unnamed, root] = ['a', 'b'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
       await storeSet(store, blobs, [{ descriptor: unnamed! }]);
       await inSession(store, async (session) => {
-        for (const digest of closureOf(blobs, root!)) await session.stat(digest);
+        for (const digest of closureOf(blobs, root!)) await session.stat(digest, 'blob');
         const record = { name: NAME, descriptor: root! };
         await Promise.all([store.prune(PRUNE_ALL), session.publish((records) => publishRecords(records, [record]))]);
       });

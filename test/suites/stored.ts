@@ -3,7 +3,7 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import type { Store, StoreSession } from '../../src/stores/store.js';
+import type { Store, DestinationSession } from '../../src/stores/store.js';
 import type { BlobSet } from '../fixtures/image-builder.js';
 
 /** An empty store for one test, and what takes it away again. */
@@ -31,7 +31,7 @@ export function withStore(
 }
 
 /** Runs something in a session, which ends whatever happens. */
-export async function inSession<T>(store: Store, run: (session: StoreSession) => Promise<T>): Promise<T> {
+export async function inSession<T>(store: Store, run: (session: DestinationSession) => Promise<T>): Promise<T> {
   const session = await store.session();
   try {
     return await run(session);
@@ -47,8 +47,11 @@ export function describeBytes(bytes: Uint8Array | string): Descriptor {
 }
 
 /** Stores bytes under their digest and tells what came of it. */
-export async function storeBytes(session: StoreSession, bytes: Uint8Array | string): Promise<'stored' | 'present'> {
-  const ingest = await session.begin();
+export async function storeBytes(
+  session: DestinationSession,
+  bytes: Uint8Array | string,
+): Promise<'stored' | 'present'> {
+  const ingest = await session.begin(undefined);
   await ingest.write(Buffer.from(bytes));
   return await ingest.commit(describeBytes(bytes));
 }

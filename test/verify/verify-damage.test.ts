@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { decorated } from '../../src/model/decorated.js';
+import type { Store } from '../../src/stores/store.js';
 import { listImages } from '../../src/inspect/list-images.js';
 import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
@@ -125,18 +127,6 @@ test('does not stumble over blobs that are removed while it reads', async (t) =>
     yield* store.digests();
     yield example({ seed: 'gone' }).root.digest;
   };
-  const report = await verifyImages({ ...bound(store), digests });
+  const report = await verifyImages(decorated<Store>(store, { digests }));
   assert.deepEqual([report.problems, report.blobs.count], [[], built.blobs.size]);
 });
-
-/** The methods of a store as an object of its own. */
-function bound(store: OciLayoutStore) {
-  return {
-    list: store.list.bind(store),
-    stat: store.stat.bind(store),
-    open: store.open.bind(store),
-    reader: store.reader.bind(store),
-    session: store.session.bind(store),
-    prune: store.prune.bind(store),
-  };
-}

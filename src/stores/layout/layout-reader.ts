@@ -3,14 +3,14 @@ import type { Digest } from '../../model/digest.js';
 import type { LayoutParts } from './layout-parts.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import { Lease } from './leases/lease.js';
-import type { ByteRange } from '../../model/content.js';
-import type { StoreReader } from '../store.js';
+import type { SourceReader } from '../store.js';
+import type { OpenOptions } from '../../content/content-provider.js';
 
 /** Why a lease may be out of reach while everything can be read: a medium or a store that is not ours to write, a full disk. */
 const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOSPC', 'EDQUOT'];
 
 /** One reading operation on a directory store, under a lease where one can be had. Holds the claimed digests. */
-export class LayoutReader implements StoreReader {
+export class LayoutReader implements SourceReader {
   readonly #blobs: LayoutParts['blobs'];
   #claimed: ClaimedBlobs | undefined;
 
@@ -36,8 +36,8 @@ export class LayoutReader implements StoreReader {
     return await claimed.find(digest);
   }
 
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
-    return this.#blobs.open(digest, range);
+  open(digest: Digest, options: OpenOptions): AsyncIterable<Buffer> {
+    return this.#blobs.open(digest, options);
   }
 
   async end(): Promise<void> {

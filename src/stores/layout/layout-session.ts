@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import type { Descriptor } from '../../model/descriptor.js';
 import type { Digest, Digester } from '../../model/digest.js';
 import type { ChangeQueue } from './refs/change-queue.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
@@ -9,20 +8,18 @@ import { collect } from './trash/collect.js';
 import type { LayoutParts } from './layout-parts.js';
 import { syncFolder } from '../../files/durable-file.js';
 import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
-import type { FilePart } from '../../files/file-part.js';
 import { Lease } from './leases/lease.js';
 import { PartCopier } from './ingest/part-copier.js';
-import type { ByteRange } from '../../model/content.js';
-import type { ImageListChange, StoreSession } from '../store.js';
-import { quarantine } from './trash/quarantine.js';
+import type { ImageListChange, DestinationSession, ExpectedContent } from '../store.js';
 import { RefsPublisher } from './refs/refs-publisher.js';
 import { storageError } from '../../files/storage-error.js';
+import type { OpenOptions } from '../../content/content-provider.js';
 
 /**
  * One writing operation on a directory store, under a lease. Holds the claimed digests, and the folders that have new names
  * which are not on stable storage yet.
  */
-export class LayoutSession implements StoreSession {
+export class LayoutSession implements DestinationSession {
   readonly #store: LayoutParts;
   readonly #lease: Lease;
   readonly #claimed: ClaimedBlobs;
@@ -62,24 +59,15 @@ export class LayoutSession implements StoreSession {
     }
   }
 
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
-    return this.#store.blobs.open(digest, range);
+  open(digest: Digest, options: OpenOptions): AsyncIterable<Buffer> {
+    return this.#store.blobs.open(digest, options);
   }
 
-  async copy(
-    part: FilePart,
-    expected: Pick<Descriptor, 'digest' | 'size'>,
-    signal: AbortSignal,
-  ): Promise<'stored' | 'present'> {
-    this.#copier ??= new PartCopier(() => this.#newIngest());
-    return await this.#copier.copy(part, expected, signal);
+  get copies(): PartCopier {
+    return (this.#copier ??= new PartCopier(() => this.#newIngest()));
   }
 
-  async endCopies(): Promise<void> {
-    await this.#copier?.end();
-  }
-
-  async begin(digester?: Digester): Promise<FileIngest> {
+  async begin(_expected: ExpectedContent | undefined, digester?: Digester): Promise<FileIngest> {
     return await FileIngest.create({ ...this.#newIngest(), digester });
   }
 
@@ -106,16 +94,8 @@ export class LayoutSession implements StoreSession {
     }
   }
 
-  async quarantine(digest: Digest): Promise<boolean> {
-    try {
-      return await quarantine(this.#store, digest);
-    } catch (error) {
-      throw storageError(error, `cannot move blob ${digest} away`);
-    }
-  }
-
   async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
-    await this.endCopies();
+    await this.#copier?.end();
     try {
       await this.#lease.end({ keep: resumable });
     } catch (error) {

@@ -6,12 +6,14 @@ import { namesIn, readIfThere } from '../../files/if-there.js';
 import { isOurs } from './place/check-ownership.js';
 import { ChangeQueue } from './refs/change-queue.js';
 import type { LayoutParts } from './layout-parts.js';
-import type { ByteRange } from '../../model/content.js';
 import type { PruneOptions, PruneReport } from '../prune-report.js';
-import type { Store, StoreReader, StoreSession } from '../store.js';
+import type { Store, SourceReader, DestinationSession } from '../store.js';
 import { RefsLog } from './refs/refs-log.js';
 import { readError, storageError } from '../../files/storage-error.js';
 import { FORMAT_VERSION, LayoutPaths } from './place/layout-paths.js';
+import { ListedImages } from '../listed-images.js';
+import type { Descriptor } from '../../model/descriptor.js';
+import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 
 /** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
 export interface OpenStoreOptions {
@@ -36,6 +38,7 @@ export class OciLayoutStore implements Store {
   readonly #changes = new ChangeQueue();
   readonly #readOnly: boolean;
   readonly #claimReads: boolean;
+  #listed = new ListedImages([]);
 
   private constructor(paths: LayoutPaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
     this.directory = paths.root;
@@ -72,23 +75,40 @@ export class OciLayoutStore implements Store {
     }
   }
 
-  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+  async resolve(texts: readonly string[]): Promise<readonly ImageRecord[]> {
+    return (await this.#images()).resolve(texts);
+  }
+
+  async holders(names: readonly string[]): Promise<ReadonlyMap<string, Digest>> {
+    return (await this.#images()).holders(names);
+  }
+
+  async referrersOf(subject: Digest): Promise<readonly Descriptor[]> {
+    return (await this.#images()).referrersOf(subject);
+  }
+
+  async stat(digest: Digest): Promise<FoundBlob | undefined> {
     return await this.#parts.blobs.stat(digest);
   }
 
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Buffer> {
-    return this.#parts.blobs.open(digest, range);
+  open(digest: Digest, options?: Partial<OpenOptions>): AsyncIterable<Buffer> {
+    return this.#parts.blobs.open(digest, options);
   }
 
   digests(): AsyncIterable<Digest> {
     return this.#parts.blobs.digests();
   }
 
-  async reader(): Promise<StoreReader> {
+  async reader(): Promise<SourceReader> {
     const { blobs, paths } = this.#parts;
     // A lease in another user's store could not be read by its owner.
     if (!this.#claimReads || (this.#readOnly && !isOurs(paths))) {
-      return { stat: async (digest) => await blobs.stat(digest), open: blobs.open.bind(blobs), end: async () => {} };
+      return {
+        claim: async () => {},
+        stat: async (digest) => await blobs.stat(digest),
+        open: (digest, options) => blobs.open(digest, options),
+        end: async () => {},
+      };
     }
     try {
       return await (await import('./layout-reader.js')).LayoutReader.start(this.#parts);
@@ -97,8 +117,8 @@ export class OciLayoutStore implements Store {
     }
   }
 
-  async session(): Promise<StoreSession> {
-    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
+  async session(): Promise<DestinationSession> {
+    this.#checkWritable();
     try {
       return await (await import('./layout-session.js')).LayoutSession.start(this.#parts, this.#changes);
     } catch (error) {
@@ -116,6 +136,26 @@ export class OciLayoutStore implements Store {
     } finally {
       await session.end();
     }
+  }
+
+  async quarantine(digest: Digest): Promise<boolean> {
+    this.#checkWritable();
+    try {
+      return await (await import('./trash/quarantine.js')).quarantine(this.#parts, digest);
+    } catch (error) {
+      throw storageError(error, `cannot move blob ${digest} away`);
+    }
+  }
+
+  #checkWritable(): void {
+    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
+  }
+
+  async #images(): Promise<ListedImages> {
+    const records = await this.list();
+    // The list is read anew only where it has changed, and so is what is made of it.
+    if (this.#listed.records !== records) this.#listed = new ListedImages(records);
+    return this.#listed;
   }
 
   async #planPrune(options: PruneOptions): Promise<PruneReport> {

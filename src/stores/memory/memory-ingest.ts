@@ -1,7 +1,7 @@
-import type { Descriptor } from '../../model/descriptor.js';
 import { algorithmOf, Digester, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
-import type { Ingest } from '../store.js';
+import type { Ingest, IngestOutcome } from '../store.js';
+import type { Content } from '../../model/content.js';
 
 /** A blob in memory. `bytes` is undefined where only its size is kept. */
 export interface MemoryBlob {
@@ -26,7 +26,7 @@ const OPENING_BRACE = 0x7b;
 
 /** A blob on its way into memory. Holds its bytes, as far as the store is to keep them. */
 export class MemoryIngest implements Ingest {
-  readonly #add: (digest: Digest, blob: MemoryBlob) => 'stored' | 'present';
+  readonly #add: (digest: Digest, blob: MemoryBlob) => IngestOutcome;
   readonly #options: MemoryStoreOptions;
   readonly #digester: Digester;
   readonly #hashesHere: boolean;
@@ -36,7 +36,7 @@ export class MemoryIngest implements Ingest {
   #isOver = false;
 
   constructor(
-    add: (digest: Digest, blob: MemoryBlob) => 'stored' | 'present',
+    add: (digest: Digest, blob: MemoryBlob) => IngestOutcome,
     options: MemoryStoreOptions,
     digester: Digester | undefined,
   ) {
@@ -55,7 +55,7 @@ export class MemoryIngest implements Ingest {
     else this.#chunks = [];
   }
 
-  async commit({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+  async commit({ digest, size }: Content): Promise<IngestOutcome> {
     this.#checkOpen();
     this.#isOver = true;
     const details = { digest, expected: size, size: this.#size };

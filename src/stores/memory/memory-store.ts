@@ -4,11 +4,13 @@ import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../../model
 import { closureWithout, type Cut } from '../../content/closure.js';
 import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
-import type { ImageListChange, Store, StoreReader, StoreSession } from '../store.js';
-import type { ByteRange } from '../../model/content.js';
+import type { ImageListChange, Store, SourceReader, DestinationSession, IngestOutcome } from '../store.js';
 import { pruneableImages } from '../pruneable-images.js';
 import { isWhole } from '../../content/is-whole.js';
 import { Documents } from '../../content/documents.js';
+import { ListedImages } from '../listed-images.js';
+import type { Descriptor } from '../../model/descriptor.js';
+import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 
@@ -17,7 +19,7 @@ export class MemoryStore implements Store {
   readonly #blobs = new Map<Digest, MemoryBlob>();
   readonly #sessions = new Set<Set<Digest>>();
   readonly #options: MemoryStoreOptions;
-  #records: readonly ImageRecord[] = [];
+  #listed = new ListedImages([]);
   #bytes = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -25,14 +27,26 @@ export class MemoryStore implements Store {
   }
 
   async list(): Promise<readonly ImageRecord[]> {
-    return this.#records;
+    return this.#listed.records;
   }
 
-  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+  async resolve(texts: readonly string[]): Promise<readonly ImageRecord[]> {
+    return this.#listed.resolve(texts);
+  }
+
+  async holders(names: readonly string[]): Promise<ReadonlyMap<string, Digest>> {
+    return this.#listed.holders(names);
+  }
+
+  async referrersOf(subject: Digest): Promise<readonly Descriptor[]> {
+    return this.#listed.referrersOf(subject);
+  }
+
+  async stat(digest: Digest): Promise<FoundBlob | undefined> {
     return this.#blobs.get(digest);
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
+  async *open(digest: Digest, { range }: Partial<OpenOptions> = {}): AsyncGenerator<Buffer> {
     const bytes = this.#blobs.get(digest)?.bytes;
     if (bytes === undefined) {
       throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
@@ -44,23 +58,23 @@ export class MemoryStore implements Store {
     yield* this.#blobs.keys();
   }
 
-  async reader(): Promise<StoreReader> {
+  async reader(): Promise<SourceReader> {
     return this.#claiming(new Set());
   }
 
-  async session(): Promise<StoreSession> {
+  async session(): Promise<DestinationSession> {
     const claimed = new Set<Digest>();
     return {
       ...this.#claiming(claimed),
-      begin: async (digester) =>
+      copies: undefined,
+      begin: async (_, digester) =>
         new MemoryIngest((digest, blob) => this.#add(digest, blob, claimed), this.#options, digester),
       publish: async (change) => this.#publish(change),
       discard: async (digests, cut) => await this.#discard(digests, claimed, cut),
-      quarantine: async (digest) => await this.#quarantine(digest),
     };
   }
 
-  #claiming(claimed: Set<Digest>): StoreReader {
+  #claiming(claimed: Set<Digest>): SourceReader {
     this.#sessions.add(claimed);
     return {
       claim: async (digests) => digests.forEach((digest) => claimed.add(digest)),
@@ -68,7 +82,7 @@ export class MemoryStore implements Store {
         claimed.add(digest);
         return await this.stat(digest);
       },
-      open: (digest, range) => this.open(digest, range),
+      open: (digest, options) => this.open(digest, options),
       end: async () => void this.#sessions.delete(claimed),
     };
   }
@@ -76,7 +90,7 @@ export class MemoryStore implements Store {
   /** Keeps no times: everything is past any grace time. */
   async prune({ dryRun = false }: PruneOptions): Promise<PruneReport> {
     for (;;) {
-      const records = this.#records;
+      const { records } = this.#listed;
       const images = await pruneableImages(this, records, async () => true);
       const staying = removeRecords(records, images);
       const kept = await closureWithout(
@@ -85,7 +99,7 @@ export class MemoryStore implements Store {
         undefined,
       );
       // Somebody published meanwhile: look again.
-      if (records !== this.#records) continue;
+      if (records !== this.#listed.records) continue;
       const claimed = this.#claims();
       const gone = [...this.#blobs].filter(([digest]) => !kept.has(digest) && !claimed.has(digest));
       if (!dryRun) {
@@ -94,6 +108,12 @@ export class MemoryStore implements Store {
       }
       return this.#reportOf(images, gone, kept);
     }
+  }
+
+  async quarantine(digest: Digest): Promise<boolean> {
+    const isDamaged = (await isWhole(this, digest)) === false;
+    if (isDamaged) this.#remove(digest);
+    return isDamaged;
   }
 
   #reportOf(
@@ -123,10 +143,10 @@ export class MemoryStore implements Store {
 
   #publish(change: ImageListChange): void {
     // Through the document, so that order and annotations are those that a directory store would give.
-    this.#records = recordsOf(indexOf(change(this.#records)));
+    this.#listed = new ListedImages(recordsOf(indexOf(change(this.#listed.records))));
   }
 
-  #add(digest: Digest, blob: MemoryBlob, claimed: Set<Digest>): 'stored' | 'present' {
+  #add(digest: Digest, blob: MemoryBlob, claimed: Set<Digest>): IngestOutcome {
     claimed.add(digest);
     if (this.#blobs.has(digest)) return 'present';
     const kept = this.#bytes + (blob.bytes?.length ?? 0);
@@ -139,16 +159,10 @@ export class MemoryStore implements Store {
   }
 
   async #discard(digests: Iterable<Digest>, own: Set<Digest>, cut?: Cut): Promise<readonly Digest[]> {
-    const kept = await this.#keptBy(this.#records, own, cut);
+    const kept = await this.#keptBy(this.#listed.records, own, cut);
     const gone = [...digests].filter((digest) => !kept.has(digest) && this.#blobs.has(digest));
     gone.forEach((digest) => this.#remove(digest));
     return gone;
-  }
-
-  async #quarantine(digest: Digest): Promise<boolean> {
-    const isDamaged = (await isWhole(this, digest)) === false;
-    if (isDamaged) this.#remove(digest);
-    return isDamaged;
   }
 
   #remove(digest: Digest): void {

@@ -49,7 +49,7 @@ describe('a blob in the trash', () => {
     await withTrashed(async ({ store, blob, trashed }) => {
       assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
       await inSession(store, async (session) => {
-        assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+        assert.equal((await session.stat(DIGEST, 'blob'))?.size, CONTENT.length);
         await rm(trashed);
         assert.ok(existsSync(blob));
       });
@@ -61,10 +61,10 @@ describe('a blob in the trash', () => {
       await withTrashed(async ({ store, blob, trashed }) => {
         const operation = await store[kind]();
         await operation.claim?.([digestOf('another'), DIGEST]);
-        assert.equal((await operation.stat(DIGEST))?.size, CONTENT.length);
+        assert.equal((await operation.stat(DIGEST, 'blob'))?.size, CONTENT.length);
         await rm(trashed);
         assert.ok(existsSync(blob));
-        assert.equal(await operation.stat(digestOf('another')), undefined);
+        assert.equal(await operation.stat(digestOf('another'), 'blob'), undefined);
         await operation.end();
       });
     });
@@ -72,7 +72,7 @@ describe('a blob in the trash', () => {
     it(`is not here for a ${kind} where the collection was faster`, async () => {
       await withTrashed(async ({ store, trashed }) => {
         const operation = await store[kind]();
-        const found = operation.stat(DIGEST);
+        const found = operation.stat(DIGEST, 'blob');
         // The look-up has seen the file, and has not linked it yet.
         rmSync(trashed);
         assert.equal(await found, undefined);
@@ -123,7 +123,7 @@ describe('two collections at once', () => {
         await storeBytes(session, CONTENT);
         await rename(blob, second);
         await rm(first);
-        assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+        assert.equal((await session.stat(DIGEST, 'blob'))?.size, CONTENT.length);
         assert.ok(existsSync(blob));
         await store.prune(soon());
         assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
@@ -151,7 +151,7 @@ describe('a prune that ends the collection of another', () => {
       const parts = { paths, blobs: new BlobFiles(paths), refs: new SlowLog(paths) };
       assert.deepEqual(await emptyAllTrash(parts), [DIGEST]);
       await inSession(store, async (session) => {
-        assert.equal((await session.stat(lateDigest))?.size, late.length);
+        assert.equal((await session.stat(lateDigest, 'blob'))?.size, late.length);
         await store.prune(soon());
       });
       assert.equal(String(await bytesOf(store.open(lateDigest))), late);
@@ -275,7 +275,7 @@ describe('a collection', () => {
       await session.claim?.([DIGEST, digestOf('nowhere')]);
       const { blobs } = await store.prune(soon());
       assert.deepEqual(blobs, [{ digest: digestOf('loose'), size: 5 }]);
-      assert.equal((await session.stat(DIGEST))?.size, CONTENT.length);
+      assert.equal((await session.stat(DIGEST, 'blob'))?.size, CONTENT.length);
       await session.end();
       assert.deepEqual(await privateFiles(folder), []);
     });

@@ -18,7 +18,7 @@ async function modes(directory: string, umask: string): Promise<void> {
   const store = await OciLayoutStore.open(directory);
   await loadImage(store, 'modes');
   const session = await store.session();
-  await session.begin();
+  await session.begin(undefined);
 }
 
 /** Stores one blob whole and half of another, says so, and waits to be killed. */
@@ -26,7 +26,7 @@ async function hang(directory: string, seed: string): Promise<void> {
   const store = await OciLayoutStore.open(directory);
   const session = await store.session();
   await storeBytes(session, `whole ${seed}`);
-  const ingest = await session.begin();
+  const ingest = await session.begin(undefined);
   for (let at = 0; at < 3; at += 1) await ingest.write(seededBytes(`${seed}-${at}`, 1024 * 1024));
   process.stdout.write('ready\n');
   setInterval(() => {}, 1000);

@@ -21,7 +21,7 @@ describe('a MemoryStore with limits', () => {
   it('keeps the bytes of what starts like a document where only documents are wanted', async () => {
     const store = new MemoryStore({ keepOnlyDocuments: true });
     await inSession(store, async (session) => {
-      const ingest = await session.begin();
+      const ingest = await session.begin(undefined);
       for (const part of ['', '{', '}']) await ingest.write(Buffer.from(part));
       await ingest.commit({ digest: digestOf('{}'), size: 2 });
       await storeBytes(session, 'layer');

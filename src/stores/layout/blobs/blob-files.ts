@@ -3,8 +3,7 @@ import { closeSync, constants, lstatSync, readdirSync } from 'node:fs';
 import { link } from 'node:fs/promises';
 import { isDigest, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
-import type { ByteRange } from '../../../model/content.js';
-import type { ContentProvider } from '../../../content/content-provider.js';
+import type { ContentProvider, OpenOptions } from '../../../content/content-provider.js';
 import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
 import { QUARANTINE, type LayoutPaths } from '../place/layout-paths.js';
@@ -41,7 +40,7 @@ export class BlobFiles implements ContentProvider {
     return undefined;
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Buffer> {
+  async *open(digest: Digest, { range }: Partial<OpenOptions> = {}): AsyncGenerator<Buffer> {
     const file = { acquire: () => this.#openFile(digest), release: closeSync };
     try {
       yield* readFileChunks(file, range, this.#chunkBytes?.());

@@ -7,7 +7,7 @@ import type { LayoutParts } from '../layout-parts.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
 import { RESUME_MS } from '../leases/read-leases.js';
 import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-report.js';
-import type { StoreSession } from '../../store.js';
+import type { DestinationSession } from '../../store.js';
 import { pruneableImages } from '../../pruneable-images.js';
 import { quarantinedIn } from './quarantine.js';
 import { Documents } from '../../../content/documents.js';
@@ -17,7 +17,7 @@ type Sizes = ReadonlyMap<Digest, number>;
 /** Removes unnamed images, then unreachable blobs, that are older than the grace time; and what dead sessions left. */
 export async function pruneLayout(
   store: LayoutParts,
-  session: StoreSession,
+  session: DestinationSession,
   options: PruneOptions,
 ): Promise<PruneReport> {
   const sessions = await sessionsOf(store.paths, options.now, options.resumeMs ?? RESUME_MS);

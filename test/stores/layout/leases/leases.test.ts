@@ -38,7 +38,7 @@ describe('a living session', () => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, async (session) => {
         await storeBytes(session, 'stored');
-        const ingest = await session.begin();
+        const ingest = await session.begin(undefined);
         await ingest.write(Buffer.from('on its way'));
         await (await OciLayoutStore.open(folder)).prune(afterResumeTime());
         assert.equal((await privateFiles(folder)).length, 2);

@@ -69,7 +69,7 @@ describe('a store of another user', () => {
     await inStore(async (store) => {
       await chown(store, 65_534, 65_534);
       const reader = await (await OciLayoutStore.open(store, { readOnly: true, claimReads: true })).reader();
-      assert.equal((await reader.stat(descriptor.digest))?.size, descriptor.size);
+      assert.equal((await reader.stat(descriptor.digest, 'blob'))?.size, descriptor.size);
       assert.deepEqual(await readdir(path.join(store, '.lading', 'leases')), []);
       await reader.end();
     });

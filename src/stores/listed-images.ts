@@ -1,0 +1,46 @@
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+
+/** One list of images, and what can be asked of it. Holds the list, and its referrers by subject. */
+export class ListedImages {
+  readonly records: readonly ImageRecord[];
+  #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
+
+  constructor(records: readonly ImageRecord[]) {
+    this.records = records;
+  }
+
+  /** The images that the texts mean, one text after another. Throws what `resolveRecords` throws. */
+  resolve(texts: readonly string[]): readonly ImageRecord[] {
+    return texts.flatMap((text) => resolveRecords(this.records, text));
+  }
+
+  /** The roots of the names; a name that is not listed is left out. */
+  holders(names: readonly string[]): ReadonlyMap<string, Digest> {
+    const asked = new Set<string | undefined>(names);
+    const found = this.records.filter(({ name }) => asked.has(name));
+    return new Map(found.map(({ name = '', descriptor }) => [name, descriptor.digest]));
+  }
+
+  /** What refers to the subject, in the order of the list. */
+  referrersOf(subject: Digest): readonly Descriptor[] {
+    this.#referrers ??= bySubject(this.records);
+    return this.#referrers.get(subject) ?? [];
+  }
+}
+
+function bySubject(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly Descriptor[]> {
+  const found = new Map<Digest, Descriptor[]>();
+  for (const record of records) {
+    const subject = subjectOf(record);
+    if (subject !== undefined) found.set(subject, [...(found.get(subject) ?? []), record.descriptor]);
+  }
+  return found;
+}
+
+/** The referrers among some records, as a survey asks for them. */
+export function referrersIn(records: readonly ImageRecord[]): (subject: Digest) => Promise<readonly Descriptor[]> {
+  const listed = new ListedImages(records);
+  return async (subject) => listed.referrersOf(subject);
+}
