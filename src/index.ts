@@ -23,7 +23,9 @@ export {
 export { listImages, type ImageListing } from './inspect/list-images.js';
 export { type ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
-export { loadImages, type LoadOptions, type LoadReport, type LoadSource } from './load/load-images.js';
+export { loadImages, type LoadOptions } from './load/load-images.js';
+export { type LoadReport } from './load/load-report.js';
+export { type LoadSource } from './load/archive-entries.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isatty } from 'node:tty';
-import type { LoadSource } from '../load/load-images.js';
+import type { LoadSource } from '../load/archive-entries.js';
 import { LadingError } from '../model/errors.js';
 import { isReaderGone } from './exit-status.js';
 import { StandardOutput } from './standard-output.js';

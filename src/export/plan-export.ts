@@ -15,6 +15,8 @@ import { surveyImages, type ReferrersOf } from '../survey/survey-images.js';
 import { type PlannedEntry, layOut, metadataOf, contentsOf, digestOfPlan } from './lay-out-archive.js';
 import { Documents } from '../content/documents.js';
 import type { ImageSource } from '../stores/store.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import { totalBytes } from '../model/content.js';
 
 /** What to export of the images. */
 export interface ExportOptions {
@@ -22,7 +24,7 @@ export interface ExportOptions {
   readonly platforms?: readonly (string | Platform)[];
   /** `auto`: one platform becomes the root; `preserve`: the index stays; `rewrite`: a new index of what is packed. */
   readonly index?: IndexPolicy;
-  readonly referrers?: 'follow' | 'drop';
+  readonly referrers?: ReferrerPolicy;
   readonly missingPlatforms?: MissingPlatforms;
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
@@ -130,5 +132,5 @@ function droppedWarning(descriptor: Descriptor): Warning {
 
 function countOf(entries: readonly PlannedEntry[]): ExportPlan['blobs'] {
   const blobs = entries.filter(({ name, type }) => type === 'file' && name.startsWith('blobs/'));
-  return { count: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
+  return { count: blobs.length, bytes: totalBytes(blobs.map(({ size }) => size)) };
 }

@@ -2,7 +2,8 @@ import { subjectOf } from '../model/image-list.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { inspectRecord, type ImageInspection } from './inspect-images.js';
 import type { ListOptions } from '../survey/tolerant-survey.js';
-import { loadImages, type LoadSource } from '../load/load-images.js';
+import { loadImages } from '../load/load-images.js';
+import type { LoadSource } from '../load/archive-entries.js';
 
 /** Inspects every image of an archive, without keeping it. Reads all of it. Throws what a load of it would throw. */
 export async function inspectArchive(
@@ -10,7 +11,7 @@ export async function inspectArchive(
   options: ListOptions = {},
 ): Promise<readonly ImageInspection[]> {
   const store = documentStore();
-  await loadImages(store, source, { ...options, probing: 'heads' });
+  await loadImages(store, source, options);
   const records = await store.list();
   const inspections: ImageInspection[] = [];
   for (const record of records.filter((listed) => subjectOf(listed) === undefined)) {

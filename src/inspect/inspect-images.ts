@@ -1,5 +1,5 @@
 import type { Digest } from '../model/digest.js';
-import { platformDoubt, platformWarning } from '../survey/check-configs.js';
+import { platformMismatch, platformWarning } from '../survey/check-configs.js';
 import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
 import { resolveRecords, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
@@ -9,6 +9,7 @@ import { platformReportOf, type PlatformReport, type Warning } from '../survey/r
 import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';
 import type { Survey } from '../survey/survey-images.js';
+import { totalBytes } from '../model/content.js';
 
 /** One layer of a platform: `size` in bytes as stored. */
 export interface LayerReport {
@@ -87,8 +88,8 @@ export async function inspectRecord(
 }
 
 function platformWarnings({ descriptor, config }: ManifestDescription): readonly Warning[] {
-  const doubt = config && platformDoubt(descriptor, config);
-  return doubt === undefined ? [] : [platformWarning(doubt)];
+  const mismatch = config && platformMismatch(descriptor, config);
+  return mismatch === undefined ? [] : [platformWarning(mismatch)];
 }
 
 function inspectPlatforms(
@@ -144,5 +145,5 @@ function referrersOf({ nodes }: Survey): readonly ReferrerReport[] {
 }
 
 function sumOf(blobs: readonly (readonly [Digest, number])[]): number {
-  return blobs.reduce((sum, [, size]) => sum + size, 0);
+  return totalBytes(blobs.map(([, size]) => size));
 }

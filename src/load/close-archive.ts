@@ -15,11 +15,13 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
 import { referrersIn } from '../stores/listed-images.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import { throwIfAborted } from '../model/aborted.js';
 
 /** How a load ends. */
 export interface CloseOptions {
   readonly platforms: readonly PlatformRequest[];
-  readonly referrers: 'follow' | 'drop';
+  readonly referrers: ReferrerPolicy;
   readonly missingPlatforms: MissingPlatforms;
   readonly onConflict: OnConflict;
   /** Whether a config of another platform than its descriptor ends the load. */
@@ -65,7 +67,7 @@ export async function closeArchive(
   const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
-  const doubts = await checkConfigs(provider, final.nodes, { limits, strict });
+  const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
   const companions = final.platforms.wantsAll ? companionsOf(final, opaque, referrers, follow) : [];
   const extra = await surveyImages(documents, companions, request);
   const needed = new Map([...final.needs, ...extra.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
@@ -74,12 +76,12 @@ export async function closeArchive(
     ...recordsOf(final, judgement.taken),
     ...companions.filter(({ descriptor }) => needed.has(descriptor.digest)),
   ];
-  signal?.throwIfAborted();
+  throwIfAborted(signal, 'the load');
   const moved = await publishNames(session, (records) => publishRecords(records, additions, options.onConflict));
   return {
     images: judgement.taken.map((target) => imageReportOf(final, target)),
     moved,
-    warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings, ...doubts],
+    warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings, ...mismatches],
     incomplete: judgement.incomplete,
     needed,
   };
@@ -90,7 +92,7 @@ function companionsOf(
   { nodes }: Survey,
   opaque: readonly ImageRecord[],
   referrers: readonly ImageRecord[],
-  follow: 'follow' | 'drop',
+  follow: ReferrerPolicy,
 ): readonly ImageRecord[] {
   const walked = new Set(nodes.map(({ node }) => node.descriptor.digest));
   const orphans = referrers.filter(({ descriptor }) => !walked.has(descriptor.digest));

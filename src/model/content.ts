@@ -20,3 +20,10 @@ export type ContentKind = 'manifest' | 'blob';
 export function contentKindOf({ mediaType }: { readonly mediaType: string }): ContentKind {
   return isIndexType(mediaType) || isManifestType(mediaType) ? 'manifest' : 'blob';
 }
+
+/** The bytes of all together. */
+export function totalBytes(sizes: Iterable<number>): number {
+  let bytes = 0;
+  for (const size of sizes) bytes += size;
+  return bytes;
+}

@@ -1,7 +1,7 @@
 import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import type { Limits } from '../model/limits.js';
 import type { FilePart } from '../files/file-part.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import type { FoundBlob } from '../content/content-provider.js';
@@ -11,17 +11,14 @@ import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry, ArchiveContents, ArchiveFile } from './records.js';
 import { Stage } from './stage.js';
 
-/** What commit does with the contents once everything was read: close the graph and publish the names, or throw. */
-export type CloseArchive = (contents: ArchiveContents) => Promise<void>;
-
 /** What is learned of blobs as layers while they pass: nothing, whether they are packed, or what is packed in them. */
 export type LayerProbing = 'none' | 'heads' | 'all';
 
 /** How bodies are looked at on their way into the store. */
 export interface CommitOptions {
-  /** `none` unless given: a store that keeps what it is given can be asked later. */
-  readonly probing?: LayerProbing;
-  readonly limits?: Limits;
+  /** `none` is enough for a store that keeps what it is given, since its layers can be read later. */
+  readonly probing: LayerProbing;
+  readonly limits: Limits;
 }
 
 /** Files that are no blobs are kept in memory up to this size, as long as all of them together have no more than this. */
@@ -29,7 +26,7 @@ const SMALL_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
 /** How many damaged blobs have an error of their own. */
-const MAX_TOLD_DAMAGES = 1000;
+const MAX_OWN_ERRORS = 1000;
 
 /** How many bytes of a blob are written between two events. */
 const TELL_BYTES = 4 * 1024 * 1024;
@@ -41,14 +38,13 @@ const TELL_BYTES = 4 * 1024 * 1024;
 const MAX_COPIES = 64;
 
 /**
- * Puts bodies into the store, one after another, or beside each other where they stand in a file and the store can copy them
- * from there; and closes the archive after the last one. A damaged blob ends the load if it is known to be needed; a damaged
- * candidate is kept in mind. Holds one digest for each blob, the layout's own documents, and up to 8 MiB of small files that
- * are no blobs: an archive may have thousands of them, and a docker-archive needs few.
+ * Puts bodies into the store: one after another, or beside each other where they stand in a file and the store can copy them
+ * from there. A damaged blob ends the load if it is known to be needed; a damaged candidate is remembered. Holds one digest
+ * for each blob, the layout's own documents, and up to 8 MiB of small files without a digest in their name: an archive may
+ * have thousands of them, and a docker-archive needs few.
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: DestinationSession;
-  readonly #close: CloseArchive;
   readonly #metadata = new Map<string, Buffer>();
   readonly #options: CommitOptions;
   readonly #copies: PartCopies | undefined;
@@ -59,21 +55,31 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #stored = new Map<Digest, number>();
   readonly #repeated = new Set<string>();
   readonly #damaged = new Map<Digest, Required<FoundBlob>>();
-  readonly #untolds = new Map<ErrorCode, LadingError>();
+  readonly #sharedErrors = new Map<ErrorCode, LadingError>();
   readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
 
-  constructor(session: DestinationSession, close: CloseArchive, options: CommitOptions = {}) {
+  constructor(session: DestinationSession, options: CommitOptions) {
     super({ writableHighWaterMark: 1 });
     this.#session = session;
-    this.#close = close;
     this.#options = options;
-    // What is to be looked at on its way must come by here.
-    this.#copies = (options.probing ?? 'none') === 'none' ? session.copies : undefined;
+    // Probing needs the bytes in this process, so blobs are not copied from file to file.
+    this.#copies = options.probing === 'none' ? session.copies : undefined;
   }
 
-  /** What was written so far, for a load that fails. */
-  get stored(): ReadonlyMap<Digest, number> {
-    return this.#stored;
+  /** What the archive was found to have so far: all of it once the stage has ended. */
+  get contents(): ArchiveContents {
+    const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
+    return {
+      ...(layout && { layout }),
+      ...(index && { index }),
+      ...(dockerManifest && { dockerManifest }),
+      files: this.#files,
+      layers: this.#layers,
+      links: this.#links,
+      repeated: this.#repeated,
+      stored: this.#stored,
+      damaged: this.#damaged,
+    };
   }
 
   protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
@@ -100,18 +106,6 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   protected override async *atEnd(): AsyncGenerator<CommitEvent> {
     yield* (await this.#copying.finish()).flat();
     await this.#copies?.end();
-    const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
-    await this.#close({
-      ...(layout && { layout }),
-      ...(index && { index }),
-      ...(dockerManifest && { dockerManifest }),
-      files: this.#files,
-      layers: this.#layers,
-      links: this.#links,
-      repeated: this.#repeated,
-      stored: this.#stored,
-      damaged: this.#damaged,
-    });
   }
 
   #isKept({ digest, size }: SelectedEntry): boolean {
@@ -148,16 +142,16 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   /** A damaged candidate is no error yet; everything else is. */
   #keepDamage(use: SelectedEntry['use'], promised: Digest | undefined, size: number, error: unknown): void {
     if (use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
-    const damage = this.#damaged.size < MAX_TOLD_DAMAGES ? error : this.#untold(error.code);
+    const damage = this.#damaged.size < MAX_OWN_ERRORS ? error : this.#sharedError(error.code);
     this.#damaged.set(promised, { size, damage });
   }
 
   /** One error for all of a kind: each with its stack would take a kilobyte. */
-  #untold(code: ErrorCode): LadingError {
-    const message = `a blob is damaged, one of more than ${MAX_TOLD_DAMAGES} in the archive`;
-    const untold = this.#untolds.get(code) ?? new LadingError(code, message);
-    this.#untolds.set(code, untold);
-    return untold;
+  #sharedError(code: ErrorCode): LadingError {
+    const message = `a blob is damaged, one of more than ${MAX_OWN_ERRORS} in the archive`;
+    const shared = this.#sharedErrors.get(code) ?? new LadingError(code, message);
+    this.#sharedErrors.set(code, shared);
+    return shared;
   }
 
   async *#ingest(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
@@ -201,7 +195,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   /** Only a docker-archive has layers without a digest in their name; their diff ids have to be known. */
   #probeFor(promised: Digest | undefined): LayerProbe | undefined {
-    const { probing = 'none', limits = DEFAULT_LIMITS } = this.#options;
+    const { probing, limits } = this.#options;
     if (promised === undefined) return new LayerProbe({ limits });
     return probing === 'none' ? undefined : new LayerProbe({ limits, headOnly: probing === 'heads' });
   }

@@ -3,11 +3,12 @@ import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
 import type { ImageTarget, ManifestNode } from './records.js';
 import { Stage } from './stage.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 
 /** The request, and what becomes of attestations and referrers: `follow` what they speak of, or `drop`. */
 export interface FilterPlatformsOptions {
   readonly platforms: PlatformSet<ImageTarget>;
-  readonly referrers?: 'follow' | 'drop';
+  readonly referrers?: ReferrerPolicy;
 }
 
 /**

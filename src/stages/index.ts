@@ -1,4 +1,4 @@
-export { Commit, type CloseArchive } from './commit.js';
+export { Commit, type CommitOptions, type LayerProbing } from './commit.js';
 export { type ArchiveContents } from './records.js';
 export { Decompress } from './decompress.js';
 export { DedupeBlobs } from './dedupe-blobs.js';

@@ -1,66 +1,58 @@
+import { checkDocument, checkDocumentSize, damageOf, readAll } from '../content/check-document.js';
+import { Documents, type OnDamage } from '../content/documents.js';
+import { sizeMismatch } from '../content/mismatch.js';
+import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
 import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, plainEntryName } from '../model/archive-layout.js';
-import { ANNOTATIONS, attestedBy, type Descriptor } from '../model/descriptor.js';
-import { isDigest, type Digest } from '../model/digest.js';
+import { contentKindOf } from '../model/content.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { linkTarget } from '../model/entry-name.js';
 import { LadingError } from '../model/errors.js';
-import type { ImageManifest } from '../model/image-manifest.js';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
-import { isIndexType, isManifestType } from '../model/media-types.js';
+import type { Limits } from '../model/limits.js';
+import { isIndexType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
-import { isNamedPlatform, type Platform } from '../model/platform.js';
+import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { SourceReader } from '../stores/store.js';
-import { checkDocument, damageOf, checkDocumentSize, readAll } from '../content/check-document.js';
-import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
-import { sizeMismatch } from '../content/mismatch.js';
 import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
 import { Stage } from './stage.js';
-import { Documents, type OnDamage } from '../content/documents.js';
-import { contentKindOf } from '../model/content.js';
 
 /** What is wanted, and where content may be already. */
 export interface SelectEntriesOptions {
-  /** What the store has. */
+  /** What the destination has. */
   readonly present: SourceReader;
   readonly platforms: PlatformSet<ImageTarget>;
-  readonly referrers?: 'follow' | 'drop';
-  /** Waits until what was passed on is in the store, so that a document which came before its index can be read there. */
-  readonly settled?: () => Promise<void>;
+  readonly referrers: ReferrerPolicy;
+  readonly limits: Limits;
   /**
-   * Whether everything wanted is sure to be needed, as it is unless a filter may still drop some of it (default). Then damage
-   * ends the load at once, and otherwise only if it turns out to be needed.
+   * What damage of a wanted blob means. `fatal`: it ends the load at once, for a load whose filter drops nothing. `later`: it
+   * ends the load only if the blob turns out to be needed.
    */
-  readonly isCertain?: boolean;
-  /** Passes every blob on, to judge an archive instead of loading it. */
-  readonly everything?: boolean;
-  readonly limits?: Limits;
+  readonly damage: 'fatal' | 'later';
+  /** Passes every blob on, wanted or not: to judge an archive, not to load it. */
+  readonly passesAll: boolean;
+  /** Waits until what was passed on is stored, so that a document that came before its index can be read back. */
+  readonly untilStored: () => Promise<void>;
 }
 
-/** What a selection did not pass on: blobs that the store has, and blobs that nobody wants. */
+/** What a selection did not pass on: blobs that the store has, and blobs that no image needs. */
 export interface SkippedEntries {
   readonly present: ReadonlySet<Digest>;
   readonly skipped: { readonly count: number; readonly bytes: number };
-  /** Documents of a layout that were found in another case too, which was not read. */
+  /** Documents of a layout that the archive has in another case too, which was not read. */
   readonly lookalikes: readonly string[];
 }
 
 /**
- * Keeps the entries that the load needs and drains the others, as far as is known so far: behind a metadata-first archive's
- * documents only wanted blobs pass; before them every blob is a candidate. What passes is never too little, and may be
- * too much; the closure at the end of the load is the exact word. Holds one document, and one digest for each blob.
+ * Keeps the entries that the load needs and drains the others, as far as is known so far. Behind the documents of an archive
+ * with its metadata first, only wanted blobs pass; before them every blob is a candidate. What passes is never too little, and
+ * may be too much; the survey at the end of the load is exact. Holds one document, and one digest for each blob.
  */
 export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #options: SelectEntriesOptions;
-  readonly #limits: Limits;
   readonly #documents: Documents;
-  readonly #isCertain: boolean;
   readonly #ledger: EntryLedger;
-  readonly #wanted = new Map<Digest, Descriptor>();
-  /** Wanted documents that did not come yet: any blob may be what one of them asks for. */
-  readonly #pending = new Set<Digest>();
-  /** What speaks of a digest, to be wanted as soon as that digest is. */
-  readonly #bound = new Map<Digest, Descriptor[]>();
-  readonly #inherited = new Map<Digest, Platform>();
+  readonly #wanted: WantedBlobs;
   readonly #passed = new Set<Digest>();
   readonly #present = new Set<Digest>();
   readonly #metadata = new Set<string>();
@@ -68,15 +60,15 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   constructor(options: SelectEntriesOptions) {
     super({ highWaterMark: 1 });
+    const { present, limits } = options;
     this.#options = options;
-    this.#limits = options.limits ?? DEFAULT_LIMITS;
-    this.#isCertain = options.isCertain ?? true;
     // A stored document that is damaged counts as missing, unless it came from this archive: a good one may still come.
     const onDamage: OnDamage = (error, digest) => {
       if (this.#passed.has(digest) || this.#present.has(digest)) throw error;
     };
-    this.#documents = new Documents(options.present, { limits: this.#limits, onDamage });
-    this.#ledger = new EntryLedger(this.#limits);
+    this.#documents = new Documents(present, { limits, onDamage });
+    this.#ledger = new EntryLedger(limits);
+    this.#wanted = new WantedBlobs(options);
   }
 
   /** What was not passed on so far. */
@@ -84,146 +76,116 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     return { present: this.#present, skipped: this.#skipped, lookalikes: this.#ledger.lookalikes };
   }
 
-  /** Whether a blob would be looked up if it came now. */
+  /** Whether a blob would be looked up in the store if it came now. */
   mayNeed(digest: Digest): boolean {
-    return this.#options.everything !== true && (this.#wanted.has(digest) || !this.#isEverythingKnown());
+    return !this.#options.passesAll && (this.#wanted.find(digest) !== undefined || !this.#isEverythingKnown());
   }
 
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<SelectedEntry> {
     const name = plainEntryName(entry.name);
     const digest = entry.digest ?? digestOfEntry(name);
+    const named = { ...entry, name, kind: 'blob' } as const;
     if (entry.type === 'directory') return;
     this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
     if (entry.type !== 'file')
-      yield { ...entry, name, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), kind: 'blob', use: 'link' };
-    else if (isMetadataEntry(name)) yield await this.#takeMetadata({ ...entry, name });
-    else if (digest !== undefined) yield* await this.#takeBlob({ ...entry, name, digest }, digest);
+      yield { ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
+    else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
+    else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
     else if (this.#isLayout()) await drain(entry);
-    // Until both of a layout's files were seen this may be a docker-archive, whose layers have names of their own.
-    else yield { ...entry, name, kind: 'blob', use: 'candidate' };
+    // Until both files of a layout were seen this may be a docker-archive, whose layers have names of their own.
+    else yield { ...named, use: 'candidate' };
   }
 
-  async #takeMetadata(entry: ArchiveEntry): Promise<SelectedEntry> {
+  async #takeMetadata(entry: Omit<SelectedEntry, 'use'>): Promise<SelectedEntry> {
+    const { limits } = this.#options;
     this.#metadata.add(entry.name);
-    const maxBytes = entry.name === LAYOUT_ENTRY ? this.#limits.maxLayoutBytes : this.#limits.maxIndexBytes;
+    const maxBytes = entry.name === LAYOUT_ENTRY ? limits.maxLayoutBytes : limits.maxIndexBytes;
     if (entry.size > maxBytes) {
       throw new LadingError('ERR_LIMIT_DOCUMENT', `${entry.name} has ${entry.size} bytes, more than ${maxBytes}`);
     }
     const bytes = await readAll(entry.body, maxBytes);
-    if (entry.name === INDEX_ENTRY) await this.#learnIndex(bytes);
-    return { ...entry, body: bodyOf(bytes), kind: 'blob', use: 'metadata' };
+    if (entry.name === INDEX_ENTRY) await this.#learnLayout(bytes);
+    return { ...entry, body: bodyOf(bytes), use: 'metadata' };
   }
 
-  async #takeBlob(entry: ArchiveEntry, digest: Digest): Promise<SelectedEntry[]> {
-    if (this.#options.everything === true) return [{ ...entry, kind: 'blob', use: 'candidate' }];
-    const wanted = this.#wanted.get(digest);
+  async #takeBlob(entry: Omit<SelectedEntry, 'use'>, digest: Digest): Promise<readonly SelectedEntry[]> {
+    if (this.#options.passesAll) return [{ ...entry, use: 'candidate' }];
+    const isFatal = this.#options.damage === 'fatal';
+    const wanted = this.#wanted.find(digest);
     const kind = wanted === undefined ? 'blob' : contentKindOf(wanted);
     const fits = wanted === undefined || wanted.size === entry.size;
-    if (!fits && this.#isCertain) throw sizeMismatch(wanted, entry.size);
+    if (!fits && isFatal) throw sizeMismatch(wanted, entry.size);
     if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
-    if (!this.#pending.has(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
+    if (!this.#wanted.isUnread(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
     if (wanted === undefined || !fits) return [{ ...entry, kind, use: 'candidate' }];
-    return [
-      { ...entry, kind, body: await this.#learn(entry.body, wanted), use: this.#isCertain ? 'needed' : 'candidate' },
-    ];
+    return [{ ...entry, kind, body: await this.#read(entry.body, wanted), use: isFatal ? 'needed' : 'candidate' }];
   }
 
   #isEverythingKnown(): boolean {
-    return this.#isLayout() && this.#pending.size === 0;
+    return this.#isLayout() && this.#wanted.isComplete();
   }
 
   #isLayout(): boolean {
     return this.#metadata.has(LAYOUT_ENTRY) && this.#metadata.has(INDEX_ENTRY);
   }
 
-  async #skip(entry: ArchiveEntry): Promise<SelectedEntry[]> {
+  async #skip(entry: ArchiveEntry): Promise<readonly SelectedEntry[]> {
     this.#skipped = { count: this.#skipped.count + 1, bytes: this.#skipped.bytes + entry.size };
     await drain(entry);
     return [];
   }
 
-  async #skipPresent(entry: ArchiveEntry, digest: Digest): Promise<SelectedEntry[]> {
+  async #skipPresent(entry: ArchiveEntry, digest: Digest): Promise<readonly SelectedEntry[]> {
     this.#present.add(digest);
     await drain(entry);
     return [];
   }
 
-  /** A wanted document is read at once, for what it asks for; the body that is passed on has its verified bytes. */
-  async #learn(body: Body, wanted: Descriptor): Promise<Body> {
-    if (!this.#pending.has(wanted.digest)) return body;
+  /** Reads a wanted document at once, for what it asks for. The body that is passed on has its verified bytes. */
+  async #read(body: Body, wanted: Descriptor): Promise<Body> {
+    if (!this.#wanted.isUnread(wanted.digest)) return body;
     const bytes = await readAll(body, wanted.size);
-    // Whoever puts it into the store finds out the same, and keeps it in mind.
-    if (!this.#isCertain && damageOf(bytes, wanted) !== undefined) return bodyOf(bytes);
-    await this.#learnDocument(checkDocument(bytes, wanted), wanted);
+    // The next stages find the same damage, and keep it for the end of the load.
+    if (this.#options.damage === 'later' && damageOf(bytes, wanted) !== undefined) return bodyOf(bytes);
+    await this.#lookUp(await this.#learn(checkDocument(bytes, wanted), wanted));
     return bodyOf(bytes);
   }
 
-  async #learnIndex(bytes: Buffer): Promise<void> {
-    const { manifests } = parseLayoutIndex(bytes, this.#limits);
-    await this.#options.present.claim(manifests.map(({ digest }) => digest));
-    for (const descriptor of manifests) {
-      const subject = descriptor.annotations?.[ANNOTATIONS.subject];
-      await this.#wantListed(descriptor, subject !== undefined && isDigest(subject) ? subject : undefined);
+  async #learnLayout(bytes: Buffer): Promise<void> {
+    const index = parseLayoutIndex(bytes, this.#options.limits);
+    await this.#claim(index.manifests);
+    await this.#lookUp(this.#wanted.learnLayout(index));
+  }
+
+  async #learn(bytes: Buffer, descriptor: Descriptor): Promise<readonly Descriptor[]> {
+    const { digest, mediaType } = descriptor;
+    const { limits } = this.#options;
+    if (!isIndexType(mediaType)) {
+      const manifest = parseManifestBytes(bytes, `manifest ${digest}`, limits, mediaType);
+      return this.#wanted.learnManifest(descriptor, manifest);
     }
+    const index = parseIndexBytes(bytes, `index ${digest}`, limits, mediaType);
+    await this.#claim(index.manifests);
+    return this.#wanted.learnIndex(descriptor, index);
   }
 
-  async #learnDocument(bytes: Buffer, descriptor: Descriptor): Promise<void> {
-    this.#pending.delete(descriptor.digest);
-    const inherited = descriptor.platform ?? this.#inherited.get(descriptor.digest);
-    if (isIndexType(descriptor.mediaType)) {
-      const index = parseIndexBytes(bytes, `index ${descriptor.digest}`, this.#limits, descriptor.mediaType);
-      await this.#options.present.claim(index.manifests.map(({ digest }) => digest));
-      for (const child of index.manifests) await this.#wantListed(child, attestedBy(child), inherited);
-    } else {
-      const where = `manifest ${descriptor.digest}`;
-      await this.#wantContent(parseManifestBytes(bytes, where, this.#limits, descriptor.mediaType));
+  async #claim(descriptors: readonly Descriptor[]): Promise<void> {
+    await this.#options.present.claim(descriptors.map(({ digest }) => digest));
+  }
+
+  /** A document that the store has is read there; one that passed as a candidate is there once it is stored. */
+  async #lookUp(documents: readonly Descriptor[]): Promise<void> {
+    const queue = [...documents];
+    for (const descriptor of queue) {
+      checkDocumentSize(descriptor, this.#options.limits);
+      if (this.#passed.has(descriptor.digest)) await this.#options.untilStored();
+      const stored = await this.#options.present.stat(descriptor.digest, contentKindOf(descriptor));
+      if (stored?.size !== descriptor.size) continue;
+      const bytes = await this.#documents.bytes(descriptor);
+      if (bytes !== undefined) queue.push(...(await this.#learn(bytes, descriptor)));
     }
-  }
-
-  async #wantContent({ config, layers }: ImageManifest): Promise<void> {
-    for (const content of [config, ...layers]) this.#wanted.set(content.digest, content);
-  }
-
-  async #wantListed(descriptor: Descriptor, subject: Digest | undefined, inherited?: Platform): Promise<void> {
-    if (subject !== undefined) return await this.#wantBound(descriptor, subject);
-    const platform = descriptor.platform ?? inherited;
-    if (isNamedPlatform(platform) && !this.#options.platforms.wants(platform)) return;
-    if (inherited !== undefined) this.#inherited.set(descriptor.digest, inherited);
-    await this.#want(descriptor);
-  }
-
-  async #wantBound(descriptor: Descriptor, subject: Digest): Promise<void> {
-    if (this.#options.referrers === 'drop') return;
-    if (this.#options.platforms.wantsAll || this.#wanted.has(subject)) await this.#want(descriptor);
-    else this.#bound.set(subject, [...(this.#bound.get(subject) ?? []), descriptor]);
-  }
-
-  async #want(descriptor: Descriptor): Promise<void> {
-    if (this.#wanted.has(descriptor.digest)) return;
-    if (this.#wanted.size >= this.#limits.maxDescriptors) {
-      throw new LadingError(
-        'ERR_LIMIT_DESCRIPTORS',
-        `the archive lists more than ${this.#limits.maxDescriptors} blobs`,
-      );
-    }
-    this.#wanted.set(descriptor.digest, descriptor);
-    if (isIndexType(descriptor.mediaType) || isManifestType(descriptor.mediaType)) await this.#wantDocument(descriptor);
-    const bound = this.#bound.get(descriptor.digest) ?? [];
-    this.#bound.delete(descriptor.digest);
-    for (const referrer of bound) await this.#want(referrer);
-  }
-
-  /** A document that the store has needs no waiting for, and one that passed as a candidate is there by now. */
-  async #wantDocument(descriptor: Descriptor): Promise<void> {
-    checkDocumentSize(descriptor, this.#limits);
-    this.#pending.add(descriptor.digest);
-    if (this.#passed.has(descriptor.digest)) await this.#options.settled?.();
-    const stored = await this.#options.present.stat(descriptor.digest, contentKindOf(descriptor));
-    if (stored?.size !== descriptor.size) return;
-    const bytes = await this.#documents.bytes(descriptor);
-    if (bytes !== undefined) await this.#learnDocument(bytes, descriptor);
   }
 }
 

@@ -41,9 +41,9 @@ export async function checkConfigs(
     const { descriptor, config } = image;
     const wrong = diffIdProblem(image);
     if (wrong !== undefined) onProblem(wrong, descriptor.digest);
-    const doubt = platformDoubt(descriptor, config);
-    if (doubt !== undefined && strict) onProblem(doubt, descriptor.digest);
-    else if (doubt !== undefined) warnings.push(platformWarning(doubt));
+    const mismatch = platformMismatch(descriptor, config);
+    if (mismatch !== undefined && strict) onProblem(mismatch, descriptor.digest);
+    else if (mismatch !== undefined) warnings.push(platformWarning(mismatch));
   }
   return warnings;
 }
@@ -93,7 +93,7 @@ function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingErro
 }
 
 /** An ERR_PLATFORM_MISMATCH where descriptor and config name two platforms; what only one of them says is no contradiction. */
-export function platformDoubt({ digest, platform }: Descriptor, config: ImageConfig): LadingError | undefined {
+export function platformMismatch({ digest, platform }: Descriptor, config: ImageConfig): LadingError | undefined {
   const own = platformOf(config);
   if (!isNamedPlatform(platform) || !isNamedPlatform(own) || agree(platform, own)) return undefined;
   const [listed, said] = [formatPlatformFull(platform), formatPlatformFull(own)];

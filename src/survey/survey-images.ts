@@ -11,6 +11,7 @@ import { ListBlobs } from '../stages/list-blobs.js';
 import type { BlobNeed, ImageTarget, ManifestNode } from '../stages/records.js';
 import { WalkIndex } from '../stages/walk-index.js';
 import { Documents } from '../content/documents.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 
 /** Finds what refers to a digest. */
 export type ReferrersOf = (subject: Digest) => Promise<readonly Descriptor[]>;
@@ -18,7 +19,7 @@ export type ReferrersOf = (subject: Digest) => Promise<readonly Descriptor[]>;
 /** What to look for, and how. */
 export interface SurveyOptions {
   readonly platforms?: readonly PlatformRequest[];
-  readonly referrers?: 'follow' | 'drop';
+  readonly referrers?: ReferrerPolicy;
   readonly foreignLayers?: 'drop' | 'keep';
   /** What refers to a digest without being listed by an index. */
   readonly referrersOf?: ReferrersOf;

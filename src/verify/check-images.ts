@@ -10,6 +10,7 @@ import type { Warning } from '../survey/reports.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from '../survey/survey-images.js';
+import { throwIfAborted } from '../model/aborted.js';
 
 /** How far images are judged beyond the digests of their blobs. */
 export interface CheckImagesOptions {
@@ -34,7 +35,7 @@ export function problemOf({ code, message }: LadingError, digest: Digest): Probl
 }
 
 /** What was found beyond damaged blobs. */
-export interface Doubts {
+export interface Findings {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Warning[];
 }
@@ -48,7 +49,7 @@ export async function checkImages(
   provider: ContentProvider,
   nodes: readonly ListedNode[],
   options: CheckImagesOptions,
-): Promise<Doubts> {
+): Promise<Findings> {
   const found = new Map<string, Problem>();
   const onProblem = (error: LadingError, digest: Digest): void =>
     void found.set(`${error.code} ${error.message}`, problemOf(error, digest));
@@ -70,8 +71,7 @@ async function checkLayers(
   const { factsOf = async (digest) => await readFacts(provider, digest, limits) } = options;
   for await (const image of wholeImages(provider, nodes, limits, () => {})) {
     for (const [at, layer] of image.manifest.layers.entries()) {
-      if (signal?.aborted)
-        throw new LadingError('ERR_ABORTED', 'the verification was aborted', { cause: signal.reason });
+      throwIfAborted(signal, 'the verification');
       if (layerCompressionOf(layer.mediaType) === undefined) continue;
       if (!known.has(layer.digest)) known.set(layer.digest, await factsOf(layer.digest));
       const facts = known.get(layer.digest);

@@ -11,6 +11,7 @@ import { isUnreadable } from '../files/storage-error.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
 import { referrersIn } from '../stores/listed-images.js';
+import { throwIfAborted } from '../model/aborted.js';
 
 /** How a verification is done. */
 export interface VerifyOptions {
@@ -57,12 +58,12 @@ export async function verifyImages(
   const blobs = await hashAll(store, digests, damage, options.signal);
   const sound = withoutBlobs(store, damage);
   const survey = await surveyImages(new Documents(sound, { limits }), targets, common);
-  const doubts = await checkImages(sound, survey.nodes, { ...options, limits });
+  const findings = await checkImages(sound, survey.nodes, { ...options, limits });
   return {
     images: targets.map((target) => imageReportOf(survey, target)),
     blobs,
-    problems: [...damage.values(), ...doubts.problems],
-    warnings: [...survey.warnings, ...doubts.warnings],
+    problems: [...damage.values(), ...findings.problems],
+    warnings: [...survey.warnings, ...findings.warnings],
   };
 }
 
@@ -75,7 +76,7 @@ async function hashAll(
   let count = 0;
   let bytes = 0;
   for await (const digest of digests) {
-    if (signal?.aborted) throw new LadingError('ERR_ABORTED', 'the verification was aborted', { cause: signal.reason });
+    throwIfAborted(signal, 'the verification');
     const digester = new Digester(algorithmOf(digest));
     const problem = await hash(store, digest, digester);
     // Somebody removed it meanwhile: that is no damage.

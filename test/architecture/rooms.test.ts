@@ -59,7 +59,7 @@ const faceOf = (room: string): string => (/^(?:server|cli)\//.test(room) ? (room
 
 test('finds the sources and what they import', () => {
   assert.ok(files.length > 50, `${files.length} files`);
-  const load = files.find(({ file }) => file === 'load/load-images.ts');
+  const load = files.find(({ file }) => file === 'load/load-entries.ts');
   assert.ok(load?.imports.includes('stages/commit') && load.imports.includes('node:stream'));
 });
 

@@ -7,7 +7,7 @@ import { jsonOf, startLading, statusOf, workspace, type Workspace } from '../fix
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { example } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
-import type { LoadReport } from '../../src/load/load-images.js';
+import type { LoadReport } from '../../src/load/load-report.js';
 import type { PruneReport } from '../../src/stores/prune-report.js';
 
 const LAYER_BYTES = 1_500_000;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { loadImages, type LoadReport } from '../../src/load/load-images.js';
+import { loadImages } from '../../src/load/load-images.js';
+import type { LoadReport } from '../../src/load/load-report.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { ContentProvider } from '../../src/content/content-provider.js';
 import type { Store } from '../../src/stores/store.js';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
-import { limitsOf } from '../../src/model/limits.js';
+import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { parsePlatform } from '../../src/model/platform.js';
 import type { ArchiveEntry, ImageTarget, SelectedEntry } from '../../src/stages/records.js';
@@ -45,7 +45,16 @@ function entriesOf(bodies: Bodies, entries: readonly TarEntry[]): ArchiveEntry[]
 
 function stageOf({ platforms = [], present, ...options }: SelectionOptions): SelectEntries {
   const set = new PlatformSet<ImageTarget>(platforms.map((text) => parsePlatform(text)));
-  return new SelectEntries({ present: present ?? new SetProvider(new BlobSet()), platforms: set, ...options });
+  return new SelectEntries({
+    present: present ?? new SetProvider(new BlobSet()),
+    platforms: set,
+    referrers: 'follow',
+    limits: DEFAULT_LIMITS,
+    damage: 'fatal',
+    passesAll: false,
+    untilStored: async () => {},
+    ...options,
+  });
 }
 
 async function select(entries: readonly TarEntry[], options: SelectionOptions = {}): Promise<Selection> {
@@ -275,7 +284,7 @@ describe('SelectEntries told to judge everything', () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
-    const selection = await select(layoutOf(blobs, root, { extra: [stray] }), { everything: true });
+    const selection = await select(layoutOf(blobs, root, { extra: [stray] }), { passesAll: true });
     assert.deepEqual(passedDigests(selection), namesOf([...blobs.keys(), digestOf('stray')]));
   });
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadImages, type LoadReport } from '../../src/load/load-images.js';
+import { loadImages } from '../../src/load/load-images.js';
+import type { LoadReport } from '../../src/load/load-report.js';
 import { Digester, type Digest } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
-import { BlobSet } from '../fixtures/image-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { layoutArchive } from '../fixtures/archive-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { NAME } from '../fixtures/load-helpers.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { endBlocks, rawHeader } from '../fixtures/tar-builder.js';

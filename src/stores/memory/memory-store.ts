@@ -11,6 +11,7 @@ import { Documents } from '../../content/documents.js';
 import { ListedImages } from '../listed-images.js';
 import type { Descriptor } from '../../model/descriptor.js';
 import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
+import { totalBytes } from '../../model/content.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 
@@ -124,7 +125,7 @@ export class MemoryStore implements Store {
     const goneDigests = new Set(gone.map(([digest]) => digest));
     const amountOf = (isCounted: (digest: Digest) => boolean): Amount => {
       const sizes = [...this.#blobs].filter(([digest]) => isCounted(digest)).map(([, { size }]) => size);
-      return { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+      return { count: sizes.length, bytes: totalBytes(sizes) };
     };
     const isSpare = (digest: Digest): boolean => !reached.has(digest) && !goneDigests.has(digest);
     const held = [...this.#sessions].map((claimed) => amountOf((digest) => claimed.has(digest) && isSpare(digest)));

@@ -11,6 +11,7 @@ import type { DestinationSession } from '../../store.js';
 import { pruneableImages } from '../../pruneable-images.js';
 import { quarantinedIn } from './quarantine.js';
 import { Documents } from '../../../content/documents.js';
+import { totalBytes } from '../../../model/content.js';
 
 type Sizes = ReadonlyMap<Digest, number>;
 
@@ -124,5 +125,5 @@ function heldOf({ state, ageMs, digests, owner }: Sessions['holding'][number], s
 
 function amountOf(sizes: Iterable<readonly [unknown, number]>): Amount {
   const bytes = [...sizes].map(([, size]) => size);
-  return { count: bytes.length, bytes: bytes.reduce((sum, size) => sum + size, 0) };
+  return { count: bytes.length, bytes: totalBytes(bytes) };
 }

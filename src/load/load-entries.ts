@@ -1,0 +1,102 @@
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { storageError } from '../files/storage-error.js';
+import { LadingError } from '../model/errors.js';
+import { PlatformSet } from '../model/platform-set.js';
+import { Commit, type LayerProbing } from '../stages/commit.js';
+import type { ArchiveContents, ArchiveEntry, CommitEvent, ImageTarget, SelectedEntry } from '../stages/records.js';
+import { SelectEntries } from '../stages/select-entries.js';
+import { VerifyDigests } from '../stages/verify-digests.js';
+import type { DestinationSession, ImageDestination } from '../stores/store.js';
+import { claimAhead } from './claim-ahead.js';
+import { closeArchive, type CloseOptions } from './close-archive.js';
+import { loadReportOf, type LoadReport } from './load-report.js';
+import { rememberAbsent } from './remember-absent.js';
+
+/** What to load of the entries, with every choice made. */
+export interface LoadRequest extends CloseOptions {
+  /** Passes every blob on to be verified, wanted or not: to judge an archive, not to load it. */
+  readonly passesAll: boolean;
+  /** What is learned of layers while they pass, for a store that does not keep them. */
+  readonly probing: LayerProbing;
+  /** Called for each blob while it is written, every few MiB, and when it is there. */
+  readonly onProgress?: ((event: CommitEvent) => void) | undefined;
+}
+
+/** What a load did, and what the archive was found to have. */
+export interface LoadOutcome {
+  readonly report: LoadReport;
+  readonly contents: ArchiveContents;
+}
+
+/**
+ * Loads the entries of an archive as a transaction: select ─► verify digests ─► commit, then close. Every blob is verified,
+ * and all names become visible together, or nothing does. A Readable is read entry by entry; the bodies of any other iterable
+ * have to be readable in any order, and up to 256 of its entries are held.
+ */
+export async function loadEntries(
+  destination: ImageDestination,
+  entries: AsyncIterable<ArchiveEntry>,
+  request: LoadRequest,
+): Promise<LoadOutcome> {
+  const session = rememberAbsent(await destination.session());
+  const commit = new Commit(session, request);
+  const select = new SelectEntries({
+    ...request,
+    present: session,
+    platforms: new PlatformSet<ImageTarget>(request.platforms),
+    damage: isFiltered(request) ? 'later' : 'fatal',
+    untilStored: async () => await commit.settled(),
+  });
+  const claimed =
+    entries instanceof Readable ? entries : claimAhead(entries, session, (digest) => select.mayNeed(digest));
+  const { signal, onProgress } = request;
+  try {
+    await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, callingBack(onProgress), { signal });
+    const closed = await closeArchive(destination, session, commit.contents, request);
+    await session.end();
+    const { contents } = commit;
+    return { report: loadReportOf(closed, contents.stored, select.skipped), contents };
+  } catch (error) {
+    // The stage may be in the middle of a blob. What it has begun must be over before it can be taken back.
+    await commit.settled();
+    throw await rollBack(session, commit.contents, error, signal);
+  }
+}
+
+/** Whether a filter may still drop what the documents ask for, so that a wanted blob need not be a needed one. */
+function isFiltered({ platforms, referrers, onConflict }: LoadRequest): boolean {
+  return platforms.length > 0 || referrers === 'drop' || onConflict === 'keep';
+}
+
+/** The end of the pipeline. */
+function callingBack(onProgress: LoadRequest['onProgress']): Writable {
+  return new Writable({
+    objectMode: true,
+    write: (event: CommitEvent, _encoding, callback) => {
+      onProgress?.(event);
+      callback();
+    },
+  });
+}
+
+/**
+ * A refused load leaves nothing behind. One that was interrupted leaves its finished blobs, safe for a while and visible to
+ * none, so that a second try needs only the rest.
+ */
+async function rollBack(
+  session: DestinationSession,
+  { stored }: ArchiveContents,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<LadingError> {
+  const isInterrupted = signal?.aborted ?? false;
+  try {
+    if (!isInterrupted) await session.discard(stored.keys());
+    await session.end({ resumable: isInterrupted });
+  } catch {
+    // The caller needs the first error, not this one. What could not be taken back is invisible, and goes with a prune.
+  }
+  if (isInterrupted) return new LadingError('ERR_ABORTED', 'the load was aborted', { cause: error });
+  return storageError(error, 'cannot read the archive');
+}

@@ -1,0 +1,55 @@
+import type { Digest } from '../model/digest.js';
+import type { NameMove } from '../model/image-list.js';
+import type { SkippedEntries } from '../stages/select-entries.js';
+import type { ImageReport, Warning } from '../survey/reports.js';
+import type { ClosedArchive } from './close-archive.js';
+import { totalBytes } from '../model/content.js';
+
+/** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
+export interface LoadReport {
+  readonly images: readonly ImageReport[];
+  /** Names that are new, or mean another image than before. */
+  readonly moved: readonly NameMove[];
+  readonly blobs: {
+    readonly stored: number;
+    readonly present: number;
+    readonly skipped: number;
+    readonly bytesStored: number;
+    readonly bytesSkipped: number;
+  };
+  readonly warnings: readonly Warning[];
+  readonly incomplete: boolean;
+}
+
+/** The report of a load that stored these blobs, with their bytes. */
+export function loadReportOf(
+  closed: ClosedArchive,
+  allStored: ReadonlyMap<Digest, number>,
+  { skipped, lookalikes }: SkippedEntries,
+): LoadReport {
+  const needed = [...closed.needed];
+  const stored = needed.filter(([digest]) => allStored.has(digest));
+  const unneeded = [...allStored].filter(([digest]) => !closed.needed.has(digest));
+  return {
+    images: closed.images,
+    moved: closed.moved,
+    blobs: {
+      stored: stored.length,
+      present: needed.length - stored.length,
+      skipped: skipped.count + unneeded.length,
+      bytesStored: bytesOf(stored),
+      bytesSkipped: skipped.bytes + bytesOf(unneeded),
+    },
+    warnings: [...lookalikes.map(lookalikeWarning), ...closed.warnings],
+    incomplete: closed.incomplete,
+  };
+}
+
+function lookalikeWarning(name: string): Warning {
+  const message = `the archive has ${name} in another case too, which was ignored; a disk that ignores case has only one of them`;
+  return { code: 'WARN_ENTRY_IGNORED', message };
+}
+
+function bytesOf(blobs: readonly (readonly [unknown, number])[]): number {
+  return totalBytes(blobs.map(([, size]) => size));
+}

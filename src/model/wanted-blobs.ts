@@ -1,0 +1,104 @@
+import { ANNOTATIONS, attestedBy, type Descriptor } from './descriptor.js';
+import { isDigest, type Digest } from './digest.js';
+import { LadingError } from './errors.js';
+import type { ImageIndex } from './image-index.js';
+import type { ImageManifest } from './image-manifest.js';
+import type { Limits } from './limits.js';
+import { isIndexType, isManifestType } from './media-types.js';
+import type { PlatformSet } from './platform-set.js';
+import { isNamedPlatform, type Platform } from './platform.js';
+
+/** What is wanted of the images of an archive. */
+export interface WantedOptions {
+  readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
+  readonly referrers: ReferrerPolicy;
+  readonly limits: Pick<Limits, 'maxDescriptors'>;
+}
+
+/** `follow`: attestations and referrers go with what they refer to. `drop`: they are left out. */
+export type ReferrerPolicy = 'follow' | 'drop';
+
+/**
+ * The blobs that the documents read so far ask for. Each method that learns from a document returns the documents that are
+ * wanted now and were not before: until they are read, any blob may be one that they ask for. Holds one descriptor for each
+ * wanted blob, and one for each referrer whose subject is not wanted yet.
+ */
+export class WantedBlobs {
+  readonly #options: WantedOptions;
+  readonly #wanted = new Map<Digest, Descriptor>();
+  readonly #unread = new Set<Digest>();
+  /** Referrers by subject, to be wanted as soon as the subject is. */
+  readonly #bound = new Map<Digest, Descriptor[]>();
+  readonly #inherited = new Map<Digest, Platform>();
+
+  constructor(options: WantedOptions) {
+    this.#options = options;
+  }
+
+  /** The descriptor of a wanted blob; undefined where nothing asked for it so far. */
+  find(digest: Digest): Descriptor | undefined {
+    return this.#wanted.get(digest);
+  }
+
+  /** Whether it is a wanted document that was not read yet. */
+  isUnread(digest: Digest): boolean {
+    return this.#unread.has(digest);
+  }
+
+  /** Whether every wanted document was read, so that a blob that is not wanted now never will be. */
+  isComplete(): boolean {
+    return this.#unread.size === 0;
+  }
+
+  /** Learns from `index.json`. */
+  learnLayout({ manifests }: ImageIndex): readonly Descriptor[] {
+    return manifests.flatMap((listed) => {
+      const subject = listed.annotations?.[ANNOTATIONS.subject];
+      return this.#list(listed, subject !== undefined && isDigest(subject) ? subject : undefined);
+    });
+  }
+
+  /** Learns from an index of an image. */
+  learnIndex(descriptor: Descriptor, { manifests }: ImageIndex): readonly Descriptor[] {
+    this.#unread.delete(descriptor.digest);
+    const inherited = descriptor.platform ?? this.#inherited.get(descriptor.digest);
+    return manifests.flatMap((child) => this.#list(child, attestedBy(child), inherited));
+  }
+
+  /** Learns from a manifest. Config and layers lead to no documents. */
+  learnManifest(descriptor: Descriptor, { config, layers }: ImageManifest): readonly Descriptor[] {
+    this.#unread.delete(descriptor.digest);
+    for (const content of [config, ...layers]) this.#wanted.set(content.digest, content);
+    return [];
+  }
+
+  #list(descriptor: Descriptor, subject: Digest | undefined, inherited?: Platform): readonly Descriptor[] {
+    if (subject !== undefined) return this.#listReferrer(descriptor, subject);
+    const platform = descriptor.platform ?? inherited;
+    if (isNamedPlatform(platform) && !this.#options.platforms.wants(platform)) return [];
+    if (inherited !== undefined) this.#inherited.set(descriptor.digest, inherited);
+    return this.#want(descriptor);
+  }
+
+  #listReferrer(descriptor: Descriptor, subject: Digest): readonly Descriptor[] {
+    if (this.#options.referrers === 'drop') return [];
+    if (this.#options.platforms.wantsAll || this.#wanted.has(subject)) return this.#want(descriptor);
+    this.#bound.set(subject, [...(this.#bound.get(subject) ?? []), descriptor]);
+    return [];
+  }
+
+  #want(descriptor: Descriptor): readonly Descriptor[] {
+    const { digest, mediaType } = descriptor;
+    const { maxDescriptors } = this.#options.limits;
+    if (this.#wanted.has(digest)) return [];
+    if (this.#wanted.size >= maxDescriptors) {
+      throw new LadingError('ERR_LIMIT_DESCRIPTORS', `the archive lists more than ${maxDescriptors} blobs`);
+    }
+    this.#wanted.set(digest, descriptor);
+    const referrers = this.#bound.get(digest) ?? [];
+    this.#bound.delete(digest);
+    const isDocument = isIndexType(mediaType) || isManifestType(mediaType);
+    if (isDocument) this.#unread.add(digest);
+    return [...(isDocument ? [descriptor] : []), ...referrers.flatMap((referrer) => this.#want(referrer))];
+  }
+}
