@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mock, test } from 'node:test';
 import { writeDemoArchive } from '../examples/demo-image.js';
+import { storeNamed } from '../examples/blob.js';
 import { renameAndSlim } from '../examples/edit.js';
 import { entryNames } from '../examples/entries.js';
 import { loadIfWhole } from '../examples/errors.js';
 import { showImages } from '../examples/inspect.js';
 import { loadTwoPlatforms } from '../examples/load.js';
 import { identify } from '../examples/names.js';
+import { packTexts } from '../examples/pack.js';
 import { runnableOnArm } from '../examples/platforms.js';
 import { savePlatform } from '../examples/save.js';
 import { serve } from '../examples/serve.js';
@@ -94,6 +96,21 @@ test('each example does what its comment says', async (t) => {
   await t.test('errors.ts', async () => {
     const report = await loadIfWhole(new MemoryStore(), file);
     assert.equal(report?.images.length, 1);
+  });
+
+  await t.test('blob.ts', async () => {
+    const store = new MemoryStore();
+    const { digest } = await storeNamed(store, NAME, 'application/vnd.oci.image.index.v1+json', Buffer.from('{}'));
+    assert.deepEqual(
+      (await store.list()).map(({ name, descriptor }) => [name, descriptor.digest]),
+      [[NAME, digest]],
+    );
+  });
+
+  await t.test('pack.ts', async () => {
+    const packed = path.join(folder, 'texts.tar');
+    await packTexts({ 'a.txt': 'a', 'b.txt': 'b' }, createWriteStream(packed));
+    assert.deepEqual(await entryNames(createReadStream(packed)), ['a.txt', 'b.txt']);
   });
 
   await t.test('entries.ts', async () => {

@@ -1,0 +1,16 @@
+import { digestOf, type Descriptor, type Store } from '../src/index.js';
+
+/** Stores one blob and gives it a name. Until `publish`, nothing is visible; a session that fails leaves no name behind. */
+export async function storeNamed(store: Store, name: string, mediaType: string, bytes: Buffer): Promise<Descriptor> {
+  const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
+  const session = await store.session();
+  try {
+    const ingest = await session.begin();
+    await ingest.write(bytes);
+    await ingest.commit(descriptor);
+    await session.publish((records) => [...records, { name, descriptor }]);
+  } finally {
+    await session.end();
+  }
+  return descriptor;
+}
