@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ERROR_CODES, WARNING_CODES } from '../src/index.js';
@@ -23,4 +24,54 @@ test('docs/errors.md lists every warning code, and no other', () => {
       .sort(),
     [...WARNING_CODES].sort(),
   );
+});
+
+test('docs/api.md is what npm run docs:api writes, with no sentence cut', () => {
+  const script = path.join('scripts', 'api-docs.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { cwd: projectRoot(), encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [0, '']);
+});
+
+/** Every page of the project, by its path. */
+function pages(): readonly string[] {
+  const top = readdirSync(projectRoot()).filter((file) => file.endsWith('.md'));
+  const below = ['docs', 'examples'].flatMap((folder) =>
+    readdirSync(path.join(projectRoot(), folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => path.join(folder, file)),
+  );
+  return [...top, ...below];
+}
+
+/** What GitHub makes of a heading, to link to it. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+test('every link between the pages leads to a file and a heading that are there', () => {
+  const broken = pages().flatMap((page) => {
+    const text = readFileSync(path.join(projectRoot(), page), 'utf8');
+    return [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+      .filter(([, to = '', anchor]) => {
+        const target = to === '' ? page : path.join(path.dirname(page), to);
+        const file = path.join(projectRoot(), target);
+        if (!existsSync(file)) return true;
+        const headings = [...(anchor === undefined ? '' : readFileSync(file, 'utf8')).matchAll(/^#+ (.*)$/gm)];
+        return anchor !== undefined && !headings.some(([, heading = '']) => anchorOf(heading) === anchor);
+      })
+      .map(([link]) => `${page}: ${link}`);
+  });
+  assert.deepEqual(broken, []);
+});
+
+test('docs/README.md names every page in docs/', () => {
+  const map = readFileSync(path.join(projectRoot(), 'docs', 'README.md'), 'utf8');
+  const missing = pages().filter((page) => {
+    const [top, ...rest] = page.split(path.sep);
+    return top === 'docs' && page !== path.join('docs', 'README.md') && !map.includes(`(${rest.join('/')})`);
+  });
+  assert.deepEqual(missing, []);
 });
