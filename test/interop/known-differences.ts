@@ -39,7 +39,7 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
     containerd: 'no image',
     skopeo: 'takes',
     source: unnamed,
-    why: 'what was asked to be loaded is kept, and known by its digest',
+    why: 'the image is kept, and its digest identifies it',
   },
   {
     archive: 'an image named `<none>:<none>`',
@@ -48,7 +48,7 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
     containerd: `<none>:<none> ${BOTH}`,
     skopeo: 'takes',
     source: unnamed,
-    why: 'docker writes this for "no name"; it is no valid name',
+    why: 'docker writes this for "no name"; it is not a valid name',
   },
   {
     archive: 'a full name without a tag',
@@ -57,7 +57,7 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
     containerd: `docker.io/example/app ${BOTH}`,
     skopeo: 'takes',
     source: unnamed,
-    why: 'names are brought to their normal form, as the docker command would ask for them',
+    why: 'names are stored in full, as the docker command asks for them',
   },
   {
     archive: 'a familiar name',
@@ -69,12 +69,12 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
     why: 'the same',
   },
   {
-    archive: 'an index of which one manifest is not in the archive',
+    archive: 'an index with one manifest that is not in the archive',
     make: async (stock) => await stock.withoutManifest(),
     lading: 'docker.io/example/app:1 (linux/amd64)',
     containerd: 'refuses',
     skopeo: 'takes',
-    why: 'an archive of some platforms keeps the index; what is missing is told in a warning',
+    why: 'an archive of some platforms keeps the index; a warning names the missing ones',
   },
   {
     archive: 'a platform object without fields',
@@ -82,7 +82,7 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
     lading: 'docker.io/example/app:1 (linux/amd64)',
     containerd: 'docker.io/example/app:1 ()',
     skopeo: 'takes',
-    why: 'the image config says what the descriptor leaves open',
+    why: 'the image config has what the descriptor lacks',
   },
   {
     archive: 'a manifest of linux/arm/v6 as the root',
@@ -115,7 +115,7 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
     containerd: APP,
     skopeo: 'takes',
     source: (file) => `docker-archive:${file}:example/other:2`,
-    why: '`index.json` is followed, with a warning; skopeo reads whichever its transport names',
+    why: 'Lading follows `index.json`, with a warning; skopeo reads the file of its transport',
   },
 ];
 
@@ -130,29 +130,29 @@ export const REFUSED_BY_LADING: readonly KnownDifference[] = [
     why: 'a cut archive must not load as a smaller one',
   },
   {
-    archive: 'with something behind its end',
+    archive: 'with data after its end',
     make: async (stock) => Buffer.concat([await stock.layout(), Buffer.from('something')]),
     lading: 'ERR_ARCHIVE_FORMAT',
     containerd: APP,
     skopeo: 'takes',
-    why: 'readers that go on behind the end would see other entries',
+    why: 'readers that go on after the end would see other entries',
   },
   {
-    archive: 'with a layer that is not what its name says',
+    archive: 'with a layer that does not match its digest',
     make: async (stock) => await stock.flippedLayer(),
     lading: 'ERR_DIGEST_MISMATCH',
     containerd: APP,
     skopeo: 'takes',
-    why: 'every byte is verified before a name is given; skopeo finds out when it copies',
+    why: 'Lading verifies every byte before it publishes a name; skopeo verifies when it copies',
   },
   {
-    archive: 'with a wrong size of its root',
+    archive: 'with a wrong size in the descriptor of its root',
     make: async (stock) =>
       await stock.layoutBut('index.json', (body) => String(body).replace(/"size":\d+/, '"size":7')),
     lading: 'ERR_SIZE_MISMATCH',
     containerd: APP,
     skopeo: 'takes',
-    why: 'a descriptor is digest and size',
+    why: 'a descriptor promises digest and size',
   },
   {
     archive: 'with a key twice in `index.json`',
@@ -163,7 +163,7 @@ export const REFUSED_BY_LADING: readonly KnownDifference[] = [
     why: 'readers disagree on which of the two counts',
   },
   {
-    archive: 'with an `index.json` that has layers too',
+    archive: 'with an `index.json` that also has layers',
     make: async (stock) => await stock.layoutBut('index.json', (body) => String(body).replace(/\}$/, ',"layers":[]}')),
     lading: 'ERR_DOCUMENT_INVALID',
     containerd: APP,
@@ -171,12 +171,12 @@ export const REFUSED_BY_LADING: readonly KnownDifference[] = [
     why: 'a document that is index and manifest at once means two images (CVE-2021-41190)',
   },
   {
-    archive: 'with a layout version that nobody knows',
+    archive: 'with an unknown layout version',
     make: async (stock) => await stock.layoutBut('oci-layout', () => '{"imageLayoutVersion":"9.0.0"}'),
     lading: 'ERR_FORMAT_UNSUPPORTED',
     containerd: 'refuses',
     skopeo: 'takes',
-    why: 'what a later version means cannot be known',
+    why: 'the meaning of a later version is unknown',
   },
   {
     archive: 'with one name for two images',
@@ -192,7 +192,7 @@ export const REFUSED_BY_LADING: readonly KnownDifference[] = [
     lading: 'ERR_TAR_ENTRY',
     containerd: APP,
     skopeo: 'takes',
-    why: 'no image needs one outside of its layers',
+    why: 'images need devices only inside layers',
   },
   {
     archive: 'with an absolute entry name',
@@ -209,16 +209,16 @@ export const REFUSED_BY_LADING: readonly KnownDifference[] = [
     containerd: DOCKER_APP,
     skopeo: 'takes',
     source: inDocker,
-    why: 'the config says what the layers are; others find out when they unpack',
+    why: 'the config names the diff ids; other readers compare them when they unpack',
   },
   {
-    archive: 'a docker-archive with a config that is not what its name says',
+    archive: 'a docker-archive with a config that does not match its name',
     make: async (stock) => await stock.changedConfig(),
     lading: 'ERR_DIGEST_MISMATCH',
     containerd: DOCKER_APP,
     skopeo: 'takes',
     source: inDocker,
-    why: 'nothing else in such an archive vouches for the config',
+    why: 'nothing else in such an archive proves the config',
   },
   {
     archive: 'a docker-archive with upper case in a repository',
@@ -227,7 +227,7 @@ export const REFUSED_BY_LADING: readonly KnownDifference[] = [
     containerd: 'refuses',
     skopeo: 'takes',
     source: inDocker,
-    why: 'it is no valid name',
+    why: 'it is not a valid name',
   },
 ];
 
