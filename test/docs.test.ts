@@ -75,3 +75,23 @@ test('docs/README.md names every page in docs/', () => {
   });
   assert.deepEqual(missing, []);
 });
+
+/** What `lading ... --help` prints. */
+function helpOf(...args: readonly string[]): string {
+  const command = path.join(projectRoot(), 'dist', 'bin', 'main.js');
+  return spawnSync(process.execPath, [command, ...args, '--help'], { encoding: 'utf8' }).stdout;
+}
+
+test('docs/command.md and docs/engine-api.md have every option of the command', () => {
+  const commands = [...helpOf().matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name = '']) => name);
+  assert.ok(commands.includes('load') && commands.includes('serve'), commands.join(' '));
+  const pages = ['command.md', 'engine-api.md'].map((page) =>
+    readFileSync(path.join(projectRoot(), 'docs', page), 'utf8'),
+  );
+  for (const name of commands) {
+    const options = [...helpOf(name).matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option = '']) => option);
+    assert.ok(options.includes('--store'), name);
+    const missing = options.filter((option) => option !== '--help' && !pages.some((page) => page.includes(option)));
+    assert.deepEqual([name, missing], [name, []]);
+  }
+});
