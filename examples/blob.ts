@@ -1,6 +1,6 @@
 import { digestOf, type Descriptor, type Store } from '../src/index.js';
 
-/** Stores one blob and gives it a name. Until `publish`, nothing is visible; a session that fails leaves no name behind. */
+/** Stores one blob and gives it a name. Nothing is visible before `publish`. */
 export async function storeNamed(store: Store, name: string, mediaType: string, bytes: Buffer): Promise<Descriptor> {
   const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
   const session = await store.session();
