@@ -20,7 +20,7 @@ const TYPES = {
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
 } as const;
 
-/** Builds an image for the platforms in a memory store, and saves it with the library: the same way that the command does. */
+/** Builds an image for the platforms in a memory store, and saves it with the library, as the command does. */
 export async function writeDemoArchive(file: string, name: string, platforms: readonly string[]): Promise<void> {
   const store = new MemoryStore();
   const manifests: Descriptor[] = [];
@@ -44,7 +44,7 @@ async function addManifest(store: Store, platform: Platform): Promise<Descriptor
   return { ...(await addJson(store, TYPES.manifest, manifest)), platform };
 }
 
-/** A tar with one file, made by the stage that makes archives. */
+/** A tar with one file, packed by the stage that packs archives. */
 async function tarOf(name: string, text: string): Promise<Buffer> {
   const body = Buffer.from(text);
   const entry = { name, type: 'file', size: body.length, body: Readable.from([body]) };

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { writeDemoArchive } from './demo-image.js';
 
 /*
- * The main job, from nothing: builds a small image for 5 platforms in code, loads it into a store, saves 2 platforms of it to a
- * tar, loads that into a second store, and shows what is where. Prints each command before it runs it; the folder stays, so
- * that each can be repeated by hand.
+ * Builds a small image for 5 platforms in code, loads it into a store, saves 2 platforms of it to a tar, loads that into a
+ * second store, and shows what each store has. Prints each command before it runs it. The folder stays, so that each
+ * command can be repeated by hand.
  */
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lading-demo-'));
