@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { DescribeOptions, Platform, Store } from '../index.js';
 import type { Answers } from './answers.js';
-import type { Audit, AuditRecord } from './audit.js';
+import type { Audit } from './audit.js';
 import type { EventLog } from './event-log.js';
 import type { Metrics } from './metrics.js';
 import type { Transfers } from './transfers.js';
@@ -67,20 +67,4 @@ export function clientOf({ socket }: IncomingMessage): string {
 
 function isEncrypted(socket: object): socket is TLSSocket {
   return 'encrypted' in socket && socket.encrypted === true;
-}
-
-/** Tells the audit what was done, and how long it took since `startedMs`. */
-export function audit(
-  { audit: tell, now }: ServerContext,
-  request: Request,
-  startedMs: number,
-  record: Omit<AuditRecord, 'time' | 'client' | 'durationMs'>,
-): void {
-  const ended = now();
-  tell({
-    time: new Date(ended).toISOString(),
-    client: request.client,
-    durationMs: ended - startedMs,
-    ...record,
-  });
 }

@@ -8,11 +8,12 @@ import {
   tagImage,
   type RemoveReport,
 } from '../../index.js';
-import { audit, type Named, type ServerContext } from '../context.js';
+import { audited } from '../audited.js';
+import type { Named, ServerContext } from '../context.js';
 import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformOf } from '../query.js';
 import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
-import { EngineError, failureOf, STATUS } from '../statuses.js';
+import { EngineError, STATUS } from '../statuses.js';
 
 interface TagRoute extends Named {
   readonly Querystring: { readonly repo?: string; readonly tag?: string };
@@ -110,23 +111,4 @@ async function removeSome(
   const { moved } = await removePlatforms(context.store, found.text, platforms, context);
   for (const manifest of going) context.events.emit('delete', manifest, { name: manifest });
   return { removed: [...new Set(going)].map((Deleted) => ({ Deleted })), moved };
-}
-
-type Edited = Pick<Parameters<typeof audit>[3], 'digests' | 'moved' | 'bytes'>;
-
-/** Does the work, and tells the audit how it went. */
-export async function audited(
-  context: ServerContext,
-  request: Parameters<typeof audit>[1],
-  action: 'tag' | 'delete' | 'prune',
-  names: readonly string[],
-  work: () => Promise<Edited>,
-): Promise<void> {
-  const started = context.now();
-  try {
-    audit(context, request, started, { action, names, code: 'OK', ...(await work()) });
-  } catch (error) {
-    audit(context, request, started, { action, names, code: failureOf(error).code });
-    throw error;
-  }
 }

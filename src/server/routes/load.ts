@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { PassThrough } from 'node:stream';
 import { labelOf, loadImages, type LoadOptions, type LoadReport } from '../../index.js';
-import { audit, type Reply, type Request, type ServerContext } from '../context.js';
+import { audit } from '../audited.js';
+import type { Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { failureOf } from '../statuses.js';
 import { LOAD_SCHEMA } from '../schemas.js';

@@ -9,7 +9,8 @@ import {
   type ExportPlan,
   type Platform,
 } from '../../index.js';
-import { audit, type Named, type Reply, type Request, type ServerContext } from '../context.js';
+import { audit } from '../audited.js';
+import type { Named, Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { SAVE_NAMED_SCHEMA, SAVE_SCHEMA } from '../schemas.js';
 import { EngineError, exportFailureOf, STATUS } from '../statuses.js';
