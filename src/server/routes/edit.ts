@@ -1,17 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import {
-  describeImages,
-  manifestsFor,
-  parseReference,
-  removeImages,
-  removePlatforms,
-  tagImage,
-  type RemoveReport,
-} from '../../index.js';
+import { describeImages, manifestsFor, parseReference, removeImages, removePlatforms, tagImage } from '../../index.js';
 import { audited } from '../audited.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformOf } from '../query.js';
+import { removedOf, type Removal, type Removed } from '../removals.js';
 import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
 import { EngineError, STATUS } from '../statuses.js';
 
@@ -22,9 +15,6 @@ interface TagRoute extends Named {
 interface RemoveRoute extends Named {
   readonly Querystring: { readonly force?: string; readonly platforms?: readonly string[] };
 }
-
-/** One line of the answer to a removal. */
-export type Removal = { readonly Untagged: string } | { readonly Deleted: string };
 
 /** `POST /images/{name}/tag` and `DELETE /images/{name}`. */
 export function editRoutes(app: FastifyInstance, context: ServerContext): void {
@@ -57,12 +47,6 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 }
 
-/** The answer to a removal, and the names that it moved. */
-export interface Removed {
-  readonly removed: readonly Removal[];
-  readonly moved: RemoveReport['moved'];
-}
-
 /** A name, and the image with its last one; every name where the image is given by its id and that is forced. */
 async function removeWhole(context: ServerContext, found: FoundImage, isForced: boolean): Promise<Removed> {
   const { digest } = found.record.descriptor;
@@ -75,19 +59,6 @@ async function removeWhole(context: ServerContext, found: FoundImage, isForced: 
     throw new EngineError(STATUS.conflict, message);
   }
   return await removedOf(context, digest, await removeImages(context.store, [found.text]));
-}
-
-/** What is gone of one image, told to those who listen for events. With another name the image itself stays. */
-export async function removedOf(
-  { store, events }: ServerContext,
-  digest: string,
-  { untagged, moved }: RemoveReport,
-): Promise<Removed> {
-  const familiar = untagged.map((name) => parseReference(name).familiar());
-  for (const name of familiar) events.emit('untag', digest, { name });
-  const isGone = !(await store.list()).some(({ descriptor }) => descriptor.digest === digest);
-  if (isGone) events.emit('delete', digest, { name: digest });
-  return { removed: [...familiar.map((Untagged) => ({ Untagged })), ...(isGone ? [{ Deleted: digest }] : [])], moved };
 }
 
 /** The content of some platforms. */
