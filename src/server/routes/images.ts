@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { describeImages, parseReference, type ImageDescription } from '../../index.js';
 import type { ServerContext } from '../context.js';
-import { booleanFilter, globMatches, labelsMatch, parseFilters, type Filters } from '../filters.js';
-import { findImage } from '../find-image.js';
+import { globMatches, parseFilters, type Filters } from '../filters.js';
+import { imageFilter } from '../image-filter.js';
 import { isTrue } from '../query.js';
 import { IMAGES_SCHEMA } from '../schemas.js';
-import { familiarRepository, imageSummaryOf, labelsOf, type ImageSummary } from '../shapes/image-summary.js';
-import { parseTime, unixSeconds } from '../times.js';
+import { familiarRepository, imageSummaryOf, type ImageSummary } from '../shapes/image-summary.js';
 
 interface ImagesRoute {
   readonly Querystring: { readonly filters?: string; readonly manifests?: string };
@@ -25,7 +24,7 @@ export function imagesRoute(app: FastifyInstance, context: ServerContext): void 
 }
 
 /** The images that pass the filters, newest first, those of one time by digest. */
-export async function listImages(
+async function listImages(
   context: ServerContext,
   filters: Filters,
   shape: { readonly minor: number; readonly withManifests: boolean },
@@ -39,26 +38,6 @@ export async function listImages(
   return summaries.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
 }
 
-/** Whether an image passes every filter that is not about its names. */
-export async function imageFilter(
-  context: ServerContext,
-  filters: Filters,
-): Promise<(image: ImageDescription) => boolean> {
-  const dangling = booleanFilter(filters, 'dangling');
-  const before = await timesOf(context, filters.get('before'));
-  const since = await timesOf(context, filters.get('since'));
-  const until = (filters.get('until') ?? []).map((text) => parseTime(text, context.now()) / 1000);
-  return (image) => {
-    const created = unixSeconds(image.best?.config?.created);
-    return (
-      (dangling === undefined || dangling === (image.names.length === 0)) &&
-      [...before, ...until].every((time) => created < time) &&
-      since.every((time) => created > time) &&
-      labelsMatch(filters, labelsOf(image))
-    );
-  };
-}
-
 /** The names that a reference filter lets pass; undefined where it lets none pass, and the image with them. */
 function namesIn({ names }: ImageDescription, filters: Filters): readonly string[] | undefined {
   const patterns = filters.get('reference') ?? [];
@@ -70,16 +49,4 @@ function namesIn({ names }: ImageDescription, filters: Filters): readonly string
     );
   });
   return matching.length === 0 ? undefined : matching;
-}
-
-/** When the named images were made, in seconds since 1970. */
-async function timesOf(context: ServerContext, texts: readonly string[] = []): Promise<readonly number[]> {
-  const times: number[] = [];
-  for (const text of texts) {
-    const { record } = await findImage(context.store, text);
-    for await (const image of describeImages(context.store, [record.descriptor.digest], context)) {
-      times.push(unixSeconds(image.best?.config?.created));
-    }
-  }
-  return times;
 }

@@ -3,11 +3,11 @@ import { describeImages, LadingError, removeImages } from '../../index.js';
 import { audited } from '../audited.js';
 import type { ServerContext } from '../context.js';
 import { booleanFilter, parseFilters, type Filters } from '../filters.js';
+import { imageFilter } from '../image-filter.js';
 import { removedOf, type Removed } from '../removals.js';
 import { PRUNE_SCHEMA } from '../schemas.js';
 import { bytesOf } from '../shapes/manifest-summary.js';
 import { EngineError, STATUS } from '../statuses.js';
-import { imageFilter } from './images.js';
 
 interface PruneRoute {
   readonly Querystring: { readonly filters?: string };

@@ -1,0 +1,38 @@
+import { describeImages, type ImageDescription } from '../index.js';
+import type { ServerContext } from './context.js';
+import { booleanFilter, labelsMatch, type Filters } from './filters.js';
+import { findImage } from './find-image.js';
+import { labelsOf } from './shapes/image-summary.js';
+import { parseTime, unixSeconds } from './times.js';
+
+/** Whether an image passes every filter that is not about its names. */
+export async function imageFilter(
+  context: ServerContext,
+  filters: Filters,
+): Promise<(image: ImageDescription) => boolean> {
+  const dangling = booleanFilter(filters, 'dangling');
+  const before = await timesOf(context, filters.get('before'));
+  const since = await timesOf(context, filters.get('since'));
+  const until = (filters.get('until') ?? []).map((text) => parseTime(text, context.now()) / 1000);
+  return (image) => {
+    const created = unixSeconds(image.best?.config?.created);
+    return (
+      (dangling === undefined || dangling === (image.names.length === 0)) &&
+      [...before, ...until].every((time) => created < time) &&
+      since.every((time) => created > time) &&
+      labelsMatch(filters, labelsOf(image))
+    );
+  };
+}
+
+/** When the named images were made, in seconds since 1970. */
+async function timesOf(context: ServerContext, texts: readonly string[] = []): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (const text of texts) {
+    const { record } = await findImage(context.store, text);
+    for await (const image of describeImages(context.store, [record.descriptor.digest], context)) {
+      times.push(unixSeconds(image.best?.config?.created));
+    }
+  }
+  return times;
+}
