@@ -2,37 +2,34 @@ import type { AuditRecord } from './audit.js';
 import type { Request, ServerContext } from './context.js';
 import { failureOf } from './statuses.js';
 
-/** Tells the audit what was done, and how long it took since `startedMs`. */
-export function audit(
-  { audit: tell, now }: ServerContext,
-  request: Request,
-  startedMs: number,
-  record: Omit<AuditRecord, 'time' | 'client' | 'durationMs'>,
-): void {
-  const ended = now();
-  tell({
-    time: new Date(ended).toISOString(),
-    client: request.client,
-    durationMs: ended - startedMs,
-    ...record,
-  });
+/** What an audit record says of work that has ended; `code` is `OK` unless given. */
+type Facts = Partial<Pick<AuditRecord, 'digests' | 'moved' | 'bytes' | 'code'>>;
+
+/** What audited work returns, and the facts for its record. Without facts there is no record: nothing was done or read. */
+export interface Outcome<Result> {
+  readonly result: Result;
+  readonly facts?: Facts;
 }
 
-type Edited = Pick<Parameters<typeof audit>[3], 'digests' | 'moved' | 'bytes'>;
-
-/** Does the work, and tells the audit how it went. */
-export async function audited(
+/** Does the work, adds one record to the audit when it has ended, and returns the result. Errors are recorded and thrown. */
+export async function audited<Result>(
   context: ServerContext,
-  request: Parameters<typeof audit>[1],
-  action: 'tag' | 'delete' | 'prune',
-  names: readonly string[],
-  work: () => Promise<Edited>,
-): Promise<void> {
+  request: Request,
+  asked: Pick<AuditRecord, 'action' | 'names'>,
+  work: () => Promise<Outcome<Result>>,
+): Promise<Result> {
   const started = context.now();
+  const record = (facts: Facts): void => {
+    const ended = context.now();
+    const time = new Date(ended).toISOString();
+    context.audit({ time, client: request.client, durationMs: ended - started, ...asked, code: 'OK', ...facts });
+  };
   try {
-    audit(context, request, started, { action, names, code: 'OK', ...(await work()) });
+    const { result, facts } = await work();
+    if (facts !== undefined) record(facts);
+    return result;
   } catch (error) {
-    audit(context, request, started, { action, names, code: failureOf(error).code });
+    record({ code: failureOf(error).code });
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { audited } from '../audited.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformOf } from '../query.js';
-import { removedOf, type Removal, type Removed } from '../removals.js';
+import { removedOf, type Removed } from '../removals.js';
 import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
 import { EngineError, STATUS } from '../statuses.js';
 
@@ -21,11 +21,12 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
   app.post<TagRoute>('/images/:name/tag', { schema: TAG_SCHEMA }, async (request, reply) => {
     const { repo = '', tag } = request.query;
     const target = tag === undefined || tag === '' ? repo : `${repo}:${tag}`;
-    await audited(context, request, 'tag', [request.params.name, target], async () => {
+    const asked = { action: 'tag', names: [request.params.name, target] } as const;
+    await audited(context, request, asked, async () => {
       const { text } = await findImage(context.store, request.params.name);
       const { name, digest, moved } = await tagImage(context.store, text, target);
       context.events.emit('tag', digest, { name: parseReference(name).familiar() });
-      return { digests: [digest], moved };
+      return { result: undefined, facts: { digests: [digest], moved } };
     });
     return await reply.code(STATUS.created).send();
   });
@@ -33,17 +34,15 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
     const { force, platforms = [] } = request.query;
     const isForced = isTrue(force);
     const wanted = request.minor >= 50 ? platforms : [];
-    let removed: readonly Removal[] = [];
-    await audited(context, request, 'delete', [request.params.name], async () => {
+    const asked = { action: 'delete', names: [request.params.name] } as const;
+    return await audited(context, request, asked, async () => {
       const found = await findImage(context.store, request.params.name);
-      const report =
+      const { removed, moved } =
         wanted.length > 0
           ? await removeSome(context, found, wanted, isForced)
           : await removeWhole(context, found, isForced);
-      removed = report.removed;
-      return { digests: [found.record.descriptor.digest], moved: report.moved };
+      return { result: removed, facts: { digests: [found.record.descriptor.digest], moved } };
     });
-    return removed;
   });
 }
 

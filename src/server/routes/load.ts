@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { PassThrough } from 'node:stream';
 import { labelOf, loadImages, type LoadOptions, type LoadReport } from '../../index.js';
-import { audit } from '../audited.js';
+import { audited } from '../audited.js';
 import type { Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { failureOf } from '../statuses.js';
 import { LOAD_SCHEMA } from '../schemas.js';
-import type { Transfer } from '../transfers.js';
 import { Upload } from '../upload.js';
 
 interface LoadRoute {
@@ -18,53 +17,58 @@ export function loadRoute(app: FastifyInstance, context: ServerContext): void {
   app.post<LoadRoute>('/images/load', { schema: LOAD_SCHEMA }, async (request, reply) => {
     const { quiet = '1', platform, strict } = request.query;
     const platforms = transferPlatforms(platform, request.minor);
+    const output = new LoadOutput(reply);
     const options: LoadOptions = {
       platforms,
       missingPlatforms: isTrue(strict) ? 'fail' : 'skip',
       hostPlatform: context.hostPlatform,
       signal: context.halt,
+      ...(!isTrue(quiet) && { onProgress: output.progress }),
     };
-    await runLoad(context, request, new LoadOutput(reply), options, isTrue(quiet));
+    await runLoad(context, request, output, options);
     return reply;
   });
 }
+
+/** How a load ended: with a report, or with the cause of its failure. */
+type Ended =
+  | { readonly code: 'OK'; readonly report: LoadReport }
+  | { readonly code: string; readonly report?: never; readonly cause: unknown };
 
 async function runLoad(
   context: ServerContext,
   request: Request,
   output: LoadOutput,
   options: LoadOptions,
-  isQuiet: boolean,
 ): Promise<void> {
-  const started = context.now();
-  const transfer = placeFor(context, request, started);
-  const upload = new Upload(request.raw, context);
+  const ended = await audited(context, request, { action: 'load' }, async () => {
+    const transfer = context.transfers.start('load');
+    const upload = new Upload(request.raw, context);
+    const result = await loadFrom(upload, context, request, options);
+    const { code, report } = result;
+    transfer.end({ code, bytes: upload.bytes });
+    return { result, facts: { code, bytes: upload.bytes, ...(report && factsOf(report)) } };
+  });
+  if (ended.report !== undefined) return output.end(linesOf(ended.report));
+  // An error that becomes the status is counted with it.
+  if (!output.fail(ended.cause) && ended.code !== 'CLIENT_GONE') throw ended.cause;
+  context.metrics.errors.inc({ code: ended.code });
+}
+
+async function loadFrom(
+  upload: Upload,
+  { store, events }: ServerContext,
+  request: Request,
+  options: LoadOptions,
+): Promise<Ended> {
   try {
-    const onProgress = isQuiet ? {} : { onProgress: output.progress };
-    const report = await loadImages(context.store, upload, { ...options, ...onProgress });
-    for (const image of report.images) context.events.emit('load', image.digest, { name: labelOf(image) });
-    transfer.end({ code: 'OK', bytes: upload.bytes });
-    audit(context, request, started, { action: 'load', code: 'OK', bytes: upload.bytes, ...factsOf(report) });
-    output.end(linesOf(report));
+    const report = await loadImages(store, upload, options);
+    for (const image of report.images) events.emit('load', image.digest, { name: labelOf(image) });
+    return { code: 'OK', report };
   } catch (error) {
     // What ended the body explains the failure better than what the loader made of it.
     const cause = upload.failure ?? error;
-    const code = request.raw.socket.destroyed ? 'CLIENT_GONE' : failureOf(cause).code;
-    transfer.end({ code, bytes: upload.bytes });
-    audit(context, request, started, { action: 'load', code, bytes: upload.bytes });
-    // An error that becomes the status is counted with it.
-    if (!output.fail(cause) && code !== 'CLIENT_GONE') throw cause;
-    context.metrics.errors.inc({ code });
-  }
-}
-
-/** A load that is refused is told to the audit too. */
-function placeFor(context: ServerContext, request: Request, started: number): Transfer {
-  try {
-    return context.transfers.start('load');
-  } catch (error) {
-    audit(context, request, started, { action: 'load', code: failureOf(error).code });
-    throw error;
+    return { code: request.raw.socket.destroyed ? 'CLIENT_GONE' : failureOf(cause).code, cause };
   }
 }
 

@@ -20,14 +20,13 @@ export function pruneRoute(app: FastifyInstance, context: ServerContext): void {
   app.post<PruneRoute>('/images/prune', { schema: PRUNE_SCHEMA }, async (request) => {
     const filters = parseFilters(request.query.filters, FILTERS);
     const isAll = booleanFilter(filters, 'dangling') === false;
-    let pruned: Pruned = { removed: [], moved: [], bytes: 0 };
-    await audited(context, request, 'prune', [], async () => {
+    return await audited(context, request, { action: 'prune', names: [] }, async () => {
       if (isAll && !context.allowPruneAll) throw refusal();
-      pruned = await prune(context, filters, isAll);
-      context.events.emit('prune', '', { reclaimed: String(pruned.bytes) });
-      return { digests: deletedOf(pruned), moved: pruned.moved };
+      const { removed, moved, bytes } = await prune(context, filters, isAll);
+      context.events.emit('prune', '', { reclaimed: String(bytes) });
+      const result = { ImagesDeleted: removed, SpaceReclaimed: bytes };
+      return { result, facts: { digests: deletedOf(removed), moved } };
     });
-    return { ImagesDeleted: pruned.removed, SpaceReclaimed: pruned.bytes };
   });
 }
 
@@ -69,7 +68,7 @@ async function pruneImage(
   }
 }
 
-function deletedOf({ removed }: Pruned): readonly string[] {
+function deletedOf(removed: Removed['removed']): readonly string[] {
   return removed.flatMap((line) => ('Deleted' in line ? [line.Deleted] : []));
 }
 

@@ -9,12 +9,11 @@ import {
   type ExportPlan,
   type Platform,
 } from '../../index.js';
-import { audit } from '../audited.js';
+import { audited } from '../audited.js';
 import type { Named, Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { SAVE_NAMED_SCHEMA, SAVE_SCHEMA } from '../schemas.js';
 import { EngineError, exportFailureOf, STATUS } from '../statuses.js';
-import type { Transfer } from '../transfers.js';
 
 interface SaveQuery {
   readonly names?: readonly string[];
@@ -46,31 +45,23 @@ async function save(
   names: readonly string[],
   { platform, strict }: SaveQuery,
 ): Promise<Reply> {
-  const started = context.now();
   // Docker's own client sends an empty name for none.
   const wanted = names.filter((name) => name !== '');
   if (wanted.length === 0) throw new EngineError(STATUS.badRequest, 'no image was named');
   const platforms = transferPlatforms(platform, request.minor);
-  await context.turns.quantum();
-  let transfer: Transfer | undefined;
-  try {
+  await audited(context, request, { action: 'save', names: wanted }, async () => {
+    await context.turns.quantum();
     const plan = await planFor(context, wanted, platforms, isTrue(strict));
-    const etag = JSON.stringify(plan.digest);
-    const missing = missingOf(plan);
-    const isKnown = hasTag(request.headers['if-none-match'], etag);
-    // Before the first header: a refusal must not look like the archive.
-    transfer = isKnown || request.method === 'HEAD' ? undefined : context.transfers.start('save');
-    reply.header('ETag', etag).type('application/x-tar');
-    if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
-    if (isKnown) return await reply.code(STATUS.notModified).send();
-    reply.header('Content-Length', plan.size);
-    if (transfer === undefined) return await reply.send();
-    return await send(context, request, reply, { plan, names: wanted, started, transfer });
-  } catch (error) {
-    transfer?.end({ code: exportFailureOf(error).code, bytes: 0 });
-    audit(context, request, started, { action: 'save', names: wanted, code: exportFailureOf(error).code });
-    throw error;
-  }
+    const isKnown = hasTag(request.headers['if-none-match'], etagOf(plan));
+    if (!isKnown && request.method !== 'HEAD') {
+      return { result: undefined, facts: await send(context, request, reply, plan) };
+    }
+    describe(reply, plan);
+    if (isKnown) reply.code(STATUS.notModified).send();
+    else reply.header('Content-Length', plan.size).send();
+    return { result: undefined };
+  });
+  return reply;
 }
 
 async function planFor(
@@ -126,20 +117,49 @@ function asciiOf(text: string): string {
   );
 }
 
-interface Sending {
-  readonly plan: ExportPlan;
-  readonly names: readonly string[];
-  readonly started: number;
-  readonly transfer: Transfer;
+function etagOf({ digest }: ExportPlan): string {
+  return JSON.stringify(digest);
 }
 
-/** Sends the archive. Whatever goes wrong from here on breaks the connection: an archive never ends well by mistake. */
+/** The headers that every answer about an archive has. */
+function describe(reply: Reply, plan: ExportPlan): void {
+  const missing = missingOf(plan);
+  reply.header('ETag', etagOf(plan)).type('application/x-tar');
+  if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
+}
+
+/** How an archive ended that was sent: `OK`, `CLIENT_GONE` or the code of the error, and the bytes that went out. */
+interface Sent {
+  readonly code: string;
+  readonly bytes: number;
+}
+
+/** Sends the archive as one transfer. Returns when the answer has ended, well or not. */
 async function send(
   context: ServerContext,
   request: Request,
   reply: Reply,
-  { plan, names, started, transfer }: Sending,
-): Promise<Reply> {
+  plan: ExportPlan,
+): Promise<Sent & { readonly digests: readonly string[] }> {
+  // Before the first header: a refusal must not look like the archive.
+  const transfer = context.transfers.start('save');
+  try {
+    describe(reply, plan);
+    reply.header('Content-Length', plan.size);
+    const sent = await sendArchive(context, request, reply, plan);
+    transfer.end(sent);
+    if (sent.code !== 'OK') context.metrics.errors.inc({ code: sent.code });
+    for (const image of sent.code === 'OK' ? plan.images : [])
+      context.events.emit('save', image.digest, { name: labelOf(image) });
+    return { digests: plan.images.map(({ digest }) => digest), ...sent };
+  } catch (error) {
+    transfer.end({ code: exportFailureOf(error).code, bytes: 0 });
+    throw error;
+  }
+}
+
+/** Whatever goes wrong from here on breaks the connection: an archive never ends well by mistake. */
+async function sendArchive(context: ServerContext, request: Request, reply: Reply, plan: ExportPlan): Promise<Sent> {
   const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt });
   const { socket } = request.raw;
   const before = socket.bytesWritten;
@@ -147,19 +167,16 @@ async function send(
   archive.once('error', (error) => {
     failed = error;
   });
-  onceClosed(reply, () => {
-    archive.destroy();
-    const code = codeOf(reply, archive, failed);
-    // What the socket counts has the headers in it.
-    const bytes = code === 'OK' ? plan.size : Math.min(plan.size, socket.bytesWritten - before);
-    transfer.end({ code, bytes });
-    const digests = plan.images.map(({ digest }) => digest);
-    audit(context, request, started, { action: 'save', names, digests, code, bytes });
-    if (code !== 'OK') context.metrics.errors.inc({ code });
-    for (const image of code === 'OK' ? plan.images : [])
-      context.events.emit('save', image.digest, { name: labelOf(image) });
+  const sent = new Promise<Sent>((resolve) => {
+    onceClosed(reply, () => {
+      archive.destroy();
+      const code = codeOf(reply, archive, failed);
+      // What the socket counts has the headers in it.
+      resolve({ code, bytes: code === 'OK' ? plan.size : Math.min(plan.size, socket.bytesWritten - before) });
+    });
   });
-  return await reply.send(archive);
+  void reply.send(archive);
+  return await sent;
 }
 
 /** At the end of the answer, or at once where its client went away before. */
