@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isatty } from 'node:tty';
 import type { LoadSource } from '../load/archive-entries.js';
-import { LadingError } from '../model/errors.js';
+import { LadingError, quote } from '../model/errors.js';
 import { isReaderGone } from './exit-status.js';
 import { StandardOutput } from './standard-output.js';
 
@@ -54,7 +54,7 @@ async function syncFile(file: string): Promise<void> {
 async function isSpecial(file: string): Promise<boolean> {
   try {
     const found = await stat(file);
-    if (found.isDirectory()) throw new LadingError('ERR_OPTION_INVALID', `${JSON.stringify(file)} is a directory`);
+    if (found.isDirectory()) throw new LadingError('ERR_OPTION_INVALID', `${quote(file)} is a directory`);
     return !found.isFile();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
@@ -69,7 +69,7 @@ function outputError(error: unknown, file: string): unknown {
   if (name === 'AbortError') return new LadingError('ERR_ABORTED', 'the save was aborted', { cause: error });
   if (syscall === undefined) return error;
   const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'ERR_NO_SPACE' : 'ERR_STORAGE_IO';
-  return new LadingError(kind, `cannot write ${JSON.stringify(file)}: ${message}`, { cause: error });
+  return new LadingError(kind, `cannot write ${quote(file)}: ${message}`, { cause: error });
 }
 
 /** Where an archive comes from: the path of a file or directory, or stdin for `-` and for nothing. */

@@ -1,4 +1,4 @@
-import { LadingError } from '../model/errors.js';
+import { LadingError, quote } from '../model/errors.js';
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -7,7 +7,7 @@ export function parseDuration(text: string): number {
   const match = /^([0-9]{1,6})([smhd]?)$/.exec(text);
   const unit = match?.[2] === '' && Number(match[1]) === 0 ? 0 : UNIT_MS[match?.[2] ?? ''];
   if (match === null || unit === undefined) {
-    throw new LadingError('ERR_OPTION_INVALID', `${JSON.stringify(text)} is not a time such as 0, 90s, 15m, 24h or 7d`);
+    throw new LadingError('ERR_OPTION_INVALID', `${quote(text)} is not a time such as 0, 90s, 15m, 24h or 7d`);
   }
   return Number(match[1]) * unit;
 }

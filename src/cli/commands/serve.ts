@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { LadingError } from '../../model/errors.js';
+import { LadingError, quote } from '../../model/errors.js';
 import { auditLine, EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
 import { openAuditLog } from '../audit-log.js';
 import { printable } from '../console.js';
@@ -123,7 +123,7 @@ function parseHost(
   const [, bracketed, plain, port] = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined || Number(port) > MAX_PORT || (bracketed !== undefined && isIP(bracketed) !== 6)) {
-    throw new LadingError('ERR_OPTION_INVALID', `${JSON.stringify(text)} is not unix:///PATH or tcp://HOST:PORT`);
+    throw new LadingError('ERR_OPTION_INVALID', `${quote(text)} is not unix:///PATH or tcp://HOST:PORT`);
   }
   return { kind: 'tcp', host, port: Number(port), ...(tls && { tls }), insecure: insecureNoTls ?? false };
 }
@@ -148,7 +148,7 @@ function defaultHost(): string {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new LadingError('ERR_STORAGE_IO', `cannot make ${JSON.stringify(folder)}: ${code}`, { cause: error });
+    throw new LadingError('ERR_STORAGE_IO', `cannot make ${quote(folder)}: ${code}`, { cause: error });
   }
   return `unix://${path.join(folder, 'lading.sock')}`;
 }
@@ -167,23 +167,23 @@ function readPem(file: string): Buffer {
     return readFileSync(file);
   } catch (error) {
     const { message } = error as Error;
-    throw new LadingError('ERR_SOURCE_UNKNOWN', `cannot read ${JSON.stringify(file)}: ${message}`, { cause: error });
+    throw new LadingError('ERR_SOURCE_UNKNOWN', `cannot read ${quote(file)}: ${message}`, { cause: error });
   }
 }
 
 function parseMode(text: string): number {
   if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
-  throw new LadingError('ERR_OPTION_INVALID', `--socket-mode ${JSON.stringify(text)} is not like 0600 or 660`);
+  throw new LadingError('ERR_OPTION_INVALID', `--socket-mode ${quote(text)} is not like 0600 or 660`);
 }
 
 function parseCount(text: string, option: string): number {
   if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
-  throw new LadingError('ERR_OPTION_INVALID', `${option} ${JSON.stringify(text)} is not a number from 1 to 999999`);
+  throw new LadingError('ERR_OPTION_INVALID', `${option} ${quote(text)} is not a number from 1 to 999999`);
 }
 
 /** A time that is no shorter than a second: none at all would cut everybody. */
 function parseTimeout(text: string, option: string): number {
   const ms = parseDuration(text);
   if (ms > 0) return ms;
-  throw new LadingError('ERR_OPTION_INVALID', `${option} ${JSON.stringify(text)} is no time at all`);
+  throw new LadingError('ERR_OPTION_INVALID', `${option} ${quote(text)} is no time at all`);
 }
