@@ -1,4 +1,5 @@
 import type { NameMove } from '../index.js';
+import { jsonLine } from './json-line.js';
 
 /** What was done to the store, or read out of it as an archive, and by whom. One record for each load, save, tag, delete, prune. */
 export interface AuditRecord {
@@ -24,13 +25,5 @@ export type Audit = (record: AuditRecord) => void;
 
 /** A record as one line of JSON; whatever a terminal would obey is escaped. */
 export function auditLine(record: AuditRecord): string {
-  return JSON.stringify(record).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeUnits);
-}
-
-/** JSON knows escapes of UTF-16 units only: a character beyond U+FFFF has two. */
-function escapeUnits(character: string): string {
-  return Array.from(
-    { length: character.length },
-    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
-  ).join('');
+  return jsonLine(record);
 }

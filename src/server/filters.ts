@@ -1,3 +1,4 @@
+import { jsonLine } from './json-line.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /** The values of each filter of a request. */
@@ -117,5 +118,5 @@ function valuesOf(key: string, value: unknown): readonly string[] {
 }
 
 function invalid(what: string): EngineError {
-  return new EngineError(STATUS.badRequest, `invalid filter ${JSON.stringify(what)}`);
+  return new EngineError(STATUS.badRequest, `invalid filter ${jsonLine(what)}`);
 }

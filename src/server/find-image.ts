@@ -1,4 +1,5 @@
 import { LadingError, parseReference, resolveRecords, type ImageRecord, type Store } from '../index.js';
+import { jsonLine } from './json-line.js';
 
 const ID = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
 
@@ -47,5 +48,5 @@ function fullName(text: string): string | undefined {
 }
 
 function unknown(text: string): LadingError {
-  return new LadingError('ERR_IMAGE_UNKNOWN', `no image ${JSON.stringify(text)}`, { details: { image: text } });
+  return new LadingError('ERR_IMAGE_UNKNOWN', `no image ${jsonLine(text)}`, { details: { image: text } });
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { jsonLine } from './json-line.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /**
@@ -14,7 +15,7 @@ export function checkHost({ headers }: IncomingMessage, ownNames: ReadonlySet<st
   }
   const host = hostnameOf(headers.host ?? '');
   if (host === 'localhost' || isIP(host) !== 0 || ownNames.has(host)) return;
-  throw new EngineError(STATUS.misdirected, `this server is not ${JSON.stringify(host)}`);
+  throw new EngineError(STATUS.misdirected, `this server is not ${jsonLine(host)}`);
 }
 
 /** The name or address of a Host header, without port and brackets, in lower case. */

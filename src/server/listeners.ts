@@ -4,6 +4,7 @@ import https from 'node:https';
 import { connect } from 'node:net';
 import { LadingError } from '../index.js';
 import { Connections } from './connections.js';
+import { jsonLine } from './json-line.js';
 
 /** Where a server listens. */
 export type ListenAddress =
@@ -150,7 +151,7 @@ async function listenUnix(
 ): Promise<string> {
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_UNIX_PATH_BYTES) {
-    const message = `a unix socket's path has at most ${MAX_UNIX_PATH_BYTES} bytes, ${JSON.stringify(path)} has ${bytes}; give a shorter one with --host unix://PATH`;
+    const message = `a unix socket's path has at most ${MAX_UNIX_PATH_BYTES} bytes, ${jsonLine(path)} has ${bytes}; give a shorter one with --host unix://PATH`;
     throw new LadingError('ERR_OPTION_INVALID', message);
   }
   await removeStaleSocket(path);

@@ -1,3 +1,4 @@
+import { jsonLine } from './json-line.js';
 import { EngineError, STATUS } from './statuses.js';
 
 const UNITS_MS: Readonly<Record<string, number>> = {
@@ -19,7 +20,7 @@ export function parseTime(text: string, now: number): number {
   if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
   if (DURATION.test(text)) return now - durationMs(text);
   const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new EngineError(STATUS.badRequest, `invalid time ${JSON.stringify(text)}`);
+  if (Number.isNaN(time)) throw new EngineError(STATUS.badRequest, `invalid time ${jsonLine(text)}`);
   return time;
 }
 

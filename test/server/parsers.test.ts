@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { LadingError, type ErrorCategory } from '../../src/index.js';
 import { minorVersionOf, withoutVersion } from '../../src/server/api-version.js';
+import { parseFilters } from '../../src/server/filters.js';
+import { checkHost } from '../../src/server/host-guard.js';
 import { isTrue, platformOf, transferPlatforms } from '../../src/server/query.js';
 import { EngineError, exportFailureOf, failureOf } from '../../src/server/statuses.js';
 import { parseTime, unixSeconds } from '../../src/server/times.js';
@@ -121,6 +124,19 @@ test('no text makes a time throw anything but an EngineError', () => {
 test('reads seconds of a date, and 0 where there is none', () => {
   const texts = ['2020-01-02T03:04:05.9Z', undefined, '', 'never', '1969-12-31T23:59:59.5Z'];
   assert.deepEqual(texts.map(unixSeconds), [1_577_934_245, 0, 0, 0, -1]);
+});
+
+test('escapes what a terminal would obey where a refusal repeats the text of a client', () => {
+  const text = 'a\u009b\u202e\u{e0001}';
+  const refuse = [
+    () => parseTime(text, 0),
+    () => parseFilters(text, []),
+    () => parseFilters(JSON.stringify({ [text]: [] }), []),
+    () => checkHost({ headers: { host: text } } as IncomingMessage, new Set()),
+  ];
+  for (const refusal of refuse) {
+    assert.throws(refusal, { name: 'EngineError', message: /^[^\p{Cc}\p{Cf}]*"a\\u009b\\u202e\\udb40\\udc01"$/u });
+  }
 });
 
 const STATUS_OF: Readonly<Record<ErrorCategory, readonly [write: number, read: number, code: LadingError['code']]>> = {

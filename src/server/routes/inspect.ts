@@ -9,6 +9,7 @@ import {
 } from '../../index.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage } from '../find-image.js';
+import { jsonLine } from '../json-line.js';
 import { isTrue, platformOf } from '../query.js';
 import { HISTORY_SCHEMA, INSPECT_SCHEMA } from '../schemas.js';
 import { historyOf } from '../shapes/history.js';
@@ -71,5 +72,5 @@ function manifestOf(image: ImageDescription, name: string, text: string): Manife
 }
 
 function nothingComplete(name: string): LadingError {
-  return new LadingError('ERR_BLOB_MISSING', `image ${name} has no platform that is complete here`);
+  return new LadingError('ERR_BLOB_MISSING', `image ${jsonLine(name)} has no platform that is complete here`);
 }

@@ -118,7 +118,7 @@ function asciiOf(text: string): string {
 }
 
 function etagOf({ digest }: ExportPlan): string {
-  return JSON.stringify(digest);
+  return `"${digest}"`;
 }
 
 /** The headers that every answer about an archive has. */

@@ -1,0 +1,12 @@
+/** A value as one line of JSON; characters that a terminal would obey are escaped, so a stranger's text is safe to print. */
+export function jsonLine(value: string | object): string {
+  return JSON.stringify(value).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeUnits);
+}
+
+/** JSON knows escapes of UTF-16 units only: a character beyond U+FFFF has two. */
+function escapeUnits(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('');
+}
