@@ -11,7 +11,7 @@ export interface Removed {
 }
 
 /** What is gone of one image, told to those who listen for events. With another name the image itself stays. */
-export async function removedOf(
+export async function announceRemoval(
   { store, events }: ServerContext,
   digest: string,
   { untagged, moved }: RemoveReport,

@@ -4,7 +4,7 @@ import { audited } from '../audited.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformOf } from '../query.js';
-import { removedOf, type Removed } from '../removals.js';
+import { announceRemoval, type Removed } from '../removals.js';
 import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
 import { EngineError, STATUS } from '../statuses.js';
 
@@ -57,7 +57,7 @@ async function removeWhole(context: ServerContext, found: FoundImage, isForced: 
     const message = `conflict: unable to delete ${id} (must be forced) - image is referenced in multiple repositories`;
     throw new EngineError(STATUS.conflict, message);
   }
-  return await removedOf(context, digest, await removeImages(context.store, [found.text]));
+  return await announceRemoval(context, digest, await removeImages(context.store, [found.text]));
 }
 
 /** The content of some platforms. */

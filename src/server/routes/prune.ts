@@ -4,7 +4,7 @@ import { audited } from '../audited.js';
 import type { ServerContext } from '../context.js';
 import { booleanFilter, parseFilters, type Filters } from '../filters.js';
 import { imageFilter } from '../image-filter.js';
-import { removedOf, type Removed } from '../removals.js';
+import { announceRemoval, type Removed } from '../removals.js';
 import { PRUNE_SCHEMA } from '../schemas.js';
 import { bytesOf } from '../shapes/manifest-summary.js';
 import { EngineError, STATUS } from '../statuses.js';
@@ -61,7 +61,7 @@ async function pruneImage(
   try {
     const report = await removeImages(context.store, [digest], { keepNames });
     const freed = new Map(report.deleted.map((blob) => [blob, sizes.get(blob) ?? 0]));
-    return { ...(await removedOf(context, digest, report)), bytes: bytesOf(freed) };
+    return { ...(await announceRemoval(context, digest, report)), bytes: bytesOf(freed) };
   } catch (error) {
     if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return { removed: [], moved: [], bytes: 0 };
     throw error;
