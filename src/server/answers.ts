@@ -3,15 +3,15 @@ import type { Socket } from 'node:net';
 import pLimit from 'p-limit';
 import { EngineError, RETRY_LATER, STATUS } from './statuses.js';
 
-/** Answers that are made of many documents at once: to make more of them together is no faster, and holds more. */
+/** Large answers that are made at the same time. Making more of them at once is no faster and takes more memory. */
 const MAX_GATHERING = 4;
 
-/** So small an answer is always given: a refusal has to be one. */
+/** Answers up to this size are always sent, so that a refusal can be. */
 const SMALL_BYTES = 16 * 1024;
 
 /**
- * What the answers of a server may take of its memory, however many clients ask and read nothing. Holds a number; each answer
- * is held by Node until its client has taken it, or until its connection is cut.
+ * Limits the memory that unread answers take, however many clients ask and read nothing. Holds one number: Node itself
+ * holds each answer until its client has read it or its connection is cut.
  */
 export class Answers {
   readonly #maxBytes: number;
@@ -23,7 +23,7 @@ export class Answers {
     this.#maxBytes = maxBytes;
   }
 
-  /** Makes an answer that may be large when it is its turn. Throws an EngineError (503) where too much is unread already. */
+  /** Makes an answer that may be large, in its turn. Throws an EngineError (503) if too much is unread already. */
   async gather<Answer>(make: () => Promise<Answer>): Promise<Answer> {
     return await this.#gathering(async () => {
       this.#makeRoom(0);
@@ -31,7 +31,7 @@ export class Answers {
     });
   }
 
-  /** Counts an answer until its client has taken it. Throws an EngineError (503) where it is too much beside the others. */
+  /** Counts an answer until its client has read it. Throws an EngineError (503) if there is no room for it. */
   hold(response: ServerResponse, bytes: number): void {
     if (bytes > SMALL_BYTES) this.#makeRoom(bytes);
     this.#unread += bytes;
@@ -40,7 +40,7 @@ export class Answers {
     });
   }
 
-  /** One that is too large alone is let pass: it could be had in no other way. */
+  /** If nothing else is unread, any answer may be sent: one above the limit could never be sent otherwise. */
   #makeRoom(bytes: number): void {
     if (this.#unread === 0 || this.#unread + bytes <= this.#maxBytes) return;
     const message = `${this.#unread} bytes of answers wait for clients to read them; try again later`;
@@ -48,7 +48,7 @@ export class Answers {
   }
 }
 
-/** Cuts a connection whose peer takes nothing for a time. Where nothing waits to be taken it is we who are slow. */
+/** Cuts a connection whose peer reads nothing for `stalledMs`. If nothing waits, the server is the slow side. */
 export function cutWhenStalled(socket: Socket, stalledMs: number): void {
   let seen = 0;
   const timer = setInterval(() => {

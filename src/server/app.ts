@@ -30,7 +30,7 @@ const JSON_TYPE = 'application/json';
 /** Clients look for these on every answer. */
 const OWN_HEADERS = { Server: `Lading/${VERSION} (${arch()})`, 'Api-Version': NEWEST_VERSION, Ostype: 'linux' };
 
-/** The routes of the Engine API and what is common to all of them. It listens nowhere by itself. */
+/** The routes of the Engine API and what all of them share. It opens no socket. */
 export async function buildApp(context: ServerContext): Promise<FastifyInstance> {
   const app = fastify({
     rewriteUrl: ({ method = 'GET', url = '/' }) => routeUrl(method, url),
@@ -53,7 +53,7 @@ export async function buildApp(context: ServerContext): Promise<FastifyInstance>
   return app;
 }
 
-/** Answers for the router itself: a path that is not percent-encoded text, or a name that is too long for any image. */
+/** Answers where the router refuses: a path with wrong percent-encoding, or a name that is too long for any image. */
 function refuseUrl(response: ServerResponse, message: string): void {
   response.writeHead(STATUS.badRequest, { ...OWN_HEADERS, 'Content-Type': JSON_TYPE });
   response.end(JSON.stringify({ message }));
@@ -79,13 +79,13 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(OWN_HEADERS);
     request.client = clientOf(request.raw);
-    // Nobody reaches a unix socket by a name or from a web page.
+    // Only TCP needs this: a unix socket has no host name, and web pages cannot reach it.
     if (request.raw.socket.remoteAddress !== undefined) checkHost(request.raw, context.ownNames);
     if (context.stopping.aborted && !PROBES.includes(request.routeOptions.url)) {
       throw new EngineError(STATUS.unavailable, 'this server is stopping', { Connection: 'close' });
     }
     request.minor = minorVersionOf(request.originalUrl);
-    // Types that are no types would be refused, and nobody asks for the others.
+    // Fastify rejects malformed content types, and no route reads the header.
     delete request.raw.headers['content-type'];
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
@@ -111,7 +111,7 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   });
 }
 
-/** Bodies are archives, or nothing that anybody reads: whatever type a client gives them, they are never gathered. */
+/** Parses no body, whatever its type: the load route reads its archive as a stream, and no other route reads a body. */
 function takeBodiesAsTheyAre(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));

@@ -1,16 +1,16 @@
 import type { NameMove } from '../index.js';
 import { jsonLine } from './json-line.js';
 
-/** What was done to the store, or read out of it as an archive, and by whom. One record for each load, save, tag, delete, prune. */
+/** Who did what to the store, or saved an archive from it. One record for each load, save, tag, delete and prune. */
 export interface AuditRecord {
   /** RFC 3339. */
   readonly time: string;
   readonly action: 'load' | 'save' | 'tag' | 'delete' | 'prune';
-  /** `unix`, or the address of the peer, with the name in its certificate where it has one. */
+  /** `unix`, or the client's address followed by the name in its certificate, if it has one. */
   readonly client: string;
-  /** What was asked for. */
+  /** The names or ids in the request. */
   readonly names?: readonly string[];
-  /** Roots of the images. */
+  /** Digests of the images' roots. */
   readonly digests?: readonly string[];
   readonly moved?: readonly NameMove[];
   /** Bytes of archive received or sent. */
@@ -20,10 +20,10 @@ export interface AuditRecord {
   readonly durationMs: number;
 }
 
-/** Who is told of what was done. */
+/** Receives each audit record. */
 export type Audit = (record: AuditRecord) => void;
 
-/** A record as one line of JSON; whatever a terminal would obey is escaped. */
+/** A record as one line of JSON; characters that a terminal would obey are escaped. */
 export function auditLine(record: AuditRecord): string {
   return jsonLine(record);
 }

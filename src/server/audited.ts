@@ -5,13 +5,13 @@ import { failureOf } from './statuses.js';
 /** What an audit record says of work that has ended; `code` is `OK` unless given. */
 type Facts = Partial<Pick<AuditRecord, 'digests' | 'moved' | 'bytes' | 'code'>>;
 
-/** What audited work returns, and the facts for its record. Without facts there is no record: nothing was done or read. */
+/** What audited work returns, and the facts for its record. No facts, no record: nothing was changed or sent. */
 export interface Outcome<Result> {
   readonly result: Result;
   readonly facts?: Facts;
 }
 
-/** Does the work, adds one record to the audit when it has ended, and returns the result. Errors are recorded and thrown. */
+/** Does the work, adds one record to the audit when it has ended, and returns its result. Throws what the work throws. */
 export async function audited<Result>(
   context: ServerContext,
   request: Request,

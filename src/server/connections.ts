@@ -7,20 +7,20 @@ import { cutWhenStalled } from './answers.js';
 import { STATUS } from './statuses.js';
 import { discardRest } from './upload.js';
 
-/** What is to know of the connections of a server. */
+/** How a server treats its connections. */
 export interface ConnectionOptions {
   readonly isTcp: boolean;
   /** How long the rest of an upload is read after its answer, in milliseconds. */
   readonly lingerMs: number;
-  /** How long a peer may take nothing of what waits for it, in milliseconds. */
+  /** How long a peer may read nothing while bytes wait for it, in milliseconds. */
   readonly stalledMs: number;
-  /** Connections at once; further ones are closed as they come. */
+  /** Most connections at once; further ones are closed as they arrive. */
   readonly maxConnections: number;
 }
 
 /**
- * The connections of one server, from the first byte of a handshake on, and what holds for all requests whatever they ask.
- * Holds one entry for each connection.
+ * The connections of one server, from the first byte of a handshake on, and the rules that all requests obey. Holds one
+ * entry for each connection.
  */
 export class Connections {
   readonly #server: http.Server | https.Server;
@@ -36,12 +36,12 @@ export class Connections {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    // Over TLS it is the decrypted connection that knows what waits.
+    // Over TLS only the decrypted connection knows what waits to be read.
     const opened = server instanceof https.Server ? 'secureConnection' : 'connection';
     server.on(opened, (socket: Socket) => cutWhenStalled(socket, options.stalledMs));
     server.on('request', (request, response) => {
       const serve = (): void => this.#serve(request, response, handler);
-      // A request that came behind another one waits until it is its answer's turn: it must hold nothing before.
+      // A pipelined request waits until its answer may be sent, and takes no resources before.
       if (response.socket === null) response.once('socket', serve);
       else serve();
     });
@@ -63,14 +63,14 @@ export class Connections {
 
   #serve(request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
     const { socket } = request;
-    // A peer without an address is a unix socket's, or one that is gone: such a request would pass for a trusted one.
+    // A TCP peer that has gone has no address either, and would pass for a trusted client on a unix socket.
     if (this.#options.isTcp && socket.remoteAddress === undefined) return void socket.destroy();
     this.#answers.set(socket, response);
     response.once('finish', () => discardRest(request, this.#options.lingerMs));
     handler(request, response);
   }
 
-  /** What is no HTTP, or too slow or too long for it, gets a short answer and the end of its connection. */
+  /** Refuses bytes that are not HTTP and headers that are too slow or too long, and closes the connection. */
   #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     const isShaking = socket instanceof TLSSocket && !socket.authorized;
     const isAnswered = this.#answers.get(socket)?.headersSent === true;

@@ -9,7 +9,7 @@ import type { Metrics } from './metrics.js';
 import type { Transfers } from './transfers.js';
 import type { Turns } from './turns.js';
 
-/** What every route of a server shares. */
+/** What all routes of a server share. */
 export interface ServerContext {
   readonly store: Store;
   readonly events: EventLog;
@@ -18,30 +18,30 @@ export interface ServerContext {
   readonly turns: Turns;
   readonly answers: Answers;
   readonly audit: Audit;
-  /** Told of what nobody foresaw: clients learn only that it is an internal error. */
+  /** Called with unexpected errors; clients see only `internal error`. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly hostPlatform: Platform;
-  /** What images were found to be, from request to request. */
+  /** Descriptions of images, kept from request to request. */
   readonly cache: NonNullable<DescribeOptions['cache']>;
-  /** How long an upload may be still, in milliseconds. */
+  /** How long an upload may bring no byte, in milliseconds. */
   readonly idleMs: number;
-  /** Whether `prune` may take everything that no container uses, which here is everything. */
+  /** Whether `prune -a` may remove every image that no container uses: here these are all images. */
   readonly allowPruneAll: boolean;
-  /** Host names that requests over TCP may be for, beside addresses and `localhost`. */
+  /** Host names that a request over TCP may name, beside addresses and `localhost`. */
   readonly ownNames: ReadonlySet<string>;
-  /** Aborted when the server takes no new work, and lets what is on its way end. */
+  /** Aborted when the server takes no new work; running transfers may still end. */
   readonly stopping: AbortSignal;
-  /** Aborted when transfers are not waited for any longer. */
+  /** Aborted when the server no longer waits for transfers. */
   readonly halt: AbortSignal;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The minor number of the Engine API version that is spoken, 24 to 52. */
+    /** The minor number of the request's Engine API version, 24 to 52. */
     minor: number;
-    /** Who sent it, as the audit tells it. */
+    /** Who sent it, as the audit records it. */
     client: string;
   }
 }
@@ -55,7 +55,8 @@ export type Reply = FastifyReply;
 export type Request = FastifyRequest;
 
 /**
- * Who sent a request: `unix`, or an address, with the name in the client's certificate where it has one. To be asked while the connection stands: one that is gone has no certificate.
+ * Who sent a request: `unix`, or an address followed by the name in the client's certificate, if it has one. Call it
+ * while the connection is open: a closed one has no certificate.
  */
 export function clientOf({ socket }: IncomingMessage): string {
   const address = socket.remoteAddress;

@@ -12,29 +12,29 @@ import { Metrics } from './metrics.js';
 import { Transfers } from './transfers.js';
 import { Turns } from './turns.js';
 
-/** How a server behaves. Every time is in milliseconds, 1 or more; more than 24 days are 24 days. */
+/** How a server behaves. Every time is in milliseconds, at least 1; a time above 24 days counts as 24 days. */
 export interface ServerOptions {
-  /** Archives on their way at once; further ones are refused with 503. Default 256. */
+  /** Most archives on their way at once; further ones are refused with 503. Default 256. */
   readonly maxTransfers?: number;
-  /** Connections at once; further ones are closed as they come. Default 1024 for each socket. */
+  /** Most connections at once; further ones are closed as they arrive. Default 1024 for each socket. */
   readonly maxConnections?: number;
-  /** Bytes of answers, archives not counted, that clients have not taken yet; further requests are refused with 503. Default 64 MiB. */
+  /** Bytes of unread answers, archives not counted; beyond it requests are refused with 503. Default 64 MiB. */
   readonly maxUnreadBytes?: number;
   /** How long the headers of a request may take. Default 10 s. */
   readonly headersMs?: number;
-  /** How long an upload may be still. Default 30 s. */
+  /** How long an upload may bring no byte. Default 30 s. */
   readonly idleMs?: number;
-  /** How long the reader of an answer may take nothing. Default 10 min. */
+  /** How long a client may read nothing of its answer. Default 10 min. */
   readonly stalledMs?: number;
-  /** How long the rest of an upload is read and thrown away after an answer that came before its end. Default 5 s. */
+  /** How long the rest of an upload is read and dropped after an early answer. Default 5 s. */
   readonly lingerMs?: number;
   /** Whether `docker image prune -a` may remove every image. Default no. */
   readonly allowPruneAll?: boolean;
   /** Host names by which clients reach the server over TCP, beside addresses and `localhost`. */
   readonly ownNames?: readonly string[];
-  /** Told of each load, save, tag, delete and prune. */
+  /** Called with a record of each load, save, tag, delete and prune. */
   readonly audit?: Audit;
-  /** Told of errors that are no fault of a request: those that clients get as 500, and those of sockets. */
+  /** Called with errors that no request caused: those that clients see as 500, and those of sockets. */
   readonly onError?: (error: unknown) => void;
   readonly hostPlatform?: Platform;
   readonly now?: () => number;
@@ -51,15 +51,15 @@ const DEFAULTS = {
   lingerMs: 5_000,
 };
 
-/** setTimeout takes no longer time, and a longer one for none. */
+/** The longest time of setTimeout; it takes a longer one for 1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long the connections of a stopping server have to end after the last answer. */
 const CLOSE_MS = 1_000;
 
 /**
- * The image part of the Docker Engine API over a store, on any number of sockets. Holds for each archive on its way a few
- * chunks, and 256 events.
+ * The image part of the Docker Engine API over a store, on any number of sockets. Holds a few chunks for each archive
+ * on its way, and 256 events.
  */
 export class EngineServer {
   readonly #context: ServerContext;
@@ -100,10 +100,10 @@ export class EngineServer {
       stopping: this.#stopping.signal,
       halt: this.#halt.signal,
     };
-    // Each transfer listens to them: as many as there are places is no leak.
+    // Each transfer adds a listener, so many listeners are no leak: silence Node's warning.
     setMaxListeners(0, this.#stopping.signal, this.#halt.signal);
     this.#app = buildApp(this.#context);
-    // Whoever listens or stops is told.
+    // `listen` and `stop` await it and throw its error; this only avoids an unhandled rejection.
     this.#app.catch(() => {});
   }
 
@@ -112,7 +112,7 @@ export class EngineServer {
     return this.#context.transfers.active;
   }
 
-  /** Listens on one more socket, and gives its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO, and ERR_ABORTED once it was stopped. */
+  /** Listens on one more socket. Returns its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO, ERR_ABORTED (stopped). */
   async listen(address: ListenAddress): Promise<string> {
     const app = await this.#app;
     if (this.#stopping.signal.aborted) throw new LadingError('ERR_ABORTED', 'the server was stopped');
@@ -127,8 +127,8 @@ export class EngineServer {
   }
 
   /**
-   * Takes no more connections and no more work, lets what is on its way end for the grace time, then breaks what is left: a
-   * load that is broken leaves nothing visible. With no grace time it stops at once. May be called again to be faster.
+   * Takes no more connections and no more work, waits `graceMs` for transfers and answers to end, then breaks the rest.
+   * A broken load leaves nothing visible. With 0 it stops at once. A second call can shorten the wait.
    */
   async stop({ graceMs = 30_000 }: { readonly graceMs?: number } = {}): Promise<void> {
     this.#stopping.abort();
@@ -140,7 +140,7 @@ export class EngineServer {
     await (await this.#app).close();
   }
 
-  /** Waits for every answer that has begun, and for every transfer, which may be longer. */
+  /** Waits for every answer that has begun, and for every transfer, which may take longer. */
   async #settled(): Promise<void> {
     const answers = [...this.#answers].map(
       async (answer) => await new Promise((resolve) => void answer.once('close', resolve)),
@@ -153,7 +153,7 @@ function timerOf(ms: number): number {
   return Math.min(ms, MAX_TIMER_MS);
 }
 
-/** Whether the work is done within the time; it goes on in any case. */
+/** Whether the work ends within the time; it goes on in any case. */
 async function isWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   const waiting = new AbortController();
   const late = delay(timerOf(ms), false, { signal: waiting.signal }).catch(() => false);

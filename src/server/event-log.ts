@@ -1,6 +1,6 @@
 import type { Filters } from './filters.js';
 
-/** What happened to images; the Engine's own words. */
+/** What happened to an image, in the Engine's own words. */
 export type EventAction = 'load' | 'save' | 'tag' | 'untag' | 'delete' | 'prune' | 'pull' | 'push';
 
 /** One event as clients of API 1.52 read it. `time` in seconds, `timeNano` in nanoseconds since 1970. */
@@ -16,7 +16,7 @@ export interface EngineEvent {
 /** How many events are kept for `since`, as in the Engine. */
 const KEPT = 256;
 
-/** The events of this server, and who listens for them. What other processes do to the store is not seen. Holds 256 events. */
+/** The events of this server and their listeners. It sees nothing that other processes do. Holds 256 events. */
 export class EventLog {
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #now: () => number;
@@ -27,7 +27,7 @@ export class EventLog {
     this.#now = now;
   }
 
-  /** Tells every listener. `id` is a digest, `attributes` the facts that go with it, `name` among them. */
+  /** Calls every listener. `id` is a digest, `attributes` are the facts of the event, such as `name`. */
   emit(action: EventAction, id: string, attributes: Readonly<Record<string, string>>): void {
     const now = this.#now();
     const event: EngineEvent = {
@@ -42,7 +42,7 @@ export class EventLog {
     this.#listeners.forEach((listen) => listen(event));
   }
 
-  /** Events that are kept, from `sinceMs` on, oldest first. */
+  /** The kept events from `sinceMs` on, oldest first. */
   since(sinceMs: number): readonly EngineEvent[] {
     return this.#kept.filter(({ timeNano }) => timeNano >= sinceMs * 1_000_000);
   }
@@ -54,7 +54,7 @@ export class EventLog {
   }
 }
 
-/** The filters that `/events` knows; those of other kinds of objects match nothing here. */
+/** The filters that `/events` knows. Those of other kinds of objects match nothing here. */
 export const EVENT_FILTERS = [
   'config',
   'container',
@@ -72,7 +72,7 @@ export const EVENT_FILTERS = [
   'volume',
 ] as const;
 
-/** Whether an event is among those that are asked for. */
+/** Whether an event passes the filters. */
 export function eventMatches(event: EngineEvent, filters: Filters): boolean {
   const { Type, Action, Actor, scope } = event;
   const matches: Readonly<Record<string, (value: string) => boolean>> = {
@@ -84,7 +84,7 @@ export function eventMatches(event: EngineEvent, filters: Filters): boolean {
   return [...filters].every(([key, values]) => values.length === 0 || values.some((value) => matches[key]?.(value)));
 }
 
-/** By id, or by name with or without tag. */
+/** Whether the value is the image's id, or its name with or without tag. */
 function isImage(value: string, { ID, Attributes }: EngineEvent['Actor']): boolean {
   const name = Attributes['name'] ?? '';
   return value !== '' && [ID, name, name.replace(/(?<!^sha\d+):[^:/]*$/, '')].includes(value);

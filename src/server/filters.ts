@@ -5,8 +5,8 @@ import { EngineError, STATUS } from './statuses.js';
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
 /**
- * A `filters` parameter, in the form of today `{"dangling":{"true":true}}` or the older one `{"dangling":["true"]}`.
- * Throws an EngineError for anything else, and for a filter that is not among the known ones.
+ * A `filters` parameter, in today's form `{"dangling":{"true":true}}` or the older one `{"dangling":["true"]}`.
+ * Throws an EngineError for anything else, and for an unknown filter.
  */
 export function parseFilters(text: string | undefined, known: readonly string[]): Filters {
   if (text === undefined || text === '') return new Map();
@@ -17,7 +17,7 @@ export function parseFilters(text: string | undefined, known: readonly string[])
   return filters;
 }
 
-/** The one boolean of a filter; undefined where it is not given. */
+/** The value of a boolean filter; undefined if it is absent. Throws an EngineError for any other value. */
 export function booleanFilter(filters: Filters, key: string): boolean | undefined {
   const values = filters.get(key);
   if (values === undefined || values.length === 0) return undefined;
@@ -27,7 +27,7 @@ export function booleanFilter(filters: Filters, key: string): boolean | undefine
   return isYes;
 }
 
-/** Whether labels have every `key` or `key=value` that is asked for, and none of the negated ones. */
+/** Whether labels have every `key` or `key=value` of `label`, and none of `label!`. */
 export function labelsMatch(filters: Filters, labels: Readonly<Record<string, unknown>>): boolean {
   const has = (wanted: string): boolean => {
     const [key = '', ...value] = wanted.split('=');
@@ -37,15 +37,15 @@ export function labelsMatch(filters: Filters, labels: Readonly<Record<string, un
 }
 
 /**
- * Whether a text fits a pattern as Go's path.Match has it, which the Engine uses: `*` and `?` match no slash, `[a-z]` and
- * `[^a-z]` one character, a backslash takes the next character as it is. Takes time in proportion to both lengths at most.
- * Throws an EngineError for a pattern that is none.
+ * Whether a text matches a pattern of Go's path.Match, which the Engine uses: `*` and `?` match no slash, `[a-z]` and
+ * `[^a-z]` match one character, a backslash takes the next character as it is. The time grows at most with the product
+ * of both lengths. Throws an EngineError for a malformed pattern.
  */
 export function globMatches(pattern: string, text: string): boolean {
   const tokens = tokensOf(pattern);
   const characters = Array.from(text);
   let [token, at] = [0, 0];
-  // Where the last star stands, and up to where it reaches. To go back to an earlier one finds nothing more.
+  // The last star, and how far its text reaches. Going back to an earlier star would find nothing more.
   let [star, reach] = [-1, 0];
   while (token < tokens.length || at < characters.length) {
     const [fits, character] = [tokens[token], characters[at]];
@@ -64,7 +64,7 @@ export function globMatches(pattern: string, text: string): boolean {
   return true;
 }
 
-/** One part of a pattern: any text without slash, or what one character must be. */
+/** One part of a pattern: `*` for any text without slash, or a test of one character. */
 type Token = '*' | ((character: string) => boolean);
 
 const MEMBER = String.raw`(?:\\[^]|[^\]\\-])`;
@@ -83,7 +83,7 @@ function tokensOf(pattern: string): readonly Token[] {
   return tokens;
 }
 
-/** Whether a character is within one of the ranges of a set. */
+/** Tests whether a character is in one of the ranges of a set. */
 function memberOf(set: string): (character: string) => boolean {
   const ranges = [...set.matchAll(new RegExp(RANGE, 'gu'))].map(([, low = '', high = low]) => [code(low), code(high)]);
   return (character) => {
@@ -106,7 +106,7 @@ function parseObject(text: string): object {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
-    // Told below, in the same words as for a value that is no object.
+    // Thrown below, with the same message as for a value that is not an object.
   }
   throw invalid(text);
 }

@@ -5,10 +5,10 @@ const ID = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
 
 /** The record that a name of the Engine API means, and how it was found. */
 export interface FoundImage {
-  /** The text that the library knows it by: its full name, or its digest. */
+  /** The full name or the digest, as the library's functions take it. */
   readonly text: string;
   readonly record: ImageRecord;
-  /** Found by id or digest, so that every name of the image is meant. */
+  /** Whether it was found by id or digest: then all names of the image are meant. */
   readonly isById: boolean;
 }
 
@@ -26,7 +26,7 @@ export async function findImage(store: Store, text: string): Promise<FoundImage>
   throw unknown(text);
 }
 
-/** By the id that the asked text means; an error tells the text. */
+/** Finds an image by its id; an error has the text that the client sent. */
 function byId(records: readonly ImageRecord[], id: string, asked: string): FoundImage {
   try {
     const [record] = resolveRecords(records, id);
@@ -37,7 +37,7 @@ function byId(records: readonly ImageRecord[], id: string, asked: string): Found
   throw unknown(asked);
 }
 
-/** The name written out; undefined for a text that can only be an id. */
+/** The full name with registry and tag; undefined for a text that can only be an id. */
 function fullName(text: string): string | undefined {
   try {
     return parseReference(text).withDefaultTag().toString();

@@ -4,12 +4,12 @@ import { jsonLine } from './json-line.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /**
- * Refuses what a web page could send over TCP: a request with an Origin, or of whose site a browser tells (cross-site request
- * forgery), and one for a host name that is not ours (DNS rebinding). Clients of the Engine send neither of the two, and the
- * name that they were given. Throws an EngineError.
+ * Refuses what a web page could send over TCP: a request with `Origin` or `Sec-Fetch-Site` (cross-site request
+ * forgery), and one for a host name that is not ours (DNS rebinding). Clients of the Engine send neither header, and
+ * send the host name that they were given. Throws an EngineError.
  */
 export function checkHost({ headers }: IncomingMessage, ownNames: ReadonlySet<string>): void {
-  // By Fetch Metadata `none` is a user who typed the address.
+  // In Fetch Metadata `none` means that the user typed the address.
   if (headers.origin !== undefined || (headers['sec-fetch-site'] ?? 'none') !== 'none') {
     throw new EngineError(STATUS.forbidden, 'requests of web pages are not served');
   }

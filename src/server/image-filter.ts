@@ -5,7 +5,7 @@ import { findImage } from './find-image.js';
 import { labelsOf } from './shapes/image-summary.js';
 import { parseTime, unixSeconds } from './times.js';
 
-/** Whether an image passes every filter that is not about its names. */
+/** Returns a test: does an image pass every filter that is not about its names? */
 export async function imageFilter(
   context: ServerContext,
   filters: Filters,
@@ -25,7 +25,7 @@ export async function imageFilter(
   };
 }
 
-/** When the named images were made, in seconds since 1970. */
+/** When the named images were created, in seconds since 1970. */
 async function timesOf(context: ServerContext, texts: readonly string[] = []): Promise<readonly number[]> {
   const times: number[] = [];
   for (const text of texts) {

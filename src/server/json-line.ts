@@ -1,4 +1,4 @@
-/** A value as one line of JSON; characters that a terminal would obey are escaped, so a stranger's text is safe to print. */
+/** A value as one line of JSON that is safe to print: characters that a terminal would obey are escaped. */
 export function jsonLine(value: string | object): string {
   return JSON.stringify(value).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeUnits);
 }

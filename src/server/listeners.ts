@@ -8,9 +8,9 @@ import { jsonLine } from './json-line.js';
 
 /** Where a server listens. */
 export type ListenAddress =
-  /** A unix socket; `mode` are its permissions, 0600 unless given. */
+  /** A unix socket; `mode` is its permissions, 0600 unless given. */
   | { readonly kind: 'unix'; readonly path: string; readonly mode?: number }
-  /** TCP with TLS and client certificates; without `tls` on the machine's own addresses only, and only by `insecure`. */
+  /** TCP with TLS and client certificates. Without `tls` it needs `insecure` and a loopback address. */
   | {
       readonly kind: 'tcp';
       readonly host: string;
@@ -18,35 +18,35 @@ export type ListenAddress =
       readonly tls?: TlsFiles;
       readonly insecure?: boolean;
     }
-  /** A listening socket that somebody else opened: systemd, for example. TCP has the rules of `tcp`. */
+  /** A listening socket that another process opened, such as systemd. A TCP socket needs `tls`. */
   | { readonly kind: 'fd'; readonly fd: number; readonly isTcp: boolean; readonly tls?: TlsFiles };
 
-/** PEM texts: the server's certificate and key, and the authority whose certificates clients must have. */
+/** PEM texts: the server's certificate and key, and the authority that signs the certificates of clients. */
 export interface TlsFiles {
   readonly ca: string | Buffer;
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
 }
 
-/** What holds for every connection; times in milliseconds. */
+/** The rules for every connection; times in milliseconds. */
 export interface ListenerOptions {
-  /** How long the headers of a request may take to come. */
+  /** How long the headers of a request may take to arrive. */
   readonly headersMs: number;
   /** How long the rest of an upload is read after its answer. */
   readonly lingerMs: number;
-  /** How long a peer may take nothing of what waits for it. */
+  /** How long a peer may read nothing while bytes wait for it. */
   readonly stalledMs: number;
-  /** Connections at once; further ones are closed as they come. */
+  /** Most connections at once; further ones are closed as they arrive. */
   readonly maxConnections: number;
-  /** Told of errors of the socket after it listens. */
+  /** Called with errors of the socket after it listens. */
   readonly onError: (error: unknown) => void;
-  /** Sets the process's mask of new files and gives the old one, so that a socket is never open to others. */
+  /** Sets the process's file mask and returns the old one, so that a new socket is never open to other users. */
   readonly umask?: (mask: number) => number;
 }
 
 /** A socket that listens. */
 export interface Listener {
-  /** As a client would be told: `unix:///run/lading.sock`, `tcp://127.0.0.1:2376`. */
+  /** The URL that clients use: `unix:///run/lading.sock`, `tcp://127.0.0.1:2376`. */
   readonly url: string;
   /** Takes no more connections, ends those without a request, and waits until all have ended. */
   readonly close: () => Promise<void>;
@@ -54,7 +54,7 @@ export interface Listener {
   readonly destroy: () => void;
 }
 
-/** Starts to listen. Throws ERR_OPTION_INVALID for an address that cannot be used, ERR_STORAGE_IO for one that is taken. */
+/** Starts to listen. Throws ERR_OPTION_INVALID for an unusable address, ERR_STORAGE_IO for one that is taken. */
 export async function listen(
   address: ListenAddress,
   handler: RequestListener,
@@ -64,7 +64,7 @@ export async function listen(
   const server = isTcp ? createTcpServer(address, options) : http.createServer(limitsOf(options));
   const connections = new Connections(server, handler, { ...options, isTcp });
   const url = await listenOn(server, address, options).catch((error: unknown) => {
-    // It may listen already, with permissions that could not be set.
+    // It may already listen: setting the permissions can fail after that.
     server.close();
     throw error;
   });
@@ -76,16 +76,16 @@ export async function listen(
   };
 }
 
-/** What Node itself sees to. */
+/** The limits that Node itself enforces. */
 function limitsOf({ headersMs }: ListenerOptions): http.ServerOptions {
   return {
     headersTimeout: headersMs,
-    // A steady upload may take any time; Upload sees to those that are still.
+    // A steady upload may take any time; `Upload` ends one that brings no byte.
     requestTimeout: 0,
-    // How often Node looks for connections that are too late with their headers.
+    // How often Node looks for requests whose headers are late.
     connectionsCheckingInterval: Math.min(1000, headersMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // A peer whose machine is gone says nothing: the system finds out.
+    // Lets the system find peers whose machine is gone.
     keepAlive: true,
     keepAliveInitialDelay: PROBE_AFTER_MS,
   };
@@ -131,10 +131,10 @@ function isTcpServer(server: http.Server): boolean {
   return typeof server.address() === 'object' && server.address() !== null;
 }
 
-/** How long an idle connection is kept for the next request, in milliseconds; longer than clients keep theirs unused. */
+/** How long an idle connection is kept for the next request, in milliseconds. Clients close theirs sooner. */
 const KEEP_ALIVE_MS = 120_000;
 
-/** After how much silence the system asks a peer whether it is still there, in milliseconds. */
+/** After this silence the system asks a peer whether it is still there, in milliseconds. */
 const PROBE_AFTER_MS = 60_000;
 
 function isLoopback(host: string): boolean {
@@ -155,7 +155,7 @@ async function listenUnix(
     throw new LadingError('ERR_OPTION_INVALID', message);
   }
   await removeStaleSocket(path);
-  // The socket is made within listen(), before anything else runs: nobody connects before it has its permissions.
+  // listen() creates the socket before it returns: the mask applies to it alone, and other users cannot connect.
   const mask = umask?.(0o177);
   const listening = started(server, { path }, path);
   if (mask !== undefined) umask?.(mask);
@@ -164,7 +164,7 @@ async function listenUnix(
   return `unix://${path}`;
 }
 
-/** A socket that nobody listens on is left over from a server that was killed; one that somebody listens on is refused. */
+/** Removes the socket of a killed server. Throws if a server still listens, or if the file is not a socket. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;

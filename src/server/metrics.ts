@@ -2,16 +2,16 @@ import { setImmediate } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Store } from '../index.js';
 
-/** The two ways of an archive. */
+/** The two directions of an archive. */
 export type TransferKind = 'load' | 'save';
 
-/** How long a measured size of the store is good for, in milliseconds. */
+/** How long a measured size of the store is used, in milliseconds. */
 const STORE_SIZE_MS = 30_000;
 
 /** How many blobs are looked up before other work gets its turn. */
 const BLOBS_PER_TURN = 256;
 
-/** The numbers of one server, in its own registry. Names follow Prometheus's conventions: base units, `_total` for counters. */
+/** The numbers of one server, in its own registry. Names follow Prometheus: base units, `_total` for counters. */
 export class Metrics {
   readonly registry = new Registry();
   readonly active = this.#gauge('lading_transfers_active', 'Archives on their way right now.', ['kind']);
@@ -40,7 +40,7 @@ export class Metrics {
   readonly #storeImages = this.#gauge('lading_store_images', 'Images on the list, unnamed ones too.', []);
   #measured = Number.NEGATIVE_INFINITY;
 
-  /** Everything as Prometheus text. The store is measured anew where the last look is older than 30 s; `now` in milliseconds. */
+  /** All numbers as Prometheus text. Measures the store again after 30 s; `now` in milliseconds. */
   async text(store: Store, now: number): Promise<string> {
     this.#storeImages.set((await store.list()).length);
     if (now - this.#measured >= STORE_SIZE_MS) {

@@ -6,7 +6,7 @@ export function isTrue(text: string | undefined): boolean {
   return !['', '0', 'no', 'false', 'none'].includes((text ?? '').trim().toLowerCase());
 }
 
-/** The API version from which `platform` means something on save and load, and from which there may be several. */
+/** The API versions from which save and load take a `platform`, and from which they take several. */
 const PLATFORM_MINOR = 48;
 const PLATFORMS_MINOR = 52;
 
@@ -48,7 +48,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
     throw failedToParse(error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw failedToParse(new Error('no object'));
-  // Neither null nor an array: the fields are looked at one by one.
+  // Neither null nor an array; the caller checks each field.
   return value as Readonly<Record<string, unknown>>;
 }
 

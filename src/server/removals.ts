@@ -10,7 +10,7 @@ export interface Removed {
   readonly moved: RemoveReport['moved'];
 }
 
-/** What is gone of one image, told to those who listen for events. With another name the image itself stays. */
+/** Emits the events of a removal and returns what was removed. An image that has another name stays. */
 export async function announceRemoval(
   { store, events }: ServerContext,
   digest: string,

@@ -1,13 +1,13 @@
 import { withoutVersion } from './api-version.js';
 
-/** Routes that look like `/images/{name}` and are not. */
+/** Routes that look like `/images/{name}`, but have no name. */
 const PLAIN = /^\/images\/(?:json|get|load|create|prune|search)$/;
 const NAMED = /^\/(images|distribution)\/(.+)\/(json|history|get|tag|push)$/;
 const DELETED = /^\/(images)\/(.+)$/;
 
 /**
- * The URL that the router sees: without version, and with an image name as one segment, since clients send its slashes as
- * they are (`/images/docker.io/library/app:1/json`).
+ * The URL that the router sees: without version, and with an image name as one segment, since clients send its slashes
+ * as they are (`/images/docker.io/library/app:1/json`).
  */
 export function routeUrl(method: string, url: string): string {
   const plain = withoutVersion(url);
@@ -23,7 +23,7 @@ function asSegment(name: string): string {
   try {
     return encodeURIComponent(decodeURIComponent(name));
   } catch {
-    // Not percent-encoded text: the router refuses it as it came.
+    // Wrong percent-encoding: the router refuses it.
     return name;
   }
 }

@@ -1,10 +1,10 @@
 import { STATUS } from './statuses.js';
 
 /*
- * What the schemas of routes are made of.
+ * The parts that the schemas of routes share.
  */
 
-/** A text, as every parameter is one. */
+/** A text parameter. */
 export const text = (description: string): object => ({ type: 'string', description });
 /** A parameter that may be repeated. */
 export const texts = (description: string): object => ({ type: 'array', items: { type: 'string' }, description });
@@ -28,7 +28,7 @@ const FAILURE = {
   ...object({ message: string }, 'What is wrong; the status says of what kind it is.'),
   required: ['message'],
 };
-/** The answers to what fails in these ways, and to what the server is to blame for. */
+/** The answers to these kinds of failure, and to every failure of the server itself. */
 export const failures = (...kinds: readonly (keyof typeof STATUS)[]): Readonly<Record<string, object>> =>
   Object.fromEntries([...kinds.map((kind) => STATUS[kind]), '5XX'].map((status) => [status, FAILURE]));
 
@@ -99,7 +99,7 @@ export const contentOf = (types: readonly string[], schema: object): object => (
 });
 /** The bytes of an archive. */
 export const BYTES = { type: 'string', format: 'binary' };
-/** A body that people read. */
+/** A body of plain text. */
 export const PLAIN = contentOf(['text/plain'], string);
 const ARCHIVE = {
   description: 'A tar archive: OCI layout with a manifest.json beside it.',
@@ -112,14 +112,14 @@ const ARCHIVE = {
 
 /** The parameters that both routes of save have. */
 export const SAVE_QUERY = { platform: PLATFORMS, strict: STRICT };
-/** The answers of both. */
+/** The answers of both routes. */
 export const SAVE_ANSWERS = {
   [STATUS.ok]: ARCHIVE,
   [STATUS.notModified]: { description: 'As the client has it.', type: 'null' },
   ...failures('badRequest', 'notFound'),
 };
 
-/** One image, looked into. */
+/** One image in detail. */
 export const INSPECTED = {
   ...object(
     {

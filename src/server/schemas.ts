@@ -24,8 +24,8 @@ import {
 import { STATUS } from './statuses.js';
 
 /*
- * The parameters and answers of every route, for validation and for the OpenAPI document. Every parameter is a text, since
- * the Engine has its own rules of what is true and what a time is.
+ * The parameters and answers of every route, for validation and for the OpenAPI document. Every parameter is a text,
+ * since the Engine has its own rules for booleans and times.
  */
 
 export const LOAD_SCHEMA = {

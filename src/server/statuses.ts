@@ -1,6 +1,6 @@
 import { LadingError, type ErrorCategory, type ErrorCode } from '../index.js';
 
-/** Every HTTP status that the server answers with, by the words of RFC 9110. No other file of it has such a number. */
+/** Every HTTP status that the server answers with, by its name in RFC 9110. No other server file has such a number. */
 export const STATUS = {
   ok: 200,
   created: 201,
@@ -35,7 +35,7 @@ const BY_CATEGORY: Readonly<Record<ErrorCategory, number>> = {
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = { ERR_NO_SPACE: STATUS.insufficientStorage };
 
-/** For whoever is refused since too much is going on: the seconds after which to try again. */
+/** The header of a refusal by a busy server: the seconds after which to try again. */
 export const RETRY_LATER: Readonly<Record<string, string>> = { 'Retry-After': '5' };
 
 /** A refusal that belongs to HTTP or to the Engine API, and has no code of the library. */
@@ -51,16 +51,16 @@ export class EngineError extends Error {
   }
 }
 
-/** What a client is told of an error. */
+/** What a client learns about an error. */
 export interface Failure {
   readonly status: number;
   readonly message: string;
-  /** The library's code, or `HTTP_<status>` for what is no error of the library. */
+  /** The library's code; `HTTP_<status>` for other errors. */
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The status and message of an error. What nobody foresaw is an internal error, and its message stays here. */
+/** The status and message of an error. An unexpected one becomes `internal error`; its message is not sent. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof EngineError) return failure(error.status, error.message, error.headers);
   if (error instanceof LadingError) {
@@ -73,7 +73,7 @@ export function failureOf(error: unknown): Failure {
   return isRefusal ? failure(statusCode, String(message)) : failure(STATUS.internal, 'internal error');
 }
 
-/** The same for a store that turns out to be damaged while images are read out of it: that is no fault of the request. */
+/** The same where images are read from the store: damage is then a fault of the server (500), not of the request. */
 export function exportFailureOf(error: unknown): Failure {
   const failed = failureOf(error);
   const isDamage = error instanceof LadingError && ['integrity', 'invalid-archive', 'limit'].includes(error.category);
@@ -84,7 +84,7 @@ function failure(status: number, message: string, headers: Readonly<Record<strin
   return { status, message, code: `HTTP_${status}`, headers };
 }
 
-/** Clients of the Engine know its words for an unknown image. */
+/** An unknown image has the Engine's words, which its clients know. */
 function messageOf({ code, message, details }: LadingError): string {
   return code === 'ERR_IMAGE_UNKNOWN' ? `No such image: ${String(details['image'])}` : message;
 }

@@ -13,8 +13,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/;
 
 /**
- * A time parameter of the Engine in milliseconds since 1970: seconds since 1970 (`1764000000.5`), RFC 3339, or a Go duration
- * (`1h30m`) before `now`. Throws an EngineError.
+ * A time parameter of the Engine in milliseconds since 1970: seconds since 1970 (`1764000000.5`), RFC 3339, or a Go
+ * duration (`1h30m`) before `now`. Throws an EngineError.
  */
 export function parseTime(text: string, now: number): number {
   if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text) * 1000;
@@ -29,7 +29,7 @@ function durationMs(text: string): number {
   return [...parts].reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNITS_MS[unit] ?? 0), 0);
 }
 
-/** Seconds since 1970 of an RFC 3339 text, 0 where there is none. */
+/** An RFC 3339 text as seconds since 1970; 0 if it is absent or not a time. */
 export function unixSeconds(text: string | undefined): number {
   const time = Date.parse(text ?? '');
   return Number.isNaN(time) ? 0 : Math.floor(time / 1000);

@@ -3,7 +3,7 @@ import { EngineError, RETRY_LATER, STATUS } from './statuses.js';
 
 /** One archive on its way. */
 export interface Transfer {
-  /** Ends it, once: `code` is `OK` or that of the error. Gives its duration in milliseconds. */
+  /** Ends it; only the first call counts. `code` is `OK` or that of the error. Returns its duration in milliseconds. */
   end(result: { readonly code: string; readonly bytes: number }): number;
 }
 
@@ -26,7 +26,7 @@ export class Transfers {
     return this.#active;
   }
 
-  /** Takes a place. Throws an EngineError (503 with Retry-After) where there is none. */
+  /** Starts a transfer. Throws an EngineError (503 with Retry-After) if there are too many already. */
   start(kind: TransferKind): Transfer {
     if (this.#active >= this.#max) {
       this.#metrics.refused.inc({ kind });
@@ -38,7 +38,7 @@ export class Transfers {
     return this.#transfer(kind, this.#now());
   }
 
-  /** Waits until nothing is on its way. */
+  /** Waits until no archive is on its way. */
   async settled(): Promise<void> {
     if (this.#active === 0) return;
     await new Promise<void>((resolve) => this.#idle.add(resolve));

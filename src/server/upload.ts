@@ -4,9 +4,9 @@ import type { ServerContext } from './context.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /**
- * The body of a request as it comes, never gathered. It may be slow, but not still: no byte for the idle time while somebody
- * waits for one is an error. Its chunks come in the turns of the server. Unlike the request itself it can be destroyed without
- * breaking the connection, and at any time: also while it waits. Holds 128 KiB and one chunk.
+ * The body of a request as a stream. It may be slow, but not silent: it fails if no byte arrives for the idle time
+ * while the reader waits for one. Its chunks wait for the server's turns. Unlike the request itself it can be destroyed
+ * at any time without breaking the connection. Holds 128 KiB and one chunk.
  */
 export class Upload extends Readable {
   readonly #request: IncomingMessage;
@@ -20,12 +20,12 @@ export class Upload extends Readable {
   #failure: unknown;
 
   constructor(request: IncomingMessage, { idleMs, turns }: Pick<ServerContext, 'idleMs' | 'turns'>) {
-    // Little is asked for in advance: while the loader is busy and this is full, no client is idle.
+    // A small buffer: while it is full because the loader is busy, the client does not count as idle.
     super({ highWaterMark: 128 * 1024 });
     this.#request = request;
     this.#idleMs = idleMs;
     this.#turns = turns;
-    // The client may be gone before the loader listens.
+    // The client may be gone before the loader listens for errors.
     this.on('error', () => {});
     request.on('readable', this.#take).on('end', this.#end).on('error', this.#fail);
   }
@@ -35,7 +35,7 @@ export class Upload extends Readable {
     return this.#bytes;
   }
 
-  /** Why the body could not be read to its end, if it could not: an EngineError, or that the client is gone. */
+  /** Why the body could not be read to its end: an EngineError, or an error of the connection. Else undefined. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -66,7 +66,7 @@ export class Upload extends Readable {
 
   readonly #take = (): void => {
     if (!this.#isWanted) return;
-    // A request without an encoding gives bytes.
+    // A request without an encoding returns bytes.
     const chunk = this.#request.read() as Buffer | null;
     if (chunk === null) return;
     this.#isWanted = false;
@@ -88,8 +88,8 @@ export class Upload extends Readable {
 }
 
 /**
- * After an answer that came before the end of the body: reads on for a while, then ends the connection. To end it at once
- * would reset it, and the client might never see the answer.
+ * Reads on after an answer that came before the end of the body, for `lingerMs` at most, then ends the connection.
+ * Ending it at once would reset it, and the client might never see the answer.
  */
 export function discardRest(request: IncomingMessage, lingerMs: number): void {
   if (request.complete) return;

@@ -46,7 +46,7 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 }
 
-/** A name, and the image with its last one; every name where the image is given by its id and that is forced. */
+/** Removes a name, and with its last name the image. An id removes the image with all names, if forced. */
 async function removeWhole(context: ServerContext, found: FoundImage, isForced: boolean): Promise<Removed> {
   const { digest } = found.record.descriptor;
   const names = (await context.store.list()).filter(
@@ -60,7 +60,7 @@ async function removeWhole(context: ServerContext, found: FoundImage, isForced: 
   return await announceRemoval(context, digest, await removeImages(context.store, [found.text]));
 }
 
-/** The content of some platforms. */
+/** Removes the content of some platforms. */
 async function removeSome(
   context: ServerContext,
   found: FoundImage,

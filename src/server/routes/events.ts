@@ -29,7 +29,7 @@ export function eventsRoute(app: FastifyInstance, context: ServerContext): void 
       if (lines.writableLength + reply.raw.writableLength > MAX_UNREAD_BYTES) lines.destroy();
     };
     void reply.type(format.type).send(lines);
-    // The client waits for the headers, before anything happens.
+    // The client waits for the headers, also if no event happens.
     reply.raw.flushHeaders();
     context.events.since(sinceMs).forEach(send);
     if (untilMs <= now) lines.end();
@@ -40,7 +40,7 @@ export function eventsRoute(app: FastifyInstance, context: ServerContext): void 
 
 const NANOS = 1_000_000;
 
-/** setTimeout takes no longer time. */
+/** The longest time that setTimeout takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Sends events until the reader goes away, the time is over or the server stops. */
@@ -69,7 +69,7 @@ interface EventFormat {
   readonly line: (event: EngineEvent) => string;
 }
 
-/** From API 1.52 as the client accepts it; before, JSON objects one after another with the fields of old. */
+/** From API 1.52 the format that the client accepts; before, JSON objects in a row, with the old fields too. */
 function formatFor(minor: number, accept: string): EventFormat {
   if (minor < 52)
     return { type: 'application/json', line: (event) => `${JSON.stringify({ ...oldFields(event), ...event })}\n` };

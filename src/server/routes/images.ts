@@ -23,7 +23,7 @@ export function imagesRoute(app: FastifyInstance, context: ServerContext): void 
   });
 }
 
-/** The images that pass the filters, newest first, those of one time by digest. */
+/** The images that pass the filters, newest first; by digest if their times are equal. */
 async function listImages(
   context: ServerContext,
   filters: Filters,
@@ -38,7 +38,7 @@ async function listImages(
   return summaries.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
 }
 
-/** The names that a reference filter lets pass; undefined where it lets none pass, and the image with them. */
+/** The names that pass the reference filter; undefined if none passes, and then neither does the image. */
 function namesIn({ names }: ImageDescription, filters: Filters): readonly string[] | undefined {
   const patterns = filters.get('reference') ?? [];
   if (patterns.length === 0) return names;

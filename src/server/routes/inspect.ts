@@ -21,7 +21,7 @@ interface InspectRoute extends Named {
   readonly Querystring: { readonly manifests?: string; readonly platform?: string };
 }
 
-/** `GET /images/{name}/json` and `/history`: one image, as the host sees it or for the platform that is asked for. */
+/** `GET /images/{name}/json` and `/history`: one image, for the requested platform or the host's. */
 export function inspectRoutes(app: FastifyInstance, context: ServerContext): void {
   app.get<InspectRoute>('/images/:name/json', { schema: INSPECT_SCHEMA }, async ({ params, query, minor }) => {
     const platform = platformIn(query, minor, 49);
@@ -44,7 +44,7 @@ export function inspectRoutes(app: FastifyInstance, context: ServerContext): voi
   });
 }
 
-/** The platform that is asked for, from the API version that has the parameter; the Engine takes an empty one for none. */
+/** The requested platform; undefined if it is empty, as in the Engine, or if the API version has no such parameter. */
 function platformIn({ platform }: InspectRoute['Querystring'], minor: number, since: number): string | undefined {
   return minor < since || platform === '' ? undefined : platform;
 }

@@ -50,7 +50,7 @@ async function runLoad(
     return { result, facts: { code, bytes: upload.bytes, ...(report && factsOf(report)) } };
   });
   if (ended.report !== undefined) return output.end(linesOf(ended.report));
-  // An error that becomes the status is counted with it.
+  // The error handler counts an error that becomes the status.
   if (!output.fail(ended.cause) && ended.code !== 'CLIENT_GONE') throw ended.cause;
   context.metrics.errors.inc({ code: ended.code });
 }
@@ -66,7 +66,7 @@ async function loadFrom(
     for (const image of report.images) events.emit('load', image.digest, { name: labelOf(image) });
     return { code: 'OK', report };
   } catch (error) {
-    // What ended the body explains the failure better than what the loader made of it.
+    // The reason why the body ended explains the failure better than the loader's own error.
     const cause = upload.failure ?? error;
     return { code: request.raw.socket.destroyed ? 'CLIENT_GONE' : failureOf(cause).code, cause };
   }
@@ -88,12 +88,12 @@ function linesOf({ images, warnings }: LoadReport): readonly object[] {
   ];
 }
 
-/** Progress that a slow reader has not taken yet, in bytes; beyond it progress is not told. */
+/** Unread progress of a slow client, in bytes; beyond it progress lines are left out. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
 /**
- * The answer to a load. It starts with the first line, so that the status is the true one as long as nothing was said; from
- * then on an error is a line too, which the docker command turns into its exit status.
+ * The answer to a load. It starts with the first line. An error before that becomes the status; an error after it
+ * becomes a line, which the docker command turns into its exit status.
  */
 class LoadOutput {
   readonly #reply: Reply;
@@ -116,7 +116,7 @@ class LoadOutput {
     else this.#lines.end();
   }
 
-  /** Tells the error as a line, and whether it could: where nothing was said yet it can still be the status. */
+  /** Writes the error as the last line. Returns false before the first line: the error can still be the status. */
   fail(error: unknown): boolean {
     if (this.#lines === undefined) return false;
     const { message } = failureOf(error);

@@ -3,7 +3,7 @@ import type { ServerContext } from '../context.js';
 import { METRICS_SCHEMA, OPENAPI_SCHEMA, PROBE_SCHEMA } from '../schemas.js';
 import { STATUS } from '../statuses.js';
 
-/** `GET /livez`, `/readyz`, `/metrics`, `/openapi.json`: for those who run the server. */
+/** `GET /livez`, `/readyz`, `/metrics`, `/openapi.json`: for the operators of the server. */
 export function operationRoutes(app: FastifyInstance, context: ServerContext): void {
   app.get('/livez', { schema: PROBE_SCHEMA }, async (_request, reply) => await reply.type('text/plain').send('ok\n'));
   app.get('/readyz', { schema: PROBE_SCHEMA }, async (_request, reply) => {

@@ -15,7 +15,7 @@ interface PruneRoute {
 
 const FILTERS = ['dangling', 'label', 'label!', 'until'] as const;
 
-/** `POST /images/prune`: images without a name. Leftovers of loads that did not end are `lading prune`'s. */
+/** `POST /images/prune`: removes images without a name. Leftovers of interrupted loads are left to `lading prune`. */
 export function pruneRoute(app: FastifyInstance, context: ServerContext): void {
   app.post<PruneRoute>('/images/prune', { schema: PRUNE_SCHEMA }, async (request) => {
     const filters = parseFilters(request.query.filters, FILTERS);
@@ -52,7 +52,7 @@ async function prune(context: ServerContext, filters: Filters, isAll: boolean): 
   };
 }
 
-/** Removes one image. It stays if it got a name meanwhile, and if somebody else removed it there is nothing to tell. */
+/** Removes one image. It stays if it got a name meanwhile; if another process removed it, the report is empty. */
 async function pruneImage(
   context: ServerContext,
   digest: string,
@@ -72,7 +72,7 @@ function deletedOf(removed: Removed['removed']): readonly string[] {
   return removed.flatMap((line) => ('Deleted' in line ? [line.Deleted] : []));
 }
 
-/** No container runs here, so that "unused by any container" is true of every image: nobody means that by `prune -a`. */
+/** No container runs here, so `prune -a` would remove every image, which its user hardly wants. */
 function refusal(): EngineError {
   const message =
     'this server runs no containers, so that prune -a would remove every image; start it with --allow-prune-all if that is meant';

@@ -45,7 +45,7 @@ async function save(
   names: readonly string[],
   { platform, strict }: SaveQuery,
 ): Promise<Reply> {
-  // Docker's own client sends an empty name for none.
+  // Docker's own client sends one empty name if no image is named.
   const wanted = names.filter((name) => name !== '');
   if (wanted.length === 0) throw new EngineError(STATUS.badRequest, 'no image was named');
   const platforms = transferPlatforms(platform, request.minor);
@@ -94,7 +94,7 @@ function hasTag(header: string | undefined, etag: string): boolean {
   return tags.includes(etag) || tags.includes('*');
 }
 
-/** What was wanted and is not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
+/** The wanted platforms that are not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
 function missingOf({ images }: ExportPlan): string {
   const missing = images.flatMap((image) =>
     image.platforms
@@ -110,7 +110,7 @@ function missingOf({ images }: ExportPlan): string {
 /** Clients take about 16 KiB of headers in all. */
 const MAX_HEADER_LENGTH = 4096;
 
-/** Fit for a list in a header: blanks, commas and what is not ASCII percent-encoded, as the versions of a platform are already. */
+/** A text for a list in a header: blanks, commas and non-ASCII percent-encoded, as platform versions are already. */
 function asciiOf(text: string): string {
   return text.replaceAll(/[^!-+\--~]/gu, (odd) =>
     Buffer.from(odd).toString('hex').toUpperCase().replaceAll(/../g, '%$&'),
@@ -128,13 +128,13 @@ function describe(reply: Reply, plan: ExportPlan): void {
   if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
 }
 
-/** How an archive ended that was sent: `OK`, `CLIENT_GONE` or the code of the error, and the bytes that went out. */
+/** How sending an archive ended: `OK`, `CLIENT_GONE` or the code of the error, and the bytes that were sent. */
 interface Sent {
   readonly code: string;
   readonly bytes: number;
 }
 
-/** Sends the archive as one transfer. Returns when the answer has ended, well or not. */
+/** Sends the archive as one transfer. Returns when the answer has ended, whole or broken. */
 async function send(
   context: ServerContext,
   request: Request,
@@ -158,7 +158,7 @@ async function send(
   }
 }
 
-/** Whatever goes wrong from here on breaks the connection: an archive never ends well by mistake. */
+/** From here on every error breaks the connection, so that a client never takes a broken archive for a whole one. */
 async function sendArchive(context: ServerContext, request: Request, reply: Reply, plan: ExportPlan): Promise<Sent> {
   const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt });
   const { socket } = request.raw;
@@ -171,7 +171,7 @@ async function sendArchive(context: ServerContext, request: Request, reply: Repl
     onceClosed(reply, () => {
       archive.destroy();
       const code = codeOf(reply, archive, failed);
-      // What the socket counts has the headers in it.
+      // The socket counts the headers too.
       resolve({ code, bytes: code === 'OK' ? plan.size : Math.min(plan.size, socket.bytesWritten - before) });
     });
   });
@@ -179,7 +179,7 @@ async function sendArchive(context: ServerContext, request: Request, reply: Repl
   return await sent;
 }
 
-/** At the end of the answer, or at once where its client went away before. */
+/** Calls `done` when the answer has ended, or at once if the client has gone already. */
 function onceClosed({ raw }: Reply, done: () => void): void {
   if (raw.destroyed || raw.req.socket.destroyed) done();
   else raw.once('close', done);

@@ -46,7 +46,7 @@ async function useOfDisk(
   const summaries: ImageSummary[] = [];
   for await (const image of describeImages(context.store, [], context)) {
     const { names, present } = image;
-    // The documents of an image are let go of before the next one.
+    // Only these fields are kept: the documents of an image are freed before the next one.
     images.push({ names, present });
     summaries.push(imageSummaryOf(image, { minor: shape.minor, names, withManifests: false }));
   }
@@ -55,7 +55,7 @@ async function useOfDisk(
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 
-/** The types of objects that are asked for; before API 1.42 there was no such parameter. Throws an EngineError. */
+/** The requested types of objects; none before API 1.42, which has no such parameter. Throws an EngineError. */
 function typesIn(types: readonly string[] = [], minor: number): readonly string[] {
   if (minor < 42) return [];
   const unknown = types.find((type) => !TYPES.includes(type));

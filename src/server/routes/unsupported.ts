@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { UNSUPPORTED_SCHEMA } from '../schemas.js';
 import { EngineError, STATUS } from '../statuses.js';
 
-/** Kinds of objects that the Engine has and we do not, with its words for one that is not there. */
+/** Kinds of objects that only the Engine has, with its words for an unknown one. */
 const KINDS: Readonly<Record<string, (name: string) => string>> = {
   containers: (name) => `No such container: ${name}`,
   networks: (name) => `network ${name} not found`,
@@ -16,13 +16,13 @@ const KINDS: Readonly<Record<string, (name: string) => string>> = {
   plugins: (name) => `plugin "${name}" not found`,
 };
 
-/** What of an object may be asked for: the end of a path, and no part of its name. */
+/** The end of a path that asks for a part of an object; it does not belong to the name. */
 const FACET = /\/(?:json|logs|top|stats|changes|export|archive|attach\/ws)$/;
 
 /** Single routes of the Engine that need containers, a builder or a swarm. */
 const OTHERS = ['build', 'build/*', 'session', 'grpc', 'commit', 'auth', 'swarm', 'swarm/*'] as const;
 
-/** What needs a registry is for a later version. */
+/** Routes that need a registry: for a later version. */
 const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
   ['POST', '/images/create'],
   ['POST', '/images/:name/push'],
@@ -31,8 +31,8 @@ const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
 ];
 
 /**
- * Routes of the Engine that are not served. `docker inspect NAME` asks for a container, a network and so on of that name:
- * what is asked for by its name is simply not there (404); everything else answers 501.
+ * Routes of the Engine that are not served. `docker inspect NAME` asks for a container, a network and so on of that
+ * name, so reading an object by its name answers 404; everything else answers 501.
  */
 export function unsupportedRoutes(app: FastifyInstance): void {
   const options = { schema: UNSUPPORTED_SCHEMA };

@@ -28,7 +28,7 @@ export function versionOf(): object {
   };
 }
 
-/** `GET /info`: what the docker command prints, with the truth about a server that only keeps images. */
+/** `GET /info`: the fields that the docker command prints, as they are for a server that only keeps images. */
 export function infoOf({
   images,
   now,
@@ -96,7 +96,7 @@ export function infoOf({
   };
 }
 
-/** What a server that ran containers would say of its kernel. The docker command warns of each that is false. */
+/** What an Engine with containers reports about its kernel. The docker command warns about fields that are false. */
 const CAPABILITIES = {
   MemoryLimit: true,
   SwapLimit: true,

@@ -2,17 +2,17 @@ import type { ImageDescription } from '../../index.js';
 import type { ImageSummary } from './image-summary.js';
 import { bytesOf } from './manifest-summary.js';
 
-/** What is counted of an image. */
+/** The parts of an image that count. */
 export type UsedImage = Pick<ImageDescription, 'names' | 'present'>;
 
-/** What was asked for. No type means every type. */
+/** The request. No type means every type. */
 export interface DiskUsageOptions {
   readonly minor: number;
   readonly types: readonly string[];
   readonly isVerbose: boolean;
 }
 
-/** `GET /system/df`: from API 1.52 one object for each kind, and the fields of before too unless every item is asked for. */
+/** `GET /system/df`: from API 1.52 one object for each kind, and unless it is verbose the older fields too. */
 export function diskUsageOf(
   images: readonly UsedImage[],
   summaries: readonly ImageSummary[],
@@ -38,7 +38,7 @@ export function diskUsageOf(
 
 const NOTHING = { ActiveCount: 0, TotalCount: 0, Reclaimable: 0, TotalSize: 0 };
 
-/** No container uses an image here. What a prune would free is what only images without a name need. */
+/** No container uses an image here. `Reclaimable` is what a prune would free: blobs that only unnamed images need. */
 function imageUsage(
   images: readonly UsedImage[],
   summaries: readonly ImageSummary[],

@@ -18,7 +18,7 @@ interface Step {
   readonly empty_layer?: unknown;
 }
 
-/** The steps that made an image, newest first. `Size` is that of the layer as it is stored, since nothing is unpacked. */
+/** The steps that made an image, newest first. `Size` is that of the stored layer, since nothing is unpacked. */
 export function historyOf(
   { config, manifest }: ManifestDescription,
   id: string,

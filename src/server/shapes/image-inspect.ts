@@ -7,7 +7,7 @@ export interface InspectShape {
   readonly minor: number;
   /** The manifest whose config is shown; undefined where none is complete. */
   readonly shown: ManifestDescription | undefined;
-  /** Whether it was asked for by its platform: then it is the image that is meant. */
+  /** Whether the request names a platform: then the answer has the manifest's id and descriptor. */
   readonly isByPlatform: boolean;
   readonly withManifests: boolean;
 }
@@ -41,7 +41,7 @@ export function imageInspectOf(image: ImageDescription, shape: InspectShape): ob
   };
 }
 
-/** Fields that the Engine always had below API 1.52, and from there only where an image has them. */
+/** Fields that are always there below API 1.52, and from there only if the image has a value. */
 function oldFields(facts: Readonly<Record<string, unknown>>, minor: number): object {
   const old = {
     Parent: '',

@@ -21,7 +21,7 @@ export interface ImageSummary {
   readonly Manifests?: readonly ManifestSummary[];
 }
 
-/** What of an image a listing shows: the names that passed its filters, and manifests where they were asked for. */
+/** What a listing shows of an image: the names that passed its filters, and manifests if requested. */
 export interface SummaryOptions {
   readonly minor: number;
   readonly names: readonly string[];
@@ -67,7 +67,7 @@ export function familiarRepository(familiar: string): string {
   return familiar.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
 }
 
-/** The labels of the image that the host prefers; what is no text is no label, and may be as large as its sender likes. */
+/** The labels of the image that the host prefers. Values that are not texts are not labels, and are left out. */
 export function labelsOf({ best }: ImageDescription): Readonly<Record<string, string>> {
   const labels: unknown = best?.config?.config?.['Labels'];
   if (typeof labels !== 'object' || labels === null) return {};

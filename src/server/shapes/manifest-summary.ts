@@ -1,6 +1,6 @@
 import type { Descriptor, ManifestDescription } from '../../index.js';
 
-/** One manifest of an image in `Manifests` of a listing or inspection. Docker 29's tree needs every field of its kind. */
+/** One manifest of an image in a listing or inspection. The tree of Docker 29 needs every field of its kind. */
 export interface ManifestSummary {
   readonly ID: string;
   readonly Descriptor: Descriptor;
@@ -15,7 +15,7 @@ export interface ManifestSummary {
   readonly AttestationData?: { readonly For: string };
 }
 
-/** Nothing is unpacked here, so that content is all that a manifest takes. */
+/** Nothing is unpacked here, so `Total` equals `Content`. */
 export function manifestSummaryOf(manifest: ManifestDescription): ManifestSummary {
   const { descriptor, available, kind, platform, subject } = manifest;
   const bytes = bytesOf(manifest.present);
@@ -36,7 +36,7 @@ export function manifestSummaryOf(manifest: ManifestDescription): ManifestSummar
   };
 }
 
-/** The bytes of blobs by digest. */
+/** The sum of the sizes of blobs. */
 export function bytesOf(blobs: ReadonlyMap<string, number>): number {
   return [...blobs.values()].reduce((sum, size) => sum + size, 0);
 }
