@@ -11,7 +11,7 @@ export interface Outcome<Result> {
   readonly facts?: Facts;
 }
 
-/** Does the work, adds one record to the audit when it has ended, and returns its result. Throws what the work throws. */
+/** Does the work, adds one record to the audit when it has ended, and returns its result. Throws its errors. */
 export async function audited<Result>(
   context: ServerContext,
   request: Request,

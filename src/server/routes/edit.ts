@@ -46,7 +46,7 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
   });
 }
 
-/** Removes a name, and with its last name the image. An id removes the image with all names, if forced. */
+/** Removes a name, and with its last name the image. An id removes all names of the image; several need `force`. */
 async function removeWhole(context: ServerContext, found: FoundImage, isForced: boolean): Promise<Removed> {
   const { digest } = found.record.descriptor;
   const names = (await context.store.list()).filter(
