@@ -10,7 +10,7 @@ import { LadingError, quote } from '../model/errors.js';
 import { isReaderGone } from './exit-status.js';
 import { StandardOutput } from './standard-output.js';
 
-/** Where an archive goes: a file, or stdout for `-` and for nothing. Throws ERR_OPTION_INVALID for a terminal. */
+/** Checks where an archive goes: a file, or stdout without one or for `-`. Throws ERR_OPTION_INVALID for a terminal. */
 export function checkOutput(file: string | undefined): void {
   if (isStandard(file) && isatty(1)) {
     throw new LadingError('ERR_OPTION_INVALID', 'an archive is not for a terminal; use -o FILE or a pipe');
@@ -50,7 +50,7 @@ async function syncFile(file: string): Promise<void> {
   }
 }
 
-/** A device or a pipe by name has no place beside it that could be renamed. */
+/** Whether the path is a device or a named pipe: a renamed file must not replace it. */
 async function isSpecial(file: string): Promise<boolean> {
   try {
     const found = await stat(file);
@@ -62,7 +62,7 @@ async function isSpecial(file: string): Promise<boolean> {
   }
 }
 
-/** A reader that went away is no failure of storage: its error stays what it is. */
+/** The error of a reader that has gone stays as it is: it is not a failure of storage. */
 function outputError(error: unknown, file: string): unknown {
   const { code, syscall, message, name } = error as NodeJS.ErrnoException;
   if (error instanceof LadingError || isReaderGone(error)) return error;
@@ -72,7 +72,7 @@ function outputError(error: unknown, file: string): unknown {
   return new LadingError(kind, `cannot write ${quote(file)}: ${message}`, { cause: error });
 }
 
-/** Where an archive comes from: the path of a file or directory, or stdin for `-` and for nothing. */
+/** Where an archive comes from: the path of a file or directory, or stdin without one or for `-`. */
 export function openInput(file: string | undefined): LoadSource {
   if (!isStandard(file)) return file;
   if (isatty(0)) {
@@ -81,14 +81,14 @@ export function openInput(file: string | undefined): LoadSource {
   return isUnreadFile() ? STDIN_FILE : process.stdin;
 }
 
-/** Stdin as a file of its own, whatever path it had (Linux). */
+/** Opens the file behind stdin once more, whatever its path is (Linux). */
 const STDIN_FILE = '/proc/self/fd/0';
 
-/** Whether stdin is a regular file of which nothing was read yet: `lading load < FILE` needs only what it wants of it. */
+/** Whether stdin is a regular, unread file: then `lading load < FILE` reads only the parts that it needs. */
 function isUnreadFile(): boolean {
   try {
     if (!fstatSync(0).isFile() || !/^pos:\t0$/m.test(readFileSync('/proc/self/fdinfo/0', 'latin1'))) return false;
-    // It may have been opened by somebody with other rights.
+    // A process with other rights may have opened it.
     closeSync(openSync(STDIN_FILE, 'r'));
     return true;
   } catch {

@@ -7,18 +7,18 @@ export interface AuditLog {
   readonly flushed: () => Promise<void>;
 }
 
-/** Takes lines for stderr, or for the end of a file. What goes wrong is told, and stops nothing. */
+/** Writes lines to stderr, or to the end of a file. An error goes to `tell` and stops nothing. */
 export function openAuditLog(file: string | undefined, tell: (text: string) => void): AuditLog {
   if (file === undefined || file === '-') {
     return { add: (line) => void process.stderr.write(`${line}\n`), flushed: async () => {} };
   }
   const log = new AuditFile(file, tell);
-  // Whoever starts the server learns at once that the file cannot be had.
+  // Reports a file that cannot be opened at the start, not at the first record.
   log.append('');
   return { add: (line) => log.append(`${line}\n`), flushed: async () => await log.flushed() };
 }
 
-/** The file is opened for each text, so that it may be moved away meanwhile. Holds what the disk has not taken yet. */
+/** Opens the file for each text, so that it may be moved away meanwhile. Holds what is not written yet. */
 class AuditFile {
   readonly #file: string;
   readonly #tell: (text: string) => void;

@@ -13,7 +13,7 @@ export interface CommonOptions extends Voice {
   readonly store?: string;
 }
 
-/** Opens the store that was asked for, or the user's own. A command that only reads writes nothing at all. */
+/** Opens the store of `--store` or LADING_STORE, else the user's own. With `read` it writes nothing at all. */
 export async function openStore(
   { store }: CommonOptions,
   access: 'read' | 'write',
@@ -31,7 +31,7 @@ function defaultDirectory(): string {
   return path.join(path.isAbsolute(dataHome) ? dataHome : path.join(os.homedir(), '.local', 'share'), 'lading');
 }
 
-/** A `--platform` value added to those before it; each may be a comma list, as docker takes it. */
+/** Adds a `--platform` value to those before it; each may be a comma list, as in docker. */
 export function addPlatforms(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...value.split(',').map((platform) => platform.trim())];
 }

@@ -1,13 +1,13 @@
 import { LadingError } from '../model/errors.js';
 import type { Warning } from '../survey/reports.js';
 
-/** What every command may be told about how to speak. */
+/** How a command prints. */
 export interface Voice {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Writes text to stdout, and waits until it is taken. Throws what the write says, EPIPE where the reader is gone. */
+/** Writes text to stdout and waits until it is written. Throws the error of the write: EPIPE if the reader has gone. */
 async function print(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     // The error comes as an event too, and an event without a listener would end the process.
@@ -32,13 +32,13 @@ export async function printReport(report: unknown, stream: 'stdout' | 'stderr' =
   else process.stderr.write(text);
 }
 
-/** Tells warnings on stderr; with --json they are in the report. */
+/** Prints warnings on stderr; with --json they are in the report instead. */
 export function warn(warnings: readonly Warning[], { json = false, quiet = false }: Voice): void {
   if (json || quiet) return;
   for (const { message } of warnings) process.stderr.write(`lading: warning: ${printable(message)}\n`);
 }
 
-/** Tells an error on stderr: one line of JSON with --json, else its message and code. */
+/** Prints an error on stderr: one line of JSON with --json, else its message and code. */
 export function complain(error: unknown, { json = false }: Voice): void {
   const { code, category, message, details } = describe(error);
   const text = json
@@ -53,7 +53,7 @@ function describe(error: unknown): { code: string; category: string; message: st
   return { code, category: 'unexpected', message, details: {} };
 }
 
-/** A line that may hold a stranger's text, without the characters that a terminal obeys. */
+/** Replaces the characters that a terminal would obey, since a line may hold a stranger's text. */
 export function printable(line: string): string {
   return line.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\u{fffd}');
 }
@@ -69,7 +69,7 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
   );
 }
 
-/** Bytes for people. */
+/** Bytes as people read them: `1.50 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);

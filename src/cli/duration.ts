@@ -12,7 +12,7 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * unit;
 }
 
-/** Milliseconds for people, in the largest unit that fits: `3h`. */
+/** Milliseconds as people read them, in the largest unit that fits: `3h`. */
 export function formatAge(ms: number): string {
   const fitting = Object.entries(UNIT_MS).findLast(([, unitMs]) => ms >= unitMs);
   const [unit, unitMs] = fitting ?? ['s', 1000];

@@ -13,16 +13,16 @@ const STATUS: Readonly<Record<ErrorCategory, number>> = {
   aborted: 130,
 };
 
-/** Finished, but incomplete, where the caller allowed that. */
+/** Finished, but incomplete, as the caller allowed. */
 export const INCOMPLETE = 3;
 
 /** The content that was verified is damaged. */
 export const DAMAGED = 5;
 
-/** The reader of the output went away: 128 + SIGPIPE, as a shell shows it. */
+/** The reader of the output has gone: 128 + SIGPIPE, as in a shell. */
 export const READER_GONE = 141;
 
-/** Whether the reader of the output went away: of a pipe, or of a socket with something unread in it. */
+/** Whether an error says that the reader of a pipe has gone, or that of a socket with unread bytes in it. */
 export function isReaderGone(error: unknown): boolean {
   return ['EPIPE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -10,7 +10,7 @@ export interface PassedSocket {
   readonly isTcp: boolean;
 }
 
-/** The sockets that systemd opened for this process, and takes note of them: child processes must not use them too. */
+/** Returns the sockets that systemd opened for this process, and removes their variables: they are not for children. */
 export function takePassedSockets(): readonly PassedSocket[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = process.env;
   delete process.env['LISTEN_PID'];
@@ -21,8 +21,8 @@ export function takePassedSockets(): readonly PassedSocket[] {
 }
 
 /**
- * A socket whose inode is in /proc/net/tcp or tcp6 (proc(5), tenth column). The tables are those of the process's own network
- * namespace: with PrivateNetwork= a unix socket that was passed is in none. The listener looks again.
+ * Whether a socket's inode is in /proc/net/tcp or tcp6 (proc(5), tenth column). Both list only the process's own
+ * network namespace: with PrivateNetwork= a passed TCP socket is in neither, so the listener checks again.
  */
 function isTcp(fd: number): boolean {
   const inode = inodeOf(fd);

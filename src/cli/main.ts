@@ -13,7 +13,7 @@ import { complain } from './console.js';
 import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
 import { LadingError } from '../model/errors.js';
 
-/** Runs a command and sets the exit status. Nothing calls `process.exit`: what is still to be written gets out. */
+/** Runs a command and sets the exit status. Nothing calls `process.exit`, so that pending output is still written. */
 async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
   const signals = listenForSignals();
   try {
@@ -33,11 +33,11 @@ const BLOCKED_MS = 500;
 interface Signals {
   readonly aborted: AbortSignal;
   readonly received: () => { readonly name: string; readonly status: number } | undefined;
-  /** After a signal: a thread that is blocked in a write to a reader who does not read can only be ended from outside. */
+  /** Kills the process after a signal: nothing else ends a thread whose write is blocked by a reader who reads nothing. */
   readonly endIfBlocked: () => void;
 }
 
-/** The first signal aborts cleanly; a second one finds Node's default again. */
+/** The first signal aborts cleanly; a second one has Node's default effect and ends the process. */
 function listenForSignals(): Signals {
   const controller = new AbortController();
   let received: { name: string; status: number } | undefined;
@@ -215,7 +215,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** A command line that cannot be understood is an invalid argument. */
+/** The exit status for a command line that cannot be parsed. */
 const USAGE = 2;
 
 void main();

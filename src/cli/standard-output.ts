@@ -19,7 +19,7 @@ export class StandardOutput extends Writable {
     this.#writeAll([chunk], callback);
   }
 
-  /** What came while a write was blocked goes out together: an archive of small blobs has three chunks for each. */
+  /** Writes together what arrived during a blocked write: an archive of small blobs has three chunks for each blob. */
   override _writev(chunks: readonly { readonly chunk: Buffer }[], callback: (error?: Error | null) => void): void {
     this.#writeAll(
       chunks.map(({ chunk }) => chunk),

@@ -6,7 +6,7 @@ import { parseReference } from '../../model/reference.js';
 import { openStore, type CommonOptions } from '../command-context.js';
 import { printLines, printReport } from '../console.js';
 
-/** `lading tag`: one more name. */
+/** `lading tag`: gives an image one more name. */
 export async function tag(source: string, name: string, options: CommonOptions): Promise<number> {
   const store = await openStore(options, 'write');
   const report = await tagImage(store, source, name);
@@ -18,7 +18,7 @@ export interface RemoveOptions extends CommonOptions {
   readonly platform?: readonly string[];
 }
 
-/** `lading rm`: names, or with --platform the content of some platforms of one image. */
+/** `lading rm`: removes names, or with --platform the content of some platforms of one image. */
 export async function remove(images: readonly string[], options: RemoveOptions): Promise<number> {
   const [image] = images;
   if (options.platform !== undefined && images.length !== 1) {

@@ -4,7 +4,7 @@ import type { ImageReport, PlatformReport } from '../../survey/reports.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, table, warn } from '../console.js';
 
-/** `lading images`: one line for each image, with every platform that it lists. */
+/** `lading images`: prints one line for each image, with every platform that it lists. */
 export async function images(options: CommonOptions, { signal }: CommandContext): Promise<number> {
   const store = await openStore(options, 'read');
   const listing = await listImages(store, { signal });

@@ -10,7 +10,7 @@ export interface InspectOptions extends CommonOptions {
   readonly archive?: string;
 }
 
-/** `lading inspect`: an image of the store, or with --archive every image of an archive. */
+/** `lading inspect`: shows an image of the store, or with --archive every image of an archive. */
 export async function inspect(
   image: string | undefined,
   options: InspectOptions,

@@ -16,7 +16,7 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly onConflict: OnConflict;
 }
 
-/** `lading load`: prints what was loaded in docker's words. */
+/** `lading load`: loads an archive, and prints the images in docker's words. */
 export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
   const source = openInput(options.input);
   const store = await openStore(options, 'write');

@@ -9,7 +9,7 @@ export interface PruneCommandOptions extends CommonOptions {
   readonly dryRun?: boolean;
 }
 
-/** `lading prune`: unnamed images and blobs that nothing needs, older than the grace time. A dry run tells what keeps the rest. */
+/** `lading prune`: removes unnamed images and unneeded blobs after the grace time. A dry run says what keeps the rest. */
 export async function prune(options: PruneCommandOptions): Promise<number> {
   const [graceMs, resumeMs] = [parseDuration(options.grace), parseDuration(options.resume)];
   const dryRun = options.dryRun ?? false;

@@ -14,7 +14,7 @@ export interface SaveOptions extends CommonOptions {
   readonly allowMissing?: boolean;
 }
 
-/** `lading save`: plans first, so that whatever cannot be had is told before the first byte. */
+/** `lading save`: plans first, so that it reports everything missing before the first byte. */
 export async function save(
   images: readonly string[],
   options: SaveOptions,

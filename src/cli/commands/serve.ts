@@ -29,7 +29,7 @@ export interface ServeOptions extends CommonOptions {
   readonly auditLog?: string;
 }
 
-/** Up to so many archives are read in large chunks, which is faster; more of them share the memory of one process. */
+/** Up to this many archives are read in large chunks, which is faster; more would take too much memory that way. */
 const FEW_TRANSFERS = 4;
 const LARGE_CHUNK_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   const addresses = addressesOf(options);
   const graceMs = parseDuration(options.stopTimeout);
   const log = openAuditLog(options.auditLog, tell);
-  // Nobody may be reading what is told: that stops nothing.
+  // The reader of stderr may go away; that must not stop the server.
   process.stderr.on('error', () => {});
   const chunkBytes = (): number => (server.transfers > FEW_TRANSFERS ? CHUNK_BYTES : LARGE_CHUNK_BYTES);
   const store = await openStore(options, 'write', { chunkBytes });
@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   try {
     for (const address of addresses) tell(`listening on ${await server.listen(address)}`);
     await untilAborted(signal);
-    // Listened for before it is told: whoever reads that may send it in the same moment.
+    // Listens before it prints: a reader of the line may send the second signal at once.
     const atOnce = stopAtOnce(server);
     tell('stopping: transfers may end, a second signal stops at once');
     await Promise.race([server.stop({ graceMs }), atOnce]);
@@ -77,7 +77,7 @@ function tell(text: string): void {
   process.stderr.write(`lading: ${text}\n`);
 }
 
-/** An error that nobody foresaw, in one line. */
+/** An unexpected error in one line. */
 function reasonOf(error: unknown): string {
   return printable(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
@@ -89,7 +89,7 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** At the second signal. */
+/** Stops the server at once when the second signal arrives. */
 async function stopAtOnce(server: EngineServer): Promise<void> {
   await new Promise((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.once(name, resolve);
@@ -97,7 +97,7 @@ async function stopAtOnce(server: EngineServer): Promise<void> {
   await server.stop({ graceMs: 0 });
 }
 
-/** Where to listen: what systemd passed, else `--host`, else a socket in the user's runtime folder. */
+/** Where to listen: on the sockets that systemd passed, else at `--host`, else in the user's runtime folder. */
 function addressesOf(options: ServeOptions): readonly ListenAddress[] {
   const tls = tlsOf(options);
   const passed = takePassedSockets();
@@ -134,7 +134,7 @@ function hostOf(address: ListenAddress): string {
   return address.kind === 'tcp' ? address.host : 'localhost';
 }
 
-/** A socket in `$XDG_RUNTIME_DIR`, which is its user's alone. */
+/** A socket in `$XDG_RUNTIME_DIR`, which only its user can enter. */
 function defaultHost(): string {
   const runtime = process.env['XDG_RUNTIME_DIR'] ?? '';
   if (!path.isAbsolute(runtime)) {
@@ -181,7 +181,7 @@ function parseCount(text: string, option: string): number {
   throw new LadingError('ERR_OPTION_INVALID', `${option} ${quote(text)} is not a number from 1 to 999999`);
 }
 
-/** A time that is no shorter than a second: none at all would cut everybody. */
+/** A time of at least one second: zero would cut off every client. */
 function parseTimeout(text: string, option: string): number {
   const ms = parseDuration(text);
   if (ms > 0) return ms;

@@ -17,13 +17,13 @@ export interface VerifyCommandOptions extends CommonOptions {
   readonly dryRun?: boolean;
 }
 
-/** What became of the damaged blobs: taken away, or why they were not. */
+/** The damaged blobs that were moved away, or why they were not. */
 interface Healing {
   readonly quarantined: readonly Digest[];
   readonly notQuarantined?: { readonly code: string; readonly message: string };
 }
 
-/** `lading verify`: hashes everything, tells what is damaged and what is missing, and moves damaged blobs of a store away. */
+/** `lading verify`: hashes every blob, reports what is damaged or missing, and moves damaged blobs of a store away. */
 export async function verify(
   images: readonly string[],
   options: VerifyCommandOptions,
@@ -50,7 +50,7 @@ async function verifyWhat(
   return await verifyArchive(openInput(archive), how);
 }
 
-/** A store is opened to be written to only where there is something to be moved. */
+/** Opens the store for writing only if there is something to move. */
 async function heal({ problems }: VerifyReport, options: VerifyCommandOptions): Promise<Healing> {
   const digests = problems.flatMap(({ digest }) => digest ?? []);
   if (digests.length === 0) return { quarantined: [] };
