@@ -13,7 +13,7 @@ import { StandardOutput } from './standard-output.js';
 /** Checks where an archive goes: a file, or stdout without one or for `-`. Throws ERR_OPTION_INVALID for a terminal. */
 export function checkOutput(file: string | undefined): void {
   if (isStandard(file) && isatty(1)) {
-    throw new LadingError('ERR_OPTION_INVALID', 'an archive is not for a terminal; use -o FILE or a pipe');
+    throw new LadingError('ERR_OPTION_INVALID', 'an archive cannot be written to a terminal; use -o FILE or a pipe');
   }
 }
 
@@ -76,7 +76,7 @@ function outputError(error: unknown, file: string): unknown {
 export function openInput(file: string | undefined): LoadSource {
   if (!isStandard(file)) return file;
   if (isatty(0)) {
-    throw new LadingError('ERR_OPTION_INVALID', 'nothing to read on a terminal; use -i FILE or a pipe');
+    throw new LadingError('ERR_OPTION_INVALID', 'an archive cannot be read from a terminal; use -i FILE or a pipe');
   }
   return isUnreadFile() ? STDIN_FILE : process.stdin;
 }

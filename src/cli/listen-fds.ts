@@ -36,5 +36,5 @@ function inodeOf(fd: number): string {
   const target = existsSync(`/proc/self/fd/${fd}`) ? readlinkSync(`/proc/self/fd/${fd}`) : '';
   const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
   if (inode !== undefined) return inode;
-  throw new LadingError('ERR_OPTION_INVALID', `file descriptor ${fd} of LISTEN_FDS is no socket`);
+  throw new LadingError('ERR_OPTION_INVALID', `file descriptor ${fd} of LISTEN_FDS is not a socket`);
 }

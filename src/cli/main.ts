@@ -33,7 +33,7 @@ const BLOCKED_MS = 500;
 interface Signals {
   readonly aborted: AbortSignal;
   readonly received: () => { readonly name: string; readonly status: number } | undefined;
-  /** Kills the process after a signal: nothing else ends a thread whose write is blocked by a reader who reads nothing. */
+  /** Kills the process after a signal: nothing else ends a thread whose write waits for a reader who reads nothing. */
   readonly endIfBlocked: () => void;
 }
 
@@ -57,12 +57,14 @@ function listenForSignals(): Signals {
 const platformOption = (description: string): Option =>
   new Option('--platform <list>', description).argParser(addPlatforms);
 const referrersOption = (): Option =>
-  new Option('--referrers <what>', 'attestations and signatures').choices(['follow', 'drop']).default('follow');
+  new Option('--referrers <what>', 'what to do with attestations and signatures')
+    .choices(['follow', 'drop'])
+    .default('follow');
 
 function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option('--store <dir>', 'the store (default: $LADING_STORE, or lading in the user data folder)')
+    .option('--store <dir>', 'folder of the store (default: $LADING_STORE, or lading in the user data folder)')
     .option('--json', 'print one JSON document instead of text');
 }
 
@@ -88,11 +90,15 @@ function saveCommand(): Command {
   return command('save', 'Write images as one tar archive')
     .argument('<image...>', 'names, ids, or repositories')
     .option('-o, --output <file>', 'write to a file instead of stdout')
-    .option('-q, --quiet', 'no warnings')
-    .addOption(platformOption('only these platforms, a comma list; repeatable'))
-    .addOption(new Option('--index <policy>', 'the root').choices(['auto', 'preserve', 'rewrite']).default('auto'))
+    .option('-q, --quiet', 'print no warnings')
+    .addOption(platformOption('only these platforms, separated by commas; repeatable'))
+    .addOption(
+      new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
+        .choices(['auto', 'preserve', 'rewrite'])
+        .default('auto'),
+    )
     .addOption(referrersOption())
-    .option('--allow-missing', 'save what can be had of the platforms, exit 3 if some cannot')
+    .option('--allow-missing', 'save the platforms that are here; exit 3 if some are missing')
     .action((names: string[], options: SaveOptions) =>
       run(options, async (context) => (await import('./commands/save.js')).save(names, options, context)),
     );
@@ -101,13 +107,13 @@ function saveCommand(): Command {
 function loadCommand(): Command {
   return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
     .option('-i, --input <file>', 'read a file or directory instead of stdin')
-    .option('-q, --quiet', 'no warnings')
-    .addOption(platformOption('only these platforms, a comma list; repeatable'))
+    .option('-q, --quiet', 'print no warnings')
+    .addOption(platformOption('only these platforms, separated by commas; repeatable'))
     .addOption(referrersOption())
-    .option('--allow-missing', 'load what can be had of the platforms, exit 3 if some cannot')
-    .option('--strict', 'refuse a config of another platform than its descriptor')
+    .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
+    .option('--strict', 'refuse a config whose platform differs from its descriptor')
     .addOption(
-      new Option('--on-conflict <what>', 'a name that another image has')
+      new Option('--on-conflict <what>', 'what to do with a name that another image has')
         .choices(['replace', 'keep', 'fail'])
         .default('replace'),
     )
@@ -118,7 +124,7 @@ function loadCommand(): Command {
 
 function imagesCommand(): Command {
   return command('images', 'List the images of the store')
-    .option('-q, --quiet', 'digests only')
+    .option('-q, --quiet', 'print only digests')
     .action((options: CommonOptions) =>
       run(options, async (context) => (await import('./commands/images.js')).images(options, context)),
     );
@@ -127,7 +133,7 @@ function imagesCommand(): Command {
 function inspectCommand(): Command {
   return command('inspect', 'Show an image and its platforms')
     .argument('[image]', 'a name or id')
-    .option('--archive <file>', 'look into an archive instead (- for stdin)')
+    .option('--archive <file>', 'inspect an archive instead (- for stdin)')
     .action((image: string | undefined, options: InspectOptions) =>
       run(options, async (context) => (await import('./commands/inspect.js')).inspect(image, options, context)),
     );
@@ -145,7 +151,7 @@ function tagCommand(): Command {
 function removeCommand(): Command {
   return command('rm', 'Remove images, or platforms of an image')
     .argument('<image...>', 'names or ids')
-    .addOption(platformOption('only the content of these platforms'))
+    .addOption(platformOption('remove only the content of these platforms'))
     .action((names: string[], options: RemoveOptions) =>
       run(options, async () => (await import('./commands/edit.js')).remove(names, options)),
     );
@@ -153,20 +159,20 @@ function removeCommand(): Command {
 
 function pruneCommand(): Command {
   return command('prune', 'Remove unnamed images and unused blobs')
-    .option('--grace <time>', 'leave alone what is younger: 0, 90s, 15m, 24h, 7d', '1h')
-    .option('--resume <time>', 'how long blobs of interrupted loads are kept to be resumed', '24h')
-    .option('--dry-run', 'only tell what would go, and what keeps the rest')
+    .option('--grace <time>', 'keep what is younger than this: 0, 90s, 15m, 24h, 7d', '1h')
+    .option('--resume <time>', 'how long to keep blobs of interrupted loads, for a new try', '24h')
+    .option('--dry-run', 'delete nothing; print what would go, and what keeps the rest')
     .action((options: PruneCommandOptions) =>
       run(options, async () => (await import('./commands/prune.js')).prune(options)),
     );
 }
 
 function verifyCommand(): Command {
-  return command('verify', 'Hash everything, tell what is damaged or missing, and move damaged blobs away')
-    .argument('[image...]', 'names or ids; none: the whole store')
-    .option('--archive <file>', 'judge an archive instead (- for stdin)')
-    .option('--deep', 'unpack every layer too, and compare it with its diff id')
-    .option('--strict', 'a config of another platform than its descriptor is damage')
+  return command('verify', 'Hash every blob, report what is damaged or missing, and move damaged blobs away')
+    .argument('[image...]', 'names or ids (default: the whole store)')
+    .option('--archive <file>', 'verify an archive instead (- for stdin)')
+    .option('--deep', 'also unpack every layer and compare it with its diff id')
+    .option('--strict', 'count a config whose platform differs from its descriptor as damage')
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
@@ -182,20 +188,20 @@ function serveCommand(): Command {
   return command('serve', 'Serve the image part of the Docker Engine API, for the docker command')
     .option('-H, --host <url>', 'unix:///PATH, tcp://HOST:PORT or fd:// (sockets of systemd); repeatable', collect)
     .option('--socket-mode <mode>', 'permissions of a unix socket', '0600')
-    .option('--tlsverify', 'TCP with TLS, for clients with a certificate')
-    .option('--tlscacert <file>', 'the authority that signs the certificates of clients')
+    .option('--tlsverify', 'use TLS over TCP; every client needs a certificate')
+    .option('--tlscacert <file>', 'certificate of the authority that signs the certificates of clients')
     .option('--tlscert <file>', "the server's certificate")
     .option('--tlskey <file>', "the server's key")
     .option('--insecure-no-tls', 'TCP without TLS, on loopback only')
-    .option('--server-name <name>', 'a host name that clients reach this server by; repeatable', collect)
-    .option('--max-transfers <number>', 'archives on their way at once', '256')
-    .option('--max-connections <number>', 'clients at once on each socket', '1024')
-    .option('--headers-timeout <time>', 'for the headers of a request', '10s')
-    .option('--idle-timeout <time>', 'for an upload that brings nothing', '30s')
-    .option('--stall-timeout <time>', 'for a client who takes nothing', '10m')
-    .option('--stop-timeout <time>', 'for transfers after the first signal', '30s')
+    .option('--server-name <name>', 'a host name by which clients reach this server; repeatable', collect)
+    .option('--max-transfers <number>', 'most archives on their way at once', '256')
+    .option('--max-connections <number>', 'most connections at once on each socket', '1024')
+    .option('--headers-timeout <time>', 'how long the headers of a request may take', '10s')
+    .option('--idle-timeout <time>', 'how long an upload may bring no data', '30s')
+    .option('--stall-timeout <time>', 'how long a client may read nothing', '10m')
+    .option('--stop-timeout <time>', 'how long transfers may go on after the first signal', '30s')
     .option('--allow-prune-all', 'let docker image prune -a remove every image')
-    .option('--audit-log <file>', 'append to a file what was done (default: stderr)')
+    .option('--audit-log <file>', 'append the audit to this file (default: stderr)')
     .action((options: ServeOptions) =>
       run(options, async (context) => (await import('./commands/serve.js')).serve(options, context)),
     );

@@ -11,7 +11,7 @@ import { EngineError, STATUS } from './statuses.js';
 export function checkHost({ headers }: IncomingMessage, ownNames: ReadonlySet<string>): void {
   // In Fetch Metadata `none` means that the user typed the address.
   if (headers.origin !== undefined || (headers['sec-fetch-site'] ?? 'none') !== 'none') {
-    throw new EngineError(STATUS.forbidden, 'requests of web pages are not served');
+    throw new EngineError(STATUS.forbidden, 'requests from web pages are not served');
   }
   const host = hostnameOf(headers.host ?? '');
   if (host === 'localhost' || isIP(host) !== 0 || ownNames.has(host)) return;

@@ -101,7 +101,7 @@ function createTcpServer(
     return createTlsServer({ ...limits, ...address.tls, ...trust, handshakeTimeout: options.headersMs });
   }
   if (address.kind === 'tcp' && address.insecure === true && isLoopback(address.host)) return http.createServer(limits);
-  const message = `${nameOf(address)}: TCP needs --tlsverify with --tlscacert, --tlscert and --tlskey; --insecure-no-tls goes on 127.0.0.1 and [::1] only`;
+  const message = `${nameOf(address)}: TCP needs --tlsverify with --tlscacert, --tlscert and --tlskey; --insecure-no-tls works on 127.0.0.1 and [::1] only`;
   throw new LadingError('ERR_OPTION_INVALID', message);
 }
 
@@ -123,7 +123,7 @@ async function listenOn(server: http.Server, address: ListenAddress, options: Li
   await started(server, { fd: address.fd }, nameOf(address));
   if (address.isTcp || !isTcpServer(server)) return urlOf(server, undefined);
   server.close();
-  const message = `${nameOf(address)} is a TCP socket, but was taken for a unix socket; pass it without a network namespace of its own`;
+  const message = `${nameOf(address)} is a TCP socket, but looks like a unix socket here; start the server without a network namespace of its own (PrivateNetwork=)`;
   throw new LadingError('ERR_OPTION_INVALID', message);
 }
 
@@ -151,7 +151,7 @@ async function listenUnix(
 ): Promise<string> {
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_UNIX_PATH_BYTES) {
-    const message = `a unix socket's path has at most ${MAX_UNIX_PATH_BYTES} bytes, ${jsonLine(path)} has ${bytes}; give a shorter one with --host unix://PATH`;
+    const message = `the path of a unix socket has at most ${MAX_UNIX_PATH_BYTES} bytes, but ${jsonLine(path)} has ${bytes}; choose a shorter one with --host unix://PATH`;
     throw new LadingError('ERR_OPTION_INVALID', message);
   }
   await removeStaleSocket(path);
@@ -168,8 +168,8 @@ async function listenUnix(
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
-  if (!found.isSocket()) throw taken(path, 'is there already, and is no socket');
-  if (await isAlive(path)) throw taken(path, 'is in use by another server');
+  if (!found.isSocket()) throw taken(path, 'the file exists and is not a socket');
+  if (await isAlive(path)) throw taken(path, 'another server uses it');
   await rm(path, { force: true });
 }
 

@@ -19,7 +19,7 @@ export class Metrics {
   readonly bytes = this.#counter('lading_transfer_bytes_total', 'Bytes of archives received and sent.', ['kind']);
   readonly refused = this.#counter(
     'lading_transfers_refused_total',
-    'Archives refused since too many were on their way.',
+    'Archives refused because too many were on their way.',
     ['kind'],
   );
   readonly errors = this.#counter('lading_errors_total', 'Requests that failed, by code.', ['code']);
@@ -37,7 +37,7 @@ export class Metrics {
   });
   readonly #storeBytes = this.#gauge('lading_store_bytes', 'Bytes of all blobs.', []);
   readonly #storeBlobs = this.#gauge('lading_store_blobs', 'Blobs in the store.', []);
-  readonly #storeImages = this.#gauge('lading_store_images', 'Images on the list, unnamed ones too.', []);
+  readonly #storeImages = this.#gauge('lading_store_images', 'Images in the store, with or without a name.', []);
   #measured = Number.NEGATIVE_INFINITY;
 
   /** All numbers as Prometheus text. Measures the store again after 30 s; `now` in milliseconds. */

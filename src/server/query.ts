@@ -47,7 +47,8 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   } catch (error) {
     throw failedToParse(error);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw failedToParse(new Error('no object'));
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw failedToParse(new Error('not a JSON object'));
   // Neither null nor an array; the caller checks each field.
   return value as Readonly<Record<string, unknown>>;
 }

@@ -25,7 +25,7 @@ export const string = { type: 'string' };
 const strings = { type: 'array', items: string };
 
 const FAILURE = {
-  ...object({ message: string }, 'What is wrong; the status says of what kind it is.'),
+  ...object({ message: string }, 'What went wrong; the status says which kind of failure it is.'),
   required: ['message'],
 };
 /** The answers to these kinds of failure, and to every failure of the server itself. */
@@ -36,14 +36,16 @@ export const failures = (...kinds: readonly (keyof typeof STATUS)[]): Readonly<R
 export const NAME = {
   type: 'object',
   required: ['name'],
-  properties: { name: text('Image name, its slashes encoded or not; or an id, a digest, or the beginning of one.') },
+  properties: {
+    name: text('An image name (slashes encoded or not), an id, a digest, or the beginning of an id or digest.'),
+  },
 };
 /** How a platform is written. */
 export const PLATFORM = 'a JSON object as in the OCI image index: {"os":"linux","architecture":"arm","variant":"v7"}';
 /** The repeatable `platform` of save and load. */
 export const PLATFORMS = texts(`Platforms, each ${PLATFORM}. From API 1.48 one, from 1.52 any number.`);
 /** Lading's own parameter of save and load. */
-export const STRICT = text('True: fail if any of the platforms cannot be had, instead of leaving it out.');
+export const STRICT = text('True: fail if one of the platforms is missing, instead of leaving it out.');
 /** The `filters` parameter. */
 export const FILTERS = text('JSON, {"name":{"value":true}} or {"name":["value"]}.');
 /** The query of a route. */
@@ -65,12 +67,12 @@ const MANIFESTS = listOf(
       Kind: { type: 'string', enum: ['image', 'attestation', 'unknown'] },
       ImageData: object(
         { Platform: { type: 'object' }, Containers: strings, Size: { type: 'object' } },
-        'Of an image.',
+        'For an image.',
       ),
-      AttestationData: object({ For: string }, 'Of an attestation: the digest that it speaks of.'),
+      AttestationData: object({ For: string }, 'For an attestation: the digest of the manifest that it describes.'),
     },
   },
-  'Every manifest of the image, here or not.',
+  'Every manifest of the image, whether its content is here or not.',
 );
 /** One image of a listing. */
 export const SUMMARY = {
@@ -92,7 +94,7 @@ export const SUMMARY = {
   },
 };
 /** The answer to a removal. */
-export const REMOVALS = listOf(object({ Untagged: string, Deleted: string }, 'One of the two.'), 'What is gone.');
+export const REMOVALS = listOf(object({ Untagged: string, Deleted: string }, 'One of the two.'), 'What was removed.');
 /** A body of one of these media types. */
 export const contentOf = (types: readonly string[], schema: object): object => ({
   content: Object.fromEntries(types.map((type) => [type, { schema }])),
@@ -105,7 +107,7 @@ const ARCHIVE = {
   description: 'A tar archive: OCI layout with a manifest.json beside it.',
   headers: {
     ETag: text('Digest of the archive.'),
-    'Lading-Missing-Platforms': text('Platforms that were wanted and are not in the archive.'),
+    'Lading-Missing-Platforms': text('Wanted platforms that are not in the archive.'),
   },
   ...contentOf(['application/x-tar'], BYTES),
 };
@@ -115,7 +117,7 @@ export const SAVE_QUERY = { platform: PLATFORMS, strict: STRICT };
 /** The answers of both routes. */
 export const SAVE_ANSWERS = {
   [STATUS.ok]: ARCHIVE,
-  [STATUS.notModified]: { description: 'As the client has it.', type: 'null' },
+  [STATUS.notModified]: { description: 'The client has this archive already.', type: 'null' },
   ...failures('badRequest', 'notFound'),
 };
 
@@ -134,11 +136,11 @@ export const INSPECTED = {
       OsVersion: string,
       Size: integer,
       VirtualSize: integer,
-      RootFS: object({ Type: string, Layers: strings }, 'The digests of its layers, unpacked.'),
+      RootFS: object({ Type: string, Layers: strings }, 'The digests of its unpacked layers.'),
       Descriptor: DESCRIPTOR,
       Manifests: MANIFESTS,
     },
-    'The image as the host sees it, or the platform that is asked for.',
+    'The image for the requested platform, or for the one that suits the host.',
   ),
   required: ['Id', 'RepoTags', 'RepoDigests', 'Config', 'Architecture', 'Os', 'Size', 'RootFS'],
 };

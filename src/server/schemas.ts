@@ -32,7 +32,7 @@ export const LOAD_SCHEMA = {
   summary: 'Load an archive',
   tags: ['archives'],
   body: contentOf(['application/x-tar'], BYTES),
-  querystring: query({ quiet: text('False: progress lines too.'), platform: PLATFORMS, strict: STRICT }),
+  querystring: query({ quiet: text('False: also send progress lines.'), platform: PLATFORMS, strict: STRICT }),
   response: {
     [STATUS.ok]: {
       description: 'Lines of JSON: stream, or status and progressDetail, or error and errorDetail.',
@@ -58,9 +58,9 @@ export const IMAGES_SCHEMA = {
   summary: 'List images',
   tags: ['images'],
   querystring: query({
-    all: text('Without meaning here.'),
-    digests: text('Without meaning here: digests are always told.'),
-    'shared-size': text('Without meaning here.'),
+    all: text('Has no effect here.'),
+    digests: text('Has no effect here: digests are always listed.'),
+    'shared-size': text('Has no effect here.'),
     filters: FILTERS,
     manifests: text('True, from API 1.47: every manifest of each image.'),
   }),
@@ -100,13 +100,13 @@ export const TAG_SCHEMA = {
   response: { [STATUS.created]: { description: 'Done.', type: 'null' }, ...failures('badRequest', 'notFound') },
 };
 export const REMOVE_SCHEMA = {
-  summary: 'Remove a name, an image, or platforms of one',
+  summary: 'Remove a name, an image, or platforms of an image',
   tags: ['images'],
   params: NAME,
   querystring: query({
-    force: text('True: also an id of several names; needed with platforms.'),
-    noprune: text('Without meaning here.'),
-    platforms: texts(`From API 1.50: only the content of these platforms, each ${PLATFORM}.`),
+    force: text('True: also remove an id that has several names; required with platforms.'),
+    noprune: text('Has no effect here.'),
+    platforms: texts(`From API 1.50: remove only the content of these platforms, each ${PLATFORM}.`),
   }),
   response: { [STATUS.ok]: REMOVALS, ...failures('badRequest', 'notFound', 'conflict') },
 };
@@ -115,14 +115,18 @@ export const PRUNE_SCHEMA = {
   tags: ['images'],
   querystring: query({ filters: FILTERS }),
   response: {
-    [STATUS.ok]: object({ ImagesDeleted: REMOVALS, SpaceReclaimed: integer }, 'What is gone.'),
+    [STATUS.ok]: object({ ImagesDeleted: REMOVALS, SpaceReclaimed: integer }, 'What was removed.'),
     ...failures('badRequest', 'conflict'),
   },
 };
 export const EVENTS_SCHEMA = {
-  summary: 'What happens to images, as it happens',
+  summary: 'Events of images, as they happen',
   tags: ['system'],
-  querystring: query({ since: text('Seconds, RFC 3339 or a duration.'), until: text('The same.'), filters: FILTERS }),
+  querystring: query({
+    since: text('Seconds since 1970, RFC 3339, or a duration before now.'),
+    until: text('In the same forms.'),
+    filters: FILTERS,
+  }),
   response: {
     [STATUS.ok]: {
       description: 'One JSON object after another; below API 1.52 as application/json.',
@@ -132,10 +136,16 @@ export const EVENTS_SCHEMA = {
   },
 };
 export const DF_SCHEMA = {
-  summary: 'Bytes that images take',
+  summary: 'Disk usage of images',
   tags: ['system'],
-  querystring: query({ type: texts('image, container, volume, build-cache.'), verbose: text('True: every image.') }),
-  response: { [STATUS.ok]: object({}, 'By kind of object; there are only images here.'), ...failures('badRequest') },
+  querystring: query({
+    type: texts('image, container, volume or build-cache.'),
+    verbose: text('True: list every image.'),
+  }),
+  response: {
+    [STATUS.ok]: object({}, 'One part for each kind of object; there are only images here.'),
+    ...failures('badRequest'),
+  },
 };
 export const VERSION_SCHEMA = {
   summary: 'Versions',
@@ -153,16 +163,16 @@ export const INFO_SCHEMA = {
   response: { [STATUS.ok]: object({ Images: integer, ServerVersion: string, Driver: string }, 'About this server.') },
 };
 export const PING_SCHEMA = {
-  summary: 'Whether somebody is there, and what API it speaks',
+  summary: 'Whether the server answers, and its API version',
   tags: ['system'],
   response: { [STATUS.ok]: { description: 'OK', ...PLAIN } },
 };
 export const PROBE_SCHEMA = {
-  summary: 'For those who watch the server',
+  summary: 'Health of the server',
   tags: ['operation'],
   response: {
-    [STATUS.ok]: { description: 'Well.', ...PLAIN },
-    [STATUS.unavailable]: { description: 'Not now.', ...PLAIN },
+    [STATUS.ok]: { description: 'Healthy.', ...PLAIN },
+    [STATUS.unavailable]: { description: 'Not ready.', ...PLAIN },
   },
 };
 export const METRICS_SCHEMA = {

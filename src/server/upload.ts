@@ -52,7 +52,7 @@ export class Upload extends Readable {
   #want(): void {
     this.#isWanted = true;
     this.#idle = setTimeout(() => {
-      const message = `nothing came for ${this.#idleMs / 1000} s; the upload was given up`;
+      const message = `no data arrived for ${this.#idleMs / 1000} s; the upload was cancelled`;
       this.#fail(new EngineError(STATUS.requestTimeout, message));
     }, this.#idleMs);
     this.#take();

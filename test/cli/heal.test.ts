@@ -67,7 +67,7 @@ test('only tells of damage in a store on a read-only medium', async (t) => {
     const { problems, quarantined, notQuarantined } = jsonOf<Verified>(told.stdout);
     assert.deepEqual([told.status, problems[0]?.digest, quarantined], [5, digest, []]);
     assert.equal(notQuarantined?.code, 'ERR_STORE_READONLY');
-    assert.match((await space.run(['verify', FAMILIAR])).stdout, /^left in its place: .* \[ERR_STORE_READONLY\]$/m);
+    assert.match((await space.run(['verify', FAMILIAR])).stdout, /^not moved: .* \[ERR_STORE_READONLY\]$/m);
   });
   assert.equal(existsSync(file), true);
 });

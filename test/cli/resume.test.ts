@@ -71,19 +71,16 @@ test('tells what an interrupted load keeps, and lets it go when the time to resu
   const running = await space.run(['prune', '--grace', '0', '--dry-run']);
   assert.match(
     running.stdout,
-    new RegExp(
-      `^Kept for an operation that is running \\(process ${child.pid}, last seen \\d+s ago\\): \\d+ blobs, `,
-      'm',
-    ),
+    new RegExp(`^Kept for a running operation \\(process ${child.pid}, last seen \\d+s ago\\): \\d+ blobs, `, 'm'),
   );
-  assert.doesNotMatch(running.stdout, /half written/);
+  assert.doesNotMatch(running.stdout, /half-written/);
   child.kill('SIGKILL');
   await statusOf(child);
   const dry = await space.run(['prune', '--grace', '0', '--dry-run']);
-  assert.match(dry.stdout, /^Would delete what was half written: 1 file, /m);
+  assert.match(dry.stdout, /^Would delete half-written: 1 file, /m);
   assert.match(
     dry.stdout,
-    new RegExp(`^Kept for an interrupted load to be resumed \\(process ${child.pid}, last seen `, 'm'),
+    new RegExp(`^Kept for an interrupted load that can be resumed \\(process ${child.pid}, last seen `, 'm'),
   );
   const told = jsonOf<PruneReport>((await space.run(['prune', '--grace', '0', '--dry-run', '--json'])).stdout);
   assert.deepEqual([told.blobs, told.interrupted.count, told.kept.images.count], [[], 1, 0]);
@@ -96,7 +93,7 @@ test('tells what an interrupted load keeps, and lets it go when the time to resu
   const over = await space.run(['prune', '--grace', '0', '--resume', '0', '--dry-run', '--json']);
   assert.equal(jsonOf<PruneReport>(over.stdout).blobs.length, told.kept.held[0]?.count);
   const pruned = await space.run(['prune', '--grace', '0', '--resume', '0']);
-  assert.match(pruned.stdout, /^Deleted what was half written: 1 file, /m);
+  assert.match(pruned.stdout, /^Deleted half-written: 1 file, /m);
   assert.deepEqual(await space.state(), { images: [], blobs: [] });
   assert.deepEqual([await filesIn(space, 'leases'), await filesIn(space, 'ingest')], [[], []]);
 });

@@ -38,15 +38,15 @@ test('refuses options that mean nothing, before it listens', async (t) => {
   const host = ['--host', `unix://${at('engine.sock')}`];
   const never = /^(?!.*listening on)/s;
   for (const [args, message] of [
-    [['--socket-mode', '0'], /--socket-mode "0" is not like 0600 or 660/],
+    [['--socket-mode', '0'], /--socket-mode "0" is not a mode such as 0600 or 660/],
     [['--socket-mode', '4755'], /--socket-mode "4755" is not/],
     [['--socket-mode', 'rw'], /--socket-mode "rw" is not/],
     [['--max-transfers', '0'], /--max-transfers "0" is not a number from 1 to 999999/],
     [['--max-transfers', '1e3'], /--max-transfers "1e3" is not a number/],
     [['--max-connections', 'many'], /--max-connections "many" is not a number/],
-    [['--headers-timeout', '0'], /--headers-timeout "0" is no time at all/],
-    [['--idle-timeout', '0'], /--idle-timeout "0" is no time at all/],
-    [['--stall-timeout', '0s'], /--stall-timeout "0s" is no time at all/],
+    [['--headers-timeout', '0'], /--headers-timeout "0" is too short; use at least 1s/],
+    [['--idle-timeout', '0'], /--idle-timeout "0" is too short; use at least 1s/],
+    [['--stall-timeout', '0s'], /--stall-timeout "0s" is too short; use at least 1s/],
     [['--stop-timeout', 'soon'], /"soon" is not a time such as/],
     [['--tlsverify'], /TLS needs --tlsverify, --tlscacert, --tlscert and --tlskey together/],
     [['--tlscacert', at('ca.pem')], /TLS needs --tlsverify/],
@@ -63,7 +63,7 @@ test('refuses TCP without TLS, and files that cannot be read or used', async (t)
   for (const host of ['tcp://127.0.0.1:0', 'tcp://0.0.0.0:0'])
     assert.match((await run(['serve', '--host', host])).stderr, /TCP needs --tlsverify .*\[ERR_OPTION_INVALID\]\n$/);
   const open = await run(['serve', '--host', 'tcp://0.0.0.0:0', '--insecure-no-tls']);
-  assert.match(open.stderr, /--insecure-no-tls goes on 127\.0\.0\.1 and \[::1\] only \[ERR_OPTION_INVALID\]\n$/);
+  assert.match(open.stderr, /--insecure-no-tls works on 127\.0\.0\.1 and \[::1\] only \[ERR_OPTION_INVALID\]\n$/);
   const file = at('empty.pem');
   const tls = ['--tlsverify', '--tlscacert', file, '--tlscert', file, '--tlskey', file];
   const absent = await run(['serve', '--host', 'tcp://127.0.0.1:0', ...tls]);

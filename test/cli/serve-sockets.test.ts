@@ -48,7 +48,7 @@ test('refuses a socket that another server listens on, and leaves it', async (t)
   const first = await startDaemon(t);
   const second = await spawnDaemon(t, { hosts: [`unix://${first.socket}`] });
   assert.equal(await second.ended(), 8);
-  assert.match(second.stderr(), /cannot listen on .*: is in use by another server \[ERR_STORAGE_IO\]\n$/);
+  assert.match(second.stderr(), /cannot listen on .*: another server uses it \[ERR_STORAGE_IO\]\n$/);
   assert.equal((await first.request('GET', '/_ping')).text, 'OK');
 });
 
@@ -59,7 +59,7 @@ test('refuses a path that is no socket, and leaves it alone', async (t) => {
   for (const name of ['folder', 'letter']) {
     const { ended, stderr } = await spawnDaemon(t, { hosts: [`unix://${path.join(folder, name)}`] });
     assert.equal(await ended(), 8);
-    assert.match(stderr(), /is there already, and is no socket \[ERR_STORAGE_IO\]\n$/);
+    assert.match(stderr(), /the file exists and is not a socket \[ERR_STORAGE_IO\]\n$/);
   }
   assert.equal(await readFile(path.join(folder, 'letter'), 'utf8'), 'dear');
 });
@@ -70,7 +70,11 @@ test('tells that the path of a socket is too long', async (t) => {
   const { ended, stderr } = await spawnDaemon(t, { hosts: [`unix://${long}`] });
   assert.equal(await ended(), 2);
   const bytes = Buffer.byteLength(long);
-  assert.ok(stderr().startsWith(`lading: a unix socket's path has at most 107 bytes, "${long}" has ${bytes}; give a `));
+  assert.ok(
+    stderr().startsWith(
+      `lading: the path of a unix socket has at most 107 bytes, but "${long}" has ${bytes}; choose a `,
+    ),
+  );
   const fitting = path.join(folder, 'x'.repeat(106 - folder.length));
   await startDaemon(t, { hosts: [`unix://${fitting}`] });
   assert.ok(lstatSync(fitting).isSocket());
@@ -88,9 +92,9 @@ test('asks where to listen where there is no runtime folder', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(path.join(folder, 'file'), '');
   for (const [runtime, status, message] of [
-    [undefined, 2, 'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH [ERR_OPTION_INVALID]'],
-    ['', 2, 'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH [ERR_OPTION_INVALID]'],
-    ['relative', 2, 'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH [ERR_OPTION_INVALID]'],
+    [undefined, 2, 'XDG_RUNTIME_DIR is not set; choose a socket with --host unix://PATH [ERR_OPTION_INVALID]'],
+    ['', 2, 'XDG_RUNTIME_DIR is not set; choose a socket with --host unix://PATH [ERR_OPTION_INVALID]'],
+    ['relative', 2, 'XDG_RUNTIME_DIR is not set; choose a socket with --host unix://PATH [ERR_OPTION_INVALID]'],
     [path.join(folder, 'file'), 8, `cannot make "${path.join(folder, 'file', 'lading')}": ENOTDIR`],
   ] as const) {
     const { ended, stderr } = await spawnDaemon(t, { hosts: [], env: { XDG_RUNTIME_DIR: runtime } });

@@ -136,7 +136,7 @@ for (const signals of [
     assert.ok(performance.now() - started < 5000, 'not after the stop timeout');
     await hasNothing(daemon);
     assert.ok(before === undefined || before.images.length === 0);
-    assert.match(daemon.stderr(), /stopping: transfers may end, a second signal stops at once\n/);
+    assert.match(daemon.stderr(), /stopping: waiting for transfers; a second signal stops at once\n/);
   });
 }
 

@@ -113,7 +113,7 @@ for (const env of [{ LISTEN_PID: '1' }, { LISTEN_PID: '' }, { LISTEN_FDS: '' }, 
 test('refuses fd:// where nothing was passed, and other places where something was', async (t) => {
   if (!requireTool(t, 'python3')) return;
   const message =
-    'lading: sockets that were passed (LISTEN_FDS) and --host fd:// belong together, without another --host [ERR_OPTION_INVALID]\n';
+    'lading: --host fd:// needs sockets that systemd passed (LISTEN_FDS), and they allow no other --host [ERR_OPTION_INVALID]\n';
   const other = `unix://${await socketPath(t)}`;
   for (const options of [
     { hosts: ['fd://'] },
@@ -130,7 +130,7 @@ test('tells of sockets that are none', async (t) => {
   if (!requireTool(t, 'python3')) return;
   const { ended, stderr } = await spawnDaemon(t, passing({ sockets: [await socketPath(t)], env: { LISTEN_FDS: '2' } }));
   assert.equal(await ended(), 2);
-  assert.equal(stderr(), 'lading: file descriptor 4 of LISTEN_FDS is no socket [ERR_OPTION_INVALID]\n');
+  assert.equal(stderr(), 'lading: file descriptor 4 of LISTEN_FDS is not a socket [ERR_OPTION_INVALID]\n');
 });
 
 test('knows what was passed into a network namespace of its own', async (t) => {
@@ -144,6 +144,6 @@ test('knows what was passed into a network namespace of its own', async (t) => {
   assert.equal(await ended(), 2);
   assert.match(
     stderr(),
-    /file descriptor 3 is a TCP socket, but was taken for a unix socket; .*\[ERR_OPTION_INVALID\]\n$/,
+    /file descriptor 3 is a TCP socket, but looks like a unix socket here; .*\[ERR_OPTION_INVALID\]\n$/,
   );
 });

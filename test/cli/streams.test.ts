@@ -122,7 +122,7 @@ test('refuses a terminal as the place for an archive', async (t) => {
   const command = `'${process.execPath}' '${LADING}' save --store '${store}' ${FAMILIAR}`;
   const { status, stdout } = await runCommand('script', ['-qec', command, '/dev/null']);
   assert.equal(status, 2);
-  assert.match(stdout, /an archive is not for a terminal; use -o FILE or a pipe \[ERR_OPTION_INVALID\]/);
+  assert.match(stdout, /an archive cannot be written to a terminal; use -o FILE or a pipe \[ERR_OPTION_INVALID\]/);
 });
 
 test('refuses a terminal as the place where an archive comes from', async (t) => {

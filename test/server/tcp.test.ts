@@ -26,7 +26,7 @@ test('listens without TLS on loopback only, and only when it is told to', async 
   for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example.org', 'example.org']) {
     await assert.rejects(server.listen({ kind: 'tcp', host, port: 0, insecure: true }), {
       code: 'ERR_OPTION_INVALID',
-      message: `${host}:0: TCP needs --tlsverify with --tlscacert, --tlscert and --tlskey; --insecure-no-tls goes on 127.0.0.1 and [::1] only`,
+      message: `${host}:0: TCP needs --tlsverify with --tlscacert, --tlscert and --tlskey; --insecure-no-tls works on 127.0.0.1 and [::1] only`,
     });
   }
   await assert.rejects(server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }), { code: 'ERR_OPTION_INVALID' });
@@ -94,7 +94,7 @@ test('refuses what a web page sends, and does nothing of it', async (t) => {
   ] as const) {
     const where = { host: '127.0.0.1', port, agent: false as const };
     const { status, text } = await requestOver(where, 'POST', '/images/prune', { headers });
-    assert.deepEqual([status, text], [403, '{"message":"requests of web pages are not served"}']);
+    assert.deepEqual([status, text], [403, '{"message":"requests from web pages are not served"}']);
   }
   assert.deepEqual(engine.audit, []);
   const { status } = await engine.request('POST', '/images/prune', { headers: { origin: 'https://example.org' } });

@@ -52,7 +52,7 @@ test('gives up an upload that is still, and leaves nothing of it', async (t) => 
     const wire = await dial({ path: engine.socket });
     await wire.send(uploadHead());
     if (cut > 0) await wire.send(chunk(archive.subarray(0, cut)));
-    await wire.received(/^HTTP\/1\.1 408 .*nothing came for 0\.15 s/s);
+    await wire.received(/^HTTP\/1\.1 408 .*no data arrived for 0\.15 s/s);
     wire.socket.destroy();
     assert.deepEqual(await stateOf(engine.store), before);
     assert.deepEqual(await leasesOf(engine.store), []);

@@ -90,6 +90,6 @@ test('answers HEAD of a file in a container without a body', async (t) => {
 
 test('makes no images out of file systems', async (t) => {
   const { request } = await startEngine(t);
-  const message = 'this server makes no images out of file systems; use load for an archive that save wrote';
+  const message = 'this server cannot make an image from a file system; use load for an archive that save wrote';
   assertRefused(await request('POST', '/v1.52/images/create?fromSrc=-'), 501, message);
 });

@@ -44,7 +44,7 @@ function linesOf({ name, names, digest, mediaType, platforms, referrers }: Image
     ...(others.length > 0 ? [`  also named  ${others.join(', ')}`] : []),
     ...platforms.flatMap(platformLines),
     ...referrers.map(
-      ({ digest: referrer, subject, state }) => `  referrer    ${referrer} (${state}), speaks of ${subject}`,
+      ({ digest: referrer, subject, state }) => `  referrer    ${referrer} (${state}), refers to ${subject}`,
     ),
   ];
 }

@@ -9,7 +9,7 @@ export interface PruneCommandOptions extends CommonOptions {
   readonly dryRun?: boolean;
 }
 
-/** `lading prune`: removes unnamed images and unneeded blobs after the grace time. A dry run says what keeps the rest. */
+/** `lading prune`: removes unnamed images and unused blobs after the grace time. A dry run says why the rest stays. */
 export async function prune(options: PruneCommandOptions): Promise<number> {
   const [graceMs, resumeMs] = [parseDuration(options.grace), parseDuration(options.resume)];
   const dryRun = options.dryRun ?? false;
@@ -35,7 +35,7 @@ function goneLines({ images, blobs, damaged, interrupted }: PruneReport, verb: s
     ...images.map(({ descriptor }) => `${verb} image: ${descriptor.digest}`),
     ...blobs.map(({ digest }) => `${verb}: ${digest}`),
     ...damaged.map(({ digest }) => `${verb} damaged: ${digest}`),
-    ...(interrupted.count > 0 ? [`${verb} what was half written: ${amountText(interrupted, 'file')}`] : []),
+    ...(interrupted.count > 0 ? [`${verb} half-written: ${amountText(interrupted, 'file')}`] : []),
   ];
 }
 
@@ -48,8 +48,8 @@ function keptLines({ kept }: PruneReport): readonly string[] {
 }
 
 const HOLDERS: Readonly<Record<HeldBlobs['state'], string>> = {
-  alive: 'an operation that is running',
-  over: 'an interrupted load to be resumed',
+  alive: 'a running operation',
+  over: 'an interrupted load that can be resumed',
   unknown: 'an operation on another host or in another container',
 };
 

@@ -54,7 +54,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
       name.toLowerCase(),
     ),
     audit: (record) => log.add(auditLine(record)),
-    onError: (error) => tell(`unexpected: ${reasonOf(error)}`),
+    onError: (error) => tell(`unexpected error: ${reasonOf(error)}`),
     umask: (mask) => process.umask(mask),
   });
   try {
@@ -62,7 +62,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
     await untilAborted(signal);
     // Listens before it prints: a reader of the line may send the second signal at once.
     const atOnce = stopAtOnce(server);
-    tell('stopping: transfers may end, a second signal stops at once');
+    tell('stopping: waiting for transfers; a second signal stops at once');
     await Promise.race([server.stop({ graceMs }), atOnce]);
   } catch (error) {
     await server.stop({ graceMs: 0 });
@@ -106,7 +106,7 @@ function addressesOf(options: ServeOptions): readonly ListenAddress[] {
     return passed.map(({ fd, isTcp }) => ({ kind: 'fd', fd, isTcp, ...(tls && { tls }) }));
   }
   if (passed.length > 0 || options.host?.includes('fd://') === true) {
-    const message = 'sockets that were passed (LISTEN_FDS) and --host fd:// belong together, without another --host';
+    const message = '--host fd:// needs sockets that systemd passed (LISTEN_FDS), and they allow no other --host';
     throw new LadingError('ERR_OPTION_INVALID', message);
   }
   return (given.length > 0 ? given : [defaultHost()]).map((host) => parseHost(host, options, tls));
@@ -138,10 +138,7 @@ function hostOf(address: ListenAddress): string {
 function defaultHost(): string {
   const runtime = process.env['XDG_RUNTIME_DIR'] ?? '';
   if (!path.isAbsolute(runtime)) {
-    throw new LadingError(
-      'ERR_OPTION_INVALID',
-      'XDG_RUNTIME_DIR is not set; say where to listen with --host unix://PATH',
-    );
+    throw new LadingError('ERR_OPTION_INVALID', 'XDG_RUNTIME_DIR is not set; choose a socket with --host unix://PATH');
   }
   const folder = path.join(runtime, 'lading');
   try {
@@ -173,7 +170,7 @@ function readPem(file: string): Buffer {
 
 function parseMode(text: string): number {
   if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
-  throw new LadingError('ERR_OPTION_INVALID', `--socket-mode ${quote(text)} is not like 0600 or 660`);
+  throw new LadingError('ERR_OPTION_INVALID', `--socket-mode ${quote(text)} is not a mode such as 0600 or 660`);
 }
 
 function parseCount(text: string, option: string): number {
@@ -185,5 +182,5 @@ function parseCount(text: string, option: string): number {
 function parseTimeout(text: string, option: string): number {
   const ms = parseDuration(text);
   if (ms > 0) return ms;
-  throw new LadingError('ERR_OPTION_INVALID', `${option} ${quote(text)} is no time at all`);
+  throw new LadingError('ERR_OPTION_INVALID', `${option} ${quote(text)} is too short; use at least 1s`);
 }

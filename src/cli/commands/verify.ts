@@ -46,7 +46,7 @@ async function verifyWhat(
   const how = { deep, strict, signal };
   if (archive === undefined) return await verifyImages(await openStore(options, 'read'), images, how);
   if (images.length > 0)
-    throw new LadingError('ERR_OPTION_INVALID', 'verify --archive judges a whole archive; name no image');
+    throw new LadingError('ERR_OPTION_INVALID', 'verify --archive checks a whole archive; do not name an image');
   return await verifyArchive(openInput(archive), how);
 }
 
@@ -65,7 +65,7 @@ async function heal({ problems }: VerifyReport, options: VerifyCommandOptions): 
 function healingLines({ quarantined, notQuarantined }: Healing = { quarantined: [] }): readonly string[] {
   return [
     ...quarantined.map((digest) => `moved to the trash: ${digest}; load its image again`),
-    ...(notQuarantined ? [`left in its place: ${notQuarantined.message} [${notQuarantined.code}]`] : []),
+    ...(notQuarantined ? [`not moved: ${notQuarantined.message} [${notQuarantined.code}]`] : []),
   ];
 }
 

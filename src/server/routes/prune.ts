@@ -75,6 +75,6 @@ function deletedOf(removed: Removed['removed']): readonly string[] {
 /** No container runs here, so `prune -a` would remove every image, which its user hardly wants. */
 function refusal(): EngineError {
   const message =
-    'this server runs no containers, so that prune -a would remove every image; start it with --allow-prune-all if that is meant';
+    'this server runs no containers, so prune -a would remove every image; to allow that, start it with --allow-prune-all';
   return new EngineError(STATUS.conflict, message);
 }

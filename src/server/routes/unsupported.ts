@@ -58,7 +58,7 @@ async function refuse(): Promise<never> {
 async function refuseRegistry({ query }: { readonly query: unknown }): Promise<never> {
   const isImport = Object.hasOwn({ ...(query as object) }, 'fromSrc');
   const message = isImport
-    ? 'this server makes no images out of file systems; use load for an archive that save wrote'
+    ? 'this server cannot make an image from a file system; use load for an archive that save wrote'
     : 'this server does not speak to registries yet; use save and load';
   throw new EngineError(STATUS.notImplemented, message);
 }
