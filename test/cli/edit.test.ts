@@ -5,7 +5,7 @@ import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js'
 import { closureOf } from '../fixtures/image-builder.js';
 import { example, FAMILIAR, NAME, sorted } from '../fixtures/load-helpers.js';
 
-test('tags an image, silently or as JSON, and tells what it cannot', async (t) => {
+test('tags an image, silently or with a JSON report, and says why it cannot', async (t) => {
   const { run, state, built } = await workspace(t, { loaded: true });
   const silent = await run(['tag', FAMILIAR, 'copy']);
   assert.deepEqual([silent.status, silent.stdout, silent.stderr], [0, '', '']);
@@ -36,7 +36,7 @@ test('removes names first, and content with the last one', async (t) => {
   assert.deepEqual([none.status, jsonOf<ToldError>(none.stderr).error.code], [4, 'ERR_IMAGE_UNKNOWN']);
 });
 
-test('removes one platform, but neither the last nor one that is not there', async (t) => {
+test('removes one platform, but not the last one or one that the image does not have', async (t) => {
   const { run, state, built } = await workspace(t, { loaded: true });
   const { status, stdout } = await run(['rm', '--json', '--platform', 'linux/amd64,linux/arm64', FAMILIAR]);
   const own = ['linux/amd64', 'linux/arm64'].flatMap((platform) => closureOf(built.blobs, built.of(platform)));
@@ -49,7 +49,7 @@ test('removes one platform, but neither the last nor one that is not there', asy
   assert.deepEqual(await state(), before);
 });
 
-test('prunes what is unnamed and past its grace time, and only tells with --dry-run', async (t) => {
+test('prunes unnamed images and blobs after the grace time, and only reports them with --dry-run', async (t) => {
   const { run, state, built } = await workspace(t, { loaded: true });
   const other = example({ seed: 'other', platforms: ['linux/amd64'] });
   await run(['load'], { input: await layoutArchive(other.images, other.blobs) });

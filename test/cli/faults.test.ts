@@ -8,7 +8,7 @@ import { requireTool, runCommand, runLading } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/load-helpers.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
 
-test('refuses a store where none can be', async (t) => {
+test('refuses a path where no store can be made', async (t) => {
   const { at, archive } = await workspace(t);
   await writeFile(at('file'), 'a file');
   for (const store of [at('file/store'), at('file'), '/proc/lading']) {
@@ -28,7 +28,7 @@ test('refuses a folder that is something else, and leaves it alone', async (t) =
   assert.deepEqual(await readdir(at('documents')), ['letter']);
 });
 
-test('tells of a full disk, and leaves nothing on its way', async (t) => {
+test('reports a full disk, and leaves no half-written file', async (t) => {
   const small = await mountTmpfs(t, '2m');
   if (small === undefined) return;
   const { archive, run } = await workspace(t, { loaded: true, built: example({ platforms: ['linux/amd64'] }) });
@@ -50,7 +50,7 @@ test('tells of a full disk, and leaves nothing on its way', async (t) => {
   assert.deepEqual((await readdir(small)).toSorted(), ['rest', 'store']);
 });
 
-test('tells of a full device behind stdout and behind -o', async (t) => {
+test('reports a full device behind stdout and behind -o', async (t) => {
   if (!requireTool(t, 'bash')) return;
   const { run, store } = await workspace(t, { loaded: true });
   const filed = await run(['save', '-o', '/dev/full', FAMILIAR]);

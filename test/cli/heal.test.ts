@@ -46,7 +46,7 @@ for (const [what, damage] of Object.entries(DAMAGES)) {
   });
 }
 
-test('leaves damage where it is with --dry-run, and tells what it would have told', async (t) => {
+test('leaves damaged blobs in place with --dry-run, and reports them just the same', async (t) => {
   const space = await workspace(t, { loaded: true });
   const { digest, file } = layerOf(space);
   await flipBit(file);
@@ -58,7 +58,7 @@ test('leaves damage where it is with --dry-run, and tells what it would have tol
   assert.deepEqual([real.problems, real.quarantined], [report.problems, [digest]]);
 });
 
-test('only tells of damage in a store on a read-only medium', async (t) => {
+test('only reports damage in a store on a read-only medium', async (t) => {
   const space = await workspace(t, { loaded: true });
   const { digest, file } = layerOf(space);
   await flipBit(file);

@@ -23,7 +23,7 @@ test('prints what docker prints, for named images and for unnamed ones', async (
   assert.equal(stdout, `Loaded image: b:1\nLoaded image: registry.example:5000/a:2\nLoaded image ID: ${root.digest}\n`);
 });
 
-test('tells what it loaded as JSON', async (t) => {
+test('reports what it loaded as JSON', async (t) => {
   const { run, archive, built } = await workspace(t);
   const { status, stdout, stderr } = await run([
     'load',
@@ -48,7 +48,7 @@ test('tells what it loaded as JSON', async (t) => {
   assert.deepEqual([blobs['stored'], blobs['present'], blobs['skipped']], [1 + 2 * 4, 0, 4]);
 });
 
-test('loads from a file, from stdin, packed or not, and says that it loaded it again', async (t) => {
+test('loads from a file and from stdin, packed or not, and prints the image each time', async (t) => {
   const { run, archive, state, built } = await workspace(t);
   const bytes = await readFile(archive);
   for (const [args, input] of [
@@ -62,7 +62,7 @@ test('loads from a file, from stdin, packed or not, and says that it loaded it a
   assert.deepEqual((await state()).blobs, [...built.blobs.keys()].toSorted());
 });
 
-test('reads a file on stdin by position, and one of which something was read as it comes', async (t) => {
+test('reads an unread file on stdin by position, and a partly read one from where it stands', async (t) => {
   const { archive, store, built, at, state } = await workspace(t);
   const bytes = await readFile(archive);
   const load = `"${process.execPath}" "${LADING}" load -q --store "$STORE"`;
@@ -79,7 +79,7 @@ test('reads a file on stdin by position, and one of which something was read as 
   assert.deepEqual((await state()).blobs, [...built.blobs.keys()].toSorted());
 });
 
-test('warns of missing platforms and exits with 0, or with 3 where they were asked for', async (t) => {
+test('warns about missing platforms and exits with 0, or with 3 if they were asked for', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
   const { run, archive } = await workspace(t, { built });
@@ -164,7 +164,7 @@ test('says that a file does not exist', async (t) => {
   assert.match(stderr, /\[ERR_SOURCE_UNKNOWN\]\n$/);
 });
 
-test('names the program that unpacks what it cannot', async (t) => {
+test('names a program for a compression that it cannot unpack', async (t) => {
   const { run } = await workspace(t);
   const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0, 0]);
   const { status, stderr } = await run(['load'], { input: xz });
@@ -172,7 +172,7 @@ test('names the program that unpacks what it cannot', async (t) => {
   assert.match(stderr, /xz -dc FILE \| lading load \[ERR_COMPRESSION_UNSUPPORTED\]\n$/);
 });
 
-test('never prints control characters of a stranger', async (t) => {
+test('never prints control characters from an archive', async (t) => {
   const { run } = await workspace(t);
   const evil = 'app:\u001b[31mred\u0007\r\nLoaded image: trusted:1';
   const blobs = new BlobSet();

@@ -77,7 +77,7 @@ test('reads all of a store that another user lets it read, and refuses to write 
   assert.equal(await contentsOf(space.store), contents);
 });
 
-test('reads all of a store of another user where it may read everything, and leaves no lease there', async (t) => {
+test('reads the whole store of another user if it may read everything, and leaves no lease there', async (t) => {
   const space = await workspace(t, { loaded: true });
   const nobody = await asNobody(t, space.folder);
   if (nobody === undefined) return;

@@ -43,7 +43,7 @@ async function filesIn({ store }: Workspace, folder: string): Promise<readonly s
 
 for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
   for (const layout of [{ order: 'metadata-first' }, { order: 'blobs-first' }] as const) {
-    test(`takes a load up again that ${signal} ended, and writes nothing twice (${layout.order})`, async (t) => {
+    test(`resumes a load that ${signal} ended, and writes nothing twice (${layout.order})`, async (t) => {
       const space = await workspace(t, { built: example({ layerBytes: LAYER_BYTES }), layout });
       const child = await halfway(space, 0.7);
       child.kill(signal);
@@ -64,7 +64,7 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
   }
 }
 
-test('tells what an interrupted load keeps, and lets it go when the time to resume is over', async (t) => {
+test('reports what an interrupted load keeps, and deletes it after the resume time', async (t) => {
   const space = await workspace(t, { built: example({ layerBytes: LAYER_BYTES }) });
   const child = await halfway(space, 0.7);
   const held = await storedIn(space);
@@ -98,7 +98,7 @@ test('tells what an interrupted load keeps, and lets it go when the time to resu
   assert.deepEqual([await filesIn(space, 'leases'), await filesIn(space, 'ingest')], [[], []]);
 });
 
-test('keeps young blobs that nothing needs for the grace time, and says so', async (t) => {
+test('keeps young, unused blobs for the grace time, and says so', async (t) => {
   const space = await workspace(t, { loaded: true });
   await space.run(['load'], { input: await readFile(space.archive) });
   const other = await workspace(t, { built: example({ seed: 'other' }) });
@@ -110,7 +110,7 @@ test('keeps young blobs that nothing needs for the grace time, and says so', asy
   assert.equal(told.kept.images.count, space.built.blobs.size + other.built.blobs.size);
 });
 
-test('plans a prune of a store that is not there, or that it may only read, without writing anything', async (t) => {
+test('plans a prune of a missing or read-only store without writing anything', async (t) => {
   const space = await workspace(t);
   const dry = await space.run(['prune', '--dry-run']);
   assert.deepEqual([dry.status, dry.stdout], [0, 'Total reclaimable space: 0 B\n']);

@@ -25,7 +25,7 @@ test('saves a whole archive of an image that another process removes and prunes 
   assert.deepEqual(await state(), { images: [], blobs: [] });
 });
 
-test('leaves no claim behind where a save is interrupted', async (t) => {
+test('leaves no claim behind when a save is interrupted', async (t) => {
   const { store } = await workspace(t, { loaded: true, built: example({ layerBytes: 3_000_000 }) });
   const leases = path.join(store, '.lading', 'leases');
   const save = startLading(['save', '--store', store, FAMILIAR]);

@@ -26,7 +26,7 @@ interface SaveReport {
   readonly warnings: readonly object[];
 }
 
-test('tells what it saved as JSON, on stderr where the archive has stdout', async (t) => {
+test('reports what it saved as JSON, on stderr if the archive goes to stdout', async (t) => {
   const { run, at, built } = await workspace(t, { loaded: true });
   const args = ['save', '--json', '--platform', 'linux/arm64', FAMILIAR];
   const filed = await run([...args, '-o', at('out.tar')]);
@@ -70,7 +70,7 @@ test('takes platforms as comma lists and repeated, and refuses bad ones', async 
   }
 });
 
-test('warns of platforms that nobody asked for and exits with 0', async (t) => {
+test('warns about missing platforms that were not asked for, and exits with 0', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
   const { run } = await workspace(t, { loaded: true, built });
@@ -130,7 +130,7 @@ test('leaves no file, and the old one as it was, when a blob of the store is dam
   assert.equal(String(await contentOf(at('out.tar'))), 'an older archive');
 });
 
-test('never ends a damaged archive on stdout well', async (t) => {
+test('never ends a damaged archive on stdout like a whole one', async (t) => {
   const space = await workspace(t, { loaded: true });
   await damageLayer(space);
   const saved = await space.run(['save', FAMILIAR]);
@@ -164,7 +164,7 @@ test('refuses a directory, and a folder that is not there, as output', async (t)
   assert.match(nowhere.stderr, /\[ERR_STORAGE_IO\]\n$/);
 });
 
-test('saves from a store that it may not write to, and makes none where there is none', async (t) => {
+test('saves from a store that it may not write to, and makes no store if there is none', async (t) => {
   const { run, store, at } = await workspace(t, { loaded: true });
   await rm(path.join(store, '.lading', 'ingest'), { recursive: true });
   assert.equal((await run(['save', '-o', at('out.tar'), FAMILIAR])).status, 0);
@@ -173,7 +173,7 @@ test('saves from a store that it may not write to, and makes none where there is
   assert.equal(await contentOf(store), undefined);
 });
 
-test('drops attestations and rewrites the index when it is told to', async (t) => {
+test('drops attestations and rewrites the index if the options say so', async (t) => {
   const built = example({ attestations: true });
   const { run } = await workspace(t, { loaded: true, built });
   const args = ['save', '--platform', 'linux/arm64', '--index', 'rewrite', '--referrers', 'drop', FAMILIAR];

@@ -21,7 +21,7 @@ async function recordsOf(file: string, count: number): Promise<readonly AuditRec
   return (await linesOf(file)).map((line) => JSON.parse(line) as AuditRecord);
 }
 
-test('tells what was done on stderr, one line each', async (t) => {
+test('writes each record as one line on stderr', async (t) => {
   const { request, archive, stderr, says } = await startDaemon(t);
   await request('POST', '/images/load', { body: await readFile(archive) });
   await request('DELETE', '/images/unknown');
@@ -39,7 +39,7 @@ test('tells what was done on stderr, one line each', async (t) => {
   );
 });
 
-test("keeps the records in a file that is its user's alone, and appends to it", async (t) => {
+test('appends the records to a file that only its user can read', async (t) => {
   const file = path.join(await temporaryFolder(t), 'audit.jsonl');
   for (const run of [1, 2]) {
     const { request, child, ended } = await startDaemon(t, { args: ['--audit-log', file] });
@@ -51,7 +51,7 @@ test("keeps the records in a file that is its user's alone, and appends to it", 
   assert.equal(lstatSync(file).mode & 0o777, 0o600);
 });
 
-test('goes on in a new file where the old one was moved away', async (t) => {
+test('goes on in a new file after the old one was moved away', async (t) => {
   const file = path.join(await temporaryFolder(t), 'audit.jsonl');
   const { request } = await startDaemon(t, { args: ['--audit-log', file] });
   await request('POST', '/images/prune');
@@ -61,7 +61,7 @@ test('goes on in a new file where the old one was moved away', async (t) => {
   assert.equal((await recordsOf(file, 1))[0]?.action, 'delete');
 });
 
-test('serves on where records cannot be written, tells that once, and writes again when it can', async (t) => {
+test('goes on when records cannot be written, says so once, and writes again when it can', async (t) => {
   const folder = path.join(await temporaryFolder(t), 'absent');
   const file = path.join(folder, 'audit.jsonl');
   const { request, says, stderr } = await startDaemon(t, { args: ['--audit-log', file] });
@@ -73,7 +73,7 @@ test('serves on where records cannot be written, tells that once, and writes aga
   assert.equal((await recordsOf(file, 1)).at(-1)?.action, 'delete');
 });
 
-test('serves on where the disk of the records is full', async (t) => {
+test('goes on when the disk of the records is full', async (t) => {
   const { request, says, child, ended } = await startDaemon(t, { args: ['--audit-log', '/dev/full'] });
   assert.equal((await request('POST', '/images/prune')).status, 200);
   await says('cannot write the audit log: ENOSPC');
@@ -82,7 +82,7 @@ test('serves on where the disk of the records is full', async (t) => {
   assert.equal(await ended(), 0);
 });
 
-test('serves on when nobody reads its stderr any more', async (t) => {
+test('goes on when its stderr has no reader any more', async (t) => {
   const { request, child, ended } = await startDaemon(t);
   child.stderr?.destroy();
   for (let n = 0; n < 5; n += 1) assert.equal((await request('POST', '/images/prune')).status, 200);

@@ -8,7 +8,7 @@ import { startDaemon } from '../fixtures/daemon.js';
 import { requestOver } from '../fixtures/engine.js';
 import { dial } from '../fixtures/wire.js';
 
-test('refuses places where nobody can listen', async (t) => {
+test('refuses addresses where it cannot listen', async (t) => {
   const { run } = await workspace(t);
   for (const host of [
     '',
@@ -84,7 +84,7 @@ test('takes times longer than a timer can wait', async (t) => {
   assert.doesNotMatch(stderr(), /Warning/);
 });
 
-test('serves over TLS by the files that the docker command knows', async (t) => {
+test('serves over TLS with the files that the docker command uses', async (t) => {
   if (!requireTool(t, 'openssl')) return;
   const certificates = await makeCertificates(t);
   const { at } = certificates;
@@ -104,7 +104,7 @@ test('serves over TLS by the files that the docker command knows', async (t) => 
   await assert.rejects(requestOver(clientTls(certificates, port), 'GET', '/_ping'));
 });
 
-test('knows the host names that it is told', async (t) => {
+test('answers for the host names of --server-name', async (t) => {
   const args = ['--insecure-no-tls', '--server-name', 'Images.example.org'];
   const { stderr } = await startDaemon(t, { hosts: ['tcp://127.0.0.1:0'], args });
   const where = { host: '127.0.0.1', port: /:(\d+)\n/.exec(stderr())?.[1], agent: false } as const;
@@ -116,7 +116,7 @@ test('knows the host names that it is told', async (t) => {
   }
 });
 
-test('does nothing for a client over TCP that is gone, and cannot be told from one of a unix socket', async (t) => {
+test('does nothing for a TCP client that has gone, which looks like one on a unix socket', async (t) => {
   const args = ['--insecure-no-tls'];
   const { child, stderr, says } = await startDaemon(t, { hosts: ['tcp://127.0.0.1:0'], args });
   const where = { host: '127.0.0.1', port: Number(/:(\d+)\n/.exec(stderr())?.[1]) };

@@ -15,13 +15,13 @@ const modeOf = (file: string): number => lstatSync(file).mode & 0o777;
 const withUmask = (mask: string): readonly string[] => ['sh', '-c', `umask ${mask}; exec "$@"`, 'sh'];
 
 for (const mask of ['0', '077']) {
-  test(`makes its socket its user's alone under umask ${mask}`, async (t) => {
+  test(`makes a socket that only its user can open, under umask ${mask}`, async (t) => {
     const { socket, request } = await startDaemon(t, { launcher: withUmask(mask) });
     assert.equal(modeOf(socket), 0o600);
     assert.equal((await request('GET', '/_ping')).text, 'OK');
   });
 
-  test(`gives its socket the mode that it is told under umask ${mask}`, async (t) => {
+  test(`sets the mode of --socket-mode on its socket, under umask ${mask}`, async (t) => {
     const { socket } = await startDaemon(t, { launcher: withUmask(mask), args: ['--socket-mode', '660'] });
     assert.equal(modeOf(socket), 0o660);
   });
@@ -52,7 +52,7 @@ test('refuses a socket that another server listens on, and leaves it', async (t)
   assert.equal((await first.request('GET', '/_ping')).text, 'OK');
 });
 
-test('refuses a path that is no socket, and leaves it alone', async (t) => {
+test('refuses a path that is not a socket, and leaves it alone', async (t) => {
   const folder = await temporaryFolder(t);
   await mkdir(path.join(folder, 'folder'));
   await writeFile(path.join(folder, 'letter'), 'dear');
@@ -64,7 +64,7 @@ test('refuses a path that is no socket, and leaves it alone', async (t) => {
   assert.equal(await readFile(path.join(folder, 'letter'), 'utf8'), 'dear');
 });
 
-test('tells that the path of a socket is too long', async (t) => {
+test('says that the path of a socket is too long', async (t) => {
   const folder = await temporaryFolder(t);
   const long = path.join(folder, 'é'.repeat(50));
   const { ended, stderr } = await spawnDaemon(t, { hosts: [`unix://${long}`] });
@@ -80,7 +80,7 @@ test('tells that the path of a socket is too long', async (t) => {
   assert.ok(lstatSync(fitting).isSocket());
 });
 
-test('listens in the runtime folder of its user unless told otherwise', async (t) => {
+test('listens in the runtime folder of its user by default', async (t) => {
   const runtime = await temporaryFolder(t);
   const { stderr } = await startDaemon(t, { hosts: [], env: { XDG_RUNTIME_DIR: runtime } });
   const socket = path.join(runtime, 'lading', 'lading.sock');
@@ -88,7 +88,7 @@ test('listens in the runtime folder of its user unless told otherwise', async (t
   assert.deepEqual([modeOf(path.dirname(socket)), modeOf(socket)], [0o700, 0o600]);
 });
 
-test('asks where to listen where there is no runtime folder', async (t) => {
+test('asks for --host if there is no runtime folder', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(path.join(folder, 'file'), '');
   for (const [runtime, status, message] of [
@@ -102,7 +102,7 @@ test('asks where to listen where there is no runtime folder', async (t) => {
   }
 });
 
-test('listens in several places', async (t) => {
+test('listens on several addresses', async (t) => {
   const folder = await temporaryFolder(t);
   const [one, two] = [path.join(folder, 'one'), path.join(folder, 'two')];
   const hosts = [`unix://${one}`, `unix://${two}`, 'tcp://127.0.0.1:0', 'tcp://[::1]:0'];
@@ -121,7 +121,7 @@ test('listens in several places', async (t) => {
   }
 });
 
-test('listens nowhere where one place cannot be had', async (t) => {
+test('listens nowhere if one of the addresses cannot be used', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   t.after(() => taken.close());
   await once(taken, 'listening');

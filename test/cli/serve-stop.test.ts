@@ -81,7 +81,7 @@ test('lets a download end after SIGTERM, and exits with 0', async (t) => {
   assert.equal(await daemon.ended(), 0);
 });
 
-test('says on open connections that it is not ready, and takes nothing more', async (t) => {
+test('says on open connections that it is not ready, and accepts no new work', async (t) => {
   const { daemon, wire, rest } = await loading(t);
   const probe = await dial({ path: daemon.socket });
   const other = await dial({ path: daemon.socket });
@@ -100,7 +100,7 @@ test('says on open connections that it is not ready, and takes nothing more', as
   assert.equal(await daemon.ended(), 0);
 });
 
-test('breaks an upload after the stop timeout, with nothing to be seen of it', async (t) => {
+test('breaks an upload after the stop timeout, and leaves nothing visible of it', async (t) => {
   const { daemon, wire } = await loading(t, { args: ['--stop-timeout', '1s'] });
   const started = performance.now();
   await stopListening(daemon, 'SIGTERM');
@@ -110,7 +110,7 @@ test('breaks an upload after the stop timeout, with nothing to be seen of it', a
   await hasNothing(daemon);
 });
 
-test('breaks a download after the stop timeout, so that nobody takes it for whole', async (t) => {
+test('breaks a download after the stop timeout, so that no client takes it for whole', async (t) => {
   const { daemon, wire } = await saving(t, { args: ['--stop-timeout', '1s'] });
   await stopListening(daemon, 'SIGTERM');
   assert.equal(await daemon.ended(), 0);
@@ -140,7 +140,7 @@ for (const signals of [
   });
 }
 
-test('an upload that a stop broke can be sent again', async (t) => {
+test('accepts an upload again that a stop broke', async (t) => {
   const { daemon, wire } = await loading(t, { args: ['--stop-timeout', '0'] });
   daemon.child.kill('SIGTERM');
   await wire.over();
@@ -149,7 +149,7 @@ test('an upload that a stop broke can be sent again', async (t) => {
   assert.deepEqual([status, stdout], [0, `Loaded image: ${FAMILIAR}\n`]);
 });
 
-test('stops at once where nothing is on its way, whoever is connected', async (t) => {
+test('stops at once if no archive is on its way, also with open connections', async (t) => {
   const { child, socket, ended, request } = await startDaemon(t);
   const wires = [await dial({ path: socket }), await dial({ path: socket })];
   await wires[0]?.send('GET /v1.52/events HTTP/1.1\r\nHost: localhost\r\n\r\n');

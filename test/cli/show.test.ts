@@ -33,7 +33,7 @@ test('lists images as a table, as ids and as JSON', async (t) => {
   );
 });
 
-test('lists nothing of a store that is not there, and does not make it', async (t) => {
+test('lists nothing if there is no store, and does not make one', async (t) => {
   const { run, store } = await workspace(t);
   const { status, stdout } = await run(['images']);
   assert.deepEqual([status, stdout.trimEnd().split(/ {2,}/)], [0, ['IMAGE', 'ID', 'PLATFORMS']]);

@@ -98,7 +98,7 @@ test('refuses a TCP socket that was passed without TLS', async (t) => {
 });
 
 for (const env of [{ LISTEN_PID: '1' }, { LISTEN_PID: '' }, { LISTEN_FDS: '' }, { LISTEN_FDS: '-1' }] as const) {
-  test(`takes no socket that was not passed to it: ${JSON.stringify(env)}`, async (t) => {
+  test(`uses no socket that was not passed to it: ${JSON.stringify(env)}`, async (t) => {
     if (!requireTool(t, 'python3')) return;
     const socket = await socketPath(t);
     const runtime = await temporaryFolder(t);
@@ -110,7 +110,7 @@ for (const env of [{ LISTEN_PID: '1' }, { LISTEN_PID: '' }, { LISTEN_FDS: '' }, 
   });
 }
 
-test('refuses fd:// where nothing was passed, and other places where something was', async (t) => {
+test('refuses fd:// without passed sockets, and other hosts with them', async (t) => {
   if (!requireTool(t, 'python3')) return;
   const message =
     'lading: --host fd:// needs sockets that systemd passed (LISTEN_FDS), and they allow no other --host [ERR_OPTION_INVALID]\n';
@@ -126,14 +126,14 @@ test('refuses fd:// where nothing was passed, and other places where something w
   }
 });
 
-test('tells of sockets that are none', async (t) => {
+test('refuses a passed file descriptor that is not a socket', async (t) => {
   if (!requireTool(t, 'python3')) return;
   const { ended, stderr } = await spawnDaemon(t, passing({ sockets: [await socketPath(t)], env: { LISTEN_FDS: '2' } }));
   assert.equal(await ended(), 2);
   assert.equal(stderr(), 'lading: file descriptor 4 of LISTEN_FDS is not a socket [ERR_OPTION_INVALID]\n');
 });
 
-test('knows what was passed into a network namespace of its own', async (t) => {
+test('serves a passed unix socket, but no TCP socket, in a network namespace of its own', async (t) => {
   if (!requireTool(t, 'python3', 'unshare')) return;
   const { status } = await runCommand('unshare', ['--net', 'true']);
   if (status !== 0) return t.skip('may not make network namespaces');

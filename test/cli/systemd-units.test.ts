@@ -25,7 +25,7 @@ function settingsOf(unit: string): ReadonlyMap<string, readonly string[]> {
   return settings;
 }
 
-test('has the units that its README tells of', () => {
+test('has the units that its README names', () => {
   assert.deepEqual(readdirSync(FOLDER).toSorted(), ['README.md', ...UNITS].toSorted());
   const readme = readFileSync(path.join(FOLDER, 'README.md'), 'utf8');
   for (const unit of UNITS) assert.ok(readme.includes(unit), unit);
@@ -87,13 +87,13 @@ async function installed(t: TestContext): Promise<readonly string[]> {
   return files;
 }
 
-test('has nothing that systemd does not know', async (t) => {
+test('has no setting that systemd does not know', async (t) => {
   if (!requireTool(t, 'systemd-analyze')) return;
   const { status, stdout, stderr } = await runCommand('systemd-analyze', ['verify', ...(await installed(t))]);
   assert.deepEqual([status, stdout, stderr], [0, '', '']);
 });
 
-test('leaves little to attack', async (t) => {
+test('has a low exposure score', async (t) => {
   if (!requireTool(t, 'systemd-analyze')) return;
   for (const file of await installed(t)) {
     if (!file.endsWith('.service')) continue;

@@ -8,7 +8,7 @@ import { projectRoot } from '../fixtures/tables.js';
 
 const COMMANDS = ['save', 'load', 'images', 'inspect', 'tag', 'rm', 'prune', 'verify'];
 
-test('tells its version and its commands', async () => {
+test('prints its version and its commands', async () => {
   const { version } = JSON.parse(await readFile(path.join(projectRoot(), 'package.json'), 'utf8')) as {
     version: string;
   };

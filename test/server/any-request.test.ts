@@ -57,7 +57,7 @@ const path = fc.oneof(
   fc.array(fc.constantFrom(...PATHS), { maxLength: 4 }).map((parts) => parts.join('/')),
 );
 
-test('answers any request with a status that is no internal error, and errors with a message', async (t) => {
+test('answers no request with an internal error, and every error with a message', async (t) => {
   const built = example({ attestations: true });
   const { request } = await engineWithExample(t, { built });
   await fc.assert(

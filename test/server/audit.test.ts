@@ -16,7 +16,7 @@ const RECORD: AuditRecord = {
 /** Everything that a terminal, or a reader of lines, may take for more than a letter. */
 const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-test('writes every record as one line that nothing obeys, and that reads back as it was', () => {
+test('writes every record as one line without control characters, which reads back unchanged', () => {
   const controls = Array.from({ length: 0xa1 }, (_, code) => String.fromCharCode(code));
   const bidi = ['\u061c', '\u200b', '\u200e', '\u200f', '\u202a', '\u202e', '\u2066', '\u2069', '\ufeff', '\u00ad'];
   const astral = ['\u{e0001}', '\u{e007f}', '\u{1d173}', '\u{110bd}'];
@@ -76,7 +76,7 @@ test('has one record for each load, save, tag, delete and prune, also for those 
   assert.ok((audit[2]?.bytes ?? 0) >= saved.length);
 });
 
-test('tells from what and to what a name moved', async (t) => {
+test('records from which image to which a name moved', async (t) => {
   const { request, audit } = await startEngine(t);
   const [first, second] = [example(), example({ seed: 'other' })];
   for (const { images, blobs } of [first, second])

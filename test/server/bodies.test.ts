@@ -25,7 +25,7 @@ for (const type of TYPES) {
     assert.equal(answer.status, 200, answer.text);
   });
 
-  test(`gives a name whatever the body of type ${JSON.stringify(type)} is`, async (t) => {
+  test(`tags an image and ignores a body of type ${JSON.stringify(type)}`, async (t) => {
     const { request } = await engineWithExample(t);
     const headers = { 'Content-Type': type };
     const url = '/images/example/app:1/tag?repo=other&tag=2';
@@ -49,7 +49,7 @@ test('loads a body of more than a megabyte', async (t) => {
   assert.equal((await request('POST', '/images/load', { body })).status, 200);
 });
 
-test('takes JSON bodies where no body is meant', async (t) => {
+test('ignores JSON bodies on routes without a body', async (t) => {
   const { request } = await engineWithExample(t);
   const asked = { body: '{}', headers: { 'Content-Type': 'application/json', 'Content-Length': '2' } };
   assert.equal((await request('POST', '/images/prune', asked)).status, 200);

@@ -61,7 +61,7 @@ for (const { what, status, query, options } of [
   }
 }
 
-test('tells a client at once, though it sends nothing more', async (t) => {
+test('answers a client at once, though it sends nothing more', async (t) => {
   const { socket } = await startEngine(t, { idleMs: 60_000, lingerMs: LINGER_MS });
   const wire = await dial({ path: socket });
   await wire.send(uploadHead());
@@ -70,7 +70,7 @@ test('tells a client at once, though it sends nothing more', async (t) => {
   await wire.over();
 });
 
-test('tells a client at once that a blob was damaged, though it sends nothing more', async (t) => {
+test('reports a damaged blob at once, though the client sends nothing more', async (t) => {
   const engine = await startEngine(t, { idleMs: 60_000, lingerMs: LINGER_MS });
   const built = example();
   const archive = await layoutArchive(built.images, built.blobs);
@@ -84,7 +84,7 @@ test('tells a client at once that a blob was damaged, though it sends nothing mo
   await wire.over();
 });
 
-test('tells an error in the middle of the answer, and then ends it', async (t) => {
+test('reports an error in the middle of the answer, and then ends it', async (t) => {
   const engine = await startEngine(t, { lingerMs: LINGER_MS });
   const wire = await upload(engine, (await archiveOf()).subarray(0, -1024), 'quiet=0');
   await wire.received('Loaded blob');
@@ -96,7 +96,7 @@ test('tells an error in the middle of the answer, and then ends it', async (t) =
   assert.match(metrics, /^lading_errors_total\{code="ERR_\w+"\} 1$/m);
 });
 
-test('keeps a connection whose upload was refused and came to its end', async (t) => {
+test('keeps a connection whose refused upload was sent to its end', async (t) => {
   const engine = await startEngine(t, { lingerMs: LINGER_MS, maxTransfers: 0 });
   const wire = await upload(engine, GARBAGE);
   await wire.received(/^HTTP\/1\.1 503 /);
@@ -105,7 +105,7 @@ test('keeps a connection whose upload was refused and came to its end', async (t
   await wire.received(/ok\n/);
 });
 
-test('ends a body that no route asked for', async (t) => {
+test('ends a body that no route reads', async (t) => {
   const { socket } = await startEngine(t, { lingerMs: LINGER_MS });
   const wire = await dial({ path: socket });
   await wire.send('POST /v1.52/images/a/tag?repo=b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
@@ -124,7 +124,7 @@ test('ends an upload that is broken HTTP', async (t) => {
   assert.deepEqual(await leasesOf(engine.store), []);
 });
 
-test('says nothing of broken HTTP in the middle of an answer', async (t) => {
+test('does not answer broken HTTP in the middle of another answer', async (t) => {
   const engine = await startEngine(t);
   const wire = await upload(engine, (await archiveOf()).subarray(0, -1024), 'quiet=0');
   await wire.received('Loaded blob');

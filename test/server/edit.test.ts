@@ -37,7 +37,7 @@ test('tags an image by its id', async (t) => {
   assert.deepEqual(await namesOf(store), ['docker.io/library/app:latest']);
 });
 
-test('takes a name away, and keeps the image for its others', async (t) => {
+test('removes a name, and keeps the image under its other names', async (t) => {
   const { request, store, built } = await engineWithExample(t, { names: ['example/app:1', 'app:2'] });
   assert.deepEqual(bodyOf(await request('DELETE', '/v1.52/images/app:2')), [{ Untagged: 'app:2' }]);
   assert.deepEqual(await namesOf(store), ['docker.io/example/app:1']);
@@ -120,7 +120,7 @@ test('ignores platforms of a removal below 1.50', async (t) => {
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-test('refuses to remove platforms that are not here, the last ones, and what is no platform', async (t) => {
+test('refuses to remove missing platforms, the last ones, and malformed platforms', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
   const { request, store } = await engineWithExample(t, { built });
@@ -141,7 +141,7 @@ test('refuses to remove platforms that are not here, the last ones, and what is 
   assert.deepEqual(await stateOf(store), before);
 });
 
-test('tells the audit of edits and of those that were refused', async (t) => {
+test('records edits in the audit, also refused ones', async (t) => {
   const { request, audit, built } = await engineWithExample(t, { now: () => 0 });
   await request('POST', '/images/example/app:1/tag?repo=other');
   await request('DELETE', '/images/other');

@@ -11,7 +11,7 @@ test('keeps the last 256 events', () => {
   assert.deepEqual([kept[0]?.Actor.ID, kept.at(-1)?.Actor.ID], ['id45', 'id300']);
 });
 
-test('tells listeners until they stop listening', () => {
+test('calls listeners until they stop listening', () => {
   const log = new EventLog(() => 1500);
   const heard: EngineEvent[] = [];
   const stop = log.listen((event) => void heard.push(event));

@@ -35,7 +35,7 @@ test('sends the headers at once, and events as they happen', async (t) => {
   });
 });
 
-test('tells of load, save, tag, untag, delete and prune', async (t) => {
+test('sends events of load, save, tag, untag, delete and prune', async (t) => {
   const { request } = await startEngine(t, { now });
   const built = example();
   await request('POST', '/images/load', { body: await layoutArchive(built.images, built.blobs) });
@@ -59,7 +59,7 @@ test('tells of load, save, tag, untag, delete and prune', async (t) => {
   );
 });
 
-test('tells of nothing that failed', async (t) => {
+test('sends no event of work that failed', async (t) => {
   const { request } = await engineWithExample(t, { now });
   await request('POST', '/images/load', { body: 'no archive' });
   await request('GET', '/images/get?names=none');
@@ -79,7 +79,7 @@ for (const [query, times] of [
   ['since=7s&until=9', [2, 3]],
   ['until=9', []],
 ] as const) {
-  test(`gives of past events those of ${query}`, async (t) => {
+  test(`sends the past events of ${query}`, async (t) => {
     let seconds = 0;
     const { request } = await engineWithExample(t, { now: () => seconds * 1000 });
     for (seconds = 1; seconds <= 3; seconds += 1) await request('POST', `/images/example/app:1/tag?repo=r${seconds}`);
@@ -92,7 +92,7 @@ for (const [query, times] of [
   });
 }
 
-test('ends at the time until which it is asked for', async (t) => {
+test('ends at the time of until', async (t) => {
   const { request, socket } = await engineWithExample(t, { now });
   await request('POST', '/images/example/app:1/tag?repo=other');
   const events = await openEvents(t, socket, `/events?since=0&until=${NOW / 1000 + 0.05}`);
@@ -143,14 +143,14 @@ test('filters events by the image id', async (t) => {
   assert.equal(found.length, 1);
 });
 
-test('takes the algorithm of an id for no name', async (t) => {
+test('does not take the algorithm of an id for a name', async (t) => {
   const { request, built } = await engineWithExample(t, { now });
   await request('DELETE', `/images/${built.root.digest}`);
   const found = async (image: string) => (await past({ request }, `&${filtersQuery({ image: [image] })}`)).length;
   assert.deepEqual([await found('sha256'), await found(built.root.digest)], [0, 2]);
 });
 
-test('lets no filter of a listener disturb what others do', async (t) => {
+test('lets the filter of one listener disturb no other request', async (t) => {
   const { request, socket } = await startEngine(t);
   await openEvents(t, socket, `/events?${filtersQuery({ image: ['[', '*[', '\\'] })}`);
   const built = example();
@@ -182,7 +182,7 @@ for (const [minor, accept, type, start] of [
   [52, 'application/x-ndjson', 'application/x-ndjson', '{'],
   [52, 'application/json-seq', 'application/json-seq', '\u001e{'],
 ] as const) {
-  test(`sends ${type} to who accepts ${JSON.stringify(accept)} in 1.${minor}`, async (t) => {
+  test(`sends ${type} to clients of 1.${minor} that accept ${JSON.stringify(accept)}`, async (t) => {
     const { request, built } = await engineWithExample(t, { now });
     await request('POST', '/images/example/app:1/tag?repo=other');
     const answer = await request('GET', `/v1.${minor}/events?${ALL}`, { headers: accept ? { accept } : {} });

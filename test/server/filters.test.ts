@@ -76,13 +76,13 @@ for (const pattern of [
   '\\',
   'a[\\',
 ]) {
-  test(`the pattern ${JSON.stringify(pattern)} is none`, () => {
+  test(`refuses the malformed pattern ${JSON.stringify(pattern)}`, () => {
     for (const text of ['', 'a', 'x'])
       assert.throws(() => globMatches(pattern, text), { name: 'EngineError', status: 400 });
   });
 }
 
-test('a pattern of many stars takes no longer than both lengths allow', () => {
+test('a pattern of many stars takes time in proportion to both lengths', () => {
   assert.equal(globMatches(`${'*a'.repeat(1000)}b`, 'a'.repeat(2000)), false);
   assert.throws(() => globMatches('['.repeat(16_000), 'a'), EngineError);
 });
@@ -116,7 +116,7 @@ function filters(text: string): readonly (readonly [string, readonly string[]])[
   return [...parseFilters(text, ['a', 'b'])];
 }
 
-test('reads the form of today and the older one', () => {
+test("reads today's form and the older one", () => {
   assert.deepEqual(filters('{"a":{"x":true,"y":true},"b":{"z":false}}'), [
     ['a', ['x', 'y']],
     ['b', []],
@@ -128,7 +128,7 @@ test('reads the form of today and the older one', () => {
   assert.deepEqual(filters('{}'), []);
 });
 
-test('takes no parameter and an empty one for no filters', () => {
+test('has no filters for an empty or missing parameter', () => {
   for (const text of [undefined, '']) assert.deepEqual([...parseFilters(text, [])], []);
 });
 

@@ -17,7 +17,7 @@ const HISTORY = [
   { created: '2020-01-03T00:00:00.9Z', created_by: 'RUN make', comment: 'buildkit' },
 ];
 
-test('tells the steps newest first, with the bytes of their layers as stored', async (t) => {
+test('lists the steps newest first, with the bytes of their stored layers', async (t) => {
   const { request, built } = await engineWithExample(t, { built: example({ configExtra: { history: HISTORY } }) });
   const [base, top] = built.blobs.links(built.of('linux/amd64').digest).layers ?? [];
   const missing = { Id: '<missing>', Tags: null, Comment: '' };
@@ -35,7 +35,7 @@ test('tells the steps newest first, with the bytes of their layers as stored', a
   ]);
 });
 
-test('tells the steps of the platform that is asked for, from 1.48', async (t) => {
+test('lists the steps of the requested platform, from 1.48', async (t) => {
   const { request, built } = await engineWithExample(t);
   const size = (platform: string) => built.blobs.links(built.of(platform).digest).layers?.at(-1)?.size;
   const at = async (minor: number) => {
@@ -46,7 +46,7 @@ test('tells the steps of the platform that is asked for, from 1.48', async (t) =
 });
 
 for (const history of [undefined, null, 'text', [null, 5, {}], [{ created: 1, created_by: [], comment: {} }]]) {
-  test(`takes a history of ${JSON.stringify(history) ?? 'nothing'} as it comes`, async (t) => {
+  test(`accepts a history of ${JSON.stringify(history) ?? 'nothing'}`, async (t) => {
     const { request } = await engineWithExample(t, { built: example({ configExtra: { history } }) });
     const steps = bodyOf(await request('GET', '/images/example/app:1/history')) as readonly Step[];
     assert.equal(steps.length, Array.isArray(history) ? 1 : 0);
@@ -54,7 +54,7 @@ for (const history of [undefined, null, 'text', [null, 5, {}], [{ created: 1, cr
   });
 }
 
-test('has no steps of an artifact', async (t) => {
+test('lists no steps of an artifact', async (t) => {
   const blobs = new BlobSet();
   const root = buildArtifact(blobs, { seed: 'chart', artifactType: 'application/vnd.example.chart' });
   const { request } = await engineWith(t, blobs, [['chart:1', root]]);

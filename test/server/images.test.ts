@@ -89,7 +89,7 @@ test('lists the newest image first', async (t) => {
   );
 });
 
-test('counts of a partial image what is here', async (t) => {
+test('counts only the blobs that are here of a partial image', async (t) => {
   const built = example();
   const whole = built.blobs.size;
   removeLayers(built.blobs, built.of('linux/arm64'));
@@ -196,7 +196,7 @@ for (const [query, status] of [
   });
 }
 
-test('shows of an image only the names that a reference filter lets pass', async (t) => {
+test('shows only the names of an image that pass a reference filter', async (t) => {
   const { request, built } = await engineWithExample(t, { names: ['example/app:1', 'other:1'] });
   const [summary] = bodyOf(
     await request('GET', `/images/json?${filtersQuery({ reference: ['other'] })}`),

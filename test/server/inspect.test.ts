@@ -13,7 +13,7 @@ async function inspectedIn(t: Parameters<typeof engineWith>[0], minor: number, n
   return bodyOf(await request('GET', `/v1.${minor}/images/${built.root.digest}/json`)) as Inspected;
 }
 
-test('shows the image as the host sees it', async (t) => {
+test('shows the platform that suits the host', async (t) => {
   const { request, built } = await engineWithExample(t);
   const { mediaType, digest, size } = built.root;
   const shown = built.of('linux/amd64');
@@ -73,7 +73,7 @@ for (const [minor, fields] of [
   });
 }
 
-test('has zero values of the old Config below 1.50, and none from there', async (t) => {
+test('has the zero values of the old Config only below 1.50', async (t) => {
   const { Config: old } = await inspectedIn(t, 49);
   const { Config: young } = await inspectedIn(t, 50);
   assert.deepEqual(young, {
@@ -100,7 +100,7 @@ test('has zero values of the old Config below 1.50, and none from there', async 
   });
 });
 
-test('tells when an image of no date was made: never, up to 1.43', async (t) => {
+test('has Created of an image without a date only up to 1.43, as the zero time', async (t) => {
   const built = example({ configExtra: { created: undefined } });
   const { request } = await engineWithExample(t, { built });
   const at = async (minor: number) =>
@@ -109,7 +109,7 @@ test('tells when an image of no date was made: never, up to 1.43', async (t) => 
   assert.equal('Created' in (await at(44)), false);
 });
 
-test('shows the platform that is asked for from 1.49, as an image of its own', async (t) => {
+test('shows the requested platform as an image of its own, from 1.49', async (t) => {
   const { request, built } = await engineWithExample(t);
   for (const platform of PLATFORMS) {
     const url = `images/example/app:1/json?${platformQuery(platform)}`;
@@ -128,14 +128,14 @@ test('shows another host its own platform', async (t) => {
   assert.deepEqual([image['Id'], image['Architecture']], [built.root.digest, 'arm64']);
 });
 
-test('shows what is complete where the own platform is not', async (t) => {
+test("shows a complete platform if the host's own is incomplete", async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/amd64'));
   const { request } = await engineWithExample(t, { built });
   assert.equal((bodyOf(await request('GET', '/images/example/app:1/json')) as Inspected)['Architecture'], 'arm64');
 });
 
-test('shows an image of which nothing is complete without a platform', async (t) => {
+test('shows an image without a complete platform, with empty fields', async (t) => {
   const built = example();
   for (const platform of PLATFORMS) removeLayers(built.blobs, built.of(platform));
   const { request } = await engineWithExample(t, { built });
@@ -144,7 +144,7 @@ test('shows an image of which nothing is complete without a platform', async (t)
   assertRefused(await request('GET', '/images/example/app:1/history'), 404, /complete/);
 });
 
-test('refuses a platform that the image does not have, or not completely', async (t) => {
+test('refuses a platform that the image lacks or has only in part', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
   const { request } = await engineWithExample(t, { built });
@@ -185,7 +185,7 @@ for (const [text, message] of [
   });
 }
 
-test('takes an empty platform for none where one image is asked about', async (t) => {
+test('treats an empty platform as none', async (t) => {
   const { request, built } = await engineWithExample(t);
   const image = bodyOf(await request('GET', '/images/example/app:1/json?platform=&manifests=1')) as Inspected;
   assert.equal(image['Id'], built.root.digest);
@@ -200,7 +200,7 @@ test('inspects an artifact, which has no config of an image', async (t) => {
   assert.deepEqual([image['Id'], image['Os'], image['RootFS']], [root.digest, '', { Type: 'layers', Layers: [] }]);
 });
 
-test('inspects an image that is no index', async (t) => {
+test('inspects an image without an index', async (t) => {
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { seed: 'one', platform: 'windows(10.0.17763.1)/amd64' });
   const { request } = await engineWith(t, blobs, [['example/one:1', root]]);

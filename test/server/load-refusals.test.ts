@@ -166,7 +166,7 @@ const BAD: readonly (readonly [what: string, status: number, message: RegExp, ma
 ];
 
 for (const [what, status, message, make] of BAD) {
-  test(`answers ${status} to an archive that ${what}, and keeps nothing of it`, async (t) => {
+  test(`answers ${status} to an archive that ${what}, and stores nothing of it`, async (t) => {
     const { request, store, audit } = await startEngine(t);
     const body = await make(example());
     assertRefused(await request('POST', '/v1.52/images/load?quiet=1', { body }), status, message);
@@ -185,7 +185,7 @@ test('keeps what was there when an archive is refused', async (t) => {
   assert.deepEqual(await stateOf(store), before);
 });
 
-test('tells an error as a line once output has started', async (t) => {
+test('sends an error as a line once output has started', async (t) => {
   const { request, store } = await startEngine(t);
   const archive = await whole(example({ layerBytes: 300_000 }));
   const answer = await request('POST', '/images/load?quiet=0', { body: archive.subarray(0, -3000) });
@@ -197,7 +197,7 @@ test('tells an error as a line once output has started', async (t) => {
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-test('tells an error as the status where there was no output yet', async (t) => {
+test('sends an error as the status before any output', async (t) => {
   const { request } = await startEngine(t);
   assertRefused(await request('POST', '/images/load?quiet=0', { body: 'no archive' }), 400, /./);
 });

@@ -15,7 +15,7 @@ async function archiveOf(built = example()): Promise<Buffer> {
 }
 
 for (const query of ['', '?quiet=1', '?quiet=true']) {
-  test(`says nothing but the outcome with ${query || 'no quiet'}`, async (t) => {
+  test(`sends only the result with ${query || 'no quiet'}`, async (t) => {
     const { request } = await startEngine(t);
     const answer = await request('POST', `/v1.52/images/load${query}`, { body: await archiveOf() });
     assert.equal(answer.status, 200);
@@ -25,7 +25,7 @@ for (const query of ['', '?quiet=1', '?quiet=true']) {
 }
 
 for (const query of ['?quiet=0', '?quiet=', '?quiet=false']) {
-  test(`tells progress with ${query}`, async (t) => {
+  test(`sends progress with ${query}`, async (t) => {
     const { request } = await startEngine(t);
     const answer = await request('POST', `/v1.52/images/load${query}`, { body: await archiveOf() });
     const lines = answer.lines() as readonly { readonly status?: string; readonly progressDetail?: unknown }[];
@@ -36,14 +36,14 @@ for (const query of ['?quiet=0', '?quiet=', '?quiet=false']) {
   });
 }
 
-test('takes an archive in chunks of any size', async (t) => {
+test('loads an archive in chunks of any size', async (t) => {
   const { request } = await startEngine(t);
   const body = Readable.from(chunksOf(await archiveOf(), 1000));
   const headers = { 'Content-Type': 'application/x-tar', 'Transfer-Encoding': 'chunked' };
   assert.deepEqual((await request('POST', '/images/load', { body, headers })).lines(), [LOADED]);
 });
 
-test('prints the digest of an image without name', async (t) => {
+test('sends the digest of an image without a name', async (t) => {
   const { request } = await startEngine(t);
   const built = example();
   const body = await layoutArchive([{ root: built.root }], built.blobs);
@@ -61,7 +61,7 @@ test('warns in lines before the result', async (t) => {
   assert.deepEqual(loaded, LOADED);
 });
 
-test('stores only the platforms that are asked for, and what speaks of them', async (t) => {
+test('stores only the requested platforms and their referrers', async (t) => {
   const { request, store } = await startEngine(t);
   const built = example({ attestations: true });
   const query = `${platformQuery('linux/amd64')}&${platformQuery('linux/arm/v7')}`;
@@ -105,21 +105,21 @@ test('refuses several platforms from 1.48 to 1.51, and ignores them before', asy
     assert.equal((await request('POST', `/v1.${minor}/images/load?${query}`, { body: await archiveOf() })).status, 200);
 });
 
-test('ignores before 1.48 even what is no platform', async (t) => {
+test('ignores even a malformed platform before 1.48', async (t) => {
   const { request } = await startEngine(t);
   const answer = await request('POST', '/v1.47/images/load?platform=%7B', { body: await archiveOf() });
   assert.equal(answer.status, 200);
 });
 
 for (const text of ['', '{', 'linux/amd64']) {
-  test(`refuses the platform ${JSON.stringify(text)}, which is no JSON`, async (t) => {
+  test(`refuses the platform ${JSON.stringify(text)}, which is not a JSON object`, async (t) => {
     const { request } = await startEngine(t);
     const url = `/v1.52/images/load?platform=${encodeURIComponent(text)}`;
     assertRefused(await request('POST', url, { body: await archiveOf() }), 400, /^failed to parse platform: /);
   });
 }
 
-test('loads the platforms that can be had, and warns of the rest', async (t) => {
+test('loads the platforms that the archive has, and warns about the rest', async (t) => {
   const { request } = await startEngine(t);
   const query = `${platformQuery('linux/amd64')}&${platformQuery('linux/s390x')}`;
   const lines = (await request('POST', `/images/load?${query}`, { body: await archiveOf() })).lines();
@@ -128,7 +128,7 @@ test('loads the platforms that can be had, and warns of the rest', async (t) => 
   assert.deepEqual(loaded, LOADED);
 });
 
-test('loads all of the list or nothing with strict=1', async (t) => {
+test('loads all platforms of the list or nothing with strict=1', async (t) => {
   const { request, store } = await startEngine(t);
   const query = `${platformQuery('linux/amd64')}&${platformQuery('linux/s390x')}&strict=1`;
   assertRefused(await request('POST', `/images/load?${query}`, { body: await archiveOf() }), 404, /linux\/s390x/);
@@ -152,7 +152,7 @@ test('refuses an archive that lists the platform but lacks its layers', async (t
   assertRefused(await request('POST', url, { body: await archiveOf(built) }), 404, message);
 });
 
-test('moves a name to the new image, and keeps the old one without', async (t) => {
+test('moves a name to the new image, and keeps the old image without a name', async (t) => {
   const { request, store } = await startEngine(t);
   const [old, young] = [example(), example({ seed: 'young' })];
   for (const built of [old, young]) await request('POST', '/images/load', { body: await archiveOf(built) });
@@ -165,7 +165,7 @@ test('moves a name to the new image, and keeps the old one without', async (t) =
   );
 });
 
-test('tells the audit of a load and what names it moved', async (t) => {
+test('records a load and the names that it moved in the audit', async (t) => {
   const { request, audit } = await startEngine(t, { now: () => 0 });
   const built = example();
   const body = await archiveOf(built);
@@ -184,7 +184,7 @@ test('tells the audit of a load and what names it moved', async (t) => {
   ]);
 });
 
-test('prints no line for attestations beside the image', async (t) => {
+test('sends no line for attestations beside the image', async (t) => {
   const { request } = await startEngine(t);
   const built = example();
   buildAttestation(built.blobs, built.root, { seed: 'of the index' });

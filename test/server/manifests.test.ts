@@ -41,7 +41,7 @@ function contentOf(blobs: BlobSet, descriptor: Descriptor): number {
   return [descriptor, ...(config ? [config] : []), ...layers].reduce((sum, { size }) => sum + size, 0);
 }
 
-test('shows every manifest with what clients read of an image', async (t) => {
+test('shows every manifest with the fields of an image that clients read', async (t) => {
   const { request, built } = await engineWithExample(t);
   const manifests = await manifestsOf(request);
   assert.deepEqual(
@@ -61,7 +61,7 @@ test('shows every manifest with what clients read of an image', async (t) => {
   );
 });
 
-test('shows attestations with what they speak of', async (t) => {
+test('shows attestations with their subject', async (t) => {
   const built = example({ attestations: true });
   const { request } = await engineWithExample(t, { built });
   const shown = (await manifestsOf(request)).filter(({ Kind }) => Kind === 'attestation');
@@ -76,7 +76,7 @@ test('shows attestations with what they speak of', async (t) => {
   );
 });
 
-test('tells of a platform without layers that it is not available, and the bytes that are here', async (t) => {
+test('shows a platform without layers as not available, with the bytes that are here', async (t) => {
   const built = example();
   const platform = 'linux/arm64';
   const descriptor = built.of(platform);
@@ -90,7 +90,7 @@ test('tells of a platform without layers that it is not available, and the bytes
   assert.deepEqual(arm64?.ImageData, { Platform: descriptor.platform, Containers: [], Size: { Unpacked: 0 } });
 });
 
-test('tells of a platform without manifest that it is not available and takes nothing', async (t) => {
+test('shows a platform without manifest as not available, with no bytes', async (t) => {
   const built = example({ attestations: true });
   const descriptor = built.of('linux/arm64');
   removeBlob(built.blobs, descriptor);
@@ -106,7 +106,7 @@ test('tells of a platform without manifest that it is not available and takes no
   });
 });
 
-test('shows a missing attestation as one that is not available', async (t) => {
+test('shows a missing attestation as not available', async (t) => {
   const built = example({ attestations: true });
   const descriptor = built.attestations.get('linux/amd64');
   assert.ok(descriptor);
@@ -119,7 +119,7 @@ test('shows a missing attestation as one that is not available', async (t) => {
   );
 });
 
-test('shows an artifact in an index as of unknown kind', async (t) => {
+test('shows an artifact in an index as kind unknown', async (t) => {
   const blobs = new BlobSet();
   const image = buildManifest(blobs, { seed: 'image', platform: 'linux/amd64' });
   const artifact = buildArtifact(blobs, { seed: 'chart', artifactType: 'application/vnd.example.chart' });
@@ -131,7 +131,7 @@ test('shows an artifact in an index as of unknown kind', async (t) => {
   ]);
 });
 
-test('shows the one manifest of an image that is no index', async (t) => {
+test('shows the one manifest of an image without an index', async (t) => {
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { seed: 'one', platform: 'linux/amd64' });
   const { request } = await engineWith(t, blobs, [['example/one:1', root]]);

@@ -72,7 +72,7 @@ test('counts errors by code, and requests by route', async (t) => {
   assert.equal(samples.get('lading_http_requests_total{method="POST",route="/images/load",status="200"}'), 1);
 });
 
-test('counts a client that is gone as such, and not as an error of its own', async (t) => {
+test('counts a client that has gone once, and no second error for it', async (t) => {
   const { engine } = await usedEngine(t);
   const wire = await dial({ path: engine.socket });
   await wire.send(uploadHead());
@@ -83,7 +83,7 @@ test('counts a client that is gone as such, and not as an error of its own', asy
   assert.equal(samples.get('lading_errors_total{code="HTTP_500"}'), undefined);
 });
 
-test('tells the size of the store, measured anew after half a minute', async (t) => {
+test('has the size of the store, measured again after half a minute', async (t) => {
   const { engine, clock } = await usedEngine(t);
   const first = await metricsOf(engine);
   const { blobs } = await stateOf(engine.store);
@@ -97,7 +97,7 @@ test('tells the size of the store, measured anew after half a minute', async (t)
   assert.ok(((await metricsOf(engine)).get('lading_store_blobs') ?? 0) > blobs.length);
 });
 
-test('says that it lives, and that it is ready unless the store cannot be read', async (t) => {
+test('is alive, and ready unless the store cannot be read', async (t) => {
   const engine = await startEngine(t);
   for (const url of ['/livez', '/readyz', '/v1.52/readyz']) {
     const { status, text } = await engine.request('GET', url);

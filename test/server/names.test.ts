@@ -80,7 +80,7 @@ test('takes a name that looks like an id for the name', async (t) => {
   assert.equal((bodyOf(await request('GET', `/images/${prefix}/json`)) as Inspected).Id, other.root.digest);
 });
 
-test('refuses the beginning of two ids', async (t) => {
+test('refuses a beginning that two ids share', async (t) => {
   const built = example();
   const roots = [built.root];
   // Sixteen more images: two of seventeen begin with the same hex digit.
@@ -100,7 +100,7 @@ test('refuses the beginning of two ids', async (t) => {
 });
 
 for (const name of ['none', 'example/app:2', 'example/app', 'a'.repeat(64), `sha256:${'0'.repeat(64)}`]) {
-  test(`tells that there is no image ${name.slice(0, 20)}, on every route`, async (t) => {
+  test(`answers that there is no image ${name.slice(0, 20)}, on every route`, async (t) => {
     const { request } = await engineWithExample(t);
     const message = `No such image: ${name}`;
     assertRefused(await request('GET', `/images/${name}/json`), 404, message);

@@ -160,7 +160,7 @@ test('answers the rest as described', async (t) => {
   assert.ok(valid(schemaFor(document, 'DELETE /images/{name}', removed), removed.json()));
 });
 
-test('judges strictly enough to see a wrong answer', async (t) => {
+test('finds a wrong answer, so the schemas are strict enough', async (t) => {
   const document = await documentOf(t);
   const valid = await judge(t);
   const { request } = await engineWithExample(t);

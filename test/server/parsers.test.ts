@@ -77,7 +77,7 @@ test('no text makes a platform throw anything but an EngineError', () => {
   );
 });
 
-test('counts platforms by the version', () => {
+test('accepts as many platforms as the version allows', () => {
   const two = ['{"os":"linux","architecture":"arm64"}', '{"os":"linux","architecture":"amd64"}'];
   assert.deepEqual(transferPlatforms(two, 47), []);
   assert.deepEqual(transferPlatforms(two.slice(1), 48), [{ os: 'linux', architecture: 'amd64' }]);
@@ -109,7 +109,7 @@ for (const [text, ms] of [
 }
 
 for (const text of ['', 'soon', '-1', '1e3', 'NaN', '1d', '1h-1m', '2025-13-01', '2025-11-24T99:00:00Z', 'h']) {
-  test(`takes ${JSON.stringify(text)} for no time`, () => {
+  test(`refuses ${JSON.stringify(text)} as a time`, () => {
     assert.throws(() => parseTime(text, NOW), { name: 'EngineError', status: 400 });
   });
 }
@@ -121,7 +121,7 @@ test('no text makes a time throw anything but an EngineError', () => {
   );
 });
 
-test('reads seconds of a date, and 0 where there is none', () => {
+test('reads a date as seconds, and 0 without one', () => {
   const texts = ['2020-01-02T03:04:05.9Z', undefined, '', 'never', '1969-12-31T23:59:59.5Z'];
   assert.deepEqual(texts.map(unixSeconds), [1_577_934_245, 0, 0, 0, -1]);
 });
@@ -152,7 +152,7 @@ const STATUS_OF: Readonly<Record<ErrorCategory, readonly [write: number, read: n
 };
 
 for (const [category, [write, read, code]] of Object.entries(STATUS_OF)) {
-  test(`answers ${write} to what is ${category}, and ${read} where it was read`, () => {
+  test(`answers ${write} to an error of ${category}, and ${read} if the store has it`, () => {
     const error = new LadingError(code, 'what happened');
     assert.equal(error.category, category);
     assert.deepEqual(failureOf(error), { status: write, message: 'what happened', code, headers: {} });
@@ -160,16 +160,16 @@ for (const [category, [write, read, code]] of Object.entries(STATUS_OF)) {
   });
 }
 
-test('answers 507 where the disk is full', () => {
+test('answers 507 if the disk is full', () => {
   assert.equal(failureOf(new LadingError('ERR_NO_SPACE', 'full')).status, 507);
 });
 
-test('tells an unknown image in the words of the Engine', () => {
+test("reports an unknown image in the Engine's words", () => {
   const error = new LadingError('ERR_IMAGE_UNKNOWN', 'x', { details: { image: 'app:1' } });
   assert.equal(failureOf(error).message, 'No such image: app:1');
 });
 
-test('keeps the message of what nobody foresaw', () => {
+test('does not send the message of an unexpected error', () => {
   for (const error of [
     new Error('secret'),
     new TypeError('secret'),
@@ -181,7 +181,7 @@ test('keeps the message of what nobody foresaw', () => {
     assert.deepEqual(failureOf(error), { status: 500, message: 'internal error', code: 'HTTP_500', headers: {} });
 });
 
-test('tells a refusal of HTTP with its headers', () => {
+test('answers a refusal of HTTP with its headers', () => {
   const error = new EngineError(503, 'later', { 'Retry-After': '5' });
   assert.deepEqual(failureOf(error), {
     status: 503,

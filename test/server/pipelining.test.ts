@@ -11,7 +11,7 @@ function ask(url: string): string {
   return `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`;
 }
 
-test('lets requests that wait behind another one hold no place', async (t) => {
+test('counts no transfer for requests that wait behind another one', async (t) => {
   const engine = await startEngine(t, { maxTransfers: 4 });
   const built = example();
   await load(engine.store, await layoutArchive(built.images, built.blobs));

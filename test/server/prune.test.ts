@@ -54,7 +54,7 @@ for (const query of [
   });
 }
 
-test('prunes nothing where nothing is without a name', async (t) => {
+test('prunes nothing if every image has a name', async (t) => {
   const { request } = await startPrunable(t);
   await request('POST', '/images/prune');
   assert.deepEqual(bodyOf(await request('POST', '/images/prune')), { ImagesDeleted: [], SpaceReclaimed: 0 });
@@ -77,14 +77,14 @@ for (const [filters, isPruned] of [
 }
 
 for (const filters of ['{', '[]', '{"reference":["a"]}', '{"dangling":["maybe"]}', '{"until":["soon"]}']) {
-  test(`refuses to prune by ${filters}`, async (t) => {
+  test(`refuses to prune with ${filters}`, async (t) => {
     const { request, store } = await startPrunable(t);
     assertRefused(await request('POST', `/images/prune?filters=${encodeURIComponent(filters)}`), 400, /^invalid /);
     assert.equal((await store.list()).length, 2);
   });
 }
 
-test('refuses prune -a, which would be the whole store', async (t) => {
+test('refuses prune -a, which would remove every image', async (t) => {
   const { request, store, audit } = await startPrunable(t);
   const answer = await request('POST', `/images/prune?${filtersQuery({ dangling: { false: true } })}`);
   assertRefused(answer, 409, /--allow-prune-all/);
@@ -95,7 +95,7 @@ test('refuses prune -a, which would be the whole store', async (t) => {
   );
 });
 
-test('obeys prune -a where the server was started for it', async (t) => {
+test('removes every image with prune -a if the server allows it', async (t) => {
   const { request, store, named, unnamed } = await startPrunable(t, { allowPruneAll: true });
   const pruned = bodyOf(await request('POST', `/images/prune?${filtersQuery({ dangling: ['0'] })}`)) as {
     ImagesDeleted: readonly { readonly Untagged?: string; readonly Deleted?: string }[];
@@ -128,7 +128,7 @@ class BusyStore extends MemoryStore {
 }
 
 for (const at of [1, 2]) {
-  test(`tells of no image that got a name meanwhile (read ${at} of the list)`, async (t) => {
+  test(`does not report an image that got a name meanwhile (read ${at} of the list)`, async (t) => {
     const blobs = new BlobSet();
     const unnamed = imageOf(blobs, 'unnamed');
     const store = new BusyStore(at, async (busy) => await tagImage(busy, unnamed.digest, 'saved:1'));
@@ -142,7 +142,7 @@ for (const at of [1, 2]) {
 }
 
 for (const at of [1, 2]) {
-  test(`takes an image that somebody else removed meanwhile for gone (read ${at} of the list)`, async (t) => {
+  test(`ignores an image that another process removed meanwhile (read ${at} of the list)`, async (t) => {
     const blobs = new BlobSet();
     const [unnamed, other] = [imageOf(blobs, 'unnamed'), imageOf(blobs, 'other')];
     const store = new BusyStore(at, async (busy) => await removeImages(busy, [unnamed.digest]));
@@ -154,7 +154,7 @@ for (const at of [1, 2]) {
   });
 }
 
-test('tells listeners of each image that was pruned', async (t) => {
+test('sends an event for each pruned image', async (t) => {
   const { request, unnamed, bytes } = await startPrunable(t, { now: () => 1000 });
   await request('POST', '/images/prune');
   const events = (await request('GET', '/events?since=0&until=1')).lines() as readonly EngineEvent[];

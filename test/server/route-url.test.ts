@@ -38,7 +38,7 @@ const name = fc.string({
 });
 const routes = fc.constantFrom('json', 'history', 'get', 'tag', 'push');
 
-test('gives the router any name as one segment, however it was encoded', () => {
+test('passes any name to the router as one segment, however it was encoded', () => {
   fc.assert(
     fc.property(name, routes, fc.boolean(), (text, what, isWhole) => {
       const encoded = isWhole ? encodeURIComponent(text) : text.split('/').map(encodeURIComponent).join('/');
@@ -48,7 +48,7 @@ test('gives the router any name as one segment, however it was encoded', () => {
   );
 });
 
-test('gives any URL as one that starts with a slash', () => {
+test('passes any URL with a slash at its start', () => {
   fc.assert(
     fc.property(fc.constantFrom('GET', 'DELETE', 'POST'), fc.webPath(), fc.string(), (method, path, more) => {
       assert.ok(routeUrl(method, `${path}${more}`).startsWith('/'));

@@ -53,7 +53,7 @@ function assertBroken({ status, expected, body, error }: Broken): void {
   assert.ok(!body.includes('"message"') && !body.includes('errorDetail'), 'JSON inside of the archive');
 }
 
-test('breaks the connection where a stored layer has changed', async (t) => {
+test('breaks the connection if a stored layer has changed', async (t) => {
   const { folder, socket, built, audit } = await engineWithExample(t);
   await flipBit(path.join(folder, blobPath(layerOf(built).digest)));
   assertBroken(await saveBroken(socket));
@@ -63,7 +63,7 @@ test('breaks the connection where a stored layer has changed', async (t) => {
   );
 });
 
-test('breaks the connection where a blob goes away during the save', async (t) => {
+test('breaks the connection if a blob goes away during the save', async (t) => {
   const built = example({ layerBytes: 8_000_000 });
   const { folder, socket } = await engineWithExample(t, { built });
   const layers = built.blobs.links(built.of('linux/arm/v7').digest).layers ?? [];
@@ -72,14 +72,14 @@ test('breaks the connection where a blob goes away during the save', async (t) =
   assertBroken(await saveBroken(socket, async () => await rm(path.join(folder, blobPath(last.digest)))));
 });
 
-test('tells a damaged document as the status, before the archive starts', async (t) => {
+test('reports a damaged document as the status, before the archive starts', async (t) => {
   const { folder, request, built } = await engineWithExample(t);
   await flipBit(path.join(folder, blobPath(built.root.digest)));
   assertRefused(await request('GET', '/images/get?names=example/app:1'), 500, new RegExp(built.root.digest));
 });
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
-  test(`gives no archive that ends well where a layer ${what}, and lets go of what it claimed`, async (t) => {
+  test(`breaks or refuses a save if a layer ${what}, and releases its claims`, async (t) => {
     const { folder, socket, built } = await engineWithExample(t);
     await damage(path.join(folder, blobPath(layerOf(built).digest)));
     const broken = await saveBroken(socket);

@@ -19,7 +19,7 @@ async function rootsIn(answer: Answer): Promise<readonly Descriptor[]> {
 }
 
 for (const url of ['/images/get?names=example/app:1', '/images/example/app:1/get', '/images/example%2Fapp:1/get']) {
-  test(`saves by ${url} what can be loaded again`, async (t) => {
+  test(`saves with ${url} an archive that can be loaded again`, async (t) => {
     const { request, built, store } = await engineWithExample(t);
     const answer = await request('GET', `/v1.52${url}`);
     const [root] = await rootsIn(answer);
@@ -51,7 +51,7 @@ for (const query of ['', '?names=', '?names=&names=', '?name=example/app:1']) {
   });
 }
 
-test('gives the same bytes and ETag for the same request', async (t) => {
+test('sends the same bytes and ETag for the same request', async (t) => {
   const { request } = await engineWithExample(t);
   const [one, two] = [
     await request('GET', '/images/get?names=example/app:1'),
@@ -84,7 +84,7 @@ for (const form of ['ETAG', 'W/ETAG', '"other", ETAG', '*'] as const) {
   });
 }
 
-test('sends the archive to who has another one', async (t) => {
+test('sends the archive to a client that has another one', async (t) => {
   const { request } = await engineWithExample(t);
   const headers = { 'If-None-Match': '"sha256:0"' };
   assert.equal((await request('GET', '/images/get?names=example/app:1', { headers })).status, 200);
@@ -124,7 +124,7 @@ test('answers HEAD without reading a layer', async (t) => {
   );
 });
 
-test('makes one platform the root', async (t) => {
+test('makes the manifest of a single platform the root', async (t) => {
   const { request, built } = await engineWithExample(t);
   for (const version of ['1.48', '1.52']) {
     const url = `/v${version}/images/get?names=example/app:1&${platformQuery('linux/arm64')}`;
@@ -149,7 +149,7 @@ test('ignores platforms before 1.48', async (t) => {
   assert.equal((await rootsIn(await request('GET', `/v1.47/images/get?${query}`)))[0]?.digest, built.root.digest);
 });
 
-test('saves the platforms that can be had, and tells the others in a header', async (t) => {
+test('saves the platforms that are here, and lists the others in a header', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
   const { request } = await engineWithExample(t, { built });
@@ -165,7 +165,7 @@ test('saves the platforms that can be had, and tells the others in a header', as
   }
 });
 
-test('saves everything that is here where no platform is asked for', async (t) => {
+test('saves everything that is here if no platform is requested', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/amd64'));
   const { request } = await engineWithExample(t, { built });
@@ -174,7 +174,7 @@ test('saves everything that is here where no platform is asked for', async (t) =
   assert.equal(answer.headers['lading-missing-platforms'], 'example/app:1 linux/amd64 missing');
 });
 
-test('tells of one platform that cannot be had in the words of the Engine', async (t) => {
+test("reports one missing platform in the Engine's words", async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
   const { request } = await engineWithExample(t, { built });
@@ -184,7 +184,7 @@ test('tells of one platform that cannot be had in the words of the Engine', asyn
   }
 });
 
-test('tells of several platforms that cannot be had in the words of the Engine', async (t) => {
+test("reports several missing platforms in the Engine's words", async (t) => {
   const { request } = await engineWithExample(t);
   const query = `${platformQuery('linux/s390x')}&${platformQuery('linux/ppc64le')}`;
   assertRefused(
@@ -194,7 +194,7 @@ test('tells of several platforms that cannot be had in the words of the Engine',
   );
 });
 
-test('tells an unknown name, one among others too, before the body', async (t) => {
+test('reports an unknown name before the body, also one among others', async (t) => {
   const { request } = await engineWithExample(t);
   assertRefused(await request('GET', '/images/get?names=none'), 404, 'No such image: none');
   assertRefused(await request('GET', '/images/get?names=example/app:1&names=none'), 404, 'No such image: none');
@@ -202,7 +202,7 @@ test('tells an unknown name, one among others too, before the body', async (t) =
   assert.equal((await request('HEAD', '/images/get?names=none')).status, 404);
 });
 
-test('tells the audit of a save', async (t) => {
+test('records a save in the audit', async (t) => {
   const { request, audit, built } = await engineWithExample(t, { now: () => 0 });
   await request('GET', '/images/get?names=example/app:1');
   await request('GET', '/images/get?names=none');
@@ -226,7 +226,7 @@ for (const [version, told] of [
   ['"\\n, é"', '%0A%2C%20%C3%A9'],
   ['"\\ud800"', '%EF%BF%BD'],
 ]) {
-  test(`tells a missing platform of the version ${version} in ASCII, without a comma`, async (t) => {
+  test(`lists a missing platform of version ${version} in ASCII, without a comma`, async (t) => {
     const { request } = await engineWithExample(t);
     const platform = encodeURIComponent(`{"os":"linux","architecture":"s390x","os.version":${version}}`);
     const url = `/images/get?names=example/app:1&${platformQuery('linux/arm64')}&platform=${platform}`;
@@ -235,7 +235,7 @@ for (const [version, told] of [
   });
 }
 
-test('tells a missing platform of any text in an index', async (t) => {
+test('lists a missing platform with any text from an index', async (t) => {
   const built = example({ platforms: ['linux/amd64', 'lin,ux €/arm64'] });
   removeLayers(built.blobs, built.of('lin,ux €/arm64'));
   const { request } = await engineWithExample(t, { built });

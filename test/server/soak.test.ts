@@ -48,7 +48,7 @@ const STEPS: readonly ((work: Work, name: string, pick: number) => Promise<unkno
   async ({ engine }, name, pick) => await vanishDownloading(engine, name, pick),
 ];
 
-test(`takes ${SECONDS} s of mixed work without growing`, async (t) => {
+test(`does mixed work for ${SECONDS} s without growing`, async (t) => {
   const work = await start(t);
   const { engine } = work;
   const until = performance.now() + SECONDS * 1000;

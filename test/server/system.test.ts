@@ -7,7 +7,7 @@ import { example } from '../fixtures/load-helpers.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-test('tells versions as the docker command prints them', async (t) => {
+test('has the versions that the docker command prints', async (t) => {
   const { request } = await startEngine(t);
   const version = bodyOf(await request('GET', '/v1.52/version')) as Fields & {
     readonly Components: readonly { readonly Name: string; readonly Version: string; readonly Details: Fields }[];
@@ -21,7 +21,7 @@ test('tells versions as the docker command prints them', async (t) => {
     assert.equal(engine?.Details[field], version[field], field);
 });
 
-test('tells about itself without what would make the docker command warn of the kernel', async (t) => {
+test('describes itself so that the docker command does not warn about the kernel', async (t) => {
   const { request } = await engineWithExample(t);
   const info = bodyOf(await request('GET', '/v1.52/info')) as Fields;
   assert.deepEqual([info['Images'], info['Containers'], info['OSType']], [1, 0, 'linux']);
@@ -31,7 +31,7 @@ test('tells about itself without what would make the docker command warn of the 
     assert.equal(info[field], true, field);
 });
 
-test('tells the old bridge fields below 1.50 only', async (t) => {
+test('has the old bridge fields only below 1.50', async (t) => {
   const { request } = await startEngine(t);
   for (const [minor, has] of [
     [49, true],
@@ -55,7 +55,7 @@ async function startUsed(t: Parameters<typeof engineWith>[0]) {
   return { ...engine, total: bytes(built.root), reclaimable: bytes(built.root) - bytes(named) };
 }
 
-test('counts each blob once, and as reclaimable what only images without a name need', async (t) => {
+test('counts each blob once, and as reclaimable those that only unnamed images need', async (t) => {
   const { request, total, reclaimable } = await startUsed(t);
   const usage = bodyOf(await request('GET', '/v1.52/system/df')) as Fields;
   assert.deepEqual(usage['ImageUsage'], {
@@ -114,12 +114,12 @@ test('lists images in a verbose df', async (t) => {
   assert.ok(old.Images.every(({ VirtualSize, Size }) => VirtualSize === Size));
 });
 
-test('refuses a df of a type that nobody knows', async (t) => {
+test('refuses a df of an unknown type', async (t) => {
   const { request } = await startEngine(t);
   assertRefused(await request('GET', '/system/df?type=pod'), 400, 'unknown object type: pod');
 });
 
-test('tells that it lives and is ready, also with no version', async (t) => {
+test('is alive and ready, also without a version in the path', async (t) => {
   const { request } = await startEngine(t);
   for (const probe of ['/livez', '/readyz']) {
     const { status, text } = await request('GET', probe);

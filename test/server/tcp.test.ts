@@ -19,7 +19,7 @@ async function statusFor(port: number, headers: Readonly<Record<string, string>>
   return (await requestOver({ host: '127.0.0.1', port, agent: false }, 'GET', '/livez', { headers })).status;
 }
 
-test('listens without TLS on loopback only, and only when it is told to', async (t) => {
+test('listens without TLS only on loopback, and only if insecure is set', async (t) => {
   const { server } = await startEngine(t);
   for (const host of ['127.0.0.1', '127.1.2.3', 'localhost'])
     assert.match(await server.listen({ kind: 'tcp', host, port: 0, insecure: true }), /^tcp:\/\/[\w.]+:[1-9]\d*$/);
@@ -40,7 +40,7 @@ test('refuses a port that is taken', async (t) => {
   });
 });
 
-test('listens no more once it was stopped', async (t) => {
+test('does not listen again after a stop', async (t) => {
   const { server } = await startEngine(t);
   await server.stop({ graceMs: 0 });
   const address = { kind: 'tcp', host: '127.0.0.1', port: 0, insecure: true } as const;
@@ -66,7 +66,7 @@ test('serves requests for addresses, localhost and its own names', async (t) => 
     assert.deepEqual([host, await statusFor(port, { host })], [host, 200]);
 });
 
-test('refuses requests for other names, as a page whose name was bound anew sends them', async (t) => {
+test('refuses requests for other names, as after DNS rebinding', async (t) => {
   const { engine, port } = await tcpEngine(t, { ownNames: ['images.example.org'] });
   for (const host of [
     'evil.example.org',
@@ -83,7 +83,7 @@ test('refuses requests for other names, as a page whose name was bound anew send
   assert.equal((await engine.request('GET', '/livez', { headers: { host: 'evil.example.org' } })).status, 200);
 });
 
-test('refuses what a web page sends, and does nothing of it', async (t) => {
+test('refuses what a web page sends, and changes nothing', async (t) => {
   const { engine, port } = await tcpEngine(t);
   for (const headers of [
     { origin: 'https://evil.example.org' },
@@ -101,7 +101,7 @@ test('refuses what a web page sends, and does nothing of it', async (t) => {
   assert.equal(status, 200);
 });
 
-test('shows a probe to whoever types its address into a browser', async (t) => {
+test('shows a probe to a user who types its address into a browser', async (t) => {
   const { port } = await tcpEngine(t);
   assert.equal(await statusFor(port, { 'sec-fetch-site': 'none' }), 200);
 });

@@ -33,7 +33,7 @@ test('cuts many connections whose headers trickle, and serves others meanwhile',
   await until(() => openFds() <= fds, 'the server has closed all of them');
 });
 
-test('cuts a connection over which nothing comes, though its client never closes it', async (t) => {
+test('cuts a silent connection, though its client never closes it', async (t) => {
   const { socket, request } = await startEngine(t, { headersMs: 100 });
   await request('GET', '/livez', { agent: false });
   const fds = openFds();
@@ -44,7 +44,7 @@ test('cuts a connection over which nothing comes, though its client never closes
   for (const wire of wires) wire.socket.destroy();
 });
 
-test('gives up an upload that is still, and leaves nothing of it', async (t) => {
+test('cancels an upload that brings no data, and leaves nothing of it', async (t) => {
   const engine = await startEngine(t, { idleMs: 150 });
   const before = await stateOf(engine.store);
   const archive = await ARCHIVE(100_000);
@@ -70,7 +70,7 @@ async function trickle(wire: Wire, archive: Buffer, pieces: number, pauseMs: num
   await wire.send(chunk());
 }
 
-test('takes a steady upload that lasts many times as long as it may be still', async (t) => {
+test('accepts a steady upload that takes many times the idle timeout', async (t) => {
   const { socket } = await startEngine(t, { idleMs: 400, headersMs: 400 });
   const wire = await dial({ path: socket });
   await wire.send(uploadHead());
@@ -96,7 +96,7 @@ test('does not cut a load while the server itself is busy', async (t) => {
 
 const SAVE = `GET /v1.52/images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-test('cuts a reader who takes nothing', async (t) => {
+test('cuts a reader who reads nothing', async (t) => {
   const { socket, store, audit, request } = await startEngine(t, { stalledMs: 100 });
   await load(store, await ARCHIVE(500_000));
   await request('GET', '/livez', { agent: false });
@@ -142,7 +142,7 @@ test('does not take its own slowness for that of the reader', async (t) => {
   wire.socket.destroy();
 });
 
-test('keeps who listens to events however long nothing happens', async (t) => {
+test('keeps a listener for events, however long nothing happens', async (t) => {
   const { socket, request } = await startEngine(t, { idleMs: 50, headersMs: 50, stalledMs: 50 });
   const wire = await dial({ path: socket });
   await wire.send('GET /v1.52/events HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -27,7 +27,7 @@ async function tlsEngine(t: TestContext, options: ServerOptions = {}): Promise<T
   return { engine, certificates, port: Number(new URL(url).port) };
 }
 
-test('serves clients with a certificate of its authority, and nobody else', async (t) => {
+test('serves only clients with a certificate of its authority', async (t) => {
   const given = await tlsEngine(t);
   if (given === undefined) return;
   const { certificates, port, engine } = given;
@@ -48,7 +48,7 @@ test('speaks TLS 1.2 and later', async (t) => {
   await assert.rejects(requestOver(old, 'GET', '/livez'));
 });
 
-test('cuts handshakes that do not come to their end', async (t) => {
+test('cuts handshakes that do not end', async (t) => {
   const given = await tlsEngine(t, { headersMs: 200 });
   if (given === undefined) return;
   const fds = openFds();
@@ -77,7 +77,7 @@ test('cuts headers that trickle behind a handshake', async (t) => {
   assert.match(text, /^HTTP\/1\.1 408 /);
 });
 
-test('stops though somebody does not come to the end of a handshake', async (t) => {
+test('stops while a client is still in its handshake', async (t) => {
   const given = await tlsEngine(t, { headersMs: 60_000 });
   if (given === undefined) return;
   const wire = await dial({ port: given.port, host: '127.0.0.1' });
@@ -85,7 +85,7 @@ test('stops though somebody does not come to the end of a handshake', async (t) 
   await wire.over(1000);
 });
 
-test('tells plainly that certificates cannot be used', async (t) => {
+test('says plainly that certificates cannot be used', async (t) => {
   const given = await tlsEngine(t);
   if (given === undefined) return;
   const { certificates, engine } = given;
@@ -101,7 +101,7 @@ test('tells plainly that certificates cannot be used', async (t) => {
   }
 });
 
-test('lives on when a client with a certificate goes away in its download, and knows who it was', async (t) => {
+test("survives a client that goes away in its download, and records its certificate's name", async (t) => {
   const given = await tlsEngine(t);
   if (given === undefined) return;
   const { certificates, port, engine } = given;

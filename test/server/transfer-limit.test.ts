@@ -61,28 +61,28 @@ test('refuses archives beyond the limit for now, and answers everything else', a
   );
 });
 
-test('gives the place of an upload that succeeded to the next', async (t) => {
+test('frees the place of an upload that succeeded', async (t) => {
   const { engine, wires, rest } = await fullEngine(t);
   await wires[0]?.send(rest);
   await wires[0]?.received('Loaded image');
   assert.equal(await saveStatus(engine), 200);
 });
 
-test('gives the place of an upload that failed to the next', async (t) => {
+test('frees the place of an upload that failed', async (t) => {
   const { engine, wires } = await fullEngine(t);
   await wires[0]?.send('no chunk\r\n');
   await wires[0]?.over();
   await until(async () => (await saveStatus(engine)) === 200, 'a place is free');
 });
 
-test('gives the places of clients that are gone to the next', async (t) => {
+test('frees the places of clients that have gone', async (t) => {
   const { engine, wires } = await fullEngine(t);
   for (const { socket } of wires) socket.destroy();
   await until(async () => (await activeOf(engine)) === 0, 'all places are free');
   assert.equal(await saveStatus(engine), 200);
 });
 
-test('counts downloads as well, and frees the place of one whose reader is gone', async (t) => {
+test('counts downloads too, and frees the place of one whose reader has gone', async (t) => {
   const { engine, wires } = await fullEngine(t);
   wires[0]?.socket.destroy();
   await until(async () => (await activeOf(engine)) === LIMIT - 1, 'a place is free');
@@ -95,7 +95,7 @@ test('counts downloads as well, and frees the place of one whose reader is gone'
   await until(async () => (await saveStatus(engine)) === 200, 'the place is free');
 });
 
-test('warns of nothing when many archives are on their way', async (t) => {
+test('prints no warning when many archives are on their way', async (t) => {
   const warnings: string[] = [];
   const listener = (warning: Error): void => void warnings.push(warning.message);
   process.on('warning', listener);

@@ -50,7 +50,7 @@ const READERS = 16;
 const READ_BYTES = 64 * 1024;
 const READ_SECONDS = isFull ? 30 : 4;
 
-test(`gives ${READERS} readers of 64 KiB/s their archives for 64 MiB at the most`, async (t) => {
+test(`serves ${READERS} readers of 64 KiB/s with at most 64 MiB more memory`, async (t) => {
   const { engine, archive } = await bench(t);
   await uploadFile(engine.socket, await archive('large', 64 * MIB));
   await download(engine.socket, 'names=large:1');

@@ -28,7 +28,7 @@ async function askWithoutReading({ socket }: Engine, count: number): Promise<rea
   return wires;
 }
 
-test('refuses large answers while too much is unread, but not small ones, and gives them again later', async (t) => {
+test('refuses large answers, but not small ones, while too much is unread', async (t) => {
   const engine = await engineWithLargeAnswers(t, { maxUnreadBytes: 5_000_000 });
   const wires: Wire[] = [];
   let refused = await engine.request('GET', HISTORY, { agent: false });
@@ -49,14 +49,14 @@ test('refuses large answers while too much is unread, but not small ones, and gi
   );
 });
 
-test('gives an answer that is larger than the limit where it is the only one', async (t) => {
+test('sends an answer above the limit if it is the only one', async (t) => {
   const { request } = await engineWithLargeAnswers(t, { maxUnreadBytes: 1000 });
   const { status, body } = await request('GET', HISTORY);
   assert.equal(status, 200);
   assert.ok(body.length > 2_000_000);
 });
 
-test('cuts whoever reads nothing of any answer', async (t) => {
+test('cuts a client that reads nothing of any answer', async (t) => {
   const engine = await engineWithLargeAnswers(t, { stalledMs: 100 });
   const fds = openFds();
   const wires = await askWithoutReading(engine, 5);
@@ -65,7 +65,7 @@ test('cuts whoever reads nothing of any answer', async (t) => {
   for (const wire of wires) wire.socket.destroy();
 });
 
-test('closes connections beyond the limit as they come, and takes new ones when others have ended', async (t) => {
+test('closes connections beyond the limit, and accepts new ones after others have ended', async (t) => {
   const { socket } = await engineWithLargeAnswers(t, { maxConnections: 3 });
   const ping = async (): Promise<Wire> => {
     const wire = await dial({ path: socket });

@@ -28,7 +28,7 @@ for (const [method, url, status] of [
   ['POST', '/images/prune', 200],
   ['POST', '/no/such/route', 404],
 ] as const) {
-  test(`ends the connection of a body that nobody reads and that does not end: ${method} ${url}`, async (t) => {
+  test(`ends the connection if an unread body does not end: ${method} ${url}`, async (t) => {
     const { socket: path } = await startEngine(t, { lingerMs: 50 });
     const socket = connectTo(t, path);
     assert.ok((await answerTo(socket, `${method} ${url} ${OPEN_BODY}`)).startsWith(`HTTP/1.1 ${status} `));
@@ -36,7 +36,7 @@ for (const [method, url, status] of [
   });
 }
 
-test('keeps the connection where the body ends in time', async (t) => {
+test('keeps the connection if the body ends in time', async (t) => {
   const { socket: path } = await startEngine(t);
   const socket = connectTo(t, path);
   assert.match(await answerTo(socket, `POST /images/none/tag?repo=a ${OPEN_BODY}`), /^HTTP\/1.1 404 /);

@@ -75,7 +75,7 @@ for (const [url, message] of [
   ['/configs/none', 'config none not found'],
   ['/plugins/none/json', 'plugin "none" not found'],
 ] as const) {
-  test(`has nothing of the name that is asked for: ${url}`, async (t) => {
+  test(`answers that nothing has the requested name: ${url}`, async (t) => {
     const { request } = await startEngine(t);
     for (const version of ['', '/v1.24', '/v1.52'])
       assertRefused(await request('GET', `${version}${url}`), 404, message);
@@ -88,7 +88,7 @@ test('answers HEAD of a file in a container without a body', async (t) => {
   assert.deepEqual([answer.status, answer.text], [404, '']);
 });
 
-test('makes no images out of file systems', async (t) => {
+test('refuses to make an image from a file system', async (t) => {
   const { request } = await startEngine(t);
   const message = 'this server cannot make an image from a file system; use load for an archive that save wrote';
   assertRefused(await request('POST', '/v1.52/images/create?fromSrc=-'), 501, message);

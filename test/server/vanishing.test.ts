@@ -42,7 +42,7 @@ async function loadedEngine(t: TestContext, layerBytes = 0): Promise<{ engine: E
 }
 
 for (const ending of ['end', 'destroy'] as const) {
-  test(`forgets one by one clients that ${ending} their upload anywhere in it`, async (t) => {
+  test(`forgets clients that ${ending} their upload at any point, one by one`, async (t) => {
     const engine = await startEngine(t);
     const random = seededRandom(`upload-${ending}`);
     const built = example({ layerBytes: 20_000 });
@@ -83,7 +83,7 @@ test('forgets many clients that go away at once in their uploads', async (t) => 
   assert.deepEqual((await stateOf(engine.store)).blobs, []);
 });
 
-test('forgets clients that go away anywhere in their download', async (t) => {
+test('forgets clients that go away at any point of their download', async (t) => {
   const { engine, fds } = await loadedEngine(t, 600_000);
   const random = seededRandom('download');
   const before = await stateOf(engine.store);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { startEngine } from '../fixtures/engine.js';
 import { assertRefused, engineWithExample } from '../fixtures/engine-store.js';
 
-test('answers a ping with what clients negotiate by', async (t) => {
+test('answers a ping with the headers for version negotiation', async (t) => {
   const { request } = await startEngine(t);
   const { status, text, headers } = await request('GET', '/_ping');
   assert.equal(status, 200);
@@ -29,7 +29,7 @@ test('answers a ping with a version prefix', async (t) => {
   for (const method of ['GET', 'HEAD']) assert.equal((await request(method, '/v1.44/_ping')).status, 200);
 });
 
-test('takes no prefix for the newest version', async (t) => {
+test('serves the newest version without a prefix', async (t) => {
   const { request } = await engineWithExample(t);
   const [none, newest] = [await request('GET', '/images/json'), await request('GET', '/v1.52/images/json')];
   assert.equal(none.text, newest.text);
