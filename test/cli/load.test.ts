@@ -67,7 +67,7 @@ test('reads an unread file on stdin by position, and a partly read one from wher
   const bytes = await readFile(archive);
   const load = `"${process.execPath}" "${LADING}" load -q --store "$STORE"`;
   const env = { STORE: store, FILE: archive };
-  // What is read by position leaves the place where the next reader goes on.
+  // Reading by position does not move the place where the next reader starts.
   const left = await output('sh', ['-c', `{ ${load} --platform linux/arm64 >&2; wc -c; } < "$FILE"`], { env });
   assert.equal(Number(left), bytes.length);
   const behind = await output('sh', ['-c', `{ head -c 100 > /dev/null; ${load} ; } < "$FILE" 2>&1 || true`], { env });
@@ -186,9 +186,9 @@ test('never prints control characters from an archive', async (t) => {
   assertPlain(docker.stderr);
 });
 
-/** One line, and nothing in it that a terminal obeys. */
+/** Asserts one line without characters that a terminal obeys. */
 function assertPlain(text: string): void {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  // oxlint-disable-next-line no-control-regex -- the test looks for control characters
   assert.match(text, /^[^\u0000-\u001f\u007f-\u009f]*\n$/);
 }
 

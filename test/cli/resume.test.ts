@@ -12,7 +12,7 @@ import type { PruneReport } from '../../src/stores/prune-report.js';
 
 const LAYER_BYTES = 1_500_000;
 
-/** A load that got the first part of the archive, and has stored what is whole in it; the rest will never come. */
+/** A load that got the first part of an archive and stored its whole blobs; the rest is never sent. */
 async function halfway(space: Workspace, part: number): Promise<ChildProcess> {
   const bytes = await readFile(space.archive);
   const child = startLading(['load', '--store', space.store]);

@@ -7,7 +7,7 @@ import { blobPath } from '../fixtures/archive-builder.js';
 import { DAMAGES } from '../fixtures/damage.js';
 import { FAMILIAR } from '../fixtures/load-helpers.js';
 
-/** Two 512-byte blocks of zeros: how a tar ends well. */
+/** Two 512-byte blocks of zeros: the end of a whole tar. */
 const END = Buffer.alloc(1024);
 
 const PLATFORM = 'linux/amd64';
@@ -23,7 +23,7 @@ for (const [what, damage] of Object.entries(KINDS)) {
       await damage(path.join(store, blobPath(digest)));
       await writeFile(at('old.tar'), 'what was there before');
       const names = (await readdir(folder)).toSorted();
-      // With the platform asked for: a save of whatever is there would leave out what is missing, and say so.
+      // Names the platform: a save without one would leave out a missing platform, with a warning.
       const save = ['save', '--json', '--platform', PLATFORM, FAMILIAR] as const;
       for (const file of ['new.tar', 'old.tar']) {
         const { status, stderr } = await run([...save, '-o', at(file)]);

@@ -15,7 +15,7 @@ async function linesOf(file: string): Promise<readonly string[]> {
     .slice(0, -1);
 }
 
-/** The records of a file, once it has as many. */
+/** Waits until a file has this many records, and returns them. */
 async function recordsOf(file: string, count: number): Promise<readonly AuditRecord[]> {
   await until(async () => (await linesOf(file)).length >= count, `${count} records`);
   return (await linesOf(file)).map((line) => JSON.parse(line) as AuditRecord);

@@ -121,7 +121,7 @@ test('does nothing for a TCP client that has gone, which looks like one on a uni
   const { child, stderr, says } = await startDaemon(t, { hosts: ['tcp://127.0.0.1:0'], args });
   const where = { host: '127.0.0.1', port: Number(/:(\d+)\n/.exec(stderr())?.[1]) };
   const page = 'Host: evil.example.org\r\nOrigin: https://evil.example.org\r\nContent-Length: 0\r\n\r\n';
-  // The system takes connection, request and reset, before the server sees any of them.
+  // The kernel gets connection, request and reset before the server sees any of them.
   child.kill('SIGSTOP');
   for (let n = 0; n < 5; n += 1) {
     const { socket, send } = await dial(where);

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../fixtures/load-helpers.js';
 
 const modeOf = (file: string): number => lstatSync(file).mode & 0o777;
 
-/** Sets the mask of new files before a command. */
+/** Sets the umask before a command. */
 const withUmask = (mask: string): readonly string[] => ['sh', '-c', `umask ${mask}; exec "$@"`, 'sh'];
 
 for (const mask of ['0', '077']) {

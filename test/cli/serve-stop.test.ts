@@ -11,7 +11,7 @@ import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 const SAVE = `GET /v1.52/images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const READY = 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-/** A daemon with an upload on its way, and what is still to be sent. */
+/** A daemon with an upload on its way, and the bytes that are not sent yet. */
 async function loading(
   t: TestContext,
   options: DaemonOptions = {},
@@ -25,7 +25,7 @@ async function loading(
   return { daemon, wire, rest: Buffer.concat([chunk(archive.subarray(5000)), chunk()]) };
 }
 
-/** A daemon with a download on its way whose reader takes nothing for now. */
+/** A daemon with a download on its way whose reader has paused. */
 async function saving(t: TestContext, options: DaemonOptions = {}): Promise<{ daemon: Daemon; wire: Wire }> {
   const built = example({ layerBytes: 1_000_000 });
   const daemon = await startDaemon(t, { ...options, loaded: true, workspace: { built } });
@@ -41,13 +41,13 @@ async function isActive({ request }: Daemon, kind: 'load' | 'save'): Promise<voi
   await until(async () => (await request('GET', '/metrics')).text.includes(line), `a ${kind} is on its way`);
 }
 
-/** Sends a signal, and waits until nobody can connect any more. */
+/** Sends a signal, and waits until connections are refused. */
 async function stopListening({ child, socket }: Daemon, signal: NodeJS.Signals): Promise<void> {
   child.kill(signal);
   await until(() => !existsSync(socket), 'nobody can connect any more');
 }
 
-/** Nothing of an upload that was broken is to be seen, and nothing is left on its way. */
+/** A broken upload left nothing visible and no half-written file. */
 async function hasNothing({ store, state }: Daemon): Promise<void> {
   const opened = await OciLayoutStore.open(store);
   assert.deepEqual(await opened.list(), []);

@@ -9,8 +9,8 @@ import { requestOver } from '../fixtures/engine.js';
 import { temporaryFolder } from '../fixtures/load-helpers.js';
 
 /**
- * Opens sockets as a service manager does, passes them from file descriptor 3 on and becomes the command: the first argument is
- * JSON with `sockets` (paths, or ports of 127.0.0.1), and further `env`.
+ * Opens sockets as a service manager does, passes them from file descriptor 3 on, and becomes the command. The first
+ * argument is JSON with `sockets` (paths, or ports of 127.0.0.1), and further `env`.
  */
 const LAUNCHER = `
 import json, os, socket, sys
@@ -63,7 +63,7 @@ for (const hosts of [[], ['fd://']] as const) {
     await pings({ socketPath: socket });
     child.kill('SIGTERM');
     assert.equal(await ended(), 0);
-    // It is its opener's, who goes on to listen.
+    // The socket belongs to its opener, who goes on listening.
     assert.ok(existsSync(socket));
   });
 }

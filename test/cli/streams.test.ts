@@ -25,7 +25,7 @@ test('loses nothing to a pipe that another process made non-blocking', async (t)
   const { store, at } = await workspace(t, { loaded: true, built });
   const save = [LADING, 'save', '--store', store, FAMILIAR];
   assert.equal(await statusOf(startLading([...save.slice(1), '-o', at('plain.tar')])), 0);
-  // Node's own stdout sets the flag on the pipe that both have. What is spawned later would get a blocking one again.
+  // Node's own stdout makes the shared pipe non-blocking. A process spawned later would make it blocking again.
   const parent = `
     const child = require('node:child_process').spawn(process.execPath, ${JSON.stringify(save)}, { stdio: 'inherit' });
     child.on('close', (status) => { process.exitCode = status; });
@@ -79,7 +79,7 @@ for (const [signal, status] of [
   });
 }
 
-/** Waits until the folder has a file. There is no event of another process to wait for. */
+/** Waits until the folder has a file. The other process sends no event to wait for. */
 async function appears(folder: string): Promise<void> {
   for (;;) {
     const names = await readdir(folder).catch(() => []);

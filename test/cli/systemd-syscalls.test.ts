@@ -11,13 +11,13 @@ import { projectRoot } from '../fixtures/tables.js';
 /** Counts the system calls of a command and its threads into a file. */
 const counting = (file: string): readonly string[] => ['strace', '--follow-forks', '--summary-only', '--output', file];
 
-/** The calls that were made. */
+/** The names of the counted calls. */
 async function callsIn(file: string): Promise<readonly string[]> {
   const rows = (await readFile(file, 'utf8')).split('\n').slice(2, -3);
   return rows.map((row) => row.trim().split(/\s+/).at(-1) ?? '');
 }
 
-/** What the filter of the units lets through. */
+/** The calls that the filter of the units allows. */
 async function allowedCalls(): Promise<ReadonlySet<string>> {
   const unit = await readFile(path.join(projectRoot(), 'examples', 'systemd', 'lading.service'), 'utf8');
   const allowed = new Set<string>();
@@ -31,7 +31,7 @@ async function allowedCalls(): Promise<ReadonlySet<string>> {
   return allowed;
 }
 
-/** The calls of a set, also those of the sets in it. */
+/** The calls of a set, and of the sets in it. */
 async function membersOf(set: string): Promise<ReadonlySet<string>> {
   const lines = (await output('systemd-analyze', ['syscall-filter', '--no-pager', set]))
     .split('\n')
@@ -50,7 +50,7 @@ test('makes no system call that the units forbid', async (t) => {
   assert.equal((await daemon.request('GET', `/images/get?names=${FAMILIAR}`)).status, 200);
   await daemon.request('DELETE', `/images/${FAMILIAR}`);
   await daemon.request('GET', '/metrics');
-  // strace hands its own signal on to nobody: the traced process is its child.
+  // strace does not pass its signals on, so signal the traced process, its child.
   const children = await readFile(`/proc/${daemon.child.pid}/task/${daemon.child.pid}/children`, 'utf8');
   process.kill(Number.parseInt(children, 10), 'SIGTERM');
   assert.equal(await daemon.ended(), 0);

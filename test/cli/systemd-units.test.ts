@@ -76,7 +76,7 @@ test('runs commands that lading knows', async (t) => {
   }
 });
 
-/** The units in a folder of their own, with a command that is there. */
+/** The units in a folder of their own, with a command that exists. */
 async function installed(t: TestContext): Promise<readonly string[]> {
   const folder = await temporaryFolder(t);
   const files = UNITS.map((unit) => path.join(folder, unit));
@@ -97,7 +97,7 @@ test('has a low exposure score', async (t) => {
   if (!requireTool(t, 'systemd-analyze')) return;
   for (const file of await installed(t)) {
     if (!file.endsWith('.service')) continue;
-    // In tenths, on its scale from 0 to 10.
+    // The threshold is in tenths, on a scale from 0 to 10.
     const args = ['security', '--offline=true', '--threshold=20', '--no-pager', file];
     const { status, stdout, stderr } = await runCommand('systemd-analyze', args);
     assert.equal(status, 0, stdout + stderr);

@@ -43,7 +43,7 @@ const KEYS = [
   'strict',
 ];
 
-/** Values that parameters have, and what a stranger would try. */
+/** Usual values of parameters, and hostile ones. */
 const value = fc.oneof(
   fc.constantFrom('1', '0', '', 'example/app:1', 'sha256:', '{"os":"linux","architecture":"amd64"}', '__proto__'),
   fc.constantFrom('{"dangling":["true"]}', '{"reference":["*"]}', '{"until":["1h"]}', '{"label":{"__proto__":true}}'),

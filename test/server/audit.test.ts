@@ -13,7 +13,7 @@ const RECORD: AuditRecord = {
   durationMs: 12,
 };
 
-/** Everything that a terminal, or a reader of lines, may take for more than a letter. */
+/** The characters that a terminal obeys, or that end a line. */
 const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 test('writes every record as one line without control characters, which reads back unchanged', () => {

@@ -11,7 +11,7 @@ import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 const LINGER_MS = 300;
 const FILLER = Buffer.alloc(16 * 1024);
 
-/** Sends on until the connection ends, as a client that does not look at answers; gives what it received. */
+/** Sends until the connection ends, like a client that reads no answers. Returns what it received. */
 async function sendOn(wire: Wire, withinMs = 10_000): Promise<string> {
   const deadline = performance.now() + withinMs;
   while (!wire.isOver()) {
@@ -78,7 +78,7 @@ test('reports a damaged blob at once, though the client sends nothing more', asy
   const layer = built.blobs.bytes(layers.at(-1)?.digest ?? built.root.digest);
   const last = archive.indexOf(layer) + layer.length - 1;
   archive.writeUInt8(archive.readUInt8(last) ^ 1, last);
-  // The damage is found when the server waits for more already.
+  // The server finds the damage while it waits for more bytes.
   const wire = await upload(engine, archive.subarray(0, -1024));
   await wire.received(/^HTTP\/1\.1 422 /);
   await wire.over();

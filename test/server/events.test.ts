@@ -11,7 +11,7 @@ import { example } from '../fixtures/load-helpers.js';
 const NOW = 1_764_000_000_500;
 const now = (): number => NOW;
 
-/** Everything up to now, so that the answer ends. */
+/** All events until now, so that the answer ends. */
 const ALL = `since=0&until=${NOW / 1000}`;
 
 async function past({ request }: Pick<Engine, 'request'>, query = ''): Promise<readonly EngineEvent[]> {

@@ -113,7 +113,7 @@ for (const [query, from] of [
   });
 }
 
-/** Images of three years with names and labels, one of them unnamed, and what a filter leaves of them. */
+/** Images of three years with names and labels, one of them unnamed, and those that pass a filter. */
 async function listedBy(t: Parameters<typeof engineWith>[0], filters: unknown): Promise<readonly string[]> {
   const blobs = new BlobSet();
   const root = (year: number, Labels: object) =>

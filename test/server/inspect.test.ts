@@ -6,7 +6,7 @@ import { example, PLATFORMS } from '../fixtures/load-helpers.js';
 
 type Inspected = Readonly<Record<string, unknown>>;
 
-/** The example image as a version shows it. */
+/** The example image as an API version shows it. */
 async function inspectedIn(t: Parameters<typeof engineWith>[0], minor: number, names = ['app:1']): Promise<Inspected> {
   const built = example({ configExtra: { author: 'somebody', docker_version: '20.10' } });
   const { request } = await engineWithExample(t, { built, names });

@@ -35,7 +35,7 @@ function flipped({ name, body = Buffer.alloc(0) }: TarEntry): TarEntry {
 
 const whole: Make = async ({ images, blobs }) => layoutArchive(images, blobs);
 
-/** What is wrong with an archive, how to make it, the status of its category and the words of the message. */
+/** What is wrong with an archive, how to make it, the status of its category, and a pattern for the message. */
 const BAD: readonly (readonly [what: string, status: number, message: RegExp, make: Make])[] = [
   ['is empty', 400, /./, async () => Buffer.alloc(0)],
   ['is no tar', 400, /./, async () => Buffer.from('this is no archive'.repeat(100))],

@@ -6,7 +6,7 @@ import { example, FAMILIAR, stateOf } from '../fixtures/load-helpers.js';
 import { dial, uploadHead } from '../fixtures/wire.js';
 import { until } from '../fixtures/until.js';
 
-/** Samples by name and labels, as the text has them; fails on what is not Prometheus's text format 0.0.4. */
+/** Samples by name and labels, as in the text. Fails if it is not Prometheus's text format 0.0.4. */
 function parse(text: string): ReadonlyMap<string, number> {
   assert.ok(text.endsWith('\n'));
   const samples = new Map<string, number>();
@@ -52,7 +52,7 @@ test('counts archives, their bytes and how long they took', async (t) => {
   assert.equal(samples.get('lading_transfers_active{kind="save"}'), 0);
   assert.equal(samples.get('lading_transfer_bytes_total{kind="load"}'), body.length);
   const sent = samples.get('lading_transfer_bytes_total{kind="save"}') ?? 0;
-  // With the head of the answer.
+  // The headers of the answer count too.
   assert.ok(sent >= saved.length && sent < saved.length + 1000, `${sent} for ${saved.length}`);
   for (const kind of ['load', 'save']) {
     assert.equal(samples.get(`lading_transfer_duration_seconds_count{kind="${kind}"}`), 1);

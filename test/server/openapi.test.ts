@@ -22,7 +22,7 @@ interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
-/** Every route that is served, and no other. Those that only refuse are not described. */
+/** Every route that is served. Routes that only refuse are not described. */
 const ROUTES = [
   'DELETE /images/{name}',
   'GET /_ping',
@@ -88,7 +88,7 @@ test('describes archives as archives', async (t) => {
 
 type Valid = (schema: object, value: unknown) => boolean;
 
-/** Judges values by JSON schemas, with nothing coerced. */
+/** Checks values against JSON schemas, without coercion. */
 async function judge(t: TestContext): Promise<Valid> {
   const customOptions = { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } as const;
   const app = fastify({ ajv: { customOptions } });
@@ -103,7 +103,7 @@ async function judge(t: TestContext): Promise<Valid> {
   return valid;
 }
 
-/** The schema of the document for an answer. */
+/** The document's schema for an answer. */
 function schemaFor({ paths }: Document, route: string, { status, headers }: Answer): object {
   const [method = '', path = ''] = route.split(' ');
   const responses = paths[path]?.[method.toLowerCase()]?.responses;

@@ -10,7 +10,7 @@ import { isTrue, platformOf, transferPlatforms } from '../../src/server/query.js
 import { EngineError, exportFailureOf, failureOf } from '../../src/server/statuses.js';
 import { parseTime, unixSeconds } from '../../src/server/times.js';
 
-/** Fails where something else than an EngineError is thrown. */
+/** Fails if anything but an EngineError is thrown. */
 function throwsOnlyEngineErrors(parse: () => unknown): void {
   try {
     parse();

@@ -6,7 +6,7 @@ import { startEngine } from '../fixtures/engine.js';
 import { example, FAMILIAR, load } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
 
-/** A request as it is on the wire. */
+/** The bytes of a request. */
 function ask(url: string): string {
   return `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`;
 }

@@ -21,7 +21,7 @@ function imageOf(blobs: BlobSet, seed: string): Descriptor {
   });
 }
 
-/** A server with one image that has a name and one that has none. */
+/** A server with one named and one unnamed image. */
 async function startPrunable(t: TestContext, options: ServerOptions = {}) {
   const blobs = new BlobSet();
   const [named, unnamed] = [imageOf(blobs, 'named'), imageOf(blobs, 'unnamed')];
@@ -107,7 +107,7 @@ test('removes every image with prune -a if the server allows it', async (t) => {
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-/** A store in which something happens when its list is read for the nth time. */
+/** A store that runs a function when its list is read for the nth time. */
 class BusyStore extends MemoryStore {
   readonly #happen: (store: MemoryStore) => Promise<unknown>;
   readonly #at: number;

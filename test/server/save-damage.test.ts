@@ -10,7 +10,7 @@ import { assertRefused, engineWithExample } from '../fixtures/engine-store.js';
 import { example, type Example } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
 
-/** Two 512-byte blocks of zeros: how a tar ends well. */
+/** Two 512-byte blocks of zeros: the end of a whole tar. */
 const END = Buffer.alloc(1024);
 
 function layerOf({ blobs, of }: Example): Descriptor {
@@ -26,7 +26,7 @@ interface Broken {
   readonly error: unknown;
 }
 
-/** What came of an archive before the connection broke; `onStart` is called when its first bytes are here. */
+/** The bytes of an archive before the connection broke; `onStart` is called when the first have arrived. */
 async function saveBroken(socketPath: string, onStart: () => Promise<void> = async () => {}): Promise<Broken> {
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     http.get({ socketPath, path: '/images/get?names=example/app:1', agent: false }, resolve).once('error', reject);

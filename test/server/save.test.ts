@@ -9,7 +9,7 @@ import { example, fill, load, NAME, PLATFORMS, stateOf } from '../fixtures/load-
 import { readTar } from '../fixtures/saved-archive.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 
-/** The descriptors of the `index.json` of an archive that was saved. */
+/** The descriptors in the `index.json` of a saved archive. */
 async function rootsIn(answer: Answer): Promise<readonly Descriptor[]> {
   assert.equal(answer.status, 200, answer.text.slice(0, 300));
   assert.equal(answer.headers['content-type'], 'application/x-tar');
@@ -99,7 +99,7 @@ for (const url of ['/images/get?names=example/app:1', '/images/example/app:1/get
   });
 }
 
-/** A store that tells which blobs were opened. */
+/** A store that records which blobs were opened. */
 class WatchedStore extends MemoryStore {
   readonly opened: Digest[] = [];
 

@@ -13,12 +13,12 @@ import { verifyImages } from '../../src/verify/verify-images.js';
 
 const MIB = 1024 * 1024;
 
-/** `LADING_SOAK_SECONDS=3600` is the hour of the promise. */
+/** `LADING_SOAK_SECONDS=3600` is the promised hour. */
 const SECONDS = Number(process.env['LADING_SOAK_SECONDS'] ?? 20);
 const WORKERS = 6;
 const NAMES = ['one', 'two', 'three', 'four'] as const;
 
-/** How much more memory the second half of the time may take than the first: what a garbage collector leaves lying about. */
+/** How much more memory the second half may take than the first: garbage that is not collected yet. */
 const GROWTH_BYTES = 48 * MIB;
 
 /** The server, and an archive of each image. */
@@ -31,7 +31,7 @@ interface Stand extends Work {
   readonly store: string;
 }
 
-/** One step of mixed work: `pick` is a number below 1, `name` one of the images. Other clients may be first: 404 is an answer. */
+/** One step of mixed work: `pick` is a number below 1, `name` an image. It may be removed already: 404 is fine. */
 const STEPS: readonly ((work: Work, name: string, pick: number) => Promise<unknown>)[] = [
   async ({ engine, files }, name) => await uploadFile(engine.socket, files[name] ?? ''),
   async ({ engine, files }, name) => await uploadFile(engine.socket, files[name] ?? ''),
@@ -77,7 +77,7 @@ async function start(t: TestContext): Promise<Stand> {
   return { engine, files, store };
 }
 
-/** One client's work. Gives the number of its steps. */
+/** One client's work. Returns the number of its steps. */
 async function labour(work: Work, seed: number, until: number): Promise<number> {
   const random = seededRandom(`soak-${seed}`);
   let steps = 0;
@@ -92,7 +92,7 @@ async function ask({ socket }: EngineProcess, method: string, url: string): Prom
   assert.ok(status < 300 || status === 404, `${method} ${url}: ${status} ${text}`);
 }
 
-/** Another client removed the image, before the save or in the middle of it. */
+/** Accepts the errors of an image that another client removed, before or during the save. */
 function allowUnknown(error: Error): void {
   assert.match(error.message, /^404|aborted|ECONNRESET/);
 }
@@ -123,7 +123,7 @@ async function vanishDownloading({ socket }: EngineProcess, name: string, pick: 
   });
 }
 
-/** Every blob that is left is what it is called, and nothing is on its way or claimed. */
+/** Every blob in the store matches its digest, and there is no half-written file and no claim. */
 async function settled({ store }: Stand): Promise<void> {
   const folder = path.join(store, '.lading');
   const left = async (): Promise<number> =>

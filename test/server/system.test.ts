@@ -42,7 +42,7 @@ test('has the old bridge fields only below 1.50', async (t) => {
 
 const NOTHING = { ActiveCount: 0, TotalCount: 0, Reclaimable: 0, TotalSize: 0 };
 
-/** Two images that share everything of linux/amd64; the one that has more has no name. */
+/** Two images that share everything of linux/amd64; the larger one has no name. */
 async function startUsed(t: Parameters<typeof engineWith>[0]) {
   const built = example();
   const named = built.of('linux/amd64');

@@ -39,7 +39,7 @@ test('cuts a silent connection, though its client never closes it', async (t) =>
   const fds = openFds();
   const wires = await Promise.all([1, 2, 3].map(async () => await dial({ path: socket, allowHalfOpen: true })));
   await Promise.all(wires.map(async (wire) => await wire.over()));
-  // Our own ends are still open.
+  // The test's own ends are still open.
   await until(() => openFds() <= fds + wires.length, 'the server has closed its ends');
   for (const wire of wires) wire.socket.destroy();
 });
@@ -60,7 +60,7 @@ test('cancels an upload that brings no data, and leaves nothing of it', async (t
   assert.deepEqual([...new Set(engine.audit.map(({ code }) => code))], ['HTTP_408']);
 });
 
-/** Sends pieces with a pause before each, and the end. */
+/** Sends pieces with a pause before each, then the end. */
 async function trickle(wire: Wire, archive: Buffer, pieces: number, pauseMs: number): Promise<void> {
   const size = Math.ceil(archive.length / pieces);
   for (let at = 0; at < archive.length; at += size) {
@@ -79,7 +79,7 @@ test('accepts a steady upload that takes many times the idle timeout', async (t)
   assert.match(wire.text(), /^HTTP\/1\.1 200 /);
 });
 
-/** A store that takes its time for every commit. */
+/** A store whose commits are slow. */
 function slowStore(busyMs: number): Store {
   const store = new MemoryStore();
   return watchIngests(store, { beforeCommit: async () => await delay(busyMs) });
@@ -147,7 +147,7 @@ test('keeps a listener for events, however long nothing happens', async (t) => {
   const wire = await dial({ path: socket });
   await wire.send('GET /v1.52/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await wire.received('200 OK');
-  // Node looks at connections each headersMs: this is many looks.
+  // Node checks connections every headersMs: this is long enough for many checks.
   await delay(500);
   assert.equal(wire.isOver(), false);
   await request('POST', '/v1.52/images/load', { body: await ARCHIVE() });

@@ -16,7 +16,7 @@ interface TlsEngine {
   readonly port: number;
 }
 
-/** A server that listens with TLS too, or undefined and a skipped test. */
+/** A server that also listens with TLS. Returns undefined and skips the test without openssl. */
 async function tlsEngine(t: TestContext, options: ServerOptions = {}): Promise<TlsEngine | undefined> {
   if (!requireTool(t, 'openssl')) return undefined;
   const certificates = await makeCertificates(t);
@@ -55,7 +55,7 @@ test('cuts handshakes that do not end', async (t) => {
   const wires = await Promise.all(
     Array.from({ length: 20 }, async () => await dial({ port: given.port, host: '127.0.0.1', allowHalfOpen: true })),
   );
-  // The head of a handshake record whose rest never comes.
+  // The header of a handshake record; the rest is never sent.
   for (const wire of wires.slice(10)) await wire.send(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]));
   await Promise.all(wires.map(async (wire) => await wire.over()));
   await until(() => openFds() <= fds + wires.length, 'the server has closed its ends');

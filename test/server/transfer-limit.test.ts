@@ -9,7 +9,7 @@ import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 const LIMIT = 3;
 const SAVE = `GET /v1.52/images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-/** A server whose places are all taken by uploads, and the rest of what each of them sends. */
+/** A server at its limit of transfers by unfinished uploads, and the rest of each upload. */
 async function fullEngine(t: TestContext): Promise<{ engine: Engine; wires: readonly Wire[]; rest: Buffer }> {
   const engine = await startEngine(t, { maxTransfers: LIMIT });
   const built = example({ layerBytes: 500_000 });

@@ -10,7 +10,7 @@ import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 
 const MIB = 1024 * 1024;
 
-/** `LADING_LOAD=full`: the sizes that the promise names; else smaller ones, of which as much memory is asked. */
+/** `LADING_LOAD=full` takes the promised sizes; else smaller ones, with the same limit of memory. */
 const isFull = process.env['LADING_LOAD'] === 'full';
 const CLIENTS = isFull ? 64 : 32;
 const IMAGE_BYTES = (isFull ? 64 : 8) * MIB;
@@ -68,7 +68,7 @@ test(`serves ${READERS} readers of 64 KiB/s with at most 64 MiB more memory`, as
   assert.ok(peak - before <= 64 * MIB, `${(peak - before) / MIB} MiB more`);
 });
 
-/** Takes 64 KiB a second for a time, then goes away. Gives how many bytes it had. */
+/** Reads 64 KiB a second for a time, then goes away. Returns how many bytes it read. */
 async function readSlowly(socketPath: string, seconds: number): Promise<number> {
   return await new Promise<number>((resolve, reject) => {
     const request = http.get({ socketPath, path: '/images/get?names=large:1' }, (answer) => {

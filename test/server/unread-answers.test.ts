@@ -9,11 +9,11 @@ import { dial, type Wire } from '../fixtures/wire.js';
 
 const HISTORY = '/v1.52/images/example/app:1/history';
 
-/** An engine with an image whose history is an answer of 2 MB, more than a socket takes unread. */
+/** An engine with an image whose history is an answer of 2 MB, more than a socket buffers. */
 async function engineWithLargeAnswers(t: TestContext, options: ServerOptions = {}): Promise<Engine> {
   const history = Array.from({ length: 20 }, () => ({ created_by: 'x'.repeat(100_000) }));
   const engine = await engineWithExample(t, { ...options, built: example({ configExtra: { history } }) });
-  // What the server opens once is open before anything is counted.
+  // The server opens some files once: they must be open before the count.
   await engine.request('GET', '/livez', { agent: false });
   return engine;
 }
@@ -60,7 +60,7 @@ test('cuts a client that reads nothing of any answer', async (t) => {
   const engine = await engineWithLargeAnswers(t, { stalledMs: 100 });
   const fds = openFds();
   const wires = await askWithoutReading(engine, 5);
-  // Our own ends are still open.
+  // The test's own ends are still open.
   await until(() => openFds() <= fds + wires.length, 'the server has closed its ends');
   for (const wire of wires) wire.socket.destroy();
 });

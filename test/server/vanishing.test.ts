@@ -12,7 +12,7 @@ import { chunk, dial, uploadHead } from '../fixtures/wire.js';
 
 const OFFSETS = 60;
 
-/** What a client that is gone must not leave, within the time: open files and sockets, places, claims, files on their way. */
+/** What must be gone soon after a client: open files and sockets, its transfer, claims, half-written files. */
 async function leavesNothing({ store, folder, request }: Engine, fds: number): Promise<void> {
   const what = 'everything of the client that is gone has been cleared away';
   await until(async () => (await activeTransfers(request)) === 0, what, { withinMs: 2000 });
@@ -33,7 +33,7 @@ async function fdsAtRest(request: Engine['request']): Promise<number> {
 
 const SAVE = `GET /v1.52/images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-/** A server with the example, and how many files are open then. */
+/** A server with the example, and how many files it has open. */
 async function loadedEngine(t: TestContext, layerBytes = 0): Promise<{ engine: Engine; fds: number }> {
   const engine = await startEngine(t);
   const built = example({ layerBytes });
@@ -78,7 +78,7 @@ test('forgets many clients that go away at once in their uploads', async (t) => 
   await Promise.all(cuts.map(async (cut) => await uploadUntil(engine, archive.subarray(0, cut), 'destroy')));
   await leavesNothing(engine, fds);
   assert.deepEqual(await engine.store.list(), []);
-  // What one of them had, another one may have counted on: nobody sees it, and it goes with a prune.
+  // One upload may have counted on a blob of another: such blobs stay invisible until a prune.
   await engine.store.prune({ now: Date.now() + 1000, graceMs: 0 });
   assert.deepEqual((await stateOf(engine.store)).blobs, []);
 });
