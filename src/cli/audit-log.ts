@@ -7,12 +7,12 @@ export interface AuditLog {
   readonly flushed: () => Promise<void>;
 }
 
-/** Writes lines to stderr, or to the end of a file. An error goes to `tell` and stops nothing. */
-export function openAuditLog(file: string | undefined, tell: (text: string) => void): AuditLog {
+/** Writes lines to stderr, or to the end of a file. An error goes to `printNotice` and stops nothing. */
+export function openAuditLog(file: string | undefined, printNotice: (text: string) => void): AuditLog {
   if (file === undefined || file === '-') {
     return { add: (line) => void process.stderr.write(`${line}\n`), flushed: async () => {} };
   }
-  const log = new AuditFile(file, tell);
+  const log = new AuditFile(file, printNotice);
   // Reports a file that cannot be opened at the start, not at the first record.
   log.append('');
   return { add: (line) => log.append(`${line}\n`), flushed: async () => await log.flushed() };
@@ -21,14 +21,14 @@ export function openAuditLog(file: string | undefined, tell: (text: string) => v
 /** Opens the file for each text, so that it may be moved away meanwhile. Holds what is not written yet. */
 class AuditFile {
   readonly #file: string;
-  readonly #tell: (text: string) => void;
+  readonly #printNotice: (text: string) => void;
   #written: Promise<void> = Promise.resolve();
   #isFailing = false;
   #isTorn = false;
 
-  constructor(file: string, tell: (text: string) => void) {
+  constructor(file: string, printNotice: (text: string) => void) {
     this.#file = file;
-    this.#tell = tell;
+    this.#printNotice = printNotice;
   }
 
   append(text: string): void {
@@ -44,7 +44,7 @@ class AuditFile {
       await this.#writeNow(text);
       this.#isFailing = false;
     } catch (error) {
-      if (!this.#isFailing) this.#tell(`cannot write the audit log: ${(error as Error).message}`);
+      if (!this.#isFailing) this.#printNotice(`cannot write the audit log: ${(error as Error).message}`);
       this.#isFailing = true;
     }
   }

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { OciLayoutStore, type OpenStoreOptions } from '../stores/layout/oci-layout-store.js';
-import type { Voice } from './console.js';
+import type { OutputOptions } from './console.js';
 
 /** What every command gets beside its own options. */
 export interface CommandContext {
@@ -9,7 +9,7 @@ export interface CommandContext {
 }
 
 /** The options that every command has. */
-export interface CommonOptions extends Voice {
+export interface CommonOptions extends OutputOptions {
   readonly store?: string;
 }
 

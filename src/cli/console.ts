@@ -2,7 +2,7 @@ import { LadingError } from '../model/errors.js';
 import type { Warning } from '../survey/reports.js';
 
 /** How a command prints. */
-export interface Voice {
+export interface OutputOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -33,13 +33,13 @@ export async function printReport(report: unknown, stream: 'stdout' | 'stderr' =
 }
 
 /** Prints warnings on stderr; with --json they are in the report instead. */
-export function warn(warnings: readonly Warning[], { json = false, quiet = false }: Voice): void {
+export function warn(warnings: readonly Warning[], { json = false, quiet = false }: OutputOptions): void {
   if (json || quiet) return;
   for (const { message } of warnings) process.stderr.write(`lading: warning: ${printable(message)}\n`);
 }
 
 /** Prints an error on stderr: one line of JSON with --json, else its message and code. */
-export function complain(error: unknown, { json = false }: Voice): void {
+export function printError(error: unknown, { json = false }: OutputOptions): void {
   const { code, category, message, details } = describe(error);
   const text = json
     ? JSON.stringify({ error: { code, category, message, details } })

@@ -9,7 +9,7 @@ import type { PruneCommandOptions } from './commands/prune.js';
 import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
-import { complain } from './console.js';
+import { printError } from './console.js';
 import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
 import { LadingError } from '../model/errors.js';
 
@@ -20,7 +20,7 @@ async function run(options: CommonOptions, work: (context: CommandContext) => Pr
     process.exitCode = await work({ signal: signals.aborted });
   } catch (error) {
     process.exitCode = signals.received()?.status ?? (isReaderGone(error) ? READER_GONE : exitStatusOf(error));
-    if (process.exitCode !== READER_GONE) complain(error, options);
+    if (process.exitCode !== READER_GONE) printError(error, options);
   }
   signals.endIfBlocked();
 }
@@ -217,7 +217,7 @@ async function main(): Promise<void> {
     process.exitCode = error.exitCode === 0 ? 0 : USAGE;
     if (error.exitCode === 0) return;
     const message = error.message.replace(/^error: /, '');
-    complain(new LadingError('ERR_OPTION_INVALID', message), { json: process.argv.includes('--json') });
+    printError(new LadingError('ERR_OPTION_INVALID', message), { json: process.argv.includes('--json') });
   }
 }
 

@@ -38,7 +38,7 @@ const CHUNK_BYTES = 256 * 1024;
 export async function serve(options: ServeOptions, { signal }: CommandContext): Promise<number> {
   const addresses = addressesOf(options);
   const graceMs = parseDuration(options.stopTimeout);
-  const log = openAuditLog(options.auditLog, tell);
+  const log = openAuditLog(options.auditLog, printNotice);
   // The reader of stderr may go away; that must not stop the server.
   process.stderr.on('error', () => {});
   const chunkBytes = (): number => (server.transfers > FEW_TRANSFERS ? CHUNK_BYTES : LARGE_CHUNK_BYTES);
@@ -54,15 +54,15 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
       name.toLowerCase(),
     ),
     audit: (record) => log.add(auditLine(record)),
-    onError: (error) => tell(`unexpected error: ${reasonOf(error)}`),
+    onError: (error) => printNotice(`unexpected error: ${reasonOf(error)}`),
     umask: (mask) => process.umask(mask),
   });
   try {
-    for (const address of addresses) tell(`listening on ${await server.listen(address)}`);
+    for (const address of addresses) printNotice(`listening on ${await server.listen(address)}`);
     await untilAborted(signal);
     // Listens before it prints: a reader of the line may send the second signal at once.
     const atOnce = stopAtOnce(server);
-    tell('stopping: waiting for transfers; a second signal stops at once');
+    printNotice('stopping: waiting for transfers; a second signal stops at once');
     await Promise.race([server.stop({ graceMs }), atOnce]);
   } catch (error) {
     await server.stop({ graceMs: 0 });
@@ -73,7 +73,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   return 0;
 }
 
-function tell(text: string): void {
+function printNotice(text: string): void {
   process.stderr.write(`lading: ${text}\n`);
 }
 

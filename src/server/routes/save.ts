@@ -102,9 +102,9 @@ function missingOf({ images }: ExportPlan): string {
       .map(({ platform, state }) => `${labelOf(image)} ${asciiOf(platform)} ${state}`),
   );
   let length = 0;
-  const told = missing.filter((text) => (length += text.length + 2) <= MAX_HEADER_LENGTH);
-  const untold = missing.length - told.length;
-  return [...told, ...(untold > 0 ? [`and ${untold} more`] : [])].join(', ');
+  const shown = missing.filter((text) => (length += text.length + 2) <= MAX_HEADER_LENGTH);
+  const left = missing.length - shown.length;
+  return [...shown, ...(left > 0 ? [`and ${left} more`] : [])].join(', ');
 }
 
 /** Clients take about 16 KiB of headers in all. */
