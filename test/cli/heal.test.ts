@@ -63,9 +63,9 @@ test('only reports damage in a store on a read-only medium', async (t) => {
   const { digest, file } = layerOf(space);
   await flipBit(file);
   await whileReadOnly(t, space.store, async () => {
-    const told = await space.run(['verify', '--json']);
-    const { problems, quarantined, notQuarantined } = jsonOf<Verified>(told.stdout);
-    assert.deepEqual([told.status, problems[0]?.digest, quarantined], [5, digest, []]);
+    const checked = await space.run(['verify', '--json']);
+    const { problems, quarantined, notQuarantined } = jsonOf<Verified>(checked.stdout);
+    assert.deepEqual([checked.status, problems[0]?.digest, quarantined], [5, digest, []]);
     assert.equal(notQuarantined?.code, 'ERR_STORE_READONLY');
     assert.match((await space.run(['verify', FAMILIAR])).stdout, /^not moved: .* \[ERR_STORE_READONLY\]$/m);
   });
@@ -80,10 +80,10 @@ test('finds a blob that its own user may not read, and moves it away', async (t)
   if (run === undefined) return;
   const manifest = path.join(space.store, blobPath(space.built.of('linux/amd64').digest));
   await chmod(manifest, 0);
-  const told = jsonOf<Verified>((await run(['verify', '--json', '--store', space.store])).stdout);
+  const report = jsonOf<Verified>((await run(['verify', '--json', '--store', space.store])).stdout);
   const both = [digest, space.built.of('linux/amd64').digest].toSorted();
-  assert.deepEqual(told.problems.map(({ digest: found }) => found).toSorted(), both);
-  assert.deepEqual(told.quarantined?.toSorted(), both);
+  assert.deepEqual(report.problems.map(({ digest: found }) => found).toSorted(), both);
+  assert.deepEqual(report.quarantined?.toSorted(), both);
   assert.equal((await run(['load', '-i', space.archive, '--store', space.store])).status, 0);
   assert.equal((await run(['verify', '--store', space.store])).status, 0);
 });

@@ -82,16 +82,16 @@ test('reports what an interrupted load keeps, and deletes it after the resume ti
     dry.stdout,
     new RegExp(`^Kept for an interrupted load that can be resumed \\(process ${child.pid}, last seen `, 'm'),
   );
-  const told = jsonOf<PruneReport>((await space.run(['prune', '--grace', '0', '--dry-run', '--json'])).stdout);
-  assert.deepEqual([told.blobs, told.interrupted.count, told.kept.images.count], [[], 1, 0]);
+  const report = jsonOf<PruneReport>((await space.run(['prune', '--grace', '0', '--dry-run', '--json'])).stdout);
+  assert.deepEqual([report.blobs, report.interrupted.count, report.kept.images.count], [[], 1, 0]);
   assert.deepEqual(
-    told.kept.held.map(({ state, pid }) => [state, pid]),
+    report.kept.held.map(({ state, pid }) => [state, pid]),
     [['over', child.pid]],
   );
-  assert.ok((told.kept.held[0]?.count ?? 0) >= held.size);
+  assert.ok((report.kept.held[0]?.count ?? 0) >= held.size);
   assert.equal((await filesIn(space, 'ingest')).length, 1, 'a dry run changes nothing');
   const over = await space.run(['prune', '--grace', '0', '--resume', '0', '--dry-run', '--json']);
-  assert.equal(jsonOf<PruneReport>(over.stdout).blobs.length, told.kept.held[0]?.count);
+  assert.equal(jsonOf<PruneReport>(over.stdout).blobs.length, report.kept.held[0]?.count);
   const pruned = await space.run(['prune', '--grace', '0', '--resume', '0']);
   assert.match(pruned.stdout, /^Deleted half-written: 1 file, /m);
   assert.deepEqual(await space.state(), { images: [], blobs: [] });
@@ -105,9 +105,9 @@ test('keeps young, unused blobs for the grace time, and says so', async (t) => {
   await space.run(['load', '-i', other.archive]);
   const dry = await space.run(['prune', '--dry-run']);
   assert.match(dry.stdout, /^Kept for images: \d+ blobs, /m);
-  const told = jsonOf<PruneReport>((await space.run(['prune', '--dry-run', '--json'])).stdout);
-  assert.deepEqual([told.blobs, told.kept.held], [[], []]);
-  assert.equal(told.kept.images.count, space.built.blobs.size + other.built.blobs.size);
+  const report = jsonOf<PruneReport>((await space.run(['prune', '--dry-run', '--json'])).stdout);
+  assert.deepEqual([report.blobs, report.kept.held], [[], []]);
+  assert.equal(report.kept.images.count, space.built.blobs.size + other.built.blobs.size);
 });
 
 test('plans a prune of a missing or read-only store without writing anything', async (t) => {

@@ -80,10 +80,10 @@ test('verifies a store, and finds a changed bit', async (t) => {
   const bad = await run(['verify', '--dry-run', FAMILIAR]);
   assert.equal(bad.status, 5);
   assert.match(bad.stdout, new RegExp(`${layer.digest}.*ERR_DIGEST_MISMATCH`));
-  const told = await run(['verify', '--dry-run', '--json']);
-  const { problems } = jsonOf<{ problems: { code: string; digest: string }[] }>(told.stdout);
+  const checked = await run(['verify', '--dry-run', '--json']);
+  const { problems } = jsonOf<{ problems: { code: string; digest: string }[] }>(checked.stdout);
   assert.deepEqual(
-    [told.status, problems.map(({ code, digest }) => [code, digest])],
+    [checked.status, problems.map(({ code, digest }) => [code, digest])],
     [5, [['ERR_DIGEST_MISMATCH', layer.digest]]],
   );
   assert.equal((await run(['verify', 'nothing'])).status, 4);

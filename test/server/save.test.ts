@@ -222,7 +222,7 @@ test('refuses a save beyond the limit with a whole JSON error', async (t) => {
   assert.equal(answer.headers.etag, undefined);
 });
 
-for (const [version, told] of [
+for (const [version, written] of [
   ['"\\n, é"', '%0A%2C%20%C3%A9'],
   ['"\\ud800"', '%EF%BF%BD'],
 ]) {
@@ -231,7 +231,7 @@ for (const [version, told] of [
     const platform = encodeURIComponent(`{"os":"linux","architecture":"s390x","os.version":${version}}`);
     const url = `/images/get?names=example/app:1&${platformQuery('linux/arm64')}&platform=${platform}`;
     const answer = await request('HEAD', url);
-    assert.equal(answer.headers['lading-missing-platforms'], `example/app:1 linux(${told})/s390x absent`);
+    assert.equal(answer.headers['lading-missing-platforms'], `example/app:1 linux(${written})/s390x absent`);
   });
 }
 
