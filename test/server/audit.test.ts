@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { auditLine, type AuditRecord } from '../../src/server/index.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example, NAME } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, load, NAME } from '../fixtures/load-helpers.js';
+import { until } from '../fixtures/until.js';
+import { dial, uploadHead } from '../fixtures/wire.js';
 
 const RECORD: AuditRecord = {
   time: '2026-01-02T03:04:05.678Z',
@@ -82,6 +84,22 @@ test('records from which image to which a name moved', async (t) => {
   for (const { images, blobs } of [first, second])
     await request('POST', '/images/load', { body: await layoutArchive(images, blobs) });
   assert.deepEqual(audit.at(-1)?.moved, [{ name: NAME, from: first.root.digest, to: second.root.digest }]);
+});
+
+test('has recorded broken saves and loads before a stop is over', async (t) => {
+  const built = example({ layerBytes: 3_000_000 });
+  const { server, store, socket, audit } = await startEngine(t);
+  await load(store, await layoutArchive(built.images, built.blobs));
+  const [reader, sender] = [await dial({ path: socket }), await dial({ path: socket })];
+  reader.socket.pause();
+  await reader.send(`GET /images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await sender.send(uploadHead());
+  await until(() => server.transfers === 2, 'both are on their way');
+  await server.stop({ graceMs: 0 });
+  assert.deepEqual(audit.map(({ action, code }) => `${action} ${code}`).toSorted(), [
+    'load CLIENT_GONE',
+    'save ERR_ABORTED',
+  ]);
 });
 
 test('holds no secrets', async (t) => {
