@@ -67,7 +67,7 @@ test('reports a full device behind stdout and behind -o', async (t) => {
   assert.match(piped.stderr, /\[ERR_NO_SPACE\]\n$/);
 });
 
-test('removes nothing where a document cannot be read', async (t) => {
+test('removes nothing if a document cannot be read', async (t) => {
   if (!requireTool(t, 'strace')) return;
   if ((await runCommand('strace', ['true'])).status !== 0) return t.skip('may not trace processes');
   const { at, built, store, state, run } = await workspace(t, { loaded: true });

@@ -15,7 +15,7 @@ const KINDS = { ...DAMAGES, 'is deleted': async (file: string): Promise<void> =>
 
 for (const [what, damage] of Object.entries(KINDS)) {
   for (const part of ['layer', 'manifest'] as const) {
-    test(`saves nothing that could pass for an archive where a ${part} ${what}`, async (t) => {
+    test(`writes nothing that could pass for a whole archive if a ${part} ${what}`, async (t) => {
       const { at, run, folder, store, built } = await workspace(t, { loaded: true });
       const { layers = [] } = built.blobs.links(built.of(PLATFORM).digest);
       const digests = { layer: layers[0], manifest: built.of(PLATFORM) };

@@ -74,7 +74,7 @@ test('refuses TCP without TLS, and files that cannot be read or used', async (t)
   assert.equal(empty.status, 2);
 });
 
-test('takes times longer than a timer can wait', async (t) => {
+test('accepts times longer than a timer can wait', async (t) => {
   const args = ['--headers-timeout', '99d', '--idle-timeout', '99d', '--stall-timeout', '99d', '--stop-timeout', '99d'];
   const { request, stderr, child, ended } = await startDaemon(t, { args, loaded: true });
   assert.equal((await request('GET', '/images/get?names=example/app:1')).status, 200);

@@ -116,7 +116,7 @@ async function beginsWith(folder: string, prefix: string): Promise<void> {
   while (!(await readdir(folder)).some((name) => name.startsWith(prefix))) await wait(1);
 }
 
-test('refuses a terminal as the place for an archive', async (t) => {
+test('refuses to write an archive to a terminal', async (t) => {
   if (!requireTool(t, 'script')) return;
   const { store } = await workspace(t, { loaded: true });
   const command = `'${process.execPath}' '${LADING}' save --store '${store}' ${FAMILIAR}`;
@@ -125,7 +125,7 @@ test('refuses a terminal as the place for an archive', async (t) => {
   assert.match(stdout, /an archive cannot be written to a terminal; use -o FILE or a pipe \[ERR_OPTION_INVALID\]/);
 });
 
-test('refuses a terminal as the place where an archive comes from', async (t) => {
+test('refuses to read an archive from a terminal', async (t) => {
   if (!requireTool(t, 'script')) return;
   const { store } = await workspace(t);
   const command = `'${process.execPath}' '${LADING}' load --store '${store}'`;

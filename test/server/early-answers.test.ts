@@ -51,7 +51,7 @@ for (const { what, status, query, options } of [
   { what: 'an archive that the disk does not take', status: 500, options: { store: failingStore() } },
 ] as const) {
   for (const extra of [[], ['Connection: close']] as const) {
-    test(`lets the sender of ${what} read why, and then ends it (${extra.join() || 'keep-alive'})`, async (t) => {
+    test(`answers the sender of ${what}, and then ends the connection (${extra.join() || 'keep-alive'})`, async (t) => {
       const engine = await startEngine(t, { lingerMs: LINGER_MS, ...options });
       const wire = await upload(engine, GARBAGE, query, extra);
       const text = await sendOn(wire);

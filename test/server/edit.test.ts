@@ -14,7 +14,7 @@ for (const [query, name] of [
   ['repo=localhost:5000/a', 'localhost:5000/a:latest'],
   ['repo=example/app&tag=1', 'docker.io/example/app:1'],
 ] as const) {
-  test(`gives an image the name of ${query}`, async (t) => {
+  test(`tags an image with ${query}`, async (t) => {
     const { request, store } = await engineWithExample(t);
     const answer = await request('POST', `/v1.52/images/example/app:1/tag?${query}`);
     assert.deepEqual([answer.status, answer.text], [201, '']);

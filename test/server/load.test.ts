@@ -75,7 +75,7 @@ test('stores only the requested platforms and their referrers', async (t) => {
   assert.deepEqual((await stateOf(store)).blobs, [...new Set([built.root.digest, ...wanted])].toSorted());
 });
 
-test('takes one platform from 1.48 on', async (t) => {
+test('accepts one platform from 1.48 on', async (t) => {
   for (const [minor, complete] of [
     [47, 3],
     [48, 1],

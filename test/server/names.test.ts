@@ -68,7 +68,7 @@ test('does not find a digest in another repository', async (t) => {
   assertRefused(await request('GET', `/images/${name}/json`), 404, `No such image: ${name}`);
 });
 
-test('takes a name that looks like an id for the name', async (t) => {
+test('finds a name that looks like an id by its name', async (t) => {
   const built = example();
   const other = example({ seed: 'other' });
   for (const [digest, bytes] of other.blobs) built.blobs.set(digest, bytes);

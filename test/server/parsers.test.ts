@@ -37,7 +37,7 @@ for (const [url, minor, rest] of [
   });
 }
 
-test('takes every version from 1.24 to 1.52 and no other', () => {
+test('accepts every version from 1.24 to 1.52 and no other', () => {
   fc.assert(
     fc.property(fc.nat(9), fc.nat(200), (major, minor) => {
       const isServed = major === 1 && minor >= 24 && minor <= 52;
@@ -52,10 +52,10 @@ test('no URL makes the version throw anything but an EngineError', () => {
 });
 
 for (const text of ['1', 'true', 'True', 'yes', 'on', 't', ' 1 ', 'x'])
-  test(`takes ${JSON.stringify(text)} for true`, () => assert.equal(isTrue(text), true));
+  test(`reads ${JSON.stringify(text)} as true`, () => assert.equal(isTrue(text), true));
 
 for (const text of [undefined, '', ' ', '0', 'no', 'No', 'false', 'FALSE', 'none', ' 0 '])
-  test(`takes ${JSON.stringify(text)} for false`, () => assert.equal(isTrue(text), false));
+  test(`reads ${JSON.stringify(text)} as false`, () => assert.equal(isTrue(text), false));
 
 test('reads a platform with all of its fields', () => {
   const platform = { os: 'windows', architecture: 'amd64', 'os.version': '10.0.17763.1', 'os.features': ['win32k'] };
@@ -126,7 +126,7 @@ test('reads a date as seconds, and 0 without one', () => {
   assert.deepEqual(texts.map(unixSeconds), [1_577_934_245, 0, 0, 0, -1]);
 });
 
-test('escapes what a terminal would obey where a refusal repeats the text of a client', () => {
+test('escapes control characters if a refusal repeats the text of a client', () => {
   const text = 'a\u009b\u202e\u{e0001}';
   const refuse = [
     () => parseTime(text, 0),

@@ -69,7 +69,7 @@ for (const [filters, isPruned] of [
   [{ 'label!': ['team=a'] }, false],
   [{ 'label!': ['other'] }, true],
 ] as const) {
-  test(`prunes ${isPruned ? 'what' : 'nothing that'} ${JSON.stringify(filters)} ${isPruned ? 'lets pass' : 'holds back'}`, async (t) => {
+  test(`${isPruned ? 'prunes' : 'keeps'} an image by the filters ${JSON.stringify(filters)}`, async (t) => {
     const { request, store } = await startPrunable(t);
     await request('POST', `/images/prune?${filtersQuery(filters)}`);
     assert.equal((await store.list()).length, isPruned ? 1 : 2);
