@@ -1,7 +1,8 @@
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import { isIndexType } from '../model/media-types.js';
-import type { ImageTarget, ManifestNode } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
+import type { ManifestNode } from '../stages/records.js';
 import type { Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
 
@@ -10,7 +11,7 @@ export type IndexPolicy = 'auto' | 'preserve' | 'rewrite';
 
 /** The root of one image in the archive. */
 export interface ChosenRoot {
-  readonly target: ImageTarget;
+  readonly target: ImageRecord;
   readonly descriptor: Descriptor;
 }
 
@@ -25,31 +26,40 @@ export interface RootChoice {
   readonly replaced: ReadonlySet<Digest>;
 }
 
-/** Chooses the root of each image (docs/design.md, "Which document is the root"). Holds one index at a time. */
+/** Chooses the root of each image (docs/design/pipelines.md, "Which document is the root"). Holds one index at a time. */
 export async function chooseRoots(
   documents: Documents,
   survey: Survey,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   policy: IndexPolicy,
 ): Promise<RootChoice> {
-  const made = new Map<Digest, Buffer>();
-  const listed = new Set<Digest>();
+  const rewriter = new IndexRewriter(documents);
   const roots: ChosenRoot[] = [];
   for (const target of targets) {
     const nodes = completeNodesOf(survey, target);
-    if (policy === 'rewrite') {
-      const packed = new Set(nodes.map(({ descriptor }) => descriptor.digest));
-      const rewritten = await rewrite({ documents, packed, made, listed }, target.descriptor);
-      roots.push({ target, descriptor: rewritten ?? target.descriptor });
-    } else {
-      const single = policy === 'auto' && survey.platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
-      roots.push({ target, descriptor: single ?? target.descriptor });
-    }
+    roots.push({
+      target,
+      descriptor: (await chooseRoot(nodes, survey, target, policy, rewriter)) ?? target.descriptor,
+    });
   }
-  return { roots, made, ...indexesOf(survey, roots, listed) };
+  return { roots, made: rewriter.made, ...indexesOf(survey, roots, rewriter.listed) };
 }
 
-function completeNodesOf({ nodes }: Survey, target: ImageTarget): readonly ManifestNode[] {
+/** The new root; undefined where the image keeps its own. */
+async function chooseRoot(
+  nodes: readonly ManifestNode[],
+  { platforms }: Survey,
+  { descriptor }: ImageRecord,
+  policy: IndexPolicy,
+  rewriter: IndexRewriter,
+): Promise<Descriptor | undefined> {
+  if (policy === 'rewrite') {
+    return await rewriter.rewrite(descriptor, new Set(nodes.map((node) => node.descriptor.digest)));
+  }
+  return policy === 'auto' && platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
+}
+
+function completeNodesOf({ nodes }: Survey, target: ImageRecord): readonly ManifestNode[] {
   return nodes
     .filter(({ node, completeness }) => node.target === target && completeness.state === 'complete')
     .map(({ node }) => node);
@@ -63,36 +73,35 @@ function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
   return nodes.some(({ subject }) => subject === only.descriptor.digest) ? undefined : only.descriptor;
 }
 
-/** What a rewrite reads, and what it gathers: the new documents, and the children that they list. */
-interface Rewrite {
-  readonly documents: Documents;
-  readonly packed: ReadonlySet<Digest>;
-  readonly made: Map<Digest, Buffer>;
-  readonly listed: Set<Digest>;
-}
+/** Writes indexes anew that list only what is packed. Holds the new documents, and the digests that they list. */
+class IndexRewriter {
+  readonly made = new Map<Digest, Buffer>();
+  readonly listed = new Set<Digest>();
+  readonly #documents: Documents;
 
-/**
- * The index with only those children that are packed, nested ones too; the same descriptor where nothing falls away, none
- * where nothing is left.
- */
-async function rewrite(context: Rewrite, descriptor: Descriptor): Promise<Descriptor | undefined> {
-  const { documents, packed, made, listed } = context;
-  const index = isIndexType(descriptor.mediaType) ? await documents.index(descriptor) : undefined;
-  if (index === undefined) return descriptor;
-  const manifests: Descriptor[] = [];
-  for (const child of index.manifests.filter(({ digest }) => packed.has(digest))) {
-    const rewritten = await rewrite(context, child);
-    if (rewritten !== undefined) manifests.push(rewritten);
+  constructor(documents: Documents) {
+    this.#documents = documents;
   }
-  const isSame =
-    manifests.length === index.manifests.length && manifests.every((child, at) => child === index.manifests[at]);
-  if (isSame) return descriptor;
-  if (manifests.length === 0) return undefined;
-  const bytes = Buffer.from(JSON.stringify({ ...index, manifests }));
-  const digest = digestOf(bytes);
-  made.set(digest, bytes);
-  for (const child of manifests) listed.add(child.digest);
-  return { ...descriptor, digest, size: bytes.length };
+
+  /** The index with only the packed children, in nested indexes too: the same descriptor if it loses none, undefined if all. */
+  async rewrite(descriptor: Descriptor, packed: ReadonlySet<Digest>): Promise<Descriptor | undefined> {
+    const index = isIndexType(descriptor.mediaType) ? await this.#documents.index(descriptor) : undefined;
+    if (index === undefined) return descriptor;
+    const manifests: Descriptor[] = [];
+    for (const child of index.manifests.filter(({ digest }) => packed.has(digest))) {
+      const rewritten = await this.rewrite(child, packed);
+      if (rewritten !== undefined) manifests.push(rewritten);
+    }
+    const isSame =
+      manifests.length === index.manifests.length && manifests.every((child, at) => child === index.manifests[at]);
+    if (isSame) return descriptor;
+    if (manifests.length === 0) return undefined;
+    const bytes = Buffer.from(JSON.stringify({ ...index, manifests }));
+    const digest = digestOf(bytes);
+    this.made.set(digest, bytes);
+    for (const child of manifests) this.listed.add(child.digest);
+    return { ...descriptor, digest, size: bytes.length };
+  }
 }
 
 /** Which stored indexes the archive has: those under an unchanged root, and those that a new index lists as they were. */

@@ -7,7 +7,8 @@ import { isImageConfigType, isLayerType } from '../model/media-types.js';
 import { selectPlatforms } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
-import type { ImageTarget, ManifestNode } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
+import type { ManifestNode } from '../stages/records.js';
 import type { Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
 
@@ -18,7 +19,7 @@ import { Documents } from '../content/documents.js';
 export async function manifestJsonOf(
   documents: Documents,
   survey: Survey,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   host: Platform,
 ): Promise<Buffer | undefined> {
   const tagsOf = new Map<Digest, { readonly descriptor: Descriptor; readonly tags: string[] }>();
@@ -35,7 +36,7 @@ export async function manifestJsonOf(
 }
 
 /** The packed manifest that suits the host best, else the first one. */
-function choose(survey: Survey, target: ImageTarget, host: Platform): Descriptor | undefined {
+function choose(survey: Survey, target: ImageRecord, host: Platform): Descriptor | undefined {
   const images = survey.nodes
     .filter(({ node, completeness }) => node.target === target && completeness.state === 'complete')
     .map(({ node }) => node)
@@ -48,7 +49,7 @@ function choose(survey: Survey, target: ImageTarget, host: Platform): Descriptor
   return (best ?? images[0])?.descriptor;
 }
 
-function tagOf({ name }: ImageTarget): readonly string[] {
+function tagOf({ name }: ImageRecord): readonly string[] {
   const reference = name === undefined ? undefined : parseReference(name);
   return reference?.tag === undefined ? [] : [reference.familiar()];
 }

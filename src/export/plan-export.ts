@@ -10,7 +10,7 @@ import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import { chooseRoots, type IndexPolicy } from './choose-roots.js';
-import type { ImageTarget } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { surveyImages, type ReferrersOf } from '../survey/survey-images.js';
 import { type PlannedEntry, layOut, metadataOf, contentsOf, digestOfPlan } from './lay-out-archive.js';
 import { Documents } from '../content/documents.js';
@@ -92,9 +92,9 @@ export async function planExport(
   };
 }
 
-async function resolveTargets(source: ImageSource, names: readonly string[]): Promise<readonly ImageTarget[]> {
+async function resolveTargets(source: ImageSource, names: readonly string[]): Promise<readonly ImageRecord[]> {
   if (names.length === 0) throw new LadingError('ERR_OPTION_INVALID', 'name at least one image to save');
-  const targets = new Map<string, ImageTarget>();
+  const targets = new Map<string, ImageRecord>();
   for (const record of await source.resolve(names)) {
     checkRoot(record.descriptor);
     targets.set(`${record.name} ${record.descriptor.digest}`, record);

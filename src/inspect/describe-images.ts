@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { resolveRecords, type ImageRecord, isImage } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { compatibleWith, exactly } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
@@ -134,10 +134,6 @@ type Runnable = ManifestDescription & { readonly platform: Platform };
 
 function isRunnable(manifest: ManifestDescription): manifest is Runnable {
   return manifest.kind === 'image' && manifest.available && manifest.platform !== undefined;
-}
-
-function isImage(record: ImageRecord): boolean {
-  return subjectOf(record) === undefined;
 }
 
 function namesByRoot(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly string[]> {

@@ -1,9 +1,9 @@
-import { subjectOf } from '../model/image-list.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { inspectRecord, type ImageInspection } from './inspect-images.js';
 import type { ListOptions } from '../survey/tolerant-survey.js';
 import { loadImages } from '../load/load-images.js';
 import type { LoadSource } from '../load/archive-entries.js';
+import { isImage } from '../model/image-list.js';
 
 /** Inspects every image of an archive, without keeping it. Reads all of it. Throws what a load of it would throw. */
 export async function inspectArchive(
@@ -14,7 +14,7 @@ export async function inspectArchive(
   await loadImages(store, source, options);
   const records = await store.list();
   const inspections: ImageInspection[] = [];
-  for (const record of records.filter((listed) => subjectOf(listed) === undefined)) {
+  for (const record of records.filter(isImage)) {
     inspections.push(await inspectRecord(store, records, record, options));
   }
   return inspections;

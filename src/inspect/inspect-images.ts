@@ -6,7 +6,6 @@ import { limitsOf } from '../model/limits.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { platformReportOf, type PlatformReport, type Warning } from '../survey/reports.js';
-import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';
 import type { Survey } from '../survey/survey-images.js';
 import { totalBytes } from '../model/content.js';
@@ -71,7 +70,7 @@ export async function inspectRecord(
   record: ImageRecord,
   options: ListOptions,
 ): Promise<ImageInspection> {
-  const target: ImageTarget = record;
+  const target: ImageRecord = record;
   const { survey, warnings } = await tolerantSurvey(store, [target], records, options);
   const { manifests, warnings: damage } = await describeManifests(store, survey, limitsOf(options.limits));
   const { digest, mediaType } = record.descriptor;
@@ -94,7 +93,7 @@ function platformWarnings({ descriptor, config }: ManifestDescription): readonly
 
 function inspectPlatforms(
   survey: Survey,
-  target: ImageTarget,
+  target: ImageRecord,
   manifests: readonly ManifestDescription[],
 ): readonly PlatformInspection[] {
   const described = survey.platforms.outcomesOf(target).map((outcome) => ({

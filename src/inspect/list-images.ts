@@ -1,8 +1,8 @@
-import { subjectOf } from '../model/image-list.js';
 import { imageReportOf } from '../survey/image-report.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { Store } from '../stores/store.js';
 import { type ListOptions, tolerantSurvey } from '../survey/tolerant-survey.js';
+import { isImage } from '../model/image-list.js';
 
 /** The images of a store, and damage that was found on the way, which counts as missing here. */
 export interface ImageListing {
@@ -13,7 +13,7 @@ export interface ImageListing {
 /** Lists every image with the state of each of its platforms. Referrers that stand beside images are not listed. */
 export async function listImages(store: Store, options: ListOptions = {}): Promise<ImageListing> {
   const records = await store.list();
-  const targets = records.filter((record) => subjectOf(record) === undefined);
+  const targets = records.filter(isImage);
   const { survey, warnings } = await tolerantSurvey(store, targets, records, options);
   return { images: targets.map((target) => imageReportOf(survey, target)), warnings };
 }

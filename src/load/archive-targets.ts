@@ -9,7 +9,7 @@ import { isIndexType, isManifestType } from '../model/media-types.js';
 import { parseImageName, parseReference } from '../model/reference.js';
 import { dockerArchiveTargets } from './docker-archive-targets.js';
 import type { Warning } from '../survey/reports.js';
-import type { ArchiveContents, ImageTarget } from '../stages/records.js';
+import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
 import { parseLayoutIndex } from '../content/parse-document.js';
@@ -20,7 +20,7 @@ import { Documents } from '../content/documents.js';
 
 /** The images that an archive names, and the manifests in it that speak of others. */
 export interface ArchiveTargets {
-  readonly images: readonly ImageTarget[];
+  readonly images: readonly ImageRecord[];
   /** Records without a name whose `io.containerd.manifest.subject` says what they refer to. */
   readonly referrers: readonly ImageRecord[];
   /** Records of types that we do not know: no images, and kept as bytes where everything is. */
@@ -152,8 +152,8 @@ function withSubject(descriptor: Descriptor, subject: string): Descriptor {
 }
 
 /** One target for each name and for each unnamed digest. Throws ERR_NAME_DUPLICATE for one name of two images. */
-function withoutRepeats(targets: readonly ImageTarget[]): readonly ImageTarget[] {
-  const kept = new Map<string, ImageTarget>();
+function withoutRepeats(targets: readonly ImageRecord[]): readonly ImageRecord[] {
+  const kept = new Map<string, ImageRecord>();
   for (const target of targets) {
     const key = target.name ?? target.descriptor.digest;
     const known = kept.get(key);
@@ -164,7 +164,7 @@ function withoutRepeats(targets: readonly ImageTarget[]): readonly ImageTarget[]
   return [...kept.values()];
 }
 
-function duplicate(name: string, a: ImageTarget, b: ImageTarget): LadingError {
+function duplicate(name: string, a: ImageRecord, b: ImageRecord): LadingError {
   const digests = [a.descriptor.digest, b.descriptor.digest];
   const message = `the archive gives the name ${quote(name)} to two images, ${digests.join(' and ')}`;
   return new LadingError('ERR_NAME_DUPLICATE', message, { details: { name, digests } });
@@ -172,7 +172,7 @@ function duplicate(name: string, a: ImageTarget, b: ImageTarget): LadingError {
 
 /** The OCI layout wins over `manifest.json`; that they differ is worth a word. */
 function disagreements(
-  images: readonly ImageTarget[],
+  images: readonly ImageRecord[],
   dockerManifest: Buffer | undefined,
   limits: Limits,
 ): readonly Warning[] {

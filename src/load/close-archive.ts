@@ -9,7 +9,7 @@ import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
 import { publishNames } from '../stores/in-session.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import type { ArchiveContents, ImageTarget } from '../stages/records.js';
+import type { ArchiveContents } from '../stages/records.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
@@ -110,9 +110,9 @@ function refusingDamaged(session: DestinationSession, damaged: ArchiveContents['
 /** Which images are to be loaded, and which give way to one that the store has under the same name. */
 async function resolveConflicts(
   destination: ImageDestination,
-  images: readonly ImageTarget[],
+  images: readonly ImageRecord[],
   onConflict: OnConflict,
-): Promise<{ loaded: readonly ImageTarget[]; kept: readonly ImageTarget[] }> {
+): Promise<{ loaded: readonly ImageRecord[]; kept: readonly ImageRecord[] }> {
   const names = images.flatMap(({ name }) => name ?? []);
   const holders = await destination.holders(names);
   const conflicts = images.filter(
@@ -127,11 +127,11 @@ async function resolveConflicts(
   return { loaded: images.filter((image) => !kept.includes(image)), kept };
 }
 
-function recordsOf(survey: Survey, taken: readonly ImageTarget[]): readonly ImageRecord[] {
+function recordsOf(survey: Survey, taken: readonly ImageRecord[]): readonly ImageRecord[] {
   const images = taken.map(({ name, descriptor }) => ({ descriptor, ...(name !== undefined && { name }) }));
   return [...images, ...unlistedReferrers(survey).map((descriptor) => ({ descriptor }))];
 }
 
-function keptWarning({ name }: ImageTarget): Warning {
+function keptWarning({ name }: ImageRecord): Warning {
   return { code: 'WARN_NAME_KEPT', message: `${quote(String(name))} names another image in the store, which was kept` };
 }

@@ -8,7 +8,8 @@ import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.j
 import type { Limits } from '../model/limits.js';
 import { MEDIA_TYPES } from '../model/media-types.js';
 import { parseImageName } from '../model/reference.js';
-import type { ArchiveContents, ArchiveFile, ImageTarget } from '../stages/records.js';
+import type { ArchiveContents, ArchiveFile } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import type { DestinationSession } from '../stores/store.js';
 import { checkDocumentSize } from '../content/check-document.js';
@@ -26,9 +27,9 @@ export async function dockerArchiveTargets(
   contents: ArchiveContents,
   dockerManifest: Buffer,
   limits: Limits,
-): Promise<readonly ImageTarget[]> {
+): Promise<readonly ImageRecord[]> {
   const images = parseDockerManifest(parseStrictJson(dockerManifest, 'manifest.json', limits.maxJsonDepth));
-  const targets: ImageTarget[] = [];
+  const targets: ImageRecord[] = [];
   for (const image of images) targets.push(...(await targetsOf(session, contents, image, limits)));
   return targets;
 }
@@ -40,7 +41,7 @@ async function targetsOf(
   contents: ArchiveContents,
   image: DockerArchiveImage,
   limits: Limits,
-): Promise<readonly ImageTarget[]> {
+): Promise<readonly ImageRecord[]> {
   const config = await contentOf(session, contents, image.config);
   const descriptor = { ...config, mediaType: MEDIA_TYPES.dockerConfig };
   checkDocumentSize(descriptor, limits);

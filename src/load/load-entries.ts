@@ -4,7 +4,8 @@ import { storageError } from '../files/storage-error.js';
 import { LadingError } from '../model/errors.js';
 import { PlatformSet } from '../model/platform-set.js';
 import { Commit, type LayerProbing } from '../stages/commit.js';
-import type { ArchiveContents, ArchiveEntry, CommitEvent, ImageTarget, SelectedEntry } from '../stages/records.js';
+import type { ArchiveContents, ArchiveEntry, CommitEvent, SelectedEntry } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { SelectEntries } from '../stages/select-entries.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
@@ -44,7 +45,7 @@ export async function loadEntries(
   const select = new SelectEntries({
     ...request,
     present: session,
-    platforms: new PlatformSet<ImageTarget>(request.platforms),
+    platforms: new PlatformSet<ImageRecord>(request.platforms),
     damage: isFiltered(request) ? 'later' : 'fatal',
     untilStored: async () => await commit.settled(),
   });

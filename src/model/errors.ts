@@ -1,3 +1,5 @@
+import { jsonLine } from './json-line.js';
+
 /** What the caller can do about an error. One category maps to one exit status and one family of HTTP statuses. */
 export type ErrorCategory =
   | 'invalid-argument'
@@ -85,10 +87,5 @@ export function isDamage(error: unknown): error is LadingError {
 /** Untrusted text made safe to print: quoted, control characters escaped, cut after 200 characters. */
 export function quote(text: string): string {
   const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  // JSON.stringify leaves DEL, the C1 controls and the formatting characters alone; a terminal obeys them.
-  return JSON.stringify(cut).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escapeCharacter);
-}
-
-function escapeCharacter(character: string): string {
-  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+  return jsonLine(cut);
 }

@@ -45,6 +45,11 @@ export function subjectOf(record: ImageRecord): Digest | undefined {
   return subject !== undefined && isDigest(subject) ? subject : undefined;
 }
 
+/** Whether the record is an image of its own, not a referrer of another one. */
+export function isImage(record: ImageRecord): boolean {
+  return subjectOf(record) === undefined;
+}
+
 /** Whether the record is a referrer of one of the digests. */
 export function refersTo(record: ImageRecord, digests: ReadonlySet<Digest>): boolean {
   const subject = subjectOf(record);

@@ -1,7 +1,7 @@
 import type { PlatformState } from './completeness.js';
 import type { Digest } from './digest.js';
 import { compatibleWith, exactly, type PlatformMatcher } from './platform-matcher.js';
-import { formatPlatformFull, normalizePlatform, type Platform } from './platform.js';
+import { formatPlatformFull, normalizePlatform, type Platform, listingKeyOf } from './platform.js';
 
 /** What was found of one manifest of an image. `missing` is the first digest that is not here. */
 export interface PlatformOutcome {
@@ -81,7 +81,7 @@ export class PlatformSet<Image extends object> {
   note(image: Image, outcome: PlatformOutcome): void {
     const known = this.#outcomes.get(image) ?? new Map<string, PlatformOutcome>();
     this.#outcomes.set(image, known);
-    known.set(`${outcome.digest} ${JSON.stringify(outcome.platform)}`, outcome);
+    known.set(listingKeyOf(outcome.digest, outcome.platform), outcome);
   }
 
   /** What was found of the image, in the order of its index; the requested platforms that it lacks come last. */

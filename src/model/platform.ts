@@ -1,4 +1,5 @@
 import { LadingError, quote } from './errors.js';
+import type { Digest } from './digest.js';
 
 /** An OCI platform object (image-spec, "Image Index"). Keys are the spec's own names. */
 export interface Platform {
@@ -205,4 +206,9 @@ function invalid(input: unknown, why: string, cause?: unknown): LadingError {
       cause,
     },
   );
+}
+
+/** One text for each manifest and platform that it is listed for: an index may list a manifest for two platforms. */
+export function listingKeyOf(digest: Digest | undefined, platform: Platform | undefined): string {
+  return `${digest} ${JSON.stringify(platform)}`;
 }

@@ -1,4 +1,4 @@
-import { jsonLine } from './json-line.js';
+import { jsonLine } from '../index.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /** The values of each filter of a request. */

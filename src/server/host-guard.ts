@@ -1,6 +1,6 @@
+import { jsonLine } from '../index.js';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { jsonLine } from './json-line.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /**

@@ -2,9 +2,8 @@ import { chmod, lstat, rm } from 'node:fs/promises';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
-import { LadingError } from '../index.js';
+import { LadingError, jsonLine } from '../index.js';
 import { Connections } from './connections.js';
-import { jsonLine } from './json-line.js';
 
 /** Where a server listens. */
 export type ListenAddress =

@@ -1,4 +1,4 @@
-import { LadingError, type ErrorCategory, type ErrorCode } from '../index.js';
+import { LadingError, type ErrorCategory, type ErrorCode, isDamage } from '../index.js';
 
 /** Every HTTP status that the server answers with, by its name in RFC 9110. No other server file has such a number. */
 export const STATUS = {
@@ -76,8 +76,7 @@ export function failureOf(error: unknown): Failure {
 /** The same where images are read from the store: damage is then a fault of the server (500), not of the request. */
 export function exportFailureOf(error: unknown): Failure {
   const failed = failureOf(error);
-  const isDamage = error instanceof LadingError && ['integrity', 'invalid-archive', 'limit'].includes(error.category);
-  return isDamage ? { ...failed, status: STATUS.internal } : failed;
+  return isDamage(error) ? { ...failed, status: STATUS.internal } : failed;
 }
 
 function failure(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Failure {

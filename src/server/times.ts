@@ -1,4 +1,4 @@
-import { jsonLine } from './json-line.js';
+import { jsonLine } from '../index.js';
 import { EngineError, STATUS } from './statuses.js';
 
 const UNITS_MS: Readonly<Record<string, number>> = {

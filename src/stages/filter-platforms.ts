@@ -1,13 +1,14 @@
 import type { Digest } from '../model/digest.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
-import type { ImageTarget, ManifestNode } from './records.js';
+import type { ImageRecord } from '../model/image-list.js';
+import type { ManifestNode } from './records.js';
 import { Stage } from './stage.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 
 /** The request, and what becomes of attestations and referrers: `follow` what they speak of, or `drop`. */
 export interface FilterPlatformsOptions {
-  readonly platforms: PlatformSet<ImageTarget>;
+  readonly platforms: PlatformSet<ImageRecord>;
   readonly referrers?: ReferrerPolicy;
 }
 
@@ -17,9 +18,9 @@ export interface FilterPlatformsOptions {
  * of each image was asked for, also that image's nodes.
  */
 export class FilterPlatforms extends Stage<ManifestNode, ManifestNode> {
-  readonly #platforms: PlatformSet<ImageTarget>;
+  readonly #platforms: PlatformSet<ImageRecord>;
   readonly #dropReferrers: boolean;
-  #target: ImageTarget | undefined;
+  #target: ImageRecord | undefined;
   #nodes: ManifestNode[] = [];
   #kept = new Set<Digest>();
 
@@ -39,7 +40,7 @@ export class FilterPlatforms extends Stage<ManifestNode, ManifestNode> {
     yield* this.#nextImage(undefined);
   }
 
-  *#nextImage(target: ImageTarget | undefined): Generator<ManifestNode> {
+  *#nextImage(target: ImageRecord | undefined): Generator<ManifestNode> {
     const nodes = this.#nodes;
     const listed = nodes.filter(({ subject }) => subject === undefined).map(({ platform }) => platform);
     const wants = this.#platforms.wantsAmong(listed.filter((platform) => platform !== undefined));

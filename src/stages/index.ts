@@ -9,7 +9,6 @@ export type {
   BlobNeed,
   Body,
   CommitEvent,
-  ImageTarget,
   ManifestNode,
   SelectedEntry,
   VerifiedEntry,

@@ -5,7 +5,8 @@ import type { Digest } from '../model/digest.js';
 import { contentOf, type ImageManifest } from '../model/image-manifest.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
-import type { BlobNeed, ImageTarget, ManifestNode } from './records.js';
+import type { BlobNeed, ManifestNode } from './records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { Stage } from './stage.js';
 import { Documents } from '../content/documents.js';
 
@@ -13,7 +14,7 @@ import { Documents } from '../content/documents.js';
 export interface ListBlobsOptions {
   /** Damage that they tolerate counts as missing; damage that they throw ends the listing. */
   readonly documents: Documents;
-  readonly platforms: PlatformSet<ImageTarget>;
+  readonly platforms: PlatformSet<ImageRecord>;
   /** Layers that may not be distributed: left out on save, kept on load where they came along. */
   readonly foreignLayers: 'drop' | 'keep';
   /** Called for every node, with whether it is complete. */

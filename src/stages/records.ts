@@ -6,16 +6,12 @@ import type { LayerFacts } from '../layers/layer-probe.js';
 import type { FoundBlob } from '../content/content-provider.js';
 import type { ContentKind } from '../model/content.js';
 import type { IngestOutcome } from '../stores/store.js';
-
-/** An image to walk: a root, and the full name that it goes by. Compared by identity. */
-export interface ImageTarget {
-  readonly name?: string;
-  readonly descriptor: Descriptor;
-}
+import type { ImageRecord } from '../model/image-list.js';
 
 /** One index or manifest of an image. Its document is read by the stage that needs it, so that nodes stay small. */
 export interface ManifestNode {
-  readonly target: ImageTarget;
+  /** The image that it was found in, compared by identity. */
+  readonly target: ImageRecord;
   readonly descriptor: Descriptor;
   /** `opaque`: of a media type that we do not know; carried as bytes. */
   readonly kind: 'index' | 'manifest' | 'opaque';
@@ -29,7 +25,7 @@ export interface ManifestNode {
 
 /** One blob that an archive or a store must have. */
 export interface BlobNeed {
-  readonly target: ImageTarget;
+  readonly target: ImageRecord;
   readonly descriptor: Descriptor;
   readonly kind: 'index' | 'manifest' | 'config' | 'layer';
   /** The manifest that asks for it (for an index: itself). */

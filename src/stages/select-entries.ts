@@ -14,14 +14,15 @@ import { isIndexType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { SourceReader } from '../stores/store.js';
-import type { ArchiveEntry, Body, ImageTarget, SelectedEntry } from './records.js';
+import type { ArchiveEntry, Body, SelectedEntry } from './records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { Stage } from './stage.js';
 
 /** What is wanted, and where content may be already. */
 export interface SelectEntriesOptions {
   /** What the destination has. */
   readonly present: SourceReader;
-  readonly platforms: PlatformSet<ImageTarget>;
+  readonly platforms: PlatformSet<ImageRecord>;
   readonly referrers: ReferrerPolicy;
   readonly limits: Limits;
   /**

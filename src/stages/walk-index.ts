@@ -4,8 +4,9 @@ import { LadingError } from '../model/errors.js';
 import { platformOf } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
-import { isNamedPlatform, type Platform } from '../model/platform.js';
-import type { ImageTarget, ManifestNode } from './records.js';
+import { isNamedPlatform, type Platform, listingKeyOf } from '../model/platform.js';
+import type { ImageRecord } from '../model/image-list.js';
+import type { ManifestNode } from './records.js';
 import { Stage } from './stage.js';
 import { Documents } from '../content/documents.js';
 
@@ -19,7 +20,7 @@ export interface WalkIndexOptions {
 
 /** What a node inherits from where it stands. */
 interface Place {
-  readonly target: ImageTarget;
+  readonly target: ImageRecord;
   readonly parent?: Digest;
   readonly subject?: Digest;
   readonly platform?: Platform;
@@ -37,7 +38,7 @@ interface Referrer {
  * attestations of nothing that is listed come last in their index. A visited set makes a graph of equal references as
  * cheap as its distinct documents. Holds one index for each level of nesting, the visited set, and 16 nodes.
  */
-export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
+export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
   readonly #options: WalkIndexOptions;
   #visited = new Set<string>();
 
@@ -46,14 +47,14 @@ export class WalkIndex extends Stage<ImageTarget, ManifestNode> {
     this.#options = options;
   }
 
-  protected override async *each(target: ImageTarget): AsyncGenerator<ManifestNode> {
+  protected override async *each(target: ImageRecord): AsyncGenerator<ManifestNode> {
     this.#visited = new Set();
     yield* this.#walk(target.descriptor, { target, depth: 1 });
   }
 
   async *#walk(descriptor: Descriptor, place: Place): AsyncGenerator<ManifestNode> {
     // The same manifest may stand in an index twice, for two platforms: both are worth a node.
-    const key = `${descriptor.digest} ${JSON.stringify(descriptor.platform ?? place.platform)}`;
+    const key = listingKeyOf(descriptor.digest, descriptor.platform ?? place.platform);
     if (this.#visited.has(key)) return;
     this.#visited.add(key);
     this.#checkLimits(descriptor, place);

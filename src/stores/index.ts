@@ -17,5 +17,5 @@ export type {
 } from './store.js';
 export { withReads, type PassBytes } from './with-reads.js';
 export type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
-export type { ByteRange, Content, ContentKind } from '../model/content.js';
+export { contentKindOf, type ByteRange, type Content, type ContentKind } from '../model/content.js';
 export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';

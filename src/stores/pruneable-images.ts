@@ -1,5 +1,5 @@
 import type { Digest } from '../model/digest.js';
-import { removeRecords, subjectOf, type ImageRecord, refersTo } from '../model/image-list.js';
+import { removeRecords, type ImageRecord, refersTo, isImage } from '../model/image-list.js';
 import { closureOf } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
@@ -12,10 +12,10 @@ export async function pruneableImages(
 ): Promise<readonly ImageRecord[]> {
   const images: ImageRecord[] = [];
   for (const record of records) {
-    if (record.name !== undefined || subjectOf(record) !== undefined) continue;
+    if (record.name !== undefined || !isImage(record)) continue;
     if (await isOld(record.descriptor.digest)) images.push(record);
   }
-  const staying = removeRecords(records, images).filter((record) => subjectOf(record) === undefined);
+  const staying = removeRecords(records, images).filter(isImage);
   const reached = await closureOf(
     Documents.stored(provider),
     staying.map(({ descriptor }) => descriptor),
@@ -25,7 +25,7 @@ export async function pruneableImages(
 
 /** Referrers whose subject is not reached, neither by an image nor by another referrer that stays. */
 function orphans(records: readonly ImageRecord[], reached: Set<Digest>): readonly ImageRecord[] {
-  const referrers = records.filter((record) => subjectOf(record) !== undefined);
+  const referrers = records.filter((record) => !isImage(record));
   for (let grown = true; grown;) {
     const staying = referrers.filter((record) => refersTo(record, reached));
     grown = staying.some(({ descriptor }) => !reached.has(descriptor.digest));

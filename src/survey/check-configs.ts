@@ -4,7 +4,13 @@ import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.j
 import type { ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
-import { formatPlatformFull, isNamedPlatform, normalizePlatform, type Platform } from '../model/platform.js';
+import {
+  formatPlatformFull,
+  isNamedPlatform,
+  normalizePlatform,
+  type Platform,
+  listingKeyOf,
+} from '../model/platform.js';
 import type { Warning } from './reports.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from './survey-images.js';
@@ -62,7 +68,7 @@ export async function* wholeImages(
   const seen = new Set<string>();
   for (const { node, completeness } of nodes) {
     const { descriptor, kind, subject } = node;
-    const key = `${descriptor.digest} ${JSON.stringify(descriptor.platform)}`;
+    const key = listingKeyOf(descriptor.digest, descriptor.platform);
     if (kind !== 'manifest' || completeness.state !== 'complete' || subject !== undefined || seen.has(key)) continue;
     seen.add(key);
     const image = await readImage(provider, descriptor, limits, onProblem);

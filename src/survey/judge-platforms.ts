@@ -2,7 +2,7 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { formatPlatformFull } from '../model/platform.js';
 import { labelOf, platformReportOf, type Warning } from './reports.js';
-import type { ImageTarget } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { Survey } from './survey-images.js';
 
 /** `fail`: a requested platform that cannot be had is an error. `skip`: the rest is taken, and the result is incomplete. */
@@ -10,7 +10,7 @@ export type MissingPlatforms = 'fail' | 'skip';
 
 /** The images of which something is here, and whether anything that was asked for is not. */
 export interface Judgement {
-  readonly taken: readonly ImageTarget[];
+  readonly taken: readonly ImageRecord[];
   readonly incomplete: boolean;
   readonly warnings: readonly Warning[];
 }
@@ -29,7 +29,7 @@ interface Unavailable {
  */
 export function judgePlatforms(
   survey: Survey,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   missingPlatforms: MissingPlatforms,
   doing: 'saved' | 'loaded',
 ): Judgement {
@@ -44,7 +44,7 @@ export function judgePlatforms(
 }
 
 /** Whether the image has anything to take: a complete manifest, or with no list given indexes that are here and list none. */
-function hasAnything({ platforms, nodes }: Survey, target: ImageTarget): boolean {
+function hasAnything({ platforms, nodes }: Survey, target: ImageRecord): boolean {
   const outcomes = platforms.outcomesOf(target);
   if (outcomes.some(({ state }) => state === 'complete')) return platforms.wantsAll || isMet(platforms, target);
   if (!platforms.wantsAll || outcomes.length > 0 || missingIndexOf(nodes, target) !== undefined) return false;
@@ -54,21 +54,21 @@ function hasAnything({ platforms, nodes }: Survey, target: ImageTarget): boolean
 }
 
 /** The first index of the image that is listed and not here, so that nobody knows what it lists. */
-function missingIndexOf(nodes: Survey['nodes'], target: ImageTarget): Digest | undefined {
+function missingIndexOf(nodes: Survey['nodes'], target: ImageRecord): Digest | undefined {
   return nodes
     .filter(({ node }) => node.target === target && node.kind === 'index' && node.subject === undefined)
     .find(({ completeness }) => completeness.state === 'missing')?.node.descriptor.digest;
 }
 
-function isMet(platforms: Survey['platforms'], target: ImageTarget): boolean {
+function isMet(platforms: Survey['platforms'], target: ImageRecord): boolean {
   return platforms.unmetOf(target).length < platforms.requested.length;
 }
 
-function isRoot(digest: Digest, target: ImageTarget): boolean {
+function isRoot(digest: Digest, target: ImageRecord): boolean {
   return digest === target.descriptor.digest;
 }
 
-function unavailableOf({ platforms }: Survey, target: ImageTarget): readonly Unavailable[] {
+function unavailableOf({ platforms }: Survey, target: ImageRecord): readonly Unavailable[] {
   return platforms.unmetOf(target).map(({ platform, state, missing }) => ({
     image: labelOf(imageOf(target)),
     platform: formatPlatformFull(platform),
@@ -79,8 +79,8 @@ function unavailableOf({ platforms }: Survey, target: ImageTarget): readonly Una
 
 function refuseEmpty(
   survey: Survey,
-  targets: readonly ImageTarget[],
-  taken: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
+  taken: readonly ImageRecord[],
   missingPlatforms: MissingPlatforms,
   doing: string,
 ): void {
@@ -94,7 +94,7 @@ function refuseEmpty(
 
 function unavailableError(
   survey: Survey,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   unavailable: readonly Unavailable[],
   doing: string,
 ): LadingError {
@@ -105,7 +105,7 @@ function unavailableError(
 /** The Engine's words where its case is met exactly; else every image and platform that cannot be had, and why. */
 function unavailableMessage(
   { platforms }: Survey,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   unavailable: readonly Unavailable[],
   doing: string,
 ): string {
@@ -129,7 +129,7 @@ function unavailableMessage(
 }
 
 /** Platforms that nobody asked for by name, and that are listed but not here. */
-function missingWarnings({ platforms, nodes }: Survey, target: ImageTarget): readonly Warning[] {
+function missingWarnings({ platforms, nodes }: Survey, target: ImageRecord): readonly Warning[] {
   const index = missingIndexOf(nodes, target);
   const message = `${labelOf(imageOf(target))}: index ${index} is listed, but missing`;
   return [
@@ -138,7 +138,7 @@ function missingWarnings({ platforms, nodes }: Survey, target: ImageTarget): rea
   ];
 }
 
-function missingPlatformWarnings(platforms: Survey['platforms'], target: ImageTarget): readonly Warning[] {
+function missingPlatformWarnings(platforms: Survey['platforms'], target: ImageRecord): readonly Warning[] {
   return platforms
     .outcomesOf(target)
     .filter(({ state }) => state === 'missing' || state === 'absent')
@@ -152,6 +152,6 @@ function missingPlatformWarnings(platforms: Survey['platforms'], target: ImageTa
     }));
 }
 
-function imageOf({ name, descriptor }: ImageTarget): { readonly name?: string; readonly digest: Digest } {
+function imageOf({ name, descriptor }: ImageRecord): { readonly name?: string; readonly digest: Digest } {
   return { ...(name !== undefined && { name }), digest: descriptor.digest };
 }

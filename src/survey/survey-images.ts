@@ -8,7 +8,8 @@ import type { Warning } from './reports.js';
 import { DedupeBlobs } from '../stages/dedupe-blobs.js';
 import { FilterPlatforms } from '../stages/filter-platforms.js';
 import { ListBlobs } from '../stages/list-blobs.js';
-import type { BlobNeed, ImageTarget, ManifestNode } from '../stages/records.js';
+import type { BlobNeed, ManifestNode } from '../stages/records.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { WalkIndex } from '../stages/walk-index.js';
 import { Documents } from '../content/documents.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
@@ -38,7 +39,7 @@ export interface Survey {
   readonly needs: readonly BlobNeed[];
   /** Every index and manifest that the filter kept, in the order of the walk. */
   readonly nodes: readonly ListedNode[];
-  readonly platforms: PlatformSet<ImageTarget>;
+  readonly platforms: PlatformSet<ImageRecord>;
   readonly warnings: readonly Warning[];
 }
 
@@ -48,11 +49,11 @@ export interface Survey {
  */
 export async function surveyImages(
   documents: Documents,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   options: SurveyOptions = {},
 ): Promise<Survey> {
   const { referrers = 'follow', foreignLayers = 'drop', signal } = options;
-  const platforms = new PlatformSet<ImageTarget>(options.platforms);
+  const platforms = new PlatformSet<ImageRecord>(options.platforms);
   const needs: BlobNeed[] = [];
   const nodes: ListedNode[] = [];
   await pipeline(
@@ -85,7 +86,7 @@ function collectInto(list: BlobNeed[]): Writable {
 
 /** Asks for the referrers of what the filter may keep, and of nothing else: each may be a request to a registry. */
 function referrersOfWanted(
-  platforms: PlatformSet<ImageTarget>,
+  platforms: PlatformSet<ImageRecord>,
   { referrers, referrersOf }: SurveyOptions,
 ): (node: ManifestNode) => Promise<readonly Descriptor[]> {
   if (referrersOf === undefined || referrers === 'drop') return async () => [];

@@ -1,6 +1,5 @@
 import { type Limits, limitsOf } from '../model/limits.js';
 import type { ContentProvider } from '../content/content-provider.js';
-import type { ImageTarget } from '../stages/records.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { type Survey, surveyImages } from './survey-images.js';
 import type { Warning } from './reports.js';
@@ -18,7 +17,7 @@ export interface ListOptions {
 /** A survey that takes damage for missing content, and tells it in warnings. */
 export async function tolerantSurvey(
   store: ContentProvider,
-  targets: readonly ImageTarget[],
+  targets: readonly ImageRecord[],
   records: readonly ImageRecord[],
   { limits, signal }: ListOptions,
 ): Promise<{ survey: Survey; warnings: readonly Warning[] }> {

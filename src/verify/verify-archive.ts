@@ -2,7 +2,6 @@ import type { Digest } from '../model/digest.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { type LoadSource, withEntries } from '../load/archive-entries.js';
 import { checkImages, problemOf } from './check-images.js';
-import { subjectOf } from '../model/image-list.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { surveyImages } from '../survey/survey-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
@@ -10,6 +9,7 @@ import { Documents } from '../content/documents.js';
 import { type LoadRequest, loadEntries } from '../load/load-entries.js';
 import type { ArchiveContents } from '../stages/records.js';
 import { loadRequestOf } from '../load/load-images.js';
+import { isImage } from '../model/image-list.js';
 
 /**
  * Verifies an archive without keeping it: everything in it is hashed, wanted or not. Holds its documents, at most 64 MiB.
@@ -27,7 +27,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
     return await loadEntries(store, entries, request);
   });
   const documents = new Documents(store, request);
-  const targets = (await store.list()).filter((record) => subjectOf(record) === undefined);
+  const targets = (await store.list()).filter(isImage);
   const { nodes } = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
   const layers = layersOf(contents);
   const factsOf = async (digest: Digest): Promise<LayerFacts | undefined> => layers.get(digest);

@@ -1,11 +1,10 @@
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { resolveRecords, isImage } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { imageReportOf } from '../survey/image-report.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import type { ImageTarget } from '../stages/records.js';
 import type { Store } from '../stores/store.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { surveyImages } from '../survey/survey-images.js';
@@ -42,7 +41,7 @@ export async function verifyImages(
 ): Promise<VerifyReport> {
   const records = await store.list();
   const chosen = names.length === 0 ? records : names.flatMap((name) => resolveRecords(records, name));
-  const targets = chosen.filter((record) => subjectOf(record) === undefined).map(targetOf);
+  const targets = chosen.filter(isImage);
   const damage = new Map<Digest, Problem>();
   const onDamage = (error: LadingError, digest: Digest): void => {
     if (!damage.has(digest)) damage.set(digest, problemOf(error, digest));
@@ -129,8 +128,4 @@ function withoutBlobs(store: Store, damaged: ReadonlyMap<Digest, Problem>): Pick
 function mismatch(digest: Digest, actual: Digest): Problem {
   const message = `blob ${digest}: content hashes to ${actual}; load the image again from a good archive`;
   return { code: 'ERR_DIGEST_MISMATCH', digest, message };
-}
-
-function targetOf({ name, descriptor }: ImageRecord): ImageTarget {
-  return { descriptor, ...(name !== undefined && { name }) };
 }

@@ -64,6 +64,8 @@ describe('quote', () => {
     ['\u2028\u2029', String.raw`"\u2028\u2029"`],
     ['é 😀', '"é 😀"'],
     ['\ud800', String.raw`"\ud800"`],
+    // Beyond U+FFFF a character has two units, and JSON an escape for each.
+    ['\u{e0001}', '"\\udb40\\udc01"'],
   ];
   for (const [text, quoted] of cases) {
     it(`makes ${JSON.stringify(text).slice(0, 40)} safe to print`, () => {

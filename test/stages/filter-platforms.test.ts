@@ -4,25 +4,22 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { formatPlatform, parsePlatform } from '../../src/model/platform.js';
 import { FilterPlatforms } from '../../src/stages/filter-platforms.js';
-import type { ImageTarget, ManifestNode } from '../../src/stages/records.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
+import type { ManifestNode } from '../../src/stages/records.js';
 import { WalkIndex } from '../../src/stages/walk-index.js';
-import {
-  BlobSet,
-  buildArtifact,
-  buildAttestation,
-  buildIndex,
-  buildManifest,
-  buildMultiPlatform,
-} from '../fixtures/image-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { buildArtifact, buildAttestation } from '../fixtures/artifact-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
 import { documentsOf } from './set-provider.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm/v7', 'linux/arm64'];
 
 interface Filtered {
-  readonly target: ImageTarget;
+  readonly target: ImageRecord;
   readonly nodes: readonly ManifestNode[];
-  readonly platforms: PlatformSet<ImageTarget>;
+  readonly platforms: PlatformSet<ImageRecord>;
 }
 
 async function filter(
@@ -32,7 +29,7 @@ async function filter(
   referrers?: 'follow' | 'drop',
 ): Promise<Filtered> {
   const target = { descriptor: root };
-  const platforms = new PlatformSet<ImageTarget>(wanted.map((text) => parsePlatform(text)));
+  const platforms = new PlatformSet<ImageRecord>(wanted.map((text) => parsePlatform(text)));
   const walk = new WalkIndex({ documents: documentsOf(blobs) });
   const options = referrers === undefined ? { platforms } : { platforms, referrers };
   return { target, platforms, nodes: await runStage([target], walk, new FilterPlatforms(options)) };
@@ -52,7 +49,7 @@ const node: ManifestNode = {
   platform: { os: 'linux', architecture: 'amd64' },
 };
 stageSuite('FilterPlatforms', {
-  make: () => new FilterPlatforms({ platforms: new PlatformSet<ImageTarget>() }),
+  make: () => new FilterPlatforms({ platforms: new PlatformSet<ImageRecord>() }),
   inputs: () => Array.from({ length: 200 }, () => node),
   maxAhead: 40,
 });
@@ -130,7 +127,7 @@ describe('FilterPlatforms', () => {
   it('tells two images apart that share a manifest', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
-    const platforms = new PlatformSet<ImageTarget>([parsePlatform('linux/amd64')]);
+    const platforms = new PlatformSet<ImageRecord>([parsePlatform('linux/amd64')]);
     const targets = [root, manifests.get('linux/arm64')!].map((descriptor) => ({ descriptor }));
     const walk = new WalkIndex({ documents: documentsOf(blobs) });
     await runStage(targets, walk, new FilterPlatforms({ platforms }));

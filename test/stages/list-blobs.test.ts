@@ -6,15 +6,11 @@ import type { LadingError } from '../../src/model/errors.js';
 import { limitsOf } from '../../src/model/limits.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { ListBlobs, type ListBlobsOptions } from '../../src/stages/list-blobs.js';
-import type { BlobNeed, ImageTarget, ManifestNode } from '../../src/stages/records.js';
-import {
-  BlobSet,
-  buildIndex,
-  buildManifest,
-  buildReferrer,
-  removeBlob,
-  removeLayers,
-} from '../fixtures/image-builder.js';
+import type { BlobNeed, ManifestNode } from '../../src/stages/records.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
+import { BlobSet, removeBlob, removeLayers } from '../fixtures/blob-set.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { buildReferrer } from '../fixtures/artifact-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
 import { documentsOf, SetProvider } from './set-provider.js';
 
@@ -26,7 +22,7 @@ function nodeOf(descriptor: Descriptor, kind: ManifestNode['kind'] = 'manifest')
 }
 
 function optionsOf(blobs: BlobSet, change: Partial<ListBlobsOptions> = {}): ListBlobsOptions {
-  const platforms = new PlatformSet<ImageTarget>();
+  const platforms = new PlatformSet<ImageRecord>();
   return { documents: documentsOf(blobs), platforms, foreignLayers: 'drop', ...change };
 }
 

@@ -1,26 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { pipeline } from 'node:stream/promises';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { parsePlatform } from '../../src/model/platform.js';
-import type { ArchiveEntry, ImageTarget, SelectedEntry } from '../../src/stages/records.js';
+import type { ArchiveEntry, SelectedEntry } from '../../src/stages/records.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
 import { SelectEntries, type SelectEntriesOptions } from '../../src/stages/select-entries.js';
 import { layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
-import {
-  BlobSet,
-  buildAttestation,
-  buildIndex,
-  buildManifest,
-  buildMultiPlatform,
-  closureOf,
-} from '../fixtures/image-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { buildAttestation } from '../fixtures/artifact-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
 import type { TarEntry } from '../fixtures/tar-builder.js';
 import { sinkOf, stageSuite } from '../suites/stage-suite.js';
 import { bytesOf } from '../suites/stored.js';
-import { pipeline } from 'node:stream/promises';
 import { Bodies } from './bodies.js';
 import { SetProvider } from './set-provider.js';
 
@@ -44,7 +41,7 @@ function entriesOf(bodies: Bodies, entries: readonly TarEntry[]): ArchiveEntry[]
 }
 
 function stageOf({ platforms = [], present, ...options }: SelectionOptions): SelectEntries {
-  const set = new PlatformSet<ImageTarget>(platforms.map((text) => parsePlatform(text)));
+  const set = new PlatformSet<ImageRecord>(platforms.map((text) => parsePlatform(text)));
   return new SelectEntries({
     present: present ?? new SetProvider(new BlobSet()),
     platforms: set,

@@ -6,10 +6,10 @@ import {
   manifestsFor,
   type ImageDescription,
   type ManifestDescription,
+  jsonLine,
 } from '../../index.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage } from '../find-image.js';
-import { jsonLine } from '../json-line.js';
 import { isTrue, platformOf } from '../query.js';
 import { HISTORY_SCHEMA, INSPECT_SCHEMA } from '../schemas.js';
 import { historyOf } from '../shapes/history.js';

@@ -118,7 +118,7 @@ export class OciLayoutStore implements Store {
   }
 
   async session(): Promise<DestinationSession> {
-    this.#checkWritable();
+    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
     try {
       return await (await import('./layout-session.js')).LayoutSession.start(this.#parts, this.#changes);
     } catch (error) {
@@ -139,16 +139,14 @@ export class OciLayoutStore implements Store {
   }
 
   async quarantine(digest: Digest): Promise<boolean> {
-    this.#checkWritable();
+    const session = await this.session();
     try {
       return await (await import('./trash/quarantine.js')).quarantine(this.#parts, digest);
     } catch (error) {
       throw storageError(error, `cannot move blob ${digest} away`);
+    } finally {
+      await session.end();
     }
-  }
-
-  #checkWritable(): void {
-    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
   }
 
   async #images(): Promise<ListedImages> {
