@@ -5,7 +5,7 @@ export const LAYOUT_ENTRY = 'oci-layout';
 export const INDEX_ENTRY = 'index.json';
 export const DOCKER_MANIFEST_ENTRY = 'manifest.json';
 
-/** The entries that tell what an archive is. */
+/** The entries that say what an archive contains. */
 export const METADATA_ENTRIES: readonly string[] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY];
 
 /** The bytes of the `oci-layout` entry. */
@@ -19,7 +19,7 @@ export function entryNameOf(digest: Digest): string {
   return `${BLOBS}${algorithmOf(digest)}/${encodedOf(digest)}`;
 }
 
-/** The digest that an entry name promises, or undefined for every other name. */
+/** The digest in the name of a blob entry; undefined for every other name. */
 export function digestOfEntry(name: string): Digest | undefined {
   const slash = name.startsWith(BLOBS) ? name.indexOf('/', BLOBS.length) : -1;
   if (slash === -1) return undefined;
@@ -27,12 +27,12 @@ export function digestOfEntry(name: string): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
-/** A part of a name that means nothing: `.`, or none at all. */
+/** A part of a name without meaning: `.` or empty. */
 const EMPTY_PART = /(?:^|\/)\.?(?:\/|$)/;
 
-/** The name without `.` and empty parts, as the layout spells it: what the name means to whoever unpacks the archive. */
+/** The name without `.` and empty parts. Programs that unpack the archive write to this name. */
 export function plainEntryName(name: string): string {
-  // Nearly all are plain already, and each is asked for several times.
+  // Fast path: nearly all names are plain already, and this is called several times for each entry.
   if (!EMPTY_PART.test(name)) return name;
   return name
     .split('/')
@@ -42,14 +42,14 @@ export function plainEntryName(name: string): string {
 
 const BLOCK = 512;
 
-/** Names that fit a ustar header: 100 bytes of ASCII, behind a slash and up to 155 more (sha384, but not sha512). */
+/** Names that fit a ustar header: up to 100 ASCII bytes, after up to 155 and a slash (sha384 fits, sha512 does not). */
 const USTAR_NAME = /^(?:[ -~]{1,155}\/)?[ -~]{1,100}$/;
 
-/** Bytes that a tar entry takes: its header (with PAX records for a name that fits no ustar header), body and padding. */
+/** Bytes of a tar entry: header, body and padding, and PAX records for a name that does not fit a ustar header. */
 export function tarEntryBytes(name: string, bodyBytes: number): number {
   const header = USTAR_NAME.test(name) ? BLOCK : 3 * BLOCK;
   return header + Math.ceil(bodyBytes / BLOCK) * BLOCK;
 }
 
-/** Bytes of the two zero blocks that end an archive. */
+/** Bytes of the two zero blocks at the end of an archive. */
 export const TAR_END_BYTES = 2 * BLOCK;

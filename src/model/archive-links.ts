@@ -2,18 +2,19 @@ import { posix } from 'node:path';
 import { LadingError, quote } from './errors.js';
 import { badEntry } from './entry-name.js';
 
-/** How many links one name may lead through. */
+/** The largest number of links that one name may pass. */
 const MAX_LINKS = 16;
 
-/** Links by name with the entry that each one means, and the names that stand in the archive more than once. */
+/** The links of an archive, and the names that occur in it more than once. */
 export interface ArchiveLinks {
+  /** From the name of each link to the name of its target. */
   readonly links: ReadonlyMap<string, string>;
   readonly repeated?: ReadonlySet<string>;
 }
 
 /**
- * The file that a name means after its links, which may lead through folders that are links. Throws ERR_ARCHIVE_FORMAT for a
- * circle, and ERR_TAR_ENTRY where the way leads through a name that stands twice.
+ * The name of the file that a name leads to. Folders in the name may be links too. Throws ERR_ARCHIVE_FORMAT for a
+ * circle of links, and ERR_TAR_ENTRY if a name on the way occurs twice.
  */
 export function followLinks(name: string, archive: ArchiveLinks): string {
   let followed = posix.normalize(name);
@@ -22,10 +23,10 @@ export function followLinks(name: string, archive: ArchiveLinks): string {
     if (next === undefined) return once(followed, archive);
     followed = next;
   }
-  throw new LadingError('ERR_ARCHIVE_FORMAT', `${quote(name)} is a link that leads nowhere`);
+  throw new LadingError('ERR_ARCHIVE_FORMAT', `${quote(name)} leads through more than ${MAX_LINKS} links`);
 }
 
-/** The name behind its first link, counted from the left as a file system does; undefined where there is none. */
+/** The name with its first link, from the left, replaced by the target; undefined if it contains no link. */
 function firstStep(name: string, archive: ArchiveLinks): string | undefined {
   const parts = name.split('/');
   for (let end = 1; end <= parts.length; end += 1) {
@@ -37,6 +38,6 @@ function firstStep(name: string, archive: ArchiveLinks): string | undefined {
 }
 
 function once(name: string, { repeated }: ArchiveLinks): string {
-  if (repeated?.has(name)) throw badEntry(name, 'stands twice');
+  if (repeated?.has(name)) throw badEntry(name, 'occurs twice');
   return name;
 }

@@ -3,7 +3,7 @@ import type { Digest } from './digest.js';
 import { contentOf, type ImageManifest } from './image-manifest.js';
 
 /**
- * What is here of one platform of an image: `absent` (the index does not list it), `missing` (listed, but some of its
+ * The state of one platform of an image: `absent` (the index does not list it), `missing` (listed, but some of its
  * content is not here), `complete`, or `excluded` (a filter left it out).
  */
 export type PlatformState = 'absent' | 'missing' | 'complete' | 'excluded';
@@ -15,8 +15,8 @@ export interface Completeness {
 }
 
 /**
- * The one rule of completeness, shared by save, load, inspect and verify: a manifest is complete when it, its config and
- * every layer that may be distributed are here. `manifest` is undefined where its document is not here.
+ * The rule of completeness for save, load, inspect and verify: a manifest is complete when it, its config and every
+ * layer that may be distributed are here. `manifest` is undefined if its document is not here.
  */
 export function completenessOf(
   descriptor: Descriptor | undefined,

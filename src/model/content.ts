@@ -1,13 +1,13 @@
 import { isIndexType, isManifestType } from './media-types.js';
 import type { Digest } from './digest.js';
 
-/** A blob that is known by what it is, not by what somebody said. */
+/** Digest and size of a blob. */
 export interface Content {
   readonly digest: Digest;
   readonly size: number;
 }
 
-/** A part of a blob: `start` and `end` in bytes, `end` not included. */
+/** A part of a blob, in bytes. `end` is not included. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;

@@ -3,7 +3,7 @@ import { LadingError, quote } from './errors.js';
 import { asFields, asObject, asText, asTexts } from './json.js';
 import type { Platform } from './platform.js';
 
-/** An OCI content descriptor (image-spec, "Descriptor"). Fields that we do not know are kept as they came. */
+/** An OCI content descriptor (image-spec, "Descriptor"). Unknown fields are kept. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -22,13 +22,13 @@ export const ANNOTATIONS = {
   imageName: 'io.containerd.image.name',
   /** Tag in an archive, full name in the store (image-spec, "Pre-Defined Annotation Keys"). */
   refName: 'org.opencontainers.image.ref.name',
-  /** Digest that an unnamed top-level descriptor speaks of, as Docker writes it. */
+  /** The digest that an unnamed top-level descriptor refers to, as Docker writes it. */
   subject: 'io.containerd.manifest.subject',
-  /** The root that the store has, where the archive's root differs. */
+  /** The root's digest in the store, if the archive has another root. */
   sourceDigest: 'dev.lading.source.digest',
-  /** The digest that a store's list of images has without this annotation. */
+  /** The digest of a store's list of images, computed without this annotation. */
   listDigest: 'dev.lading.list.digest',
-  /** BuildKit's mark of an attestation manifest, and what it attests. */
+  /** BuildKit's mark of an attestation manifest, and the digest that it attests. */
   referenceType: 'vnd.docker.reference.type',
   referenceDigest: 'vnd.docker.reference.digest',
 } as const;
@@ -38,7 +38,7 @@ const PLATFORM_FIELDS = 'os architecture variant os.version os.features'.split('
 
 /**
  * A value of a document as a Descriptor; `where` names the place in messages. Throws ERR_DESCRIPTOR_INVALID,
- * ERR_DOCUMENT_INVALID, and for embedded content that is another ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH.
+ * ERR_DOCUMENT_INVALID, and for embedded data with another size or digest ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH.
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   const { mediaType, digest, size, platform, annotations, artifactType, urls, data } = asFields(value, where, FIELDS);
@@ -62,7 +62,7 @@ export function attestedBy(descriptor: Descriptor): Digest | undefined {
   return subject !== undefined && isDigest(subject) ? subject : undefined;
 }
 
-/** The descriptor with some annotations added (a text) or taken out (undefined); none left, no field. */
+/** The descriptor with annotations set (a text) or removed (undefined). Without annotations it has no such field. */
 export function withAnnotations(
   descriptor: Descriptor,
   changes: Readonly<Record<string, string | undefined>>,
@@ -72,16 +72,16 @@ export function withAnnotations(
   return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) as Record<string, string> };
 }
 
-/** Refuses annotations that are no map of texts; none at all are fine. ERR_DOCUMENT_INVALID. */
+/** Checks that annotations, if there are any, are a map of texts. Throws ERR_DOCUMENT_INVALID. */
 export function checkAnnotations(annotations: unknown, where: string): void {
   if (annotations === undefined || annotations === null) return;
   Object.values(asObject(annotations, `${where}.annotations`)).forEach((text) => asText(text, `${where}.annotations`));
 }
 
-/** Standard base64 with its padding (RFC 4648, 4). Node's decoder takes anything. */
+/** Standard base64 with its padding (RFC 4648, 4). Node's decoder accepts any text. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Content that is embedded must be the content that is described (image-spec, "Embedded Content"). */
+/** Embedded data must have the size and digest of its descriptor (image-spec, "Embedded Content"). */
 function checkData(data: unknown, { digest, size }: Pick<Descriptor, 'digest' | 'size'>, where: string): void {
   if (typeof data !== 'string' || !BASE64.test(data)) throw invalid(where, 'data is not base64');
   const bytes = Buffer.from(data, 'base64');

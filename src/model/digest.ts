@@ -9,7 +9,7 @@ export type Digest = string & { readonly [brand]: 'Digest' };
 /** The registered algorithms that we verify. */
 export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512';
 
-/** Each algorithm with as many hex characters as it has. */
+/** Each algorithm with its number of hex characters. */
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
 
 /** Whether the text is a digest of a known algorithm in its one valid spelling. */
@@ -41,7 +41,7 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
 /** Counts and hashes bytes as they pass. */
 export class Digester {
   readonly algorithm: DigestAlgorithm;
-  /** Not before there are bytes: what is skipped, or copied elsewhere, needs none. */
+  /** Created with the first bytes: an entry that is skipped or copied elsewhere needs no hash. */
   #hash: Hash | undefined;
   #digest: Digest | undefined;
   #size = 0;

@@ -3,11 +3,11 @@ import { asFields, asList, asText, asTexts, invalid } from './json.js';
 import { MEDIA_TYPES } from './media-types.js';
 import type { Content } from './content.js';
 
-/** One image of a docker-archive's `manifest.json` (Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset"). */
+/** One image of `manifest.json` (Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset"). */
 export interface DockerArchiveImage {
   /** Entry name of the image config. */
   readonly config: string;
-  /** Names with tags, as the archive has them. */
+  /** Names with tags, as written in the archive. */
   readonly repoTags: readonly string[];
   /** Entry names of the layers, bottom first. */
   readonly layers: readonly string[];
@@ -34,8 +34,8 @@ function textsOrNull(value: unknown, where: string): readonly string[] {
 }
 
 /**
- * The manifest of a docker-archive's image, made as the Engine's importer makes it, so that its digest is the Engine's:
- * compact JSON, Docker schema 2 types, fields in this order.
+ * The manifest of a docker-archive's image, with the same bytes and digest as from the Engine's importer: compact JSON,
+ * Docker schema 2 types, fields in this order.
  */
 export function synthesiseManifest(config: Content, layers: readonly (Content & { readonly gzip: boolean })[]): Buffer {
   const manifest = {

@@ -4,12 +4,12 @@ import { badEntry } from './entry-name.js';
 import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
 
-/** Whether the entry, by its plain name, is one of those that say what an archive is. */
+/** Whether the plain name is that of an entry that says what the archive contains. */
 export function isMetadataEntry(name: string): boolean {
   return METADATA_ENTRIES.includes(name);
 }
 
-/** An entry of an archive that is no directory. */
+/** A file or link of an archive. */
 export interface LedgerEntry {
   readonly name: string;
   readonly type: 'file' | 'symlink' | 'link';
@@ -18,9 +18,9 @@ export interface LedgerEntry {
 }
 
 /**
- * What an archive's entries are called, wanted or not, so that a judgement does not depend on their order. A blob, or a
- * document of the layout, that stands twice or is a link means different things to different readers. Holds one digest
- * for each blob.
+ * Records the names of all entries, wanted or not, so that the checks do not depend on their order. Refuses a blob or a
+ * layout document that occurs twice or is a link, since readers differ on what it contains. Holds one digest for each
+ * blob.
  */
 export class EntryLedger {
   readonly #limits: Limits;
@@ -33,17 +33,20 @@ export class EntryLedger {
     this.#limits = limits;
   }
 
-  /** Documents of a layout that also stand in the archive in another case, which readers on some disks take for the same. */
+  /** Layout documents that also occur in another case: on a disk that ignores case, both are the same file. */
   get lookalikes(): readonly string[] {
     return [...this.#lookalikes];
   }
 
-  /** Takes the next entry that is no directory, by its plain name and what that promises. Throws ERR_TAR_ENTRY, ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES. */
+  /**
+   * Records the next file or link. `name` is its plain name, `digest` the digest in that name. Throws ERR_TAR_ENTRY,
+   * ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES.
+   */
   enter({ name, type, linkname = '', digest }: LedgerEntry): void {
     const key = isMetadataEntry(name) ? name : digest;
     if (key === undefined) return this.#enterOther(name, linkname);
-    if (type !== 'file') throw badEntry(name, 'is a link, where only a file can be trusted');
-    if (this.#seen.has(key)) throw badEntry(name, 'stands twice');
+    if (type !== 'file') throw badEntry(name, 'is a link, but must be a file');
+    if (this.#seen.has(key)) throw badEntry(name, 'occurs twice');
     this.#seen.add(key);
   }
 
@@ -56,7 +59,7 @@ export class EntryLedger {
       throw new LadingError('ERR_LIMIT_ENTRIES', message);
     }
     if (this.#otherNameBytes > maxOtherNameBytes) {
-      const message = `the archive has names of more than ${maxOtherNameBytes} bytes beside its blobs`;
+      const message = `the names of the entries beside the archive's blobs have more than ${maxOtherNameBytes} bytes`;
       throw new LadingError('ERR_LIMIT_BYTES', message);
     }
     const folded = name.toLowerCase();

@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import { LadingError, quote } from './errors.js';
 
-/** C0 and C1 controls, DEL among them. */
+/** C0 and C1 control characters and DEL. */
 const CONTROL = /\p{Cc}/u;
 
-/** Refuses a name that no image archive needs and that could hurt: absolute, `..`, control characters. ERR_TAR_ENTRY. */
+/** Refuses dangerous names, which no image archive needs: absolute, `..`, control characters. Throws ERR_TAR_ENTRY. */
 export function checkEntryName(name: string, maxBytes: number): void {
   if (name === '') throw badEntry(name, 'has no name');
   if (Buffer.byteLength(name) > maxBytes) throw badEntry(name, `has a name of more than ${maxBytes} bytes`);
@@ -13,14 +13,14 @@ export function checkEntryName(name: string, maxBytes: number): void {
   if (name.split('/').includes('..')) throw badEntry(name, 'has ".." in its name');
 }
 
-/** The entry that a link means: a symlink counts from its own folder, a hard link from the archive's root. */
+/** The name of a link's target: relative to its folder for a symlink, to the archive's root for a hard link. */
 export function linkTarget(name: string, type: 'symlink' | 'link', linkname: string): string {
   return posix.normalize(type === 'symlink' ? posix.join(posix.dirname(name), linkname) : linkname);
 }
 
-/** Refuses a link that leads out of the archive. ERR_TAR_ENTRY. */
+/** Refuses a link that leads out of the archive. Throws ERR_TAR_ENTRY. */
 export function checkLink(name: string, type: 'symlink' | 'link', linkname: string): void {
-  if (linkname === '' || CONTROL.test(linkname)) throw badEntry(name, 'is a link without a proper target');
+  if (linkname === '' || CONTROL.test(linkname)) throw badEntry(name, 'is a link without a valid target');
   const target = linkTarget(name, type, linkname);
   if (linkname.startsWith('/') || target === '..' || target.startsWith('../')) {
     throw badEntry(name, `is a link out of the archive, to ${quote(linkname)}`);

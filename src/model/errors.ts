@@ -12,7 +12,7 @@ export type ErrorCategory =
   | 'unsupported'
   | 'aborted';
 
-/** Every error code with its category. `docs/errors.md` lists the same codes with cause and remedy; a test compares them. */
+/** Every error code with its category. `docs/errors.md` adds cause and remedy; a test compares the codes. */
 export const ERROR_CODES = {
   ERR_REFERENCE_INVALID: 'invalid-argument',
   ERR_REFERENCE_AMBIGUOUS: 'invalid-argument',
@@ -55,16 +55,16 @@ export const ERROR_CODES = {
   ERR_ABORTED: 'aborted',
 } as const satisfies Record<string, ErrorCategory>;
 
-/** A stable code: callers may compare it, never the message. */
+/** A stable code. Callers compare the code, never the message. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** What may go with an error: facts for programs (`details`) and the error below it (`cause`). */
+/** Optional parts of an error: facts for programs (`details`) and the error that led to it (`cause`). */
 export interface LadingErrorOptions {
   readonly details?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
 
-/** The one error class of the library. `name` is `AbortError` for ERR_ABORTED, as Node's own aborts have it. */
+/** The only error class of the library. `name` is `AbortError` for ERR_ABORTED, as in Node's own aborts. */
 export class LadingError extends Error {
   readonly code: ErrorCode;
   readonly category: ErrorCategory;
@@ -79,7 +79,7 @@ export class LadingError extends Error {
   }
 }
 
-/** Whether the error says that content is not what it should be, rather than that it could not be read or is not here. */
+/** Whether the error means bad content. False where the content is missing or could not be read. */
 export function isDamage(error: unknown): error is LadingError {
   return error instanceof LadingError && ['integrity', 'invalid-archive', 'limit'].includes(error.category);
 }

@@ -34,7 +34,7 @@ export function parseImageConfig(value: unknown, where: string): ImageConfig {
   return value as ImageConfig;
 }
 
-/** The platform that the config names, or undefined where it names none. */
+/** The platform that the config names; undefined if OS or architecture is missing. */
 export function platformOf(config: ImageConfig): Platform | undefined {
   if (!config.os || !config.architecture) return undefined;
   return {

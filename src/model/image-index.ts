@@ -2,7 +2,7 @@ import { checkAnnotations, parseDescriptor, type Descriptor } from './descriptor
 import { LadingError, quote } from './errors.js';
 import { asFields, asList, asText, invalid, type JsonObject } from './json.js';
 
-/** An OCI image index or Docker manifest list (image-spec, "Image Index"). Unknown fields are kept as they came. */
+/** An OCI image index or Docker manifest list (image-spec, "Image Index"). Unknown fields are kept. */
 export interface ImageIndex {
   readonly schemaVersion: 2;
   readonly mediaType?: string;
@@ -12,13 +12,13 @@ export interface ImageIndex {
 }
 
 /**
- * A parsed JSON value as an index. `mediaType` is what the descriptor said; the document must not contradict it.
+ * A parsed JSON value as an index. `mediaType` comes from its descriptor; the document must not contradict it.
  * Throws ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE.
  */
 export function parseImageIndex(value: unknown, where: string, mediaType?: string): ImageIndex {
   const fields = asDocument(value, where);
   checkVersionAndType(fields, where, mediaType);
-  // A document that is index and manifest at once means different images to different readers (CVE-2021-41190).
+  // Readers differ on a document that is index and manifest at once: each sees another image (CVE-2021-41190).
   if ('layers' in fields || 'config' in fields) throw invalid(where, 'an index must not have config or layers');
   asList(fields['manifests'], `${where}.manifests`).forEach((item, at) =>
     parseDescriptor(item, `${where}.manifests[${at}]`),
@@ -29,7 +29,7 @@ export function parseImageIndex(value: unknown, where: string, mediaType?: strin
   return value as ImageIndex;
 }
 
-/** The fields of indexes and manifests: one that is spelt like the other's makes a document that is both to some readers. */
+/** The fields of both kinds: with a field of the other kind, a document would be both an index and a manifest. */
 const FIELDS = 'schemaVersion mediaType artifactType config layers manifests subject annotations'.split(' ');
 
 /** The value as the fields of an index or manifest. Throws ERR_DOCUMENT_INVALID. */

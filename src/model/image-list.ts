@@ -5,18 +5,18 @@ import type { ImageIndex } from './image-index.js';
 import { MEDIA_TYPES } from './media-types.js';
 import { parseReference, type Reference } from './reference.js';
 
-/** One image of a store: a root, and the name that it is known by. */
+/** One image of a store: a root with its name. */
 export interface ImageRecord {
-  /** Full name in normal form with tag or digest; undefined for an image that is known by its digest only. */
+  /** Full name in normal form with tag or digest; undefined for an image without a name. */
   readonly name?: string;
   /** The root's descriptor, without the annotations that carry a name. */
   readonly descriptor: Descriptor;
 }
 
-/** What becomes of a name that the store has for another image: `replace` moves it, `keep` leaves it, `fail` throws. */
+/** What to do if another image in the store has the name: `replace` moves the name, `keep` leaves it, `fail` throws. */
 export type OnConflict = 'replace' | 'keep' | 'fail';
 
-/** The images that a store's `index.json` lists, in its order. Names are full names there. */
+/** The images that a store's `index.json` lists, in its order. It contains full names. */
 export function recordsOf(index: ImageIndex): readonly ImageRecord[] {
   return index.manifests.map((listed) => {
     const name = listed.annotations?.[ANNOTATIONS.imageName];
@@ -39,7 +39,7 @@ export function withoutName(descriptor: Descriptor): Descriptor {
   return withAnnotations(descriptor, { [ANNOTATIONS.imageName]: undefined, [ANNOTATIONS.refName]: undefined });
 }
 
-/** The digest that an unnamed record speaks of, if it is a referrer and no image of its own. */
+/** The digest that an unnamed record refers to; undefined for a record that is an image itself. */
 export function subjectOf(record: ImageRecord): Digest | undefined {
   const subject = record.name === undefined ? record.descriptor.annotations?.[ANNOTATIONS.subject] : undefined;
   return subject !== undefined && isDigest(subject) ? subject : undefined;
@@ -57,8 +57,8 @@ export function refersTo(record: ImageRecord, digests: ReadonlySet<Digest>): boo
 }
 
 /**
- * The list with the additions published. A replaced image stays, unnamed, until it is pruned; an unnamed record goes
- * where its digest has a name. Throws ERR_NAME_CONFLICT with `fail`.
+ * The list with the additions. A replaced image stays, unnamed, until it is pruned. An unnamed record is dropped if a
+ * named record has the same digest. Throws ERR_NAME_CONFLICT with `fail`.
  */
 export function publishRecords(
   records: readonly ImageRecord[],
@@ -82,14 +82,14 @@ function isKept(records: readonly ImageRecord[], addition: ImageRecord, onConfli
   throw new LadingError('ERR_NAME_CONFLICT', message, { details });
 }
 
-/** What became of one name: no `from`, it is new; no `to`, it is gone. */
+/** The change of one name. Without `from` the name is new; without `to` it was removed. */
 export interface NameMove {
   readonly name: string;
   readonly from?: Digest;
   readonly to?: Digest;
 }
 
-/** The names that mean something else after a change of the list, sorted. */
+/** The names that were added, moved or removed by a change of the list, sorted. */
 export function movesOf(before: readonly ImageRecord[], after: readonly ImageRecord[]): readonly NameMove[] {
   const [old, now] = [rootsByName(before), rootsByName(after)];
   const moved = [...new Set([...old.keys(), ...now.keys()])].filter((name) => old.get(name) !== now.get(name));
@@ -105,19 +105,19 @@ function rootsByName(records: readonly ImageRecord[]): ReadonlyMap<string, Diges
   );
 }
 
-/** The list without the given records, compared by name and digest: a name that means something else by now stays. */
+/** The list without the given records. A name stays if it now has another digest. */
 export function removeRecords(
   records: readonly ImageRecord[],
   removed: readonly ImageRecord[],
 ): readonly ImageRecord[] {
-  const exactly = ({ name, descriptor }: ImageRecord): string => `${name ?? ''} ${descriptor.digest}`;
-  const gone = new Set(removed.map(exactly));
-  return records.filter((record) => !gone.has(exactly(record)));
+  const nameAndDigest = ({ name, descriptor }: ImageRecord): string => `${name ?? ''} ${descriptor.digest}`;
+  const gone = new Set(removed.map(nameAndDigest));
+  return records.filter((record) => !gone.has(nameAndDigest(record)));
 }
 
 /**
- * The records that a user's text means: a name (without tag: every tag of the repository), or else an image id, digest
- * or unique prefix of one. A record that was found by its id comes without name. Throws ERR_IMAGE_UNKNOWN,
+ * The records that a user's text means: a name (without tag: every tag of the repository), or else an image id, a
+ * digest or a unique prefix. A record found by its id is returned without its name. Throws ERR_IMAGE_UNKNOWN,
  * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
 export function resolveRecords(records: readonly ImageRecord[], text: string): readonly ImageRecord[] {
@@ -140,7 +140,7 @@ function resolveName(images: readonly ImageRecord[], text: string): readonly Ima
   return inRepository.filter(({ name }) => name === wanted.toString());
 }
 
-/** `repository@digest` means the image itself; `repository:tag@digest` means the tag, if it still is that image. */
+/** `repository@digest` means the image; `repository:tag@digest` means the tag, if it still has that digest. */
 function resolvePinned(
   inRepository: readonly ImageRecord[],
   wanted: Reference,
@@ -153,7 +153,7 @@ function resolvePinned(
   return pinned.slice(0, 1).map(unnamed);
 }
 
-/** A text that is no valid name may still be an id prefix (64 hex characters are refused as a name). */
+/** A text that is not a valid name may be an id prefix: 64 hex characters are refused as a name. */
 function referenceOf(text: string): Reference | undefined {
   try {
     return parseReference(text);
@@ -188,7 +188,7 @@ function withoutRepeats(records: readonly ImageRecord[]): readonly ImageRecord[]
   const named = records.filter(({ name }) => name !== undefined);
   const namedDigests = new Set(named.map(({ descriptor }) => descriptor.digest));
   const nameless = records.filter(({ name, descriptor }) => name === undefined && !namedDigests.has(descriptor.digest));
-  // A later record of one key wins: it has the newer descriptor.
+  // The last record with a key wins: it has the newer descriptor.
   return [...new Map([...named, ...nameless].map((record) => [keyOf(record), record])).values()];
 }
 

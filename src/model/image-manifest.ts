@@ -15,7 +15,7 @@ export interface ImageManifest {
 }
 
 /**
- * A parsed JSON value as a manifest. `mediaType` is what the descriptor said; the document must not contradict it.
+ * A parsed JSON value as a manifest. `mediaType` comes from its descriptor; the document must not contradict it.
  * Throws ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE.
  */
 export function parseImageManifest(value: unknown, where: string, mediaType?: string): ImageManifest {
@@ -31,7 +31,7 @@ export function parseImageManifest(value: unknown, where: string, mediaType?: st
   return value as ImageManifest;
 }
 
-/** The content without which the manifest is not complete: its config and every layer that may be distributed. */
+/** The content that a complete manifest needs: its config and every layer that may be distributed. */
 export function contentOf(manifest: ImageManifest): readonly Descriptor[] {
   return [manifest.config, ...manifest.layers.filter((layer) => !isForeignLayerType(layer.mediaType))];
 }

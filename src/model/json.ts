@@ -11,8 +11,8 @@ export function asObject(value: unknown, where: string): JsonObject {
 }
 
 /**
- * The value as an object with these fields, among others. A field that is spelt in another case is refused: readers in Go
- * take it for the field, others do not. Throws ERR_DOCUMENT_INVALID.
+ * The value as an object with these fields, among others. Refuses a key that differs from a field only in case: Go
+ * reads it as that field, other readers do not. Throws ERR_DOCUMENT_INVALID.
  */
 export function asFields(value: unknown, where: string, fields: readonly string[]): JsonObject {
   const object = asObject(value, where);
@@ -24,7 +24,7 @@ export function asFields(value: unknown, where: string, fields: readonly string[
   return object;
 }
 
-/** A key as Go compares it: up, then down, as Unicode folds, where the long s and the Kelvin sign are an s and a k too. */
+/** A key as Go compares it, with Unicode case folding: the long s equals s, and the Kelvin sign equals k. */
 export function foldKey(key: string): string {
   return key.toUpperCase().toLowerCase();
 }
@@ -46,7 +46,7 @@ export function asText(value: unknown, where: string): string {
   return value;
 }
 
-/** An ERR_DOCUMENT_INVALID that says where and what. */
+/** An ERR_DOCUMENT_INVALID: `where` is the place in the document, `what` the reason. */
 export function invalid(where: string, what: string): LadingError {
   return new LadingError('ERR_DOCUMENT_INVALID', `${where}: ${what}`);
 }

@@ -1,4 +1,4 @@
-/** Caps on what a stranger's archive may ask of us. Every value is an option; the defaults are below with their source. */
+/** Limits for archives from unknown sources. Every value is an option; the defaults are below with their source. */
 export interface Limits {
   /** Bytes of one manifest, config or nested index. */
   readonly maxDocumentBytes: number;
@@ -10,19 +10,19 @@ export interface Limits {
   readonly maxJsonDepth: number;
   /** Levels of indexes in one image. */
   readonly maxIndexDepth: number;
-  /** Bytes of one descriptor of `index.json`, as compact JSON: the store keeps it. */
+  /** Bytes of one descriptor of `index.json`, as compact JSON. The store keeps each of them. */
   readonly maxDescriptorBytes: number;
-  /** Descriptors that one archive or image may lead to. */
+  /** Descriptors that all documents of one archive or image contain together. */
   readonly maxDescriptors: number;
   /** Entries of one tar archive. */
   readonly maxEntries: number;
-  /** Files and links of one archive that are neither blobs nor documents of a layout: what a docker-archive consists of. */
+  /** Files and links of one archive, except blobs and documents of a layout. A docker-archive consists of these. */
   readonly maxOtherEntries: number;
-  /** Bytes of the names and link names of all these together. */
+  /** Bytes of the names and link names of these files and links together. */
   readonly maxOtherNameBytes: number;
   /** Bytes of PAX records and GNU long names for one entry. */
   readonly maxEntryHeaderBytes: number;
-  /** The same for the whole archive. */
+  /** Bytes of PAX records and GNU long names for the whole archive. */
   readonly maxHeaderBytes: number;
   /** PAX records of one header. */
   readonly maxPaxRecords: number;
@@ -30,9 +30,9 @@ export interface Limits {
   readonly maxNameBytes: number;
   /** Layers of one image. */
   readonly maxLayers: number;
-  /** Decompressed bytes for each compressed byte, once `ratioGraceBytes` were written. */
+  /** Decompressed bytes for each compressed byte. Applies after `ratioGraceBytes`. */
   readonly maxRatio: number;
-  /** Decompressed bytes before `maxRatio` counts. */
+  /** Decompressed bytes before `maxRatio` applies. */
   readonly ratioGraceBytes: number;
   /** Bytes of zeros after the end blocks. */
   readonly maxTrailingBytes: number;
@@ -45,7 +45,7 @@ const MIB = 1024 * KIB;
 
 /** The default of each limit. */
 export const DEFAULT_LIMITS: Limits = {
-  // distribution-spec: registries should accept manifests of at least 4 MiB, and in practice accept no larger.
+  // distribution-spec: registries should accept manifests of at least 4 MiB. In practice they accept no larger ones.
   maxDocumentBytes: 4 * MIB,
   maxIndexBytes: 20 * MIB,
   maxLayoutBytes: 4 * KIB,
@@ -54,11 +54,11 @@ export const DEFAULT_LIMITS: Limits = {
   maxDescriptorBytes: MIB,
   maxDescriptors: 100_000,
   maxEntries: 200_000,
-  // Three files for each layer: fifty images of the 127 layers that Docker allows.
+  // Enough for 50 images of 127 layers (Docker's maximum) with three files each.
   maxOtherEntries: 20_000,
   maxOtherNameBytes: 8 * MIB,
   maxEntryHeaderBytes: MIB,
-  // 80 bytes for each entry that there may be.
+  // 80 bytes for each of `maxEntries`.
   maxHeaderBytes: 16 * MIB,
   // Image tools write a handful; the rest is room for extended attributes.
   maxPaxRecords: 1000,
@@ -73,8 +73,8 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /**
- * For content that a store has accepted: a load judged it, by whatever limits its caller set. Only the length of a text in
- * JavaScript stays (V8: 2^29 - 24): no load can have read a longer document.
+ * For content that a store has accepted: the load checked it with its caller's limits. The only limit left is the
+ * longest string of JavaScript (V8: 2^29 - 24), since no load can have read a longer document.
  */
 export const STORED_LIMITS: Limits = {
   ...(Object.fromEntries(
@@ -88,7 +88,7 @@ export function limitsOf(changed: Partial<Limits> = {}): Limits {
   return { ...DEFAULT_LIMITS, ...changed };
 }
 
-/** Whether so many packed bytes have become more unpacked ones than they may. */
+/** Whether `bytesIn` packed bytes became more unpacked bytes than the limits allow. */
 export function exceedsRatio(bytesIn: number, bytesOut: number, { ratioGraceBytes, maxRatio }: Limits): boolean {
   return bytesOut > ratioGraceBytes && bytesOut > bytesIn * maxRatio;
 }

@@ -1,4 +1,4 @@
-/** Media types of the OCI image-spec and of Docker's schema 2, by the names the specs give them. */
+/** Media types of the OCI image-spec and of Docker's schema 2. */
 export const MEDIA_TYPES = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -30,7 +30,7 @@ export function isManifestType(mediaType: string): boolean {
   return MANIFESTS.includes(mediaType);
 }
 
-/** Whether the type is that of an image config, which carries platform and diff ids. */
+/** Whether the type is that of an image config, which contains platform and diff ids. */
 export function isImageConfigType(mediaType: string): boolean {
   return IMAGE_CONFIGS.includes(mediaType);
 }
@@ -40,14 +40,14 @@ export function isLayerType(mediaType: string): boolean {
   return LAYERS.test(mediaType);
 }
 
-/** Whether the layer may not be distributed: left out on save, never missed (image-spec, "Non-Distributable Layers"). */
+/** Whether the layer must not be distributed. A save leaves it out (image-spec, "Non-Distributable Layers"). */
 export function isForeignLayerType(mediaType: string): boolean {
   return FOREIGN_LAYERS.test(mediaType);
 }
 
-/** What a layer of this type is packed with; undefined for a type that is no layer's. */
+/** The compression of a layer of this type; undefined for other types. */
 export function layerCompressionOf(mediaType: string): 'none' | 'gzip' | 'zstd' | undefined {
   const match = LAYERS.exec(mediaType) ?? FOREIGN_LAYERS.exec(mediaType);
-  // The last group of both patterns is one of the two words.
+  // The last group of both patterns matches only these two words.
   return match === null ? undefined : ((match[3] as 'gzip' | 'zstd' | undefined) ?? 'none');
 }

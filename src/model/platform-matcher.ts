@@ -1,33 +1,33 @@
 import { normalizePlatform, type Platform } from './platform.js';
 
-/** Decides which platforms will do, and which of two is the better one. */
+/** Decides which platforms match, and which of two is better. */
 export interface PlatformMatcher {
   matches(candidate: Platform): boolean;
-  /** Negative where `a` is preferred, positive where `b` is, 0 where neither. */
+  /** Negative if `a` is preferred, positive if `b` is, otherwise 0. */
   compare(a: Platform, b: Platform): number;
 }
 
-/** What a list of platforms selects out of an index, by position in the index. */
+/** The manifests that a list of platforms selects from an index, by position in the index. */
 export interface PlatformSelection {
   readonly matched: readonly number[];
-  /** The matched one that the host prefers, the earlier of equals; -1 where nothing matched. */
+  /** The match that suits the host best, the earlier of equals; -1 if nothing matched. */
   readonly first: number;
 }
 
-/** Matches everything and prefers nothing: a request without a platform list. */
+/** Matches everything and prefers nothing, for a request without a platform list. */
 export const anyPlatform: PlatformMatcher = { matches: () => true, compare: () => 0 };
 
-/** Matches what is the same after normalisation, without substitutes. */
+/** Matches platforms with the same normal form, without substitutes. */
 export function exactly(platform: Platform): PlatformMatcher {
   return anyOf([platform]);
 }
 
-/** Matches what a machine of this platform can run (amd64 also 386, arm/v7 also arm/v6), its own platform preferred. */
+/** Matches what a machine of this platform can run (amd64 also 386, arm/v7 also arm/v6). Prefers its own platform. */
 export function compatibleWith(platform: Platform): PlatformMatcher {
   return anyOf(runnableOn(platform));
 }
 
-/** Matches what is exactly one of the platforms, the earlier in the list preferred. An empty list matches nothing. */
+/** Matches exactly the listed platforms, and prefers the earlier in the list. An empty list matches nothing. */
 export function anyOf(platforms: readonly Platform[]): PlatformMatcher {
   const wanted = platforms.map(normalizePlatform);
   return {
@@ -36,7 +36,7 @@ export function anyOf(platforms: readonly Platform[]): PlatformMatcher {
   };
 }
 
-/** The positions that `requested` selects (an empty list: all of them), and which of these the host prefers. */
+/** The positions that `requested` selects (an empty list: all of them), and the one that suits the host best. */
 export function selectPlatforms(
   candidates: readonly Platform[],
   options: { readonly requested: readonly Platform[]; readonly host: Platform },
@@ -47,7 +47,7 @@ export function selectPlatforms(
   return { matched: matched.map(([position]) => position), first: preferred[0]?.[0] ?? -1 };
 }
 
-/** The platform and, best first, everything else that it runs. */
+/** The platform itself, then the other platforms that it can run, best first. */
 function runnableOn(platform: Platform): readonly Platform[] {
   const own = normalizePlatform(platform);
   const others = substitutesOf(own.architecture, own.variant ?? '');
@@ -69,7 +69,7 @@ function substitutesOf(architecture: string, variant: string): readonly Cpu[] {
   }
 }
 
-/** An arm64 of 9.x also runs 8.(x+5), since the features of 9.0 are those of 8.5; line 8 ends with 8.9 (Arm ARM, A2). */
+/** An arm64 of 9.x also runs 8.(x+5), since 9.0 has the features of 8.5; line 8 ends with 8.9 (Arm ARM, A2). */
 function arm64SubstitutesOf(variant: string): readonly Cpu[] {
   const [matched, line, digit = '0'] = /^v?([89])(?:\.(\d))?$/.exec(variant === '' ? 'v8' : variant) ?? [];
   if (matched === undefined) return [];
@@ -84,18 +84,18 @@ function levels(architecture: string, prefix: string, highest: number, lowest: n
   return Array.from({ length: count }, (_, step) => [architecture, `${prefix}${highest - step}`]);
 }
 
-/** The number in a variant like `v7`; 0 in one that has none. */
+/** The number in a variant like `v7`; 0 if there is none. */
 function levelOf(variant: string): number {
   return Number(/^v?(\d{1,2})$/.exec(variant)?.[1] ?? 0);
 }
 
-/** Where the list first wants the candidate; the list's length where it does not. All arguments are normalised. */
+/** The first position that matches the candidate; the list's length if none does. All are in normal form. */
 function positionIn(wanted: readonly Platform[], candidate: Platform): number {
   const position = wanted.findIndex((platform) => isWanted(platform, candidate));
   return position === -1 ? wanted.length : position;
 }
 
-/** Matches come first, by list position; then, as in containerd, those that only an OS feature keeps from matching. */
+/** Matches first, by list position; then, as in containerd, platforms that would match without their OS features. */
 function compareIn(wanted: readonly Platform[], a: Platform, b: Platform): number {
   const byPosition = positionIn(wanted, a) - positionIn(wanted, b);
   if (byPosition !== 0) return byPosition;
@@ -124,10 +124,10 @@ function withoutFeatures(platform: Platform): Platform {
 
 type WindowsVersion = readonly [major: number, minor: number, build: number];
 
-/** Windows Server 2022: from here on a host also runs images of older builds (Microsoft, "container version compatibility"). */
+/** Windows Server 2022. From here on, hosts also run older builds (Microsoft, "container version compatibility"). */
 const STABLE_ABI_BUILD = 20_348;
 
-/** Whether a Windows of the wanted version runs the candidate's. A version that is not given fits all; revisions do too. */
+/** Whether a Windows of the wanted version runs the candidate. A missing version matches all; revisions are ignored. */
 function isWindowsCompatible(wanted = '', candidate = ''): boolean {
   const host = windowsVersionOf(wanted);
   if (host === undefined || candidate === '') return true;

@@ -3,27 +3,27 @@ import type { Digest } from './digest.js';
 import { compatibleWith, exactly, type PlatformMatcher } from './platform-matcher.js';
 import { formatPlatformFull, normalizePlatform, type Platform, listingKeyOf } from './platform.js';
 
-/** What was found of one manifest of an image. `missing` is the first digest that is not here. */
+/** The state of one manifest of an image. `missing` is the first digest that is not here. */
 export interface PlatformOutcome {
   /** Undefined for a manifest that names no platform, an artifact for example. */
   readonly platform?: Platform;
-  /** Undefined for a platform that was asked for and is absent. */
+  /** Undefined for a requested platform that the image does not list. */
   readonly digest?: Digest;
   readonly state: PlatformState;
   readonly missing?: Digest;
 }
 
-/** A requested platform that an image cannot give, and why. */
+/** A requested platform that an image does not have complete, and why. */
 export interface UnmetPlatform {
   readonly platform: Platform;
   readonly state: 'absent' | 'missing';
   readonly missing?: Digest;
 }
 
-/** A platform that is asked for: exactly that one, or the best of an image for a machine of that kind. */
+/** A requested platform: exactly that one, or the best that an image has for a machine of that platform. */
 export type PlatformRequest = Platform | { readonly bestFor: Platform };
 
-/** One platform of the request, in normal form, and what will do for it. */
+/** One platform of the request, in normal form, and what matches it. */
 interface Wanted {
   readonly platform: Platform;
   readonly isBest: boolean;
@@ -31,8 +31,8 @@ interface Wanted {
 }
 
 /**
- * The platforms that were asked for (none: all of them), and what was met of them for each image. Images are told apart
- * by identity. Holds one small record for each manifest.
+ * The requested platforms (none: all of them), and what was found of them for each image. Two images are the same only
+ * if they are the same object. Holds one small record for each manifest.
  */
 export class PlatformSet<Image extends object> {
   readonly #wanted: readonly Wanted[];
@@ -50,23 +50,23 @@ export class PlatformSet<Image extends object> {
     return this.#wanted.map(({ platform }) => platform);
   }
 
-  /** Whether no list was given, so that every platform is wanted. */
+  /** Whether every platform is wanted, since no list was given. */
   get wantsAll(): boolean {
     return this.#wanted.length === 0;
   }
 
-  /** Whether what is wanted of an image depends on all that it lists. */
+  /** Whether the choice needs all platforms of an image, not one at a time. */
   get choosesBest(): boolean {
     return this.#wanted.some(({ isBest }) => isBest);
   }
 
-  /** Whether the filter may let a manifest of this platform pass; one without a platform always passes, as in the Engine. */
+  /** Whether a manifest of this platform passes the filter. One without a platform always passes, as in the Engine. */
   wants(platform: Platform | undefined): boolean {
     if (this.wantsAll || platform === undefined) return true;
     return this.#wanted.some(({ matcher }) => matcher.matches(platform));
   }
 
-  /** What is wanted of an image that lists these platforms: where the best was asked for, that one alone. */
+  /** The filter for an image that lists these platforms. For a best-platform request, only the best one passes. */
   wantsAmong(listed: readonly Platform[]): (platform: Platform | undefined) => boolean {
     const matchers = this.#wanted.flatMap(({ isBest, matcher }) => {
       if (!isBest) return [matcher];
@@ -77,20 +77,20 @@ export class PlatformSet<Image extends object> {
       this.wantsAll || platform === undefined || matchers.some((matcher) => matcher.matches(platform));
   }
 
-  /** Records what was found of one manifest. A later word about it takes the place of an earlier one. */
+  /** Records the state of one manifest. Replaces an earlier record of the same manifest. */
   note(image: Image, outcome: PlatformOutcome): void {
     const known = this.#outcomes.get(image) ?? new Map<string, PlatformOutcome>();
     this.#outcomes.set(image, known);
     known.set(listingKeyOf(outcome.digest, outcome.platform), outcome);
   }
 
-  /** What was found of the image, in the order of its index; the requested platforms that it lacks come last. */
+  /** The states of the image's manifests, in the order of its index, then the requested platforms that it lacks. */
   outcomesOf(image: Image): readonly PlatformOutcome[] {
     const absent = this.unmetOf(image).filter(({ state }) => state === 'absent');
     return [...this.#listed(image), ...absent];
   }
 
-  /** The requested platforms of which nothing complete was found. */
+  /** The requested platforms for which no complete manifest was found. */
   unmetOf(image: Image): readonly UnmetPlatform[] {
     return this.#wanted.flatMap(({ platform, matcher }): UnmetPlatform[] => {
       const matching = this.#listed(image).filter(

@@ -10,7 +10,7 @@ export interface Platform {
   readonly 'os.features'?: readonly string[];
 }
 
-/** What parsing needs to know besides the text. */
+/** Options of parsing. */
 export interface ParsePlatformOptions {
   /** Fills the half that the text leaves out. Default linux/amd64. */
   readonly hostPlatform?: Platform;
@@ -18,7 +18,7 @@ export interface ParsePlatformOptions {
 
 const DEFAULT_HOST: Platform = { os: 'linux', architecture: 'amd64' };
 
-// Both lists are Go's (go/build/syslist.go) as containerd froze them: a single word is only accepted out of them.
+// Both lists are containerd's copies of Go's lists (go/build/syslist.go). A single word must be in one of them.
 const KNOWN_OSES: ReadonlySet<string> = new Set(
   `aix android darwin dragonfly freebsd hurd illumos ios js linux
   nacl netbsd openbsd plan9 solaris windows zos`.split(/\s+/),
@@ -28,7 +28,7 @@ const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set(
   ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm`.split(/\s+/),
 );
 
-/** Other spellings of an architecture, with the variant that the spelling stands for (it overrides the given one). */
+/** Other spellings of an architecture. A variant here replaces the given one. */
 const ARCHITECTURE_ALIASES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
   i386: ['386', ''],
   x86_64: ['amd64'],
@@ -38,7 +38,7 @@ const ARCHITECTURE_ALIASES: Readonly<Record<string, readonly [architecture: stri
   armel: ['arm', 'v6'],
 };
 
-/** Spellings of a variant that mean the same, by architecture; '' is the architecture's plain form. */
+/** Other spellings of a variant, by architecture. '' is the architecture without a variant. */
 const VARIANT_ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   amd64: { v1: '' },
   arm: { '': 'v7', '5': 'v5', '6': 'v6', '7': 'v7', '8': 'v8' },
@@ -50,7 +50,7 @@ const WORD = /^[\w.-]+$/;
 
 /**
  * A platform from its text `os[(version[+feature…])][/architecture[/variant]]`, or from one word that is an OS or an
- * architecture; an object is checked and given back. Rules are containerd's. Throws ERR_PLATFORM_INVALID.
+ * architecture. An object is checked and returned. Rules are containerd's. Throws ERR_PLATFORM_INVALID.
  */
 export function parsePlatform(input: string | Platform, options: ParsePlatformOptions = {}): Platform {
   if (typeof input !== 'string') return checkPlatform(input);
@@ -79,8 +79,8 @@ export function formatPlatformFull(platform: Platform): string {
 }
 
 /**
- * The one form of platforms that mean the same: lower case, no aliases, `arm64` for `arm64/v8`, `arm/v7` for `arm`,
- * features sorted and unique, nothing empty.
+ * The normal form, the same for all spellings of a platform: lower case, no aliases, `arm64` for `arm64/v8`, `arm/v7`
+ * for `arm`, features sorted and unique, no empty fields.
  */
 export function normalizePlatform(platform: Platform): Platform {
   const os = canonicalOs(platform.os);
@@ -92,13 +92,13 @@ export function normalizePlatform(platform: Platform): Platform {
   };
 }
 
-/** Whether it is `unknown/unknown`, which index entries carry that are no images (BuildKit attestations). */
+/** Whether it is `unknown/unknown`, the platform of index entries that are not images (BuildKit attestations). */
 export function isUnknownPlatform(platform: Platform): boolean {
   const { os, architecture } = normalizePlatform(platform);
   return os === 'unknown' && architecture === 'unknown';
 }
 
-/** Whether it says which machines an image is for: documents may leave OS or architecture out, or say `unknown/unknown`. */
+/** Whether OS and architecture are known. Documents may leave them out, or contain `unknown/unknown`. */
 export function isNamedPlatform(platform: Platform | undefined): platform is Platform {
   return platform !== undefined && Boolean(platform.os && platform.architecture) && !isUnknownPlatform(platform);
 }
@@ -114,7 +114,7 @@ function parseOs(text: string, input: string): Os {
   return { os: canonicalOs(name), ...osOptions(version, features) };
 }
 
-/** A text of one word: an OS takes the host's architecture, an architecture the host's OS. */
+/** Completes a text of one word: an OS gets the host's architecture, an architecture gets the host's OS. */
 function completed(word: string, os: Os, host: Platform, input: string): Platform {
   if (KNOWN_OSES.has(os.os)) return { ...os, ...withoutArmDefault(host) };
   const cpu = withoutArmDefault(canonicalCpu(word));
@@ -122,14 +122,14 @@ function completed(word: string, os: Os, host: Platform, input: string): Platfor
   throw invalid(input, 'it is neither an operating system nor an architecture that we know');
 }
 
-/** Architecture and variant as asked for: a variant that was written stays, where normalisation would drop it. */
+/** Architecture and variant as requested. Keeps a written `v8`, which normalisation would drop. */
 function parsedCpu(architecture: string, variant: string | undefined): Cpu {
   const cpu = canonicalCpu(architecture, variant);
   if (variant === undefined) return withoutArmDefault(cpu);
   return cpu.architecture === 'arm64' && cpu.variant === undefined ? { ...cpu, variant: 'v8' } : cpu;
 }
 
-/** Only arm keeps a variant that nobody wrote, and only where it is not v7, the usual one. */
+/** An implied variant stays only for arm, and only if it is not v7, arm's default. */
 function withoutArmDefault({ architecture, variant = '' }: Cpu): Cpu {
   return architecture === 'arm' && variant !== 'v7' && variant !== '' ? { architecture, variant } : { architecture };
 }
@@ -147,7 +147,7 @@ function canonicalCpu(name: string, given = ''): Cpu {
   return variant === '' ? { architecture } : { architecture, variant };
 }
 
-/** An entry of a table; a name like `constructor`, which comes from outside, finds nothing. */
+/** An own entry of a table: keys come from outside, and `constructor` must not find anything. */
 function lookUp<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
@@ -163,7 +163,7 @@ function joined(os: string, { architecture, variant = '' }: Platform): string {
   return os === '' ? 'unknown' : [os, architecture, variant].filter((part) => part !== '').join('/');
 }
 
-/** Percent-encodes what the text form has no place for, more than containerd does, so that every result parses. */
+/** Percent-encodes more characters than containerd does, so that every result can be parsed. */
 function encodeOption(option: string): string {
   return option.replaceAll(/[^\w.-]+/g, (run) =>
     Array.from(new TextEncoder().encode(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(

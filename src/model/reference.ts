@@ -3,13 +3,13 @@ import { LadingError, quote } from './errors.js';
 
 /** An image name in its normal form. */
 export interface Reference {
-  /** Registry host, with its port if one was given. Empty only where the first part could be no host (`a.b_c/d`). */
+  /** Registry host, with its port if one was given. Empty only if the first part cannot be a host (`a.b_c/d`). */
   readonly domain: string;
   /** Repository within the registry, `library/` included. */
   readonly path: string;
   readonly tag?: string;
   readonly digest?: Digest;
-  /** Everything written out: `docker.io/library/alpine:3.19`. Parses back to the same reference. */
+  /** The full form: `docker.io/library/alpine:3.19`. Parses back to the same reference. */
   toString(): string;
   /** As Docker prints it: `alpine:3.19`. */
   familiar(): string;
@@ -24,7 +24,7 @@ const DEFAULT_TAG = 'latest';
 /** distribution/reference, "RepositoryNameTotalLengthMax". */
 const MAX_PATH_CHARACTERS = 255;
 
-// In each pattern what follows a repeated part cannot begin with it, so matching takes linear time.
+// Matching takes linear time: in each pattern, no text can match both a repeated part and the part after it.
 const DOMAIN = /^(?:\[[\da-f:]+\]|[\da-z]+(?:-+[\da-z]+)*(?:\.[\da-z]+(?:-+[\da-z]+)*)*)(?::\d+)?$/i;
 const PATH_PART = /^[\da-z]+(?:(?:\.|__?|-+)[\da-z]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -32,11 +32,11 @@ const IMAGE_ID = /^[\da-f]{64}$/;
 const DIGEST_REPOSITORY = /^library\/sha(?:256|384|512)$/;
 
 /**
- * The reference that a name stands for, `docker.io`, `library/` filled in as Docker does. Throws ERR_REFERENCE_INVALID.
+ * The reference of a name. Adds `docker.io` and `library/` as Docker does. Throws ERR_REFERENCE_INVALID.
  * Grammar: distribution/reference.
  */
 export function parseReference(text: string): Reference {
-  if (IMAGE_ID.test(text)) throw invalid(text, 'an image id is no name');
+  if (IMAGE_ID.test(text)) throw invalid(text, 'an image id is not a name');
   const [host, rest] = splitDomain(text);
   const [tagged, digest] = cut(rest, '@');
   const [path, tag] = cut(tagged, ':');
@@ -51,8 +51,8 @@ export function parseReference(text: string): Reference {
 }
 
 /**
- * The full name that a text gives an image, with tag `latest` if it has neither tag nor digest. Names that read like a
- * digest are refused, since they would stand in front of the image of that digest. Throws ERR_REFERENCE_INVALID.
+ * The full name of an image from its text, with tag `latest` if it has neither tag nor digest. Refuses names that look
+ * like a digest, since they would hide the image with that digest. Throws ERR_REFERENCE_INVALID.
  */
 export function parseImageName(text: string): Reference {
   const reference = parseReference(text).withDefaultTag();
@@ -105,7 +105,7 @@ class ParsedReference implements Reference {
   }
 }
 
-/** The domain that the name gives or means, and what follows it. */
+/** The written or implied domain, and the rest of the name. */
 function splitDomain(text: string): readonly [domain: string, rest: string] {
   const [first, afterFirst] = cut(text, '/');
   const hasDomain = afterFirst !== undefined && looksLikeDomain(first);
@@ -114,7 +114,7 @@ function splitDomain(text: string): readonly [domain: string, rest: string] {
   return [domain, domain === DEFAULT_DOMAIN && !rest.includes('/') ? `${OFFICIAL}${rest}` : rest];
 }
 
-/** Repositories have no upper case and no colon, and one with a dot in its first part is taken for a host. */
+/** A repository has no upper case letter and no colon. A first part with a dot is a host. */
 function looksLikeDomain(part: string): boolean {
   return part === 'localhost' || /[.:]/.test(part) || part !== part.toLowerCase();
 }

@@ -4,14 +4,14 @@ import { DEFAULT_LIMITS } from './limits.js';
 /** Bytes of a tar block. */
 export const TAR_BLOCK = 512;
 
-/** Bytes of zeros behind a body of so many bytes, up to the next block. */
+/** Bytes of padding after a body of `size` bytes, up to the next block. */
 export function paddingOf(size: number): number {
   return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
 }
 
-/** One tar header block (POSIX ustar, GNU), as far as the guard judges it. */
+/** The fields of a tar header block (POSIX ustar, GNU) that the guard checks. */
 export interface TarHeader {
-  /** `0` file, `1` hard link, `2` symlink, `5` directory, `x` and `g` PAX records, `L` and `K` GNU long name and link. */
+  /** `0` file, `1` hard link, `2` symlink, `5` directory, `x` and `g` PAX records, `L` GNU long name, `K` long link. */
   readonly type: TarType;
   readonly name: string;
   readonly linkname: string;
@@ -23,7 +23,7 @@ export type TarType = '0' | '1' | '2' | '5' | 'x' | 'g' | 'L' | 'K';
 
 const TYPES: readonly string[] = ['0', '1', '2', '5', 'x', 'g', 'L', 'K'];
 
-/** A block as a header. Throws ERR_TAR_HEADER, and ERR_TAR_ENTRY for a type that no image archive needs. */
+/** Parses a header block. Throws ERR_TAR_HEADER, and ERR_TAR_ENTRY for a type that no image archive needs. */
 export function parseTarHeader(block: Uint8Array): TarHeader {
   const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
   checkSum(bytes);
@@ -41,7 +41,7 @@ export function parseTarHeader(block: Uint8Array): TarHeader {
   };
 }
 
-/** Offset and length of mode, uid, gid, mtime, devmajor and devminor: nothing here, but numbers to everybody else. */
+/** Offset and length of mode, uid, gid, mtime, devmajor and devminor. We ignore their values; other readers do not. */
 const OTHER_NUMBERS = [
   [100, 8],
   [108, 8],
@@ -51,7 +51,7 @@ const OTHER_NUMBERS = [
   [337, 8],
 ] as const;
 
-/** Other readers refuse a header for any number in it. GNU writes some of them negative, in base-256. */
+/** Other readers refuse a header with any bad number. GNU tar writes negative ones in base-256. */
 function checkNumber(field: Buffer): void {
   const first = field[0] ?? 0;
   if (first === 0x80 || first === 0xff) return;
@@ -59,7 +59,7 @@ function checkNumber(field: Buffer): void {
   if (!/^[ \0]*[0-7]*[ \0]*$/.test(text)) throw badHeader(`${quote(text)} is not an octal number`);
 }
 
-/** The number of a header field: octal digits, or base-256 behind a first byte of 0x80. Throws ERR_TAR_HEADER. */
+/** The number in a header field: octal digits, or base-256 after a first byte of 0x80. Throws ERR_TAR_HEADER. */
 export function parseTarNumber(field: Uint8Array): number {
   const first = field[0] ?? 0;
   const value = first >= 0x80 ? parseBase256(field) : parseOctal(Buffer.from(field).toString('latin1'));
@@ -73,7 +73,7 @@ function parseOctal(text: string): number {
   return match[1] === '' ? 0 : Number.parseInt(match[1] ?? '', 8);
 }
 
-/** GNU base-256: only positive numbers (0x80) can be sizes; 0xff starts a negative one, others mean nothing. */
+/** GNU base-256: 0x80 starts a positive number, the only kind that a size can be; 0xff starts a negative one. */
 function parseBase256(field: Uint8Array): number {
   if (field[0] !== 0x80) throw badHeader('a base-256 number has a bad first byte');
   return field.subarray(1).reduce((value, byte) => value * 256 + byte, 0);
@@ -88,7 +88,7 @@ function parseType(flag: number): TarType {
   return type as TarType;
 }
 
-/** The checksum counts its own field as eight spaces (POSIX pax, "ustar Interchange Format"). */
+/** The sum counts its own field as eight spaces (POSIX pax, "ustar Interchange Format"). */
 function checkSum(bytes: Buffer): void {
   let sum = 8 * 0x20;
   for (let at = 0; at < TAR_BLOCK; at += 1) if (at < 148 || at >= 156) sum += bytes[at] ?? 0;
@@ -101,7 +101,7 @@ function textOf(bytes: Buffer, start: number, length: number): string {
   return decodeName(end === -1 ? field : field.subarray(0, end));
 }
 
-/** Bytes of a name as text. Throws ERR_TAR_ENTRY unless they are UTF-8. */
+/** The bytes of a name as text. Throws ERR_TAR_ENTRY if they are not UTF-8. */
 export function decodeName(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -111,8 +111,8 @@ export function decodeName(bytes: Uint8Array): string {
 }
 
 /**
- * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar or that gives the
- * entry another size or type than it has, and ERR_LIMIT_ENTRIES for more than `maxRecords`.
+ * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar or that marks a
+ * sparse or split file, and ERR_LIMIT_ENTRIES for more than `maxRecords`.
  */
 export function parsePaxRecords(
   body: Uint8Array,
@@ -136,8 +136,8 @@ export function parsePaxRecords(
 }
 
 /**
- * Keys by which some readers take an entry for a sparse file, whose real size nobody has to send, or for a part of a larger
- * one (GNU tar, star, Solaris tar).
+ * Keys that mark a sparse file, which may unpack to far more bytes than were sent, or a part of a larger file (GNU tar,
+ * star, Solaris tar).
  */
 const RESIZING = /^(?:GNU\.sparse\.|GNU\.volume\.|SCHILY\.(?:realsize|filetype)$|SUN\.holesdata$)/;
 
@@ -145,31 +145,31 @@ function addRecord(records: Map<string, string>, record: Buffer): void {
   const equals = record.indexOf(0x3d);
   if (equals < 1 || record.at(-1) !== 0x0a) throw badHeader('a PAX record is not KEY=VALUE');
   const key = record.toString('latin1', 0, equals);
-  if (RESIZING.test(key)) throw badHeader(`sparse and split files are not accepted, which ${quote(key)} makes`);
-  if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} stands twice`);
+  if (RESIZING.test(key)) throw badHeader(`${quote(key)} marks a sparse or split file, which is not accepted`);
+  if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} occurs twice`);
   records.set(key, decodeName(record.subarray(equals + 1, -1)));
 }
 
-/** Global records would rename or resize every later entry; image tools write none, `git archive` only a comment. */
+/** Global records would rename or resize every later entry. Image tools write none, `git archive` only a comment. */
 export function refuseGlobal(records: ReadonlyMap<string, string>): void {
   for (const key of ['path', 'linkpath', 'size']) {
     if (records.has(key)) throw badHeader(`a global PAX record sets the ${key} of every entry`);
   }
 }
 
-/** The size that a PAX record gives. Throws ERR_TAR_HEADER. */
+/** The size in a PAX record. Throws ERR_TAR_HEADER. */
 export function parsePaxSize(text: string): number {
   if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
     throw badHeader(`${quote(text)} is not a size`);
   return Number(text);
 }
 
-/** An ERR_TAR_HEADER with its reason. */
+/** An ERR_TAR_HEADER with this reason. */
 export function badHeader(reason: string): LadingError {
   return new LadingError('ERR_TAR_HEADER', `not a valid tar header: ${reason}`);
 }
 
-/** The name in the data of a GNU long-name entry: up to its first zero. Throws ERR_TAR_ENTRY unless it is UTF-8. */
+/** The name in a GNU long-name entry, up to its first zero byte. Throws ERR_TAR_ENTRY if it is not UTF-8. */
 export function longName(body: Buffer): string {
   const end = body.indexOf(0);
   return decodeName(end === -1 ? body : body.subarray(0, end));
@@ -177,7 +177,7 @@ export function longName(body: Buffer): string {
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
-/** Whether there is nothing but zeros. */
+/** Whether all bytes are zero. */
 export function isZero(bytes: Buffer): boolean {
   for (let at = 0; at < bytes.length; at += ZEROS.length) {
     const part = bytes.subarray(at, at + ZEROS.length);

@@ -14,7 +14,7 @@ import {
   type TarHeader,
 } from './tar-header.js';
 
-/** An entry whose headers were judged. */
+/** An entry whose headers passed all checks. */
 export interface JudgedEntry {
   readonly name: string;
   readonly type: 'file' | 'directory' | 'symlink' | 'link';
@@ -24,7 +24,7 @@ export interface JudgedEntry {
   readonly size: number;
 }
 
-/** What PAX records and GNU long names say of the entry that follows them. */
+/** Fields of the next entry, set by PAX records and GNU long names before it. */
 interface Override {
   readonly name?: string;
   readonly linkname?: string;
@@ -33,18 +33,18 @@ interface Override {
 }
 
 /**
- * Judges a tar archive header by header: checksum, numbers, type, size, name, links, and that two zero blocks and nothing but
- * zeros end the archive, so that an archive which was cut never ends well. Bodies may be passed over. Holds one header
+ * Checks a tar archive header by header: checksum, numbers, type, size, name, links. Two zero blocks must end the
+ * archive, with only zeros after them, so that a cut archive is always refused. Bodies may be skipped. Holds one header
  * block, and the PAX or long-name data of one entry (at most 1 MiB).
  * Errors: ERR_TAR_HEADER, ERR_TAR_ENTRY, ERR_ARCHIVE_TRUNCATED, ERR_ARCHIVE_FORMAT, ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES.
  */
 export class TarJudge {
   readonly #limits: Limits;
   readonly #onEntry: (entry: JudgedEntry) => void;
-  /** Bytes of the current body, then of its padding, that are still to come. */
+  /** Bytes of the current body, and of its padding, that have not come yet. */
   #bodyLeft = 0;
   #paddingLeft = 0;
-  /** A header block, or the body of a PAX or long-name entry, as it is collected; its kind, undefined for a header. */
+  /** Bytes so far of a header block, or of the body of an extension; `#collecting` is undefined for a header. */
   #collected: Buffer[] = [];
   #collectLeft = TAR_BLOCK;
   #collecting: 'x' | 'g' | 'L' | 'K' | undefined;
@@ -56,28 +56,28 @@ export class TarJudge {
   #entries = 0;
   #position = 0;
 
-  /** `onEntry` is told of every entry as soon as its headers were judged. */
+  /** `onEntry` is called for every entry as soon as its headers passed all checks. */
   constructor(limits: Limits = DEFAULT_LIMITS, onEntry: (entry: JudgedEntry) => void = () => {}) {
     this.#limits = limits;
     this.#onEntry = onEntry;
   }
 
-  /** Bytes of the archive that were judged or passed over so far. */
+  /** Bytes of the archive that were checked or skipped so far. */
   get position(): number {
     return this.#position;
   }
 
-  /** Zeros behind the end of the archive so far, in bytes. */
+  /** Zero bytes after the end of the archive so far. */
   get trailing(): number {
     return this.#trailing;
   }
 
-  /** Bytes that come next and may be passed over: the rest of a body and its padding. */
+  /** Bytes that may be skipped now: the rest of a body and its padding. */
   get skippable(): number {
     return this.#bodyLeft + this.#paddingLeft;
   }
 
-  /** Passes over some of the bytes that may be. */
+  /** Skips bytes, at most `skippable`. */
   skip(bytes: number): void {
     const body = Math.min(bytes, this.#bodyLeft);
     this.#bodyLeft -= body;
@@ -85,7 +85,7 @@ export class TarJudge {
     this.#advance(bytes);
   }
 
-  /** Judges the bytes that come next. */
+  /** Checks the next bytes. */
   judge(chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
       const passed = this.#step(chunk.subarray(at));
@@ -94,7 +94,7 @@ export class TarJudge {
     }
   }
 
-  /** Judges the end of the archive. */
+  /** Checks that the archive ends here. */
   end(): void {
     if (this.#zeroBlocks < 2) throw this.#cutShort();
   }
@@ -111,12 +111,12 @@ export class TarJudge {
     throw new LadingError('ERR_LIMIT_BYTES', `the archive has more than ${this.#limits.maxArchiveBytes} bytes`);
   }
 
-  /** Where the header block ends that was just judged: blocks stand at multiples of their size. */
+  /** The end of the current header block. Blocks start at multiples of their size. */
   #blockEnd(): number {
     return (Math.floor(this.#position / TAR_BLOCK) + 1) * TAR_BLOCK;
   }
 
-  /** Judges the start of some bytes and tells how many of them that were. */
+  /** Checks the first of these bytes, and returns how many it used. */
   #step(bytes: Buffer): number {
     if (this.#zeroBlocks === 2) return this.#judgeTrailing(bytes);
     if (this.#bodyLeft > 0) return this.#passBody(bytes);
@@ -148,7 +148,7 @@ export class TarJudge {
         `more than ${this.#limits.maxTrailingBytes} bytes follow the archive's end`,
       );
     }
-    if (!isZero(bytes)) throw new LadingError('ERR_ARCHIVE_FORMAT', 'something follows the end of the archive');
+    if (!isZero(bytes)) throw new LadingError('ERR_ARCHIVE_FORMAT', 'data follows the end of the archive');
     return bytes.length;
   }
 
@@ -165,7 +165,7 @@ export class TarJudge {
   }
 
   #judgeZeros(): void {
-    if (Object.keys(this.#override).length > 0) throw badHeader('an extension that no entry follows');
+    if (Object.keys(this.#override).length > 0) throw badHeader('no entry follows its extension');
     this.#zeroBlocks += 1;
   }
 
@@ -219,10 +219,10 @@ export class TarJudge {
     });
   }
 
-  /** Of two extensions for one thing, readers choose differently: the one behind this guard must not see another entry. */
+  /** Readers differ on which of two extensions counts, so the next stage could see another entry than we do. */
   #overrideOnce(override: Override): void {
     if (Object.keys(override).some((key) => key in this.#override)) {
-      throw badHeader('two extensions of one entry say the same thing');
+      throw badHeader('two extensions set the same field of one entry');
     }
     this.#override = { ...this.#override, ...override };
   }
@@ -230,11 +230,12 @@ export class TarJudge {
   #judgeEntry(header: TarHeader): void {
     const { name, linkname, size } = { ...header, ...this.#override };
     checkEntryName(name, this.#limits.maxNameBytes);
-    // A file whose name ends with a slash is a directory to older readers, and to the one behind this guard.
+    // Older readers, and the next stage, treat a file whose name ends with a slash as a directory.
     const isFolder = name.endsWith('/');
-    if (header.type === '0' && isFolder !== header.name.endsWith('/')) throw badEntry(name, 'is a file or a folder');
+    if (header.type === '0' && isFolder !== header.name.endsWith('/'))
+      throw badEntry(name, 'is both a file and a folder');
     const isFile = header.type === '0' && !isFolder;
-    if (!isFile && size !== 0) throw badEntry(name, 'is no file but has a size');
+    if (!isFile && size !== 0) throw badEntry(name, 'is not a file but has a size');
     if (header.type === '1') checkLink(name, 'link', linkname);
     if (header.type === '2') checkLink(name, 'symlink', linkname);
     this.#override = {};

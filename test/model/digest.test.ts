@@ -32,7 +32,7 @@ describe('the table of digests', () => {
 });
 
 describe('digestOf', () => {
-  it('gives the published digest of the empty content', () => {
+  it('returns the published digest of the empty content', () => {
     assert.equal(digestOf(''), 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
   });
 
@@ -42,7 +42,7 @@ describe('digestOf', () => {
 });
 
 describe('Digester', () => {
-  it('gives the same digest and size however the content is cut', () => {
+  it('returns the same digest and size for any chunks of the content', () => {
     fc.assert(
       fc.property(algorithm, fc.array(fc.uint8Array()), (name, chunks) => {
         const digester = new Digester(name);
@@ -56,7 +56,7 @@ describe('Digester', () => {
 });
 
 describe('any digest', () => {
-  it('is taken apart into algorithm and hex, which make it up again', () => {
+  it('splits into algorithm and hex, which join to the same digest', () => {
     fc.assert(
       fc.property(algorithm, fc.uint8Array(), (name, content) => {
         const digest = digestOf(content, name);

@@ -6,7 +6,7 @@ import { parseDockerManifest, synthesiseManifest } from '../../src/model/docker-
 import { parseImageManifest } from '../../src/model/image-manifest.js';
 
 describe('parseDockerManifest', () => {
-  it('gives config, tags and layers of each image', () => {
+  it('returns config, tags and layers of each image', () => {
     const images = [
       { Config: 'a.json', RepoTags: ['a:1', 'a:2'], Layers: ['x/layer.tar'] },
       { Config: 'b.json', RepoTags: null, Layers: null },
@@ -73,7 +73,7 @@ describe('followLinks', () => {
     assert.throws(() => followLinks('link-0', { links: chain(17) }), { code: 'ERR_ARCHIVE_FORMAT' });
   });
 
-  it('follows links in the place of folders, as its description says', () => {
+  it('follows links in the place of folders', () => {
     const folders = new Map([
       ['a', 'b'],
       ['b/c', 'd'],

@@ -7,14 +7,14 @@ import { limitsOf } from '../../src/model/limits.js';
 
 const BLOB = entryNameOf(digestOf('x'));
 
-/** What select-entries does with an entry. */
+/** Enters an entry as SelectEntries does. */
 function enter(ledger: EntryLedger, name: string, type: LedgerEntry['type'], linkname?: string): void {
   const digest = digestOfEntry(name);
   ledger.enter({ name, type, ...(linkname && { linkname }), ...(digest && { digest }) });
 }
 
 describe('EntryLedger', () => {
-  it('takes each blob and each document of a layout once, and other names as often as they come', () => {
+  it('accepts each blob and layout document once, and other names any number of times', () => {
     const ledger = new EntryLedger(limitsOf());
     for (const name of [BLOB, 'index.json', 'oci-layout', 'manifest.json', 'other', 'other'])
       enter(ledger, name, 'file');
@@ -23,7 +23,7 @@ describe('EntryLedger', () => {
     }
   });
 
-  it('takes no link in the place of a blob or of a document', () => {
+  it('refuses a link with the name of a blob or layout document', () => {
     for (const type of ['link', 'symlink'] as const) {
       const ledger = new EntryLedger(limitsOf());
       for (const name of [BLOB, 'index.json']) {
@@ -43,7 +43,7 @@ describe('EntryLedger', () => {
     assert.throws(() => enter(short, 'b', 'file'), { code: 'ERR_LIMIT_BYTES' });
   });
 
-  it('tells which documents stand there in another case too, each once', () => {
+  it('lists layout documents that also occur in another case, each once', () => {
     const ledger = new EntryLedger(limitsOf());
     for (const name of ['INDEX.JSON', 'Index.Json', 'index.json', 'MANIFEST.json', 'a/INDEX.JSON'])
       enter(ledger, name, 'file');

@@ -20,7 +20,7 @@ describe('a LadingError', () => {
     assert.deepEqual(error.details, {});
   });
 
-  it('is called AbortError where it is one', () => {
+  it('has the name AbortError for ERR_ABORTED', () => {
     assert.equal(new LadingError('ERR_ABORTED', 'x').name, 'AbortError');
   });
 

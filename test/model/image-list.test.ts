@@ -39,20 +39,20 @@ describe('publishRecords', () => {
     ['adds a name to nothing', [], [ONE], [ONE]],
     ['changes nothing for no additions', [ONE, UNNAMED], [], [ONE, UNNAMED]],
     ['adds several names at once', [ONE], [TWO, THREE], [ONE, TWO, THREE]],
-    ['takes the same image under its name again', [ONE], [ONE], [ONE]],
+    ['accepts the same image under its name again', [ONE], [ONE], [ONE]],
     ['keeps an image that lost its name, unnamed', [ONE], [renamed], [renamed, { descriptor: ONE.descriptor }]],
     [
-      'keeps no unnamed copy of an image that has another name',
+      'drops an unnamed copy of an image that has another name',
       [ONE, { ...THREE, descriptor: ONE.descriptor }],
       [renamed],
       [{ ...THREE, descriptor: ONE.descriptor }, renamed],
     ],
     ['gives an unnamed image its name', [{ descriptor: ONE.descriptor }], [ONE], [ONE]],
-    ['adds no unnamed record of an image that has a name', [ONE], [{ descriptor: ONE.descriptor }], [ONE]],
+    ['does not add an unnamed record of an image that has a name', [ONE], [{ descriptor: ONE.descriptor }], [ONE]],
     ['adds an unnamed image once', [UNNAMED], [UNNAMED], [UNNAMED]],
     ['keeps referrers beside images', [ONE, REFERRER], [TWO], [ONE, TWO, REFERRER]],
     [
-      'takes the last of two descriptors for one name',
+      'uses the last of two descriptors for one name',
       [],
       [ONE, { ...ONE, descriptor: { ...ONE.descriptor, size: 9 } }],
       [{ ...ONE, descriptor: { ...ONE.descriptor, size: 9 } }],
@@ -64,11 +64,11 @@ describe('publishRecords', () => {
     });
   }
 
-  it('lets the image of a name stay with keep', () => {
+  it('with keep, leaves the name at its image', () => {
     assert.deepEqual(publishRecords([ONE], [renamed, TWO], 'keep'), [ONE, TWO]);
   });
 
-  it('refuses a name of another image with fail, and takes the same image', () => {
+  it('with fail, refuses the name of another image and accepts the same image', () => {
     assert.throws(() => publishRecords([ONE], [renamed], 'fail'), {
       code: 'ERR_NAME_CONFLICT',
       details: { name: ONE.name, existing: ONE.descriptor.digest, archive: TWO.descriptor.digest },
@@ -78,7 +78,7 @@ describe('publishRecords', () => {
 });
 
 describe('removeRecords', () => {
-  it('takes records by name, or by digest where they have none', () => {
+  it('removes records by name, or by digest if they have no name', () => {
     const all = [ONE, TWO, UNNAMED, REFERRER];
     assert.deepEqual(removeRecords(all, [TWO, UNNAMED]), [ONE, REFERRER]);
     assert.deepEqual(removeRecords(all, [{ descriptor: ONE.descriptor }]), all);
@@ -126,7 +126,7 @@ describe('resolveRecords', () => {
     });
   }
 
-  it('refuses the start of two ids, and takes one of two names with the same id', () => {
+  it('refuses a prefix of two ids, and accepts the id of an image with two names', () => {
     const many = Array.from({ length: 40 }, (_, at): ImageRecord => ({ descriptor: image(`image ${at}`) }));
     const starts = many.map(({ descriptor }) => descriptor.digest.slice(7, 8));
     const doubled = starts.find((start, at) => starts.indexOf(start) !== at);
@@ -135,7 +135,7 @@ describe('resolveRecords', () => {
     assert.deepEqual(resolveRecords(twice, digest.slice(7, 19)), [{ descriptor: ONE.descriptor }]);
   });
 
-  it('takes a name before an id that begins with the same characters', () => {
+  it('prefers a name to an id that begins with the same characters', () => {
     const name = UNNAMED.descriptor.digest.slice(7, 12);
     const library = { name: `docker.io/library/${name}:latest`, descriptor: ONE.descriptor };
     assert.deepEqual(resolveRecords([UNNAMED, library], name), [library]);
@@ -144,7 +144,7 @@ describe('resolveRecords', () => {
 });
 
 describe('the store’s index', () => {
-  it('carries the full name twice, and gives the same records back', () => {
+  it('contains the full name twice, and parses back to the same records', () => {
     const index = indexOf([ONE, UNNAMED, REFERRER]);
     assert.deepEqual(index.manifests[0]?.annotations, {
       [ANNOTATIONS.imageName]: ONE.name,
@@ -154,7 +154,7 @@ describe('the store’s index', () => {
     assert.deepEqual(recordsOf(index), [ONE, ...unnamed]);
   });
 
-  it('leaves out what carried a name before', () => {
+  it('drops annotations that contained a name before', () => {
     const descriptor = { ...image('x'), annotations: { [ANNOTATIONS.refName]: 'latest', kept: 'yes' } };
     const [record] = recordsOf({ schemaVersion: 2, manifests: [descriptor] });
     assert.deepEqual(record, { descriptor: { ...image('x'), annotations: { kept: 'yes' } } });
@@ -179,7 +179,7 @@ describe('the store’s index', () => {
 });
 
 describe('subjectOf', () => {
-  it('is what an unnamed record speaks of, if that is a digest', () => {
+  it('is the digest that an unnamed record refers to', () => {
     assert.equal(subjectOf(REFERRER), ONE.descriptor.digest);
     assert.equal(subjectOf(UNNAMED), undefined);
     assert.equal(subjectOf({ ...REFERRER, name: 'docker.io/example/app:9' }), undefined);

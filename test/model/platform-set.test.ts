@@ -16,7 +16,7 @@ function outcome(text: string, state: PlatformOutcome['state'], content = text):
 const IMAGE = {};
 
 describe('a request', () => {
-  it('for nothing wants everything', () => {
+  it('without platforms wants everything', () => {
     const set = setOf();
     assert.equal(set.wantsAll, true);
     assert.deepEqual([set.wants(parsePlatform('linux/s390x')), set.wants(undefined)], [true, true]);
@@ -42,20 +42,20 @@ describe('a request', () => {
     });
   }
 
-  it('for any platform wants what has none', () => {
+  it('for a platform also wants a manifest without one', () => {
     assert.equal(setOf('linux/amd64').wants(undefined), true);
   });
 });
 
-describe('what was met', () => {
-  it('is nothing for an image of which nothing was noted', () => {
+describe('the outcomes of a request', () => {
+  it('are empty for an image without notes', () => {
     assert.deepEqual(setOf().outcomesOf(IMAGE), []);
     const platform = parsePlatform('linux/amd64');
     assert.deepEqual(setOf('linux/amd64').unmetOf(IMAGE), [{ platform, state: 'absent' }]);
     assert.deepEqual(setOf('linux/amd64').outcomesOf(IMAGE), [{ platform, state: 'absent' }]);
   });
 
-  it('stands in the order of notes, with what is absent last', () => {
+  it('are in the order of the notes, with absent platforms last', () => {
     const set = setOf('linux/s390x', 'linux/arm64');
     set.note(IMAGE, outcome('linux/arm64', 'complete'));
     set.note(IMAGE, outcome('linux/amd64', 'excluded'));
@@ -65,7 +65,7 @@ describe('what was met', () => {
     );
   });
 
-  it('is what was said last of a manifest, at its first place', () => {
+  it('contain the last note of a manifest, at its first position', () => {
     const set = setOf();
     set.note(IMAGE, outcome('linux/arm64', 'missing'));
     set.note(IMAGE, outcome('linux/amd64', 'complete'));
@@ -76,7 +76,7 @@ describe('what was met', () => {
     );
   });
 
-  it('is told apart by image, also of equal ones', () => {
+  it('are kept apart for two equal images', () => {
     const set = setOf('linux/amd64');
     const [one, other] = [{}, {}];
     set.note(one, outcome('linux/amd64', 'complete'));
@@ -95,14 +95,14 @@ describe('what was met', () => {
     ['one without platform', [{ digest: digestOf('x'), state: 'complete' }], 'absent'],
   ];
   for (const [what, notes, unmet] of states) {
-    it(`of linux/amd64 in an image with ${what} is ${unmet ?? 'complete'}`, () => {
+    it(`say that linux/amd64 in an image with ${what} is ${unmet ?? 'complete'}`, () => {
       const set = setOf('linux/amd64');
       notes.forEach((note) => set.note(IMAGE, note));
       assert.equal(set.unmetOf(IMAGE)[0]?.state, unmet);
     });
   }
 
-  it('names the first digest that is missing', () => {
+  it('name the first digest that is missing', () => {
     const set = setOf('linux/amd64');
     set.note(IMAGE, outcome('linux/amd64', 'missing', 'layer'));
     assert.equal(set.unmetOf(IMAGE)[0]?.missing, digestOf('layer'));

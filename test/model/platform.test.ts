@@ -101,7 +101,7 @@ describe('parsePlatform of an OS with options', () => {
 });
 
 describe('parsePlatform of an object', () => {
-  it('gives it back', () => {
+  it('returns it', () => {
     const platform = { os: 'linux', architecture: 'arm', variant: 'v7', 'os.version': '1', 'os.features': ['a'] };
     assert.equal(parsePlatform(platform), platform);
   });
@@ -140,7 +140,7 @@ describe('normalizePlatform', () => {
     assert.deepEqual(normalizePlatform(platform), { os: 'linux', architecture: 'amd64', 'os.features': ['a', 'b'] });
   });
 
-  it('leaves names alone that are also members of every object', () => {
+  it('keeps names that are also members of every object', () => {
     const platform = { os: 'linux', architecture: 'constructor', variant: 'valueof' };
     assert.deepEqual(normalizePlatform(platform), platform);
   });

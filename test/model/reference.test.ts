@@ -52,7 +52,7 @@ describe('parseReference', () => {
     assert.throws(() => parseReference(`ghcr.io/${'a'.repeat(256)}`), INVALID);
   });
 
-  it('reads a first part that can be no host as repository', () => {
+  it('reads a first part that cannot be a host as repository', () => {
     const reference = parseReference('a.b_c/d:1');
     assert.deepEqual(partsOf(reference), ['', 'a.b_c/d', '1', undefined]);
     assert.equal(reference.toString(), 'a.b_c/d:1');
@@ -66,7 +66,7 @@ describe('parseReference', () => {
     assert.deepEqual(Object.keys(parseReference('alpine')), ['domain', 'path']);
   });
 
-  it('returns itself as default-tagged where a tag or digest is there', () => {
+  it('returns itself from withDefaultTag if it has a tag or digest', () => {
     const tagged = parseReference('alpine:3');
     assert.equal(tagged.withDefaultTag(), tagged);
   });

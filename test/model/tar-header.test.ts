@@ -46,12 +46,12 @@ describe('parseTarNumber', () => {
 });
 
 describe('parseTarHeader', () => {
-  it('gives type, name, link and size', () => {
+  it('returns type, name, link and size', () => {
     const block = rawHeader({ name: 'l', typeflag: '2', linkname: 'target', size: 0 });
     assert.deepEqual(parseTarHeader(block), { type: '2', name: 'l', linkname: 'target', size: 0 });
   });
 
-  it('puts the prefix of a POSIX header in front, and knows none in a GNU header', () => {
+  it('puts the prefix of a POSIX header before the name, and reads none in a GNU header', () => {
     assert.equal(parseTarHeader(rawHeader({ name: 'f', prefix: 'd' })).name, 'd/f');
     assert.equal(parseTarHeader(rawHeader({ name: 'f', prefix: 'd', magic: 'ustar ', version: ' \0' })).name, 'f');
   });
@@ -65,12 +65,12 @@ describe('parseTarHeader', () => {
     assert.equal(parseTarHeader(buffer.subarray(100)).size, 5);
   });
 
-  it('refuses a header where any one byte was changed', () => {
+  it('refuses a header with any one byte changed', () => {
     const block = rawHeader({ name: 'file', size: 5 });
     for (let at = 0; at < 512; at += 1) {
       const changed = Buffer.from(block);
       changed.writeUInt8(changed.readUInt8(at) ^ 0x01, at);
-      // The space behind the checksum may be any end of a number; a NUL for it changes nothing.
+      // A space or a NUL may follow the checksum, so that change makes no difference.
       if (at === 155) continue;
       assert.throws(() => parseTarHeader(changed), { category: 'invalid-archive' }, `byte ${at}`);
     }
@@ -78,7 +78,7 @@ describe('parseTarHeader', () => {
 });
 
 describe('parsePaxRecords', () => {
-  it('gives values with spaces, equals signs and line feeds as they are', () => {
+  it('keeps spaces, equals signs and line feeds in values', () => {
     const records = parsePaxRecords(Buffer.from('12 a=b c=d\n\n7 b=é\n5 c=\n'));
     assert.deepEqual(
       [...records],
@@ -90,11 +90,11 @@ describe('parsePaxRecords', () => {
     );
   });
 
-  it('gives nothing for nothing', () => {
+  it('returns an empty map for an empty body', () => {
     assert.equal(parsePaxRecords(Buffer.alloc(0)).size, 0);
   });
 
-  it('reads any records that were written by the rule', () => {
+  it('reads any well-formed records', () => {
     const key = fc.stringMatching(/^[A-Za-z.]{1,20}$/).filter((text) => !text.startsWith('GNU.sparse'));
     const map = fc.uniqueArray(fc.tuple(key, fc.string({ unit: 'grapheme' })), { selector: ([name]) => name });
     fc.assert(
