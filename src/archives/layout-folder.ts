@@ -11,8 +11,8 @@ import { quote } from '../model/errors.js';
 const { O_NOFOLLOW } = fs.constants;
 
 /**
- * The files of a layout directory: its own documents first, then the blobs, small ones first. Documents are capped at a few
- * MiB, so whatever is larger comes when everything is known, and is not even opened unless it is wanted.
+ * The files of a layout directory: its own documents first, then the blobs by size, small ones first. Documents have at
+ * most a few MiB, so all of them come before the large blobs, and an unwanted large blob is never opened.
  */
 export async function* layoutFiles(directory: string): AsyncGenerator<FileEntry> {
   for (const name of METADATA_ENTRIES) {

@@ -12,25 +12,25 @@ import { openAgain } from '../files/read-file.js';
 /** The bytes of an archive, in any chunks. */
 export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;
 
-/** A source that was opened: bytes still to be read as a tar, or entries. */
+/** An open source: the bytes of a tar, or entries. */
 export type OpenedArchive =
   | { readonly bytes: ArchiveSource }
-  /** `close` once nothing of an entry is read any more. */
+  /** Call `close` after the last read from an entry. */
   | { readonly entries: AsyncIterable<FileEntry>; readonly close: () => void };
 
-/** Bytes read at once from an archive file. */
+/** Bytes read in one call from an archive file. */
 const READ_BYTES = 512 * 1024;
 
 /**
- * Opens an archive file, or an OCI layout directory as if it were one. A tar in a regular file is read by position; what is
- * packed, or no regular file, as a stream. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO.
+ * Opens an archive file or an OCI layout directory. A tar in a regular file is read by position; a compressed archive,
+ * or one that is not a regular file, as a stream. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO.
  */
 export async function openArchive(source: string, limits: Limits): Promise<OpenedArchive> {
   try {
     const found = await fs.stat(source);
     if (found.isDirectory()) return { entries: layoutFiles(source), close: () => {} };
     const tar = found.isFile() ? openTar(source) : undefined;
-    // Held until the end: what its path leads to then may be another file.
+    // Keep the file open until the end: later its path may lead to another file.
     if (tar?.acquire() !== undefined) return { entries: tarFileEntries(tar, limits), close: tar.release };
     await fs.access(source, fs.constants.R_OK);
     return { bytes: fs.createReadStream(source, { highWaterMark: READ_BYTES }) };
@@ -41,7 +41,7 @@ export async function openArchive(source: string, limits: Limits): Promise<Opene
   }
 }
 
-/** A file that starts like a tar. What does not goes to the stream's judges, who say why it is none. */
+/** The file, if it starts like a tar. Others are read as a stream, whose stages report what is wrong. */
 function openTar(source: string): SharedFile | undefined {
   const fd = openAgain(source, 0);
   const head = Buffer.alloc(TAR_MAGIC_END);
@@ -53,6 +53,6 @@ function openTar(source: string): SharedFile | undefined {
   return undefined;
 }
 
-/** Where every header has the word that tells the format (POSIX ustar). */
+/** The word in every header that marks the format (POSIX ustar), and the offset where it ends. */
 const TAR_MAGIC = 'ustar';
 const TAR_MAGIC_END = 262;

@@ -7,16 +7,16 @@ import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
 import type { SharedFile } from '../files/file-part.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 
-/** Bytes that are read for one header: most headers, with a name that is too long for them. */
+/** Bytes that are read for one header: enough for most headers with a long name. */
 const WINDOW_BYTES = 1024;
 
-/** Headers that are read before other work gets its turn. */
+/** Headers that are read before the event loop may do other work. */
 const HEADERS_PER_TURN = 256;
 
 /**
- * The entries of an open tar file by position: its headers are judged one after another, bodies are passed over and read only
- * if somebody asks for them. The layout's own documents come first, then small entries before large ones: documents are
- * capped at a few MiB, so that whatever is larger comes when everything is known. Holds a record for each entry.
+ * The entries of an open tar file by position: all headers are checked first, bodies are read only on demand. The
+ * layout's own documents come first, then the others by size, small ones first: documents have at most a few MiB, so
+ * all of them come before the large blobs. Holds a record for each entry.
  * Errors: those of TarJudge and EntryLedger, and of the file system.
  */
 export async function* tarFileEntries(file: SharedFile, limits: Limits): AsyncGenerator<FileEntry> {
@@ -28,12 +28,12 @@ export async function* tarFileEntries(file: SharedFile, limits: Limits): AsyncGe
   }
 }
 
-/** A judged entry, and no more of it than whoever reads it needs. */
+/** The fields of a checked entry that its reader needs. */
 type IndexedEntry = Pick<JudgedEntry, 'name' | 'type' | 'start' | 'size'> & { readonly linkname?: string };
 
 async function indexOf(fd: number, limits: Limits): Promise<readonly IndexedEntry[]> {
   const entries: IndexedEntry[] = [];
-  // Of what is no blob an archive may not have more than a stream may: the index must not hold more of it either.
+  // Apply the stream's limit on other entries here too, since the index holds all of them.
   const ledger = new EntryLedger(limits);
   const judge = new TarJudge(limits, ({ type, linkname, start, size, ...entry }) => {
     if (type === 'directory') return;
@@ -57,9 +57,9 @@ async function indexOf(fd: number, limits: Limits): Promise<readonly IndexedEntr
   return [...(metadata ?? []), ...(others ?? []).sort((a, b) => a.size - b.size)];
 }
 
-/** Judges what comes next; false where nothing does, since the file was made shorter meanwhile. */
+/** Checks the next bytes. Returns false if there are none, since the file was cut meanwhile. */
 function judgeWindow(judge: TarJudge, fd: number): boolean {
-  // A new one each time: the judge keeps a header that does not end in it.
+  // A new buffer each time: the judge keeps a part of it if a header does not end in it.
   const window = Buffer.allocUnsafe(WINDOW_BYTES);
   const bytes = readSync(fd, window, 0, window.length, judge.position);
   judge.judge(window.subarray(0, bytes));
