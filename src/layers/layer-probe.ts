@@ -5,27 +5,27 @@ import { LadingError } from '../model/errors.js';
 import { DEFAULT_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
 import { compressionOf, MAGIC_BYTES, type Compression } from './compressions.js';
 
-/** What a layer's bytes are. */
+/** What the bytes of a layer show. */
 export interface LayerFacts {
   readonly compression: 'none' | Compression['name'];
-  /** The sha256 digest of what was packed. Undefined where nothing was, where it was not asked for, and beside an error. */
+  /** The sha256 digest of the unpacked bytes. Undefined for a plain layer, with `headOnly`, and beside an error. */
   readonly diffId?: Digest;
-  /** Why it could not be unpacked: ERR_COMPRESSED_DATA, ERR_LIMIT_RATIO, ERR_COMPRESSION_UNSUPPORTED. */
+  /** Why unpacking failed: ERR_COMPRESSED_DATA, ERR_LIMIT_RATIO, ERR_COMPRESSION_UNSUPPORTED. */
   readonly error?: LadingError;
 }
 
-/** How much is to be learned. */
+/** Options of a probe. */
 export interface LayerProbeOptions {
   readonly limits?: Limits;
-  /** Looks at the first bytes alone, and unpacks nothing. */
+  /** Reads only the first bytes, and unpacks nothing. */
   readonly headOnly?: boolean;
 }
 
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * Learns from a layer's bytes, as they pass, what its diff id is, so that nobody has to read them again. Holds six bytes,
- * and what the decompressor holds (under 1 MiB for gzip).
+ * Computes a layer's diff id from its bytes as they pass, so that they need not be read again. Holds six bytes, and
+ * what the decompressor holds (under 1 MiB for gzip).
  */
 export class LayerProbe {
   readonly #limits: Limits;
@@ -41,7 +41,7 @@ export class LayerProbe {
     this.#headOnly = headOnly;
   }
 
-  /** Whether no more bytes are needed: nothing is packed here, or nothing is to be unpacked. */
+  /** Whether it needs no more bytes: the layer is plain, or it does not unpack this one. */
   get isDone(): boolean {
     return this.#head === undefined && this.#unpack === undefined;
   }
@@ -59,7 +59,7 @@ export class LayerProbe {
     return { compression: this.#compression?.name ?? 'none', ...(await this.#outcome) };
   }
 
-  /** Gives up. May be called at any time. */
+  /** Ends early. May be called at any time. */
   destroy(): void {
     this.#unpack?.destroy();
   }
@@ -78,7 +78,7 @@ export class LayerProbe {
     await this.#pass(head);
   }
 
-  /** What cannot be unpacked has its outcome at once, whether it waits for room or not. */
+  /** Also ends when unpacking failed: then the decompressor never drains. */
   async #pass(chunk: Uint8Array): Promise<void> {
     this.#bytesIn += chunk.length;
     const unpack = this.#unpack;

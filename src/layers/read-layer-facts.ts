@@ -4,7 +4,7 @@ import type { Limits } from '../model/limits.js';
 import { type LayerFacts, LayerProbe } from './layer-probe.js';
 import { LadingError } from '../model/errors.js';
 
-/** What the bytes of a blob are as a layer. Reads all of a packed one. */
+/** What the bytes of a layer show. Reads a packed layer to its end, and only the first bytes of a plain one. */
 export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {
   const probe = new LayerProbe({ limits });
   try {
@@ -18,7 +18,7 @@ export async function layerFactsOf(provider: ContentProvider, digest: Digest, li
   }
 }
 
-/** An error of a layer that cannot be unpacked, which names the layer. */
+/** The error of a layer that cannot be unpacked, with its digest. */
 export function unpackError(digest: Digest, { code, message }: LadingError): LadingError {
   return new LadingError(code, `layer ${digest} cannot be unpacked: ${message}`, { details: { digest } });
 }

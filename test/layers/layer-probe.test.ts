@@ -17,14 +17,14 @@ async function probe(bytes: Uint8Array, chunkBytes: number): Promise<LayerFacts>
 
 describe('LayerProbe', () => {
   for (const chunkBytes of [1, 1000, 65_536, 1_000_000]) {
-    it(`knows the diff id of gzip in chunks of ${chunkBytes}`, { timeout: 10_000 }, async () => {
+    it(`returns the diff id of gzip in chunks of ${chunkBytes}`, { timeout: 10_000 }, async () => {
       const [tar, gzip] = chunkBytes === 1 ? [TAR.subarray(0, 3000), gzipSync(TAR.subarray(0, 3000))] : [TAR, GZIP];
       assert.deepEqual(await probe(gzip, chunkBytes), { compression: 'gzip', diffId: digestOf(tar) });
       assert.deepEqual(await probe(tar, chunkBytes), { compression: 'none' });
     });
   }
 
-  it('takes little for no gzip', async () => {
+  it('does not take other bytes for gzip', async () => {
     for (const hex of ['', '1f', '1f8a', '008b1f8b']) {
       assert.deepEqual(await probe(Buffer.from(hex, 'hex'), 1), { compression: 'none' });
     }
@@ -36,7 +36,7 @@ describe('LayerProbe', () => {
     ['is only a magic number', Buffer.from([0x1f, 0x8b])],
   ];
   for (const [what, bytes] of broken) {
-    it(`knows no diff id of gzip that ${what}, and waits for nothing`, { timeout: 10_000 }, async () => {
+    it(`returns an error for gzip that ${what}, and never hangs`, { timeout: 10_000 }, async () => {
       for (const chunkBytes of [100, 65_536, 1_000_000]) {
         const { compression, diffId, error } = await probe(bytes, chunkBytes);
         assert.deepEqual([compression, diffId, error?.code], ['gzip', undefined, 'ERR_COMPRESSED_DATA']);
@@ -44,7 +44,7 @@ describe('LayerProbe', () => {
     });
   }
 
-  it('ends in the middle when it is given up', { timeout: 10_000 }, async () => {
+  it('ends early when it is destroyed', { timeout: 10_000 }, async () => {
     const layer = new LayerProbe();
     await layer.write(GZIP.subarray(0, 50_000));
     layer.destroy();
@@ -52,7 +52,7 @@ describe('LayerProbe', () => {
     await layer.write(GZIP.subarray(50_000));
   });
 
-  it('ends in zeros behind the last member', { timeout: 10_000 }, async () => {
+  it('ends although zeros follow the last member', { timeout: 10_000 }, async () => {
     for (const chunkBytes of [7000, 1_000_000]) {
       const facts = await probe(Buffer.concat([GZIP, Buffer.alloc(300_000)]), chunkBytes);
       assert.deepEqual(facts, { compression: 'gzip', diffId: digestOf(TAR) });
@@ -67,7 +67,7 @@ describe('LayerProbe', () => {
     assert.deepEqual([diffId, error?.code], [undefined, 'ERR_LIMIT_RATIO']);
   });
 
-  it('says what cannot be unpacked here, and looks at heads alone where it is told to', async () => {
+  it('names a compression that Node cannot unpack, and reads only the head with headOnly', async () => {
     const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
     const { compression, error } = await probe(Buffer.concat([xz, Buffer.alloc(100)]), 50);
     assert.deepEqual([compression, error?.code], ['xz', 'ERR_COMPRESSION_UNSUPPORTED']);
