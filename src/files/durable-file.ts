@@ -17,8 +17,8 @@ async function writeDurable(file: string, bytes: Uint8Array | string, mode: numb
 }
 
 /**
- * Makes a new file appear whole and durable, or not at all: written as `temporary`, then linked. False where there is one of
- * its name already.
+ * Makes a new file appear whole and durable, or not at all: writes it as `temporary`, then links it. Returns false if a
+ * file with its name exists.
  */
 export async function linkDurable(
   file: string,
@@ -39,7 +39,7 @@ export async function linkDurable(
   }
 }
 
-/** Puts a file in the place of another, whole and durable: written as `temporary`, then renamed. */
+/** Replaces a file with a whole and durable one: writes it as `temporary`, then renames it. */
 export async function replaceDurable(
   file: string,
   bytes: Uint8Array | string,
@@ -51,7 +51,7 @@ export async function replaceDurable(
     await fs.rename(temporary, file);
     await syncFolder(path.dirname(file));
   } finally {
-    // After the rename there is none; before it, it must not stay behind.
+    // An error before the rename must not leave it behind.
     await fs.remove(temporary);
   }
 }
@@ -74,7 +74,7 @@ export async function ensureDurableFolder(folder: string): Promise<void> {
   await syncFolder(path.dirname(folder));
 }
 
-/** Not recursive: Node's own recursion never ends where a file system refuses new names with ENOENT, as /proc does. */
+/** Not recursive: Node's recursive mkdir never ends if a file system refuses new names with ENOENT, as /proc does. */
 async function makeFolder(folder: string): Promise<void> {
   await fs.mkdir(folder, 0o700).catch((error: unknown) => {
     if (!isExisting(error)) throw error;

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { OpenableFile } from './read-file.js';
 
-/** Bytes that stand in a file, from `start` on, `size` of them. */
+/** `size` bytes of a file, from `start` on. */
 export interface FilePart {
   readonly file: SharedFile;
   readonly start: number;
@@ -9,8 +9,8 @@ export interface FilePart {
 }
 
 /**
- * A file that several readers use by position at the same time: opened for the first of them and closed after the last, so
- * that nobody reads from a descriptor that is somebody else's by now.
+ * A file that several readers use by position at the same time. Opened for the first reader and closed after the last:
+ * after an earlier close, its number could be that of another file.
  */
 export class SharedFile implements OpenableFile {
   readonly #open: () => number;

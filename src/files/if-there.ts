@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import fs from 'fs-extra';
 import { readFileSync, unlinkSync, type Stats } from 'node:fs';
+import { quote } from '../model/errors.js';
 import { isNotFound, isExisting, readError } from './storage-error.js';
 
-/** All bytes of a small file; undefined where it is not there. */
+/** All bytes of a small file; undefined if it does not exist. */
 export function readIfThere(file: string): Buffer | undefined {
   try {
     return readFileSync(file);
@@ -13,7 +14,7 @@ export function readIfThere(file: string): Buffer | undefined {
   }
 }
 
-/** What is there, not following a link; undefined where nothing is. */
+/** The stats of a path, without following a link; undefined if nothing is there. */
 export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> {
   try {
     return await fs.lstat(file);
@@ -23,7 +24,7 @@ export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> 
   }
 }
 
-/** Moves a file; false where it is not there. */
+/** Moves a file. Returns false if it does not exist. */
 export async function moveIfThere(from: string, to: string): Promise<boolean> {
   try {
     await fs.rename(from, to);
@@ -34,14 +35,15 @@ export async function moveIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Removes a folder that has nothing in it; leaves any other as it is. */
+/** Removes an empty folder; leaves any other as it is. */
 export async function removeIfEmpty(folder: string): Promise<void> {
   await fs.rmdir(folder).catch((error: unknown) => {
-    // Some file systems call a folder that is not empty an existing one.
+    // For a folder that is not empty, some file systems answer EEXIST.
     if (!isNotFound(error) && !isExisting(error) && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
   });
 }
 
+/** What `stat` returns for a path; undefined if nothing is there. */
 export function statIfThere(file: string, stat: (file: string) => Stats): Stats | undefined {
   try {
     return stat(file);
@@ -51,21 +53,21 @@ export function statIfThere(file: string, stat: (file: string) => Stats): Stats 
   }
 }
 
-/** The names in a folder; none where there is no such folder. */
+/** The names in a folder; none if it does not exist or is not a folder. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw readError(error, 'cannot list the store');
+    throw readError(error, `cannot list ${quote(folder)}`);
   }
 }
 
+/** Removes a file, if it exists. */
 export function unlinkIfThere(file: string): void {
   try {
     unlinkSync(file);
   } catch (error) {
-    // It has become the blob.
     if (!isNotFound(error)) throw error;
   }
 }

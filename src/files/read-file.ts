@@ -3,25 +3,25 @@ import { promisify } from 'node:util';
 import type { ByteRange } from '../model/content.js';
 import { LadingError, quote } from '../model/errors.js';
 
-/** Bytes that are read in one call, unless told otherwise. Writing to a pipe gains from large ones (docs/performance.md). */
+/** Default number of bytes for one read. Large chunks make writing to a pipe faster (docs/performance.md). */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** A range up to here is read in one short call: to have a thread make it, and to wait for it, takes ten times as long. */
+/** A range up to this size is read by a blocking call: waiting for a thread to do it takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;
 
 const { O_NONBLOCK, O_RDONLY } = constants;
 
 const readAsync = promisify(read);
 
-/** A file as it is opened for a reader, and what the reader does when it is through. */
+/** A file that a reader can open: `acquire` opens it, and the reader calls `release` at its end. */
 export interface OpenableFile {
   readonly acquire: () => number;
   readonly release: (fd: number) => void;
 }
 
 /**
- * Opens a regular file for reading, with flags of open(2) beside. A pipe would be waited for: what is no regular file is closed
- * again, and what `refuse` gives is thrown.
+ * Opens a regular file for reading, with more flags of open(2). Throws the result of `refuse` for any other file; never
+ * waits for a pipe.
  */
 export function openRegular(file: string, flags: number, refuse: () => Error): number {
   const fd = openSync(file, O_RDONLY | O_NONBLOCK | flags);
@@ -31,8 +31,8 @@ export function openRegular(file: string, flags: number, refuse: () => Error): n
 }
 
 /**
- * A file's bytes in order. The next chunk is read while the one before it is used, so this holds two chunks. Opened with the
- * first chunk that is asked for, released at the end or when the reader gives up.
+ * A file's bytes in order. Reads the next chunk while the current one is used, so this holds two chunks. Opens the file
+ * for the first chunk, and releases it at the end or when the reader gives up.
  */
 export async function* readFileChunks(
   file: OpenableFile,
@@ -73,7 +73,7 @@ async function* readLarge(
       if (chunk.length === 0) return;
       position += chunk.length;
       ahead = readNext();
-      // Its error belongs to whoever asks for the next chunk.
+      // Its error is thrown when the next chunk is requested; until then it must not count as unhandled.
       ahead.catch(() => {});
       yield chunk;
     }
@@ -85,14 +85,14 @@ async function* readLarge(
 
 async function readAt(fd: number, position: number, length: number): Promise<Buffer> {
   if (length <= 0) return Buffer.alloc(0);
-  // Not from Buffer's pool: the chunk is handed on, and its reader may keep it.
+  // Not from Buffer's pool: the reader may keep the chunk, and would keep the whole pool.
   const buffer = Buffer.allocUnsafeSlow(length);
   const { bytesRead } = await readAsync(fd, buffer, 0, length, position);
   return buffer.subarray(0, bytesRead);
 }
 
-/** What stood there as a regular file a moment ago. */
+/** Opens a path again that was a regular file a moment ago. Throws ERR_STORAGE_IO if it is not one any more. */
 export function openAgain(file: string, flags: number): number {
-  const refuse = (): LadingError => new LadingError('ERR_STORAGE_IO', `${quote(file)} is no regular file any more`);
+  const refuse = (): LadingError => new LadingError('ERR_STORAGE_IO', `${quote(file)} is not a regular file any more`);
   return openRegular(file, flags, refuse);
 }

@@ -3,7 +3,7 @@ import { LadingError } from '../model/errors.js';
 const NO_SPACE: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 const NO_RIGHTS: readonly string[] = ['EROFS', 'EACCES', 'EPERM'];
 
-/** An error of the file system in the words of this library; a LadingError stays as it is. */
+/** An error of the file system as a LadingError, which says what failed; a LadingError stays as it is. */
 export function storageError(cause: unknown, doing: string): LadingError {
   if (cause instanceof LadingError) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
@@ -17,7 +17,7 @@ export function storageError(cause: unknown, doing: string): LadingError {
   return readError(cause, doing);
 }
 
-/** An error of the file system while reading, where a missing right has nothing to do with writing. */
+/** An error while reading, as a LadingError. Never ERR_STORE_READONLY, which is about writing. */
 export function readError(cause: unknown, doing: string): LadingError {
   if (cause instanceof LadingError) return cause;
   const { code = '', message } = cause as NodeJS.ErrnoException;
@@ -26,18 +26,18 @@ export function readError(cause: unknown, doing: string): LadingError {
 
 const UNREADABLE: readonly unknown[] = ['EACCES', 'EPERM', 'EIO', 'EUCLEAN', 'EBADMSG', 'ENXIO', 'EISDIR'];
 
-/** Whether an error is about one file that cannot be read, and not about what this process may have open or hold. */
+/** Whether one file cannot be read. False for limits of this process, such as too many open files. */
 export function isUnreadable(error: unknown): error is LadingError {
   if (!(error instanceof LadingError)) return false;
   return error.code === 'ERR_STORE_TAMPERED' || UNREADABLE.includes(error.details['system']);
 }
 
-/** Whether the file system said that there is no such file. */
+/** Whether the file system answered that the file does not exist. */
 export function isNotFound(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
-/** Whether the file system said that the file is there already. */
+/** Whether the file system answered that the file exists already. */
 export function isExisting(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EEXIST';
 }
