@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * Work that goes on beside whoever started it, at most `max` pieces at a time. Of several failures the one that was started
- * first is told, whichever came first, so that the same input fails in the same way. Holds what each piece holds.
+ * Pieces of work that run beside their caller, at most `max` at a time. If several fail, throws the error of the piece
+ * that was started first, so that the same input always fails in the same way. Holds what each piece holds.
  */
 export class SideWork<Result> {
   readonly #max: number;
@@ -11,39 +11,39 @@ export class SideWork<Result> {
   readonly #givenUp = new AbortController();
   #results: Result[] = [];
   #started = 0;
-  /** Lets whoever waits for room look again. */
+  /** Wakes the caller that waits for room. */
   #onRoom: (() => void) | undefined;
 
   constructor(max: number) {
     this.#max = max;
-    // Each piece listens to it: as many as there are is no leak.
+    // One listener for each running piece is intended; silence Node's leak warning.
     setMaxListeners(0, this.#givenUp.signal);
   }
 
   /**
-   * Starts a piece as soon as there is room, and gives what others came to meanwhile. Throws their first failure. One caller
-   * at a time.
+   * Starts a piece as soon as there is room, and returns the results since the last call. Throws the first failure.
+   * Only one caller at a time.
    */
   async start(work: (signal: AbortSignal) => Promise<Result>): Promise<Result[]> {
-    // Not a race of all that goes on, which would leave a listener with each of them each time.
+    // Not Promise.race over all pieces: each call would leave a listener on each of them.
     while (this.#active.size >= this.#max) await new Promise<void>((resolve) => (this.#onRoom = resolve));
     const results = await this.#take();
     this.#run((this.#started += 1), work);
     return results;
   }
 
-  /** Waits for everything, and gives what it came to. Throws the first failure. */
+  /** Waits for all pieces, and returns the results since the last call. Throws the first failure. */
   async finish(): Promise<Result[]> {
     await this.settled();
     return await this.#take();
   }
 
-  /** Waits until nothing is going on. */
+  /** Waits until no piece is running. */
   async settled(): Promise<void> {
     while (this.#active.size > 0) await Promise.all(this.#active);
   }
 
-  /** Tells everything to end early. */
+  /** Asks all pieces to end early. */
   giveUp(): void {
     this.#givenUp.abort();
   }
@@ -62,7 +62,7 @@ export class SideWork<Result> {
 
   async #take(): Promise<Result[]> {
     if (this.#failures.length > 0) {
-      // One that was started before may still fail.
+      // A piece that was started earlier may still fail.
       await this.settled();
       throw this.#failures.reduce((first, other) => (other.order < first.order ? other : first)).error;
     }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SideWork } from '../../src/flow/side-work.js';
 
-test('does at most so many pieces at a time, and gives every result once', async () => {
+test('runs at most the given number of pieces at a time, and returns every result once', async () => {
   const side = new SideWork<number>(3);
   let active = 0;
   let most = 0;
@@ -25,7 +25,7 @@ test('does at most so many pieces at a time, and gives every result once', async
   );
 });
 
-test('tells of the failure that was started first, when everything is over', async () => {
+test('throws the error of the piece that was started first, after all pieces have ended', async () => {
   const side = new SideWork<void>(4);
   let over = 0;
   const failing = (ms: number, message: string) => async (): Promise<void> => {
@@ -44,7 +44,7 @@ test('tells of the failure that was started first, when everything is over', asy
   await assert.rejects(side.finish(), { message: 'slow' });
 });
 
-test('tells its pieces to end early', async () => {
+test('asks its pieces to end early', async () => {
   const side = new SideWork<boolean>(2);
   await side.start(async (signal) => {
     while (!signal.aborted) await delay(1);
