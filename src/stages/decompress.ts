@@ -6,8 +6,8 @@ import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Unpacks gzip and zstd, known by their magic number, and passes everything else unchanged. Output is capped by a ratio to
- * the input. Holds the first 6 bytes, and what zlib holds (under 1 MiB).
+ * Unpacks gzip and zstd, detected by their magic numbers, and passes everything else unchanged. Limits the ratio of
+ * output to input. Holds the first 6 bytes, and what zlib holds (under 1 MiB).
  * Errors: ERR_COMPRESSED_DATA, ERR_ARCHIVE_TRUNCATED, ERR_COMPRESSION_UNSUPPORTED, ERR_LIMIT_RATIO.
  */
 export class Decompress extends Transform {
@@ -39,7 +39,7 @@ export class Decompress extends Transform {
     else this.#begin((error, chunk) => this.#flushed(error, chunk, callback));
   }
 
-  /** An input that ends before its magic number could be known is passed on like any other. */
+  /** An input shorter than a magic number is passed on like any other. */
   #flushed(error: Error | null | undefined, chunk: unknown, callback: TransformCallback): void {
     if (chunk !== undefined) this.push(chunk);
     if (error) callback(error);
@@ -87,10 +87,10 @@ export class Decompress extends Transform {
     this.#inner.resume();
   }
 
-  /** zlib ends by itself at zeros behind the last member, and never answers the write that they came with. */
+  /** zlib ends early at zeros after the last member, and never calls back for the write that contained them. */
   #checkEnd(): void {
     if (this.#isAtEnd) return;
-    this.destroy(new LadingError('ERR_COMPRESSED_DATA', 'something follows the end of the compressed archive'));
+    this.destroy(new LadingError('ERR_COMPRESSED_DATA', 'data follows the end of the compressed archive'));
   }
 
   #emit(chunk: Buffer): void {

@@ -3,22 +3,23 @@ import { Transform, type TransformCallback, type TransformOptions } from 'node:s
 type Records<Out> = AsyncIterable<Out> | Iterable<Out>;
 
 /**
- * A stage of a pipeline: an object-mode Transform made of a generator. Back-pressure is honoured between two yields, and a
- * destroyed stage returns its generator, so that `finally` blocks run. Holds what the generator holds, and 16 records.
+ * A stage of a pipeline: an object-mode Transform made of a generator. Waits for the reader between two yields.
+ * Destroying the stage ends its generator, so that `finally` blocks run. Holds what the generator holds, and 16
+ * records.
  */
 export abstract class Stage<In, Out> extends Transform {
   #resume: (() => void) | undefined;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: TransformOptions = {}) {
-    // Not `highWaterMark`, which would win over the two sides that a stage may set for itself.
+    // Not `highWaterMark`: it would override the two values that a subclass may set.
     super({ objectMode: true, readableHighWaterMark: 16, writableHighWaterMark: 16, ...options });
   }
 
-  /** What becomes of one record. */
+  /** The output for one record. */
   protected abstract each(record: In): Records<Out>;
 
-  /** What comes after the last record. */
+  /** The output after the last record. */
   protected atEnd(): Records<Out> | Promise<Records<Out>> {
     return [];
   }
@@ -41,7 +42,7 @@ export abstract class Stage<In, Out> extends Transform {
     super._destroy(error, callback);
   }
 
-  /** Waits until the generator is at rest, also after the stage was destroyed. */
+  /** Waits until the generator has stopped, also after the stage was destroyed. */
   async settled(): Promise<void> {
     await this.#work;
   }
@@ -54,7 +55,7 @@ export abstract class Stage<In, Out> extends Transform {
     for await (const record of await records) {
       if (this.destroyed) return;
       if (!this.push(record)) await this.#room();
-      // Also after the wait: nothing more is to be taken for a reader that is gone.
+      // Look again after the wait: the reader may be gone, and then nothing more may be taken.
       if (this.destroyed) return;
     }
   }

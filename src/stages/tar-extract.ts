@@ -4,7 +4,7 @@ import { extract, type Extract, type Header } from 'tar-stream';
 import { LadingError, quote } from '../model/errors.js';
 import type { ArchiveEntry, Body } from './records.js';
 
-/** tar-stream's word for each type that the guard lets pass. */
+/** tar-stream's name of each type that TarGuard accepts. */
 const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
   file: 'file',
   directory: 'directory',
@@ -13,13 +13,13 @@ const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
 };
 
 /**
- * Tar bytes to entries, one open body at a time: the next entry comes once the body before it was read to its end. Behind
- * TarGuard, which judges the headers. Holds the chunk that is being read.
+ * Tar bytes to entries, one open body at a time: the next entry comes after the body before it was read to its end.
+ * Must follow TarGuard, which checks the headers. Holds the chunk that is being read.
  */
 export class TarExtract extends Duplex {
   readonly #extract: Extract = extract();
   #hasRoom = true;
-  /** Lets the next entry come; set while the reader still has to take the one before it. */
+  /** Starts the next entry; set while the reader has not yet taken the one before it. */
   #next: (() => void) | undefined;
 
   constructor() {
@@ -27,7 +27,7 @@ export class TarExtract extends Duplex {
     this.#extract.on('error', (error: Error) => this.destroy(asArchiveError(error)));
     this.#extract.on('finish', () => this.push(null));
     this.#extract.on('entry', (header, source, next) => {
-      // An entry without a listener would crash the process when the extract is destroyed; its reader gets the error too.
+      // Without this listener, destroying the extract would crash the process. The body's reader still gets the error.
       source.on('error', () => {});
       source.on('close', () => this.#advance(next));
       this.#emitEntry(header, source);
@@ -56,7 +56,7 @@ export class TarExtract extends Duplex {
     callback(error);
   }
 
-  /** After a body that was read, or an entry without one, of which a reader may not want thousands at once. */
+  /** Called when an entry ends. Waits for the reader, also after entries without a body: there may be thousands. */
   #advance(next: () => void): void {
     if (this.#hasRoom) next();
     else this.#next = next;
@@ -80,7 +80,7 @@ export class TarExtract extends Duplex {
   }
 }
 
-/** The body of what is no file. */
+/** The body of an entry that is not a file. */
 const NOTHING: Body = {
   async *[Symbol.asyncIterator]() {},
 };

@@ -3,8 +3,8 @@ import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
 import { TarJudge } from '../model/tar-judge.js';
 
 /**
- * Judges every tar header before the reader behind it sees a byte. Bytes pass unchanged up to the end of the archive. Holds what
- * {@link TarJudge} holds, and throws its errors.
+ * Checks every tar header before the next stage sees it. Passes bytes unchanged up to the end of the archive. Holds
+ * what {@link TarJudge} holds, and throws its errors.
  */
 export class TarGuard extends Transform {
   readonly #judge: TarJudge;
@@ -22,7 +22,7 @@ export class TarGuard extends Transform {
       callback(error as Error);
       return;
     }
-    // Zeros behind the end need not fill a block, which the reader behind this guard would take for a cut.
+    // Drop the zeros after the end: if they do not fill a block, the next stage would report a cut archive.
     const passed = chunk.length - (this.#judge.trailing - trailedBefore);
     if (passed === 0) callback();
     else callback(null, chunk.subarray(0, passed));

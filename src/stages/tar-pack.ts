@@ -10,19 +10,19 @@ const FILE_MODE = 0o444;
 const DIRECTORY_MODE = 0o755;
 
 /**
- * Entries to tar bytes: headers, bodies, padding, end blocks. Owner, group and time are zero, so that the same entries give
- * the same bytes. Every chunk but the last ends inside an entry: many readers of tar take an archive that was given up between
- * two entries for a whole one. Holds one chunk of one body, and the end of the entry before.
+ * Entries to tar bytes: headers, bodies, padding, end blocks. Owner, group and time are zero, so that the same entries
+ * make the same bytes. Every chunk but the last ends inside an entry, since many readers accept an archive that was cut
+ * between two entries. Holds one chunk of one body, and the end of the entry before.
  */
 export class TarPack extends Stage<ArchiveEntry, Buffer> {
   readonly #pack: Pack = pack();
-  /** What the packer gave and this stage has not yet passed on: one header or one chunk. */
+  /** Output of the packer that this stage has not passed on yet: one header or one chunk. */
   #packed: Buffer[] = [];
-  /** Entries that are on their way, as positions in the archive: where they start, where their body ends, and where they end. */
+  /** The entries in progress, as positions in the archive: its start, the end of its body, and its end after padding. */
   #entries: { readonly start: number; readonly bodyEnd: number; readonly end: number }[] = [];
   #entriesEnd = 0;
   #position = 0;
-  /** The end of an entry, which goes out with the start of the next one. */
+  /** The end of an entry, which is sent together with the start of the next one. */
   #held: Buffer[] = [];
 
   constructor() {
@@ -33,7 +33,7 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
       readableHighWaterMark: 256 * 1024,
     });
     this.#pack.on('error', (error: Error) => this.destroy(error));
-    // The packer gives Buffers; its type definitions say unknown.
+    // The packer emits Buffers; its type definitions say unknown.
     this.#pack.on('data', (chunk: unknown) => void this.#packed.push(chunk as Buffer));
   }
 
@@ -60,12 +60,12 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    // With an error in any case: without one, whoever waits for the packer would wait for ever, its body open.
+    // Always with an error: without one, `each` would wait for the packer for ever, with a body open.
     this.#pack.destroy(error ?? givenUp());
     super._destroy(error, callback);
   }
 
-  /** A packer that was destroyed answers nothing any more. */
+  /** A destroyed packer never calls back. */
   #checkAlive(): void {
     if (this.destroyed) throw givenUp();
   }
@@ -73,30 +73,30 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   #expect({ name, size }: ArchiveEntry): void {
     const start = this.#entriesEnd;
     this.#entriesEnd += tarEntryBytes(name, size);
-    // Readers in Go miss neither the padding of a last entry nor the end of the archive.
+    // Readers in Go accept an archive that ends without the padding of its last entry.
     this.#entries.push({ start, bodyEnd: this.#entriesEnd - paddingOf(size), end: this.#entriesEnd });
   }
 
-  /** What may go out of what was packed. */
+  /** The packed bytes that may be sent now. */
   #take(): Buffer[] {
     const taken = this.#packed;
     this.#packed = [];
     return taken.flatMap((piece) => this.#pass(piece));
   }
 
-  /** A piece with what was held before it, without its end where that would be no place to be cut at. */
+  /** The held bytes and this piece. Holds its last block back if an archive cut after it would look complete. */
   #pass(piece: Buffer): Buffer[] {
     this.#position += piece.length;
     const kept = this.#isInside(this.#position) ? 0 : Math.min(TAR_BLOCK, piece.length);
     const going = piece.subarray(0, piece.length - kept);
     const out = going.length === 0 ? [] : [this.#held.length === 0 ? going : Buffer.concat([...this.#held, going])];
     if (going.length > 0) this.#held = [];
-    // A copy: the piece may be a large chunk.
+    // A copy, so that a large chunk is not kept for its last block.
     if (kept > 0) this.#held.push(Buffer.from(piece.subarray(-kept)));
     return out;
   }
 
-  /** Whether an entry has begun before this position, and more of its header or body follows. */
+  /** Whether this position is inside the header or body of an entry. */
   #isInside(position: number): boolean {
     while ((this.#entries[0]?.end ?? Number.POSITIVE_INFINITY) <= position) this.#entries.shift();
     const [entry] = this.#entries;

@@ -16,7 +16,7 @@ async function unpack(bytes: Uint8Array, chunkBytes = 65_536, limits?: Limits): 
   return Buffer.concat(await runStage<Buffer>(cut(bytes, chunkBytes), new Decompress(limits)));
 }
 
-/** zstd by the command, where Node has none; undefined where neither is here. */
+/** Packs with the `zstd` command; undefined if it is not installed. */
 function zstd(bytes: Uint8Array): Buffer | undefined {
   const { status, stdout } = spawnSync('zstd', ['-qc'], { input: bytes });
   return status === 0 ? stdout : undefined;
@@ -112,13 +112,13 @@ describe('Decompress', () => {
     await assert.rejects(unpack(bomb, 65_536, limits), { code: 'ERR_LIMIT_RATIO' });
   });
 
-  it('lets a high ratio pass while the output is small', async () => {
+  it('allows a high ratio while the output is small', async () => {
     const zeros = Buffer.alloc(1024 * 1024);
     const limits = limitsOf({ ratioGraceBytes: 1024 * 1024, maxRatio: 2 });
     assert.ok((await unpack(gzipSync(zeros), 65_536, limits)).equals(zeros));
   });
 
-  it('unpacks zstd where Node can, and else names the command to use', async (t) => {
+  it('unpacks zstd if Node can, and otherwise names the command to use', async (t) => {
     const bytes = zstd(PLAIN);
     if (bytes === undefined) return t.skip('needs zstd, which PATH does not have');
     if ('createZstdDecompress' in zlib) {

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { Stage } from '../../src/stages/stage.js';
 import { atRest, runStage, sinkOf, stageSuite } from '../suites/stage-suite.js';
 
-/** Gives each number as often as it says, then all that it saw at the end. */
+/** Emits each number that many times, and all numbers that it saw at the end. */
 class Repeat extends Stage<number, number> {
   open = 0;
   #seen = 0;
@@ -62,15 +62,15 @@ stageSuite('a stage', {
 });
 
 describe('a stage', () => {
-  it('gives what its generator yields, in order, then what comes at the end', async () => {
+  it('emits what its generator yields, in order, then the output at the end', async () => {
     assert.deepEqual(await runStage([2, 0, 3], new Repeat()), [2, 2, 3, 3, 3, -5]);
   });
 
-  it('gives what comes at the end also without input', async () => {
+  it('emits the output at the end also without input', async () => {
     assert.deepEqual(await runStage([], new Repeat()), [-0]);
   });
 
-  it('holds 16 outputs of one record for a reader that does not come', async () => {
+  it('holds 16 outputs of one record if nothing is read', async () => {
     const stage = new Repeat();
     stage.write(1000);
     await atRest(() => stage.readableLength);
@@ -80,7 +80,7 @@ describe('a stage', () => {
     assert.equal(stage.open, 0);
   });
 
-  it('gives all of a long record to a reader that comes now and then', async () => {
+  it('emits all outputs of a long record to a slow reader', async () => {
     const outputs: number[] = [];
     const slow = sinkOf<number>(async (output) => {
       await atRest(() => 0);
@@ -118,7 +118,7 @@ describe('a stage', () => {
     assert.equal(stage.open, 0);
   });
 
-  it('is at rest at once when it never had anything to do', async () => {
+  it('is settled at once if it never had any work', async () => {
     await new Repeat().settled();
   });
 });

@@ -15,7 +15,7 @@ interface Extracted extends Omit<ArchiveEntry, 'body'> {
   readonly bytes: Buffer;
 }
 
-/** All entries of an archive with the bytes of their bodies, behind the guard. */
+/** All entries of an archive, read through TarGuard, with the bytes of their bodies. */
 async function extract(archive: Uint8Array, chunkBytes = 65_536): Promise<readonly Extracted[]> {
   const entries: Extracted[] = [];
   const sink = sinkOf<ArchiveEntry>(async ({ body, ...entry }) => {
@@ -34,7 +34,7 @@ stageSuite<Buffer, ArchiveEntry>('TarExtract', {
 });
 
 describe('TarExtract', () => {
-  it('gives name, type, size, link and body of every entry in order', async () => {
+  it('emits name, type, size, link and body of every entry in order', async () => {
     const archive = await tarOf([
       { name: 'blobs/', type: 'directory' },
       { name: 'file', body: seededBytes('file', 70_000) },
@@ -59,7 +59,7 @@ describe('TarExtract', () => {
     assert.deepEqual(entries[5]?.bytes, Buffer.from('x'));
   });
 
-  it('gives the same entries however the input is cut', async () => {
+  it('emits the same entries for any chunks of the input', async () => {
     const archive = await tarOf([
       { name: 'a', body: seededBytes('a', 1500) },
       { name: 'n'.repeat(300), body: seededBytes('n', 10) },
@@ -89,11 +89,11 @@ describe('TarExtract', () => {
     );
   });
 
-  it('gives nothing for an archive without entries', async () => {
+  it('emits nothing for an archive without entries', async () => {
     assert.deepEqual(await extract(endBlocks()), []);
   });
 
-  it('gives the next entry once the body before it was read to its end', async () => {
+  it('emits the next entry after the body before it was read to its end', async () => {
     const archive = await tarOf(['a', 'b', 'c'].map((name) => ({ name, body: seededBytes(name, 100_000) })));
     const stage = new TarExtract();
     const entries: ArchiveEntry[] = [];
@@ -108,7 +108,7 @@ describe('TarExtract', () => {
     assert.equal(stage.readableEnded, true);
   });
 
-  it('holds few entries without a body for a reader that does not come', async () => {
+  it('holds few entries without a body if nothing is read', async () => {
     const directories = Array.from({ length: 2000 }, (_, at) => rawHeader({ name: `d-${at}/`, typeflag: '5' }));
     const stage = new TarExtract();
     stage.end(Buffer.concat([...directories, endBlocks()]));
@@ -119,7 +119,7 @@ describe('TarExtract', () => {
     assert.equal(read, 2000);
   });
 
-  it('goes on, or ends with an error, when a body is given up', { timeout: 5000 }, async () => {
+  it('goes on, or ends with an error, when a body is destroyed', { timeout: 5000 }, async () => {
     const archive = await tarOf(['a', 'b'].map((name) => ({ name, body: seededBytes(name, 100_000) })));
     const names: string[] = [];
     const sink = sinkOf<ArchiveEntry>(async ({ name, body }) => {
@@ -142,7 +142,7 @@ describe('TarExtract', () => {
     await assert.rejects(bytesOf(entry.body));
   });
 
-  it('refuses what the guard would not let pass', async () => {
+  it('refuses an entry that TarGuard would refuse', async () => {
     for (const archive of [
       Buffer.alloc(2000, 'x'),
       Buffer.concat([rawHeader({ name: 'dev', typeflag: '3' }), endBlocks()]),

@@ -17,7 +17,7 @@ async function guard(bytes: Uint8Array, chunkBytes = 65_536, limits?: Limits): P
   return Buffer.concat(await runStage<Buffer>(cut(bytes, chunkBytes), new TarGuard(limits)));
 }
 
-/** The code of a refusal, or undefined where the bytes passed unchanged, but for zeros behind the end. */
+/** The code of a refusal; undefined if the bytes passed unchanged, except zeros after the end. */
 async function verdict(bytes: Uint8Array, chunkBytes?: number, limits?: Limits): Promise<string | undefined> {
   try {
     const passed = await guard(bytes, chunkBytes, limits);
@@ -34,7 +34,7 @@ function archive(...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([...parts, endBlocks()]);
 }
 
-/** An archive of one header with these fields, behind a good file. */
+/** An archive of a valid file and one header with these fields. */
 function header(fields: RawHeaderFields): Buffer {
   return archive(FILE, rawHeader({ name: 'odd', ...fields }));
 }
@@ -75,7 +75,7 @@ describe('TarGuard passes unchanged up to the end', () => {
     ['a name with a prefix', archive(rawEntry({ name: 'file', prefix: 'folder' }, 'x'))],
     ['a name that fills its field', archive(rawEntry({ name: 'n'.repeat(100) }, 'x'))],
     ['a UTF-8 name', archive(rawEntry({ name: 'é' }, 'x'))],
-    ['a name with dots that lead nowhere', archive(rawEntry({ name: './..a/b../...' }, 'x'))],
+    ['a name with harmless dots', archive(rawEntry({ name: './..a/b../...' }, 'x'))],
     [
       'a PAX name and link',
       archive(
@@ -115,11 +115,8 @@ describe('TarGuard passes unchanged up to the end', () => {
       header({ uid: Buffer.alloc(8, 0xff), mtime: base256(1, 0xff) }),
     ],
     ['zeros after the end', Buffer.concat([archive(FILE), Buffer.alloc(20 * 512)])],
-    ['zeros after the end that fill no block', Buffer.concat([archive(FILE), Buffer.alloc(100)])],
-    [
-      'the last bytes of a body that are no zeros in its padding',
-      archive(rawHeader({ name: 'file', size: 7 }), Buffer.alloc(512, 'x')),
-    ],
+    ['zeros after the end that do not fill a block', Buffer.concat([archive(FILE), Buffer.alloc(100)])],
+    ['padding that is not all zeros', archive(rawHeader({ name: 'file', size: 7 }), Buffer.alloc(512, 'x'))],
   ]);
 
   it('the header of a 9 GiB file, in base-256, in octal and by PAX', async () => {
@@ -160,7 +157,7 @@ describe('TarGuard refuses', () => {
       'ERR_LIMIT_BYTES',
     ],
     ['a wrong checksum', header({ checksum: '0001234\0' }), odd],
-    ['a checksum that is no number', header({ checksum: 'checksum' }), odd],
+    ['a checksum that is not a number', header({ checksum: 'checksum' }), odd],
     ['a header without magic', header({ magic: '', version: '' }), odd],
     ['a magic of another kind', header({ magic: 'ustar\0', version: '00', name: 'x', checksum: ' ' }), odd],
     ['a size that is not octal', header({ size: '0000000008\0' }), odd],
@@ -220,7 +217,7 @@ describe('TarGuard refuses', () => {
       bad,
     ],
     ['a long name that climbs', archive(longName('L', 'a/../../x'), FILE), bad],
-    ['a long name of nothing', archive(longName('L', '\0'), FILE), bad],
+    ['an empty long name', archive(longName('L', '\0'), FILE), bad],
     ['a symlink to an absolute path', link('l', '/etc/passwd', '2'), bad],
     ['a symlink out of the archive', link('a/l', '../../x', '2'), bad],
     ['a symlink to the folder above', link('l', '..', '2'), bad],
@@ -248,7 +245,7 @@ describe('TarGuard refuses', () => {
     ['a PAX length that is too small', archive(rawEntry({ name: 'p', typeflag: 'x' }, '5 path=x\n'), FILE), odd],
     ['a PAX length of its own digits', archive(rawEntry({ name: 'p', typeflag: 'x' }, '2 path=x\n'), FILE), odd],
     ['a PAX length that begins with 0', archive(rawEntry({ name: 'p', typeflag: 'x' }, '010 path=x\n'), FILE), odd],
-    ['a PAX length that is no number', archive(rawEntry({ name: 'p', typeflag: 'x' }, 'ab path=x\n'), FILE), odd],
+    ['a PAX length that is not a number', archive(rawEntry({ name: 'p', typeflag: 'x' }, 'ab path=x\n'), FILE), odd],
     ['a negative PAX length', archive(rawEntry({ name: 'p', typeflag: 'x' }, '-9 path=x\n'), FILE), odd],
     ['a PAX record without a space', archive(rawEntry({ name: 'p', typeflag: 'x' }, '9path=xy\n'), FILE), odd],
     ['a PAX record without an equals sign', archive(rawEntry({ name: 'p', typeflag: 'x' }, '10 path x\n'), FILE), odd],
@@ -264,7 +261,7 @@ describe('TarGuard refuses', () => {
       archive(rawEntry({ name: 'p', typeflag: 'x' }, paxRecord('path', 'a') + paxRecord('path', 'b')), FILE),
       odd,
     ],
-    ['a PAX header of nothing', archive(rawEntry({ name: 'p', typeflag: 'x' }), FILE), odd],
+    ['an empty PAX header', archive(rawEntry({ name: 'p', typeflag: 'x' }), FILE), odd],
     ...['-1', '+1', '1.5', '0x10', ' 7', '7 ', '', '99999999999999999', '1e3'].map((size): Case => [
       `a PAX size of ${JSON.stringify(size)}`,
       archive(pax({ size }), rawHeader({ name: 'file' })),
@@ -285,11 +282,11 @@ describe('TarGuard refuses', () => {
   ]);
 });
 
-describe('TarGuard refuses what two readers take for two things', () => {
+describe('TarGuard refuses what two readers understand differently', () => {
   const evil = rawEntry({ name: 'smuggled' }, 'evil');
   table([
     [
-      'two PAX headers for one entry, since the second takes the place of the first',
+      'two PAX headers for one entry, since the second replaces the first',
       archive(pax({ size: '1024' }), pax({ path: 'a' }), rawHeader({ name: 'a' }), evil),
       'ERR_TAR_HEADER',
     ],
@@ -309,8 +306,8 @@ describe('TarGuard refuses what two readers take for two things', () => {
       archive(longName('L', 'good'), pax({ path: 'bad' }), FILE),
       'ERR_TAR_HEADER',
     ],
-    ['a PAX header of no entry', archive(FILE, pax({ path: 'a' })), 'ERR_TAR_HEADER'],
-    ['a long name of no entry', archive(FILE, longName('L', 'a')), 'ERR_TAR_HEADER'],
+    ['a PAX header without an entry after it', archive(FILE, pax({ path: 'a' })), 'ERR_TAR_HEADER'],
+    ['a long name without an entry after it', archive(FILE, longName('L', 'a')), 'ERR_TAR_HEADER'],
   ]);
 });
 
@@ -339,13 +336,13 @@ describe('TarGuard and where the input is cut', () => {
     assert.equal(await verdict(whole), undefined);
   });
 
-  it('refuses nothing at all as empty', async () => {
+  it('refuses an empty input', async () => {
     assert.equal(await verdict(Buffer.alloc(0)), 'ERR_ARCHIVE_FORMAT');
     assert.equal(await outcomeOfEmptyChunk(), 'ERR_ARCHIVE_FORMAT');
   });
 
   for (const chunkBytes of CHUNKS) {
-    it(`comes to the same result in chunks of ${chunkBytes}`, async () => {
+    it(`has the same result in chunks of ${chunkBytes}`, async () => {
       assert.equal(await verdict(whole, chunkBytes), undefined);
       assert.equal(await verdict(whole.subarray(0, -1), chunkBytes), 'ERR_ARCHIVE_TRUNCATED');
       assert.equal(await verdict(header({ name: '../x' }), chunkBytes), 'ERR_TAR_ENTRY');
@@ -368,7 +365,7 @@ describe('TarGuard and its limits', () => {
     ['bytes', many, { maxArchiveBytes: many.length }, { maxArchiveBytes: many.length - 1 }, 'ERR_LIMIT_BYTES'],
     ['bytes of a name', archive(FILE), { maxNameBytes: 4 }, { maxNameBytes: 3 }, 'ERR_TAR_ENTRY'],
     [
-      'bytes of a name that are not its characters',
+      'bytes of a name, not its characters',
       header({ name: 'éé' }),
       { maxNameBytes: 4 },
       { maxNameBytes: 3 },

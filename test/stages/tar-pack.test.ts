@@ -41,20 +41,20 @@ stageSuite('TarPack', {
 });
 
 describe('TarPack', () => {
-  it('gives the same bytes however the bodies are cut', async () => {
+  it('makes the same bytes for any chunks of the bodies', async () => {
     const whole = await pack(entriesIn(1024 * 1024));
     for (const chunkBytes of [7, 511, 512, 65_536]) {
       assert.ok((await pack(entriesIn(chunkBytes))).equals(whole), `chunks of ${chunkBytes}`);
     }
   });
 
-  it('gives as many bytes as tarEntryBytes says for each entry, and the end', async () => {
+  it('makes as many bytes as tarEntryBytes says for each entry, and the end', async () => {
     const sizes = [...entriesIn(512)].map(({ name, size }) => tarEntryBytes(name, size));
     const total = sizes.reduce((sum, size) => sum + size, TAR_END_BYTES);
     assert.equal((await pack(entriesIn(512))).length, total);
   });
 
-  it('ends every chunk but the last inside an entry, so that no reader takes a part for the whole', async () => {
+  it('ends every chunk but the last inside an entry, so that no reader accepts a part as the whole', async () => {
     for (const chunkBytes of [7, 512, 513, 1024, 65_536]) {
       const all = [...entriesIn(chunkBytes), bodies.entry('empty', Buffer.alloc(0), 1), ...entriesIn(chunkBytes)];
       let at = 0;
@@ -73,11 +73,11 @@ describe('TarPack', () => {
     }
   });
 
-  it('gives two zero blocks and nothing else for no entries', async () => {
+  it('makes only two zero blocks for no entries', async () => {
     assert.ok((await pack([])).equals(Buffer.alloc(1024)));
   });
 
-  it('gives an archive that GNU tar lists, with fixed modes, owner and time', async () => {
+  it('makes an archive that GNU tar lists, with fixed modes, owner and time', async () => {
     const { status, stdout, stderr } = spawnSync('tar', ['-tvf', '-', '--full-time', '--utc', '--numeric-owner'], {
       input: await pack(entriesIn(512)),
       encoding: 'utf8',
@@ -94,7 +94,7 @@ describe('TarPack', () => {
     assert.ok((await pack([empty('a')])).equals(await pack([empty('a', none, none)])));
   });
 
-  it('takes little of a large body while nobody reads', async () => {
+  it('reads little of a large body while nothing reads the archive', async () => {
     const counted = new Bodies();
     const chunk = Buffer.alloc(64 * 1024);
     const parts = Array.from({ length: 1000 }, () => chunk);
@@ -107,7 +107,7 @@ describe('TarPack', () => {
     assert.equal(counted.open, 0);
   });
 
-  it('closes a body that was waiting for its source when the archive was given up', async () => {
+  it('closes a body that waits for its source when the stage is destroyed', async () => {
     const counted = new Bodies();
     const source = new PassThrough();
     const stage = new TarPack();
@@ -146,7 +146,7 @@ describe('TarPack', () => {
     assert.ok(Buffer.concat(out).length < 1024);
   });
 
-  it('never ends well where a blob is not what its name says', async () => {
+  it('never ends well if a blob does not match the digest in its name', async () => {
     const entry = bodies.entry(entryNameOf(digestOf('one')), Buffer.from('two'));
     await assert.rejects(runStage([entry], new VerifyDigests(), new TarPack()), { code: 'ERR_DIGEST_MISMATCH' });
   });
