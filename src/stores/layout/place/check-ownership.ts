@@ -5,16 +5,16 @@ import { effectiveUser } from './identity.js';
 import type { LayoutPaths } from './layout-paths.js';
 import { statIfThere } from '../../../files/if-there.js';
 
-/** Others may write to what has one of these bits. */
+/** Mode bits that let other users write. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * Refuses to write to a store that belongs to another user or that others may write to, and to one in which a link or something
- * else has the place of a folder or file of ours: whoever can put it there decides where we write. What is not there is fine.
- * Throws ERR_STORE_UNSAFE, ERR_STORE_TAMPERED.
+ * Refuses to write to a store that belongs to another user, or that others may write to, or in which a link or another
+ * kind of file replaces one of our folders or files, since it could redirect our writes. Missing folders and files are
+ * fine. Throws ERR_STORE_UNSAFE, ERR_STORE_TAMPERED.
  */
 export function checkOwnership(paths: LayoutPaths): void {
-  // The path of a store may lead through links: it is the user's own word.
+  // The user chose the path of the store, so it may contain links.
   const root = statIfThere(paths.root, statSync);
   if (root !== undefined) checkOwner(paths.root, root);
   const algorithms = namesIfThere(paths.blobs).map((name) => path.join(paths.blobs, name));
@@ -25,7 +25,7 @@ export function checkOwnership(paths: LayoutPaths): void {
   for (const file of [paths.layout, paths.index, paths.version, ...lists]) checkFile(file);
 }
 
-/** Whether the store is one that we would write to. */
+/** Whether we may write to the store. */
 export function isOurs(paths: LayoutPaths): boolean {
   try {
     checkOwnership(paths);
@@ -64,14 +64,14 @@ function checkOwner(folder: string, { uid, mode }: Stats): void {
 }
 
 function tampered(file: string, kind: string): LadingError {
-  return new LadingError('ERR_STORE_TAMPERED', `${file} is no ${kind}; put one in its place, or use another store`);
+  return new LadingError('ERR_STORE_TAMPERED', `${file} is not a ${kind}; put one in its place, or use another store`);
 }
 
 function namesIfThere(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    // What is no folder is told of by the check of that folder.
+    // Not a folder: `checkFolder` reports it.
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }

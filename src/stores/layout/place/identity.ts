@@ -2,8 +2,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import os from 'node:os';
 
 /**
- * A process, told from a later one of the same number by its start time and boot, and from one in another container by its
- * PID namespace. Empty where the system does not say.
+ * A process. Start time and boot distinguish it from a later one with the same PID, the PID namespace from one in
+ * another container. A field is empty if the system does not provide it.
  */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -13,7 +13,7 @@ export interface ProcessIdentity {
   readonly host: string;
 }
 
-// The one file on this floor that asks who we are: leases are about processes, a store belongs to a user.
+// The only file of the store that asks for this process and its user: a lease has a process, a store has an owner.
 
 /** This process. */
 export function thisProcess(): ProcessIdentity {
@@ -21,16 +21,16 @@ export function thisProcess(): ProcessIdentity {
   return { pid, startTime: startTimeOf(pid), bootId: bootId(), pidNamespace: pidNamespace(), host: os.hostname() };
 }
 
-/** The user whose files this process makes; undefined on systems without such users. */
+/** The user id that new files of this process get; undefined on systems without user ids. */
 export function effectiveUser(): number | undefined {
   return globalThis.process.geteuid?.();
 }
 
-/** Whether a process lives. `unknown`: it is on another host or in another container, or nobody can tell. */
+/** Whether a process is running. `unknown`: it is on another host, in another container, or cannot be looked up. */
 export function stateOfProcess(owner: ProcessIdentity): 'alive' | 'over' | 'unknown' {
   if (owner.host !== os.hostname()) return 'unknown';
   const boot = bootId();
-  // Some sandboxes hide /proc: who cannot be asked for is not therefore dead.
+  // Some sandboxes hide /proc: a process that we cannot see may still be running.
   if (boot === '' || !owner.bootId || !owner.startTime) return 'unknown';
   if (owner.bootId !== boot) return 'over';
   if (owner.pidNamespace !== pidNamespace()) return 'unknown';
@@ -41,7 +41,7 @@ function bootId(): string {
   return readOrNothing('/proc/sys/kernel/random/boot_id').trim();
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)), behind the command name, which may hold spaces and parentheses. */
+/** Field 22 of /proc/PID/stat (proc(5)). Counts from the end of the command name, which may contain spaces and `)`. */
 function startTimeOf(pid: number): string {
   const stat = readOrNothing(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';

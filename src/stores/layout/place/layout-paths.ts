@@ -3,7 +3,7 @@ import path from 'node:path';
 import { entryNameOf } from '../../../model/archive-layout.js';
 import { isDigest, type Digest } from '../../../model/digest.js';
 
-/** The format of a store's private part. A store of another format is refused. */
+/** The format of a store's private folder. A store with another format is refused. */
 export const FORMAT_VERSION = '1';
 
 /** The folder of the trash for blobs that were found damaged. */
@@ -20,10 +20,10 @@ export function digestOfTrashed(name: string): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
-/** In place of a session, in the names of files on their way while a store is being opened. */
+/** The session in the names of temporary files that are written while a store is opened. */
 export const OPENER = 'open';
 
-/** Where things are in a store's directory. No path is ever made from a name inside an archive. */
+/** The paths in a store's directory. No path contains a name from an archive. */
 export class LayoutPaths {
   readonly root: string;
 
@@ -68,19 +68,19 @@ export class LayoutPaths {
   }
 
   blob(digest: Digest): string {
-    // Not by path.join, which takes apart what was just put together, for each look at a blob.
+    // Not path.join, which would parse the parts again for each look at a blob.
     return `${this.root}${path.sep}${entryNameOf(digest)}`;
   }
 
   /**
-   * Where a blob waits while a collection makes sure that nobody needs it. Each collection has a folder of its own: one that
-   * takes a file away must never mean another file that came to the same name.
+   * Where a blob waits while a collection checks that no image needs it. Each collection has its own folder, so that it
+   * never removes a file of the same name that another collection put there.
    */
   trashed(collection: string, digest: Digest): string {
     return path.join(this.trash, collection, trashName(digest));
   }
 
-  /** A new name for a file on its way; its owner is told by the session that the name starts with. */
+  /** A new name for a temporary file. It starts with the session that owns the file. */
   newIngest(session: string): string {
     return path.join(this.ingest, `${session}.${randomUUID()}`);
   }

@@ -13,7 +13,7 @@ const blobs = new BlobSet();
 const descriptor = buildManifest(blobs, { platform: 'linux/amd64', seed: 'owned' });
 const FOLDERS = ['', '.lading', '.lading/ingest', '.lading/leases', '.lading/refs', '.lading/trash', 'blobs'];
 
-/** A store with one image, beside which there is room. */
+/** Runs with a store of one image, and a free path beside it. */
 async function inStore(run: (store: string, outside: string) => Promise<void>): Promise<void> {
   await inFolder(async (folder) => {
     const store = path.join(folder, 'store');
@@ -22,7 +22,7 @@ async function inStore(run: (store: string, outside: string) => Promise<void>): 
   });
 }
 
-/** Nothing may be written, and everything can be read. */
+/** Checks that opening the store to write is refused and changes nothing, and that its image can be read. */
 async function refusesToWrite(store: string, code: string): Promise<void> {
   const before = await readdir(store, { recursive: true });
   await assert.rejects(OciLayoutStore.open(store), { name: 'LadingError', code });
@@ -44,7 +44,7 @@ describe('a store that others may write to', () => {
     }
   }
 
-  it('is not made in an empty folder of that kind', async () => {
+  it('is not made in an empty folder that others may write to', async () => {
     await inFolder(async (folder) => {
       await chmod(folder, 0o777);
       await assert.rejects(OciLayoutStore.open(folder), { code: 'ERR_STORE_UNSAFE', message: /chmod go-w/ });
@@ -64,7 +64,7 @@ describe('a store of another user', () => {
     });
   }
 
-  it('is read without a lease also by who might write one', async (t) => {
+  it('is read without a lease, also by a user who could write one', async (t) => {
     if (!isRoot(t)) return;
     await inStore(async (store) => {
       await chown(store, 65_534, 65_534);
@@ -92,7 +92,7 @@ describe('a link in a store', () => {
     '.lading/refs/2.json',
   ];
   for (const place of places) {
-    it(`in the place of ${place} is refused, and nothing is written through it`, async () => {
+    it(`in place of ${place} is refused, and nothing is written through it`, async () => {
       await inStore(async (store, outside) => {
         await rename(path.join(store, place), outside);
         await symlink(outside, path.join(store, place));
@@ -103,7 +103,7 @@ describe('a link in a store', () => {
     });
   }
 
-  it('in the place of index.json that comes later is replaced, not followed', async () => {
+  it('that later replaces index.json is replaced, not followed', async () => {
     await inStore(async (store, outside) => {
       const opened = await OciLayoutStore.open(store);
       const index = path.join(store, 'index.json');
@@ -125,7 +125,7 @@ describe('a link in a store', () => {
     });
   });
 
-  it('or anything else in the place of a file is refused', async () => {
+  it('and any other kind of file in place of a regular file are refused', async () => {
     for (const place of ['index.json', '.lading/refs/3.json', '.lading/version']) {
       await inStore(async (store) => {
         await rename(path.join(store, place), path.join(store, '..', 'aside')).catch(() => undefined);
