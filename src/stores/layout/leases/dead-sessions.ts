@@ -4,24 +4,25 @@ import { namesIn, lstatIfThere } from '../../../files/if-there.js';
 import { isLapsed, readLeases, type SeenLease } from './read-leases.js';
 import { OPENER, type LayoutPaths } from '../place/layout-paths.js';
 
-/** The sessions of a store, and what those that are over have left behind. */
+/** The leases of a store, and the files that ended sessions left behind. */
 export interface Sessions {
-  /** The leases that hold something. */
+  /** The leases that still protect their blobs. */
   readonly holding: readonly SeenLease[];
+  /** The ids of the leases that protect nothing any more. */
   readonly lapsed: readonly string[];
-  /** Files that nobody writes any more, and their bytes. */
+  /** Ingest files that no session writes any more, with their sizes in bytes. */
   readonly leftovers: ReadonlyMap<string, number>;
 }
 
-/** A store is opened, and a lease found to be there or not, in far less. */
+/** Far longer than it takes to open a store. */
 const OPENING_MS = 60 * 60 * 1000;
 
 /**
- * Leases lapse after the resume time where their owner is not known to live. Ingest files of sessions that are over are
- * leftovers at once; those of a store that is being opened when they are old.
+ * A lease lapses after the resume time, unless its owner is known to run. Ingest files of ended sessions are leftovers
+ * at once; those from opening a store are leftovers when they are old.
  */
 export async function sessionsOf(paths: LayoutPaths, now: number, resumeMs: number): Promise<Sessions> {
-  // Files first: a session has its lease before its first file, so that a file whose lease is not there is nobody's.
+  // Files first: a session writes its lease before its first file, so a file without a lease has no owner.
   const names = await namesIn(paths.ingest);
   const leases = await readLeases(paths.leases, now);
   const lapsed = leases.filter((lease) => isLapsed(lease, resumeMs));
@@ -39,7 +40,7 @@ export async function sessionsOf(paths: LayoutPaths, now: number, resumeMs: numb
   return { holding, lapsed: lapsed.map(({ id }) => id), leftovers };
 }
 
-/** Removes leases that have lapsed, and leftovers. */
+/** Removes lapsed leases and leftovers. */
 export async function dropDeadSessions(paths: LayoutPaths, { lapsed, leftovers }: Sessions): Promise<void> {
   for (const id of lapsed) await fs.remove(path.join(paths.leases, id));
   for (const file of leftovers.keys()) await fs.remove(file);

@@ -6,12 +6,12 @@ import { ENDED } from './read-leases.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
-/** Digests that are claimed in one write. */
+/** The largest number of digests in one write. */
 const LINES_AT_ONCE = 1024;
 
 /**
- * One operation's claim on the blobs that it looks up or writes: a file with its owner, then one line for each digest. Holds
- * the digests claimed so far.
+ * One operation's claim on the blobs that it looks up or writes: a file with its owner, then one line for each digest.
+ * Holds the digests claimed so far.
  */
 export class Lease {
   readonly id: string;
@@ -19,7 +19,7 @@ export class Lease {
   readonly #fd: number;
   readonly #claimed = new Set<Digest>();
   #isOpen = true;
-  /** Whether the last line was cut short: the next one begins a line of its own. */
+  /** Whether the last write failed in the middle of a line. The next write then starts a new line. */
   #isTorn = false;
 
   private constructor(id: string, file: string, fd: number) {
@@ -41,7 +41,7 @@ export class Lease {
     }
   }
 
-  /** Claims digests. Must be done before asking whether the store has them, or a collection may take them in between. */
+  /** Claims digests. Call it before looking them up: a collection could remove them in between. */
   claim(digests: readonly Digest[]): void {
     if (!this.#isOpen) return;
     const unclaimed = [...new Set(digests)].filter((digest) => !this.#claimed.has(digest));
@@ -52,7 +52,7 @@ export class Lease {
     }
   }
 
-  /** Ends the lease. With `keep` its file stays, and holds the blobs for the resume time. */
+  /** Ends the lease. With `keep` its file stays, and protects the blobs for the resume time. */
   async end({ keep }: { readonly keep: boolean }): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -64,7 +64,7 @@ export class Lease {
     }
   }
 
-  /** One short append; awaiting a thread for it would take ten times as long. Each line counts when all of it is there. */
+  /** One short append: waiting for a thread to do it takes ten times as long. Readers ignore incomplete lines. */
   #writeLine(text: string): void {
     let left = Buffer.from(`${this.#isTorn ? '\n' : ''}${text}\n`);
     this.#isTorn = true;

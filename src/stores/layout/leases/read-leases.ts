@@ -5,12 +5,12 @@ import { type ProcessIdentity, stateOfProcess } from '../place/identity.js';
 import { namesIn } from '../../../files/if-there.js';
 import { isNotFound } from '../../../files/storage-error.js';
 
-/** A lease as others see it. */
+/** A lease as other processes read it. */
 export interface SeenLease {
   readonly id: string;
   /**
-   * `over`: nothing will be written under this lease any more; its digests stay safe for the resume time. `unknown`: its
-   * owner is on another host, or cannot be read (yet); only the resume time tells.
+   * `over`: its session has ended; its digests stay protected for the resume time. `unknown`: its owner is on another
+   * host, or cannot be read (yet); it lapses by age alone.
    */
   readonly state: 'alive' | 'over' | 'unknown';
   readonly ageMs: number;
@@ -19,8 +19,8 @@ export interface SeenLease {
 }
 
 /**
- * Whether a lease has lapsed: nobody works under it, and the time to take its work up again is over. That time may be shortened
- * only where it is known that nobody does.
+ * Whether a lease has lapsed: its session has ended, and the time to resume its work is over. A shorter resume time
+ * applies only if the session is known to have ended.
  */
 export function isLapsed({ state, ageMs }: SeenLease, resumeMs: number): boolean {
   return state !== 'alive' && ageMs > (state === 'over' ? resumeMs : Math.max(resumeMs, RESUME_MS));
@@ -51,15 +51,15 @@ async function readLease(file: string, id: string, now: number): Promise<SeenLea
 
 function parseOwner(line: string): ProcessIdentity | undefined {
   try {
-    // Our own file, mode 0600 in a folder 0700; a half-written line fails here.
+    // Our own file, mode 0600 in a folder with mode 0700. A half-written line fails here.
     return JSON.parse(line) as ProcessIdentity;
   } catch {
     return undefined;
   }
 }
 
-/** How long the blobs of an operation that did not finish stay safe. */
+/** How long the blobs of an unfinished operation stay protected. */
 export const RESUME_MS = 24 * 60 * 60 * 1000;
 
-/** The line by which a live process says that it gave the operation up and left it to be resumed. */
+/** The line that a process writes when it ends an operation that may be resumed. */
 export const ENDED = 'ended';

@@ -15,7 +15,7 @@ const soon = (): { now: number; graceMs: number } => ({ now: Date.now() + HOUR, 
 const afterResumeTime = (): { now: number; graceMs: number } => ({ now: Date.now() + 25 * HOUR, graceMs: 0 });
 
 describe('prune and its grace time', () => {
-  it('keeps blobs and unnamed images that are younger', async () => {
+  it('keeps younger blobs and younger unnamed images', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       const blobs = new BlobSet();
@@ -49,7 +49,7 @@ describe('a living session', () => {
     });
   });
 
-  it('that ends to be resumed keeps its blobs until the resume time is over', async () => {
+  it('that ends and may be resumed keeps its blobs until the resume time is over', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       const session = await store.session();
@@ -75,7 +75,7 @@ describe('a living session', () => {
 });
 
 describe('a process that was killed in the middle of a blob', () => {
-  it('leaves the store good; prune takes its ingest file at once, its blobs after the resume time', async () => {
+  it('leaves the store intact; prune removes its ingest file at once, and its blobs after the resume time', async () => {
     await inFolder(async (folder) => {
       await storeSet(await OciLayoutStore.open(folder), new BlobSet(), []);
       await killChild(folder, 'hang', 'killed');
@@ -106,7 +106,7 @@ describe('a lease', () => {
     { what: 'of another host', owner: { host: 'elsewhere.example' } },
   ];
   for (const { what, owner } of owners) {
-    it(`${what} holds its blobs until the resume time is over, and no longer`, async () => {
+    it(`${what} protects its blobs until the resume time is over, and no longer`, async () => {
       await inFolder(async (folder) => {
         const store = await OciLayoutStore.open(folder);
         const session = await store.session();
@@ -125,7 +125,7 @@ describe('a lease', () => {
     });
   }
 
-  it('that was cut before its owner was written holds nothing after the resume time', async () => {
+  it('that was cut before its owner was written protects nothing after the resume time', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       const id = '6f3d0a52-0000-4000-8000-000000000000';
