@@ -11,14 +11,17 @@ interface Waiting {
 }
 
 /**
- * The changes that one process makes to the list of images of a store. Those that wait at the same time become one
- * generation: many loads that end together would otherwise race for the next number, and all but one begin again.
+ * The changes of one process to a store's list of images. Changes that wait at the same time become one generation:
+ * otherwise many loads that end together would race for the next number, and all but one would start again.
  */
 export class ChangeQueue {
   #waiting: Waiting[] = [];
   #isBusy = false;
 
-  /** Applies the change, in the order of the calls, by the `publish` of the first that waits. Throws what change or publish throw. */
+  /**
+   * Applies changes in the order of the calls, with the `publish` of the first that waits. Throws what `change` or
+   * `publish` throws.
+   */
   async add(change: ImageListChange, publish: PublishChange): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push({ change, publish, resolve, reject });
@@ -37,7 +40,7 @@ export class ChangeQueue {
   }
 }
 
-/** A change that throws takes no other with it. */
+/** Publishes changes together. A change that throws does not fail the others. */
 async function publishGroup(group: readonly Waiting[]): Promise<void> {
   const failed = new Map<Waiting, unknown>();
   const applyAll: ImageListChange = (records) => {

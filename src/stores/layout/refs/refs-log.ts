@@ -18,16 +18,17 @@ export interface Generation {
 }
 
 /**
- * The list of images on disk: `refs/<N>.json`, each generation a whole list. The newest is the truth; `index.json` is its
- * public copy. Reads only, by short calls: in a server a thread for them may be far behind in its work. RefsPublisher writes.
+ * The list of images on disk: `refs/<N>.json`, each generation a whole list. The newest one counts; `index.json` is its
+ * public copy. Only reads, with blocking calls: in a busy server a thread would answer much later. RefsPublisher
+ * writes.
  */
 export class RefsLog {
   readonly #paths: LayoutPaths;
   readonly #mayBeMissing: boolean;
-  /** The generation that was read last; a generation never changes. */
+  /** The generation that was read last. A generation never changes. */
   #parsed: { readonly number: number; readonly records: readonly ImageRecord[] } | undefined;
 
-  /** `mayBeMissing`: a store that is not there has no images, and is none to be told of. */
+  /** `mayBeMissing`: a store that does not exist has no images, and is not an error. */
   constructor(paths: LayoutPaths, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}) {
     this.#paths = paths;
     this.#mayBeMissing = mayBeMissing;
@@ -43,7 +44,7 @@ export class RefsLog {
     return this.#parsed.records;
   }
 
-  /** The newest generation. Throws ERR_STORE_TAMPERED where there is none. */
+  /** The newest generation. Throws ERR_STORE_TAMPERED if there is none. */
   async newest(): Promise<Generation> {
     for (;;) {
       const number = (await this.numbers()).at(-1);
@@ -51,18 +52,18 @@ export class RefsLog {
         throw new LadingError('ERR_STORE_TAMPERED', `${this.#paths.refs} has no list of images`);
       }
       const bytes = readIfThere(this.fileOf(number));
-      // Gone between the two looks: so many newer ones came meanwhile.
+      // Otherwise it was dropped meanwhile, since many newer ones were published.
       if (bytes !== undefined) return { number, bytes };
     }
   }
 
-  /** The bytes of `index.json`; they must be those of a generation, however old. Throws ERR_STORE_TAMPERED. */
+  /** The bytes of `index.json`, which must be those of a generation, however old. Throws ERR_STORE_TAMPERED. */
   async readIndex(): Promise<Buffer | undefined> {
     let index = readIfThere(this.#paths.index);
     for (let before: Buffer | undefined; index !== undefined && !before?.equals(index);) {
       if (await this.#isKnown(index)) return index;
       before = index;
-      // Others may have published so often meanwhile that its generation is gone; then it is another one by now.
+      // Its generation may have been dropped meanwhile. Then `index.json` has changed too, so read it again.
       index = readIfThere(this.#paths.index);
     }
     if (index === undefined) return undefined;
@@ -73,7 +74,7 @@ export class RefsLog {
     throw new LadingError('ERR_STORE_TAMPERED', message);
   }
 
-  /** The numbers of the generations that are kept, oldest first. */
+  /** The numbers of the kept generations, oldest first. */
   async numbers(): Promise<readonly number[]> {
     const names = readdirSync(this.#paths.refs);
     return names.flatMap((name) => Number(GENERATION.exec(name)?.[1] ?? []) || []).sort((a, b) => a - b);
@@ -93,8 +94,9 @@ export class RefsLog {
   }
 
   /**
-   * A process that was stopped for long enough brings `index.json` back to what was the newest list for it, which may be
-   * older than all that are kept: the seal tells. Without one it may be the list of a store from before lists had any.
+   * Whether the bytes are a list that we wrote. A process that was stopped for long may write an `index.json` older
+   * than all kept generations; its seal shows that it is ours. Old stores have lists without a seal, which must equal a
+   * generation.
    */
   async #isKnown(index: Buffer): Promise<boolean> {
     if (isSealed(index)) return true;

@@ -5,12 +5,12 @@ import { parseGeneration, RefsLog } from './refs-log.js';
 import { sealedList } from './sealed-list.js';
 import type { LayoutPaths } from '../place/layout-paths.js';
 
-/** How many generations stay, for readers who are slow. */
+/** The number of generations that are kept for slow readers. */
 const KEPT_GENERATIONS = 32;
 
 /**
- * Writes the list of images: a finished file is linked under the next number, so that of two writers one is first and the
- * other sees it. `temporary` gives names for new files in the ingest area.
+ * Writes the list of images: links a finished file under the next number. Of two writers only one gets the number, and
+ * the other sees that. `temporary` returns names for new files in the ingest folder.
  */
 export class RefsPublisher {
   readonly #paths: LayoutPaths;
@@ -23,7 +23,7 @@ export class RefsPublisher {
     this.#temporary = temporary;
   }
 
-  /** Publishes the changed list; where somebody else was first, the change is applied again to theirs. */
+  /** Publishes the changed list. If another process was first, applies the change again to its list. */
   async publish(change: ImageListChange): Promise<void> {
     for (;;) {
       const { number, bytes } = await this.#log.newest();
@@ -41,7 +41,7 @@ export class RefsPublisher {
     await this.copyToIndex();
   }
 
-  /** Brings `index.json` to the newest generation, where it is not. Refuses an `index.json` that is none of ours. */
+  /** Updates `index.json` to the newest generation. Throws ERR_STORE_TAMPERED for an `index.json` that is not ours. */
   async copyToIndex(): Promise<void> {
     for (;;) {
       const { bytes } = await this.#log.newest();

@@ -3,15 +3,15 @@ import { digestOf } from '../../../model/digest.js';
 import { indexOf, type ImageRecord } from '../../../model/image-list.js';
 
 /**
- * The bytes of a list of images, with a digest of themselves as their last annotation. By it `index.json` is known as ours
- * however old it is, and no other program's edit is, even one that keeps the annotations.
+ * The bytes of a list of images, with their own digest as the last annotation. This seal shows that an `index.json` is
+ * ours, however old; after an edit by another program it does not match.
  */
 export function sealedList(records: readonly ImageRecord[]): Buffer {
   const bare = Buffer.from(JSON.stringify(indexOf(records)));
   return Buffer.concat([withoutBrace(bare), sealOf(bare)]);
 }
 
-/** Whether the bytes are a list that was sealed, and not changed since. */
+/** Whether the bytes are a sealed list without later changes. */
 export function isSealed(bytes: Buffer): boolean {
   const body = bytes.subarray(0, Math.max(0, bytes.length - SEAL_BYTES));
   const bare = Buffer.concat([body, Buffer.from('}')]);

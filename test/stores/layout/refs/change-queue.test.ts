@@ -10,7 +10,7 @@ function adding(name: string): (records: readonly ImageRecord[]) => readonly Ima
   return (records) => [...records, { name, descriptor }];
 }
 
-/** A list of images that is published when `open` is called, one generation at a time. */
+/** A list of images that publishes one generation each time `open` is called. */
 function gatedList() {
   let records: readonly ImageRecord[] = [];
   const generations: (readonly (string | undefined)[])[] = [];
@@ -23,7 +23,7 @@ function gatedList() {
   return { publish, generations, open: () => gates.shift()?.() };
 }
 
-test('publishes a change that is alone at once', async () => {
+test('publishes a single change at once', async () => {
   const { publish, generations, open } = gatedList();
   const queue = new ChangeQueue();
   const done = queue.add(adding('a'), publish);
@@ -32,7 +32,7 @@ test('publishes a change that is alone at once', async () => {
   assert.deepEqual(generations, [['a']]);
 });
 
-test('makes one generation of all that wait, in their order', async () => {
+test('makes one generation of all waiting changes, in their order', async () => {
   const { publish, generations, open } = gatedList();
   const queue = new ChangeQueue();
   const first = queue.add(adding('a'), publish);
@@ -45,7 +45,7 @@ test('makes one generation of all that wait, in their order', async () => {
   assert.deepEqual(generations, [['a'], ['a', 'b', 'c', 'd']]);
 });
 
-test('takes no other change with one that throws', async () => {
+test('does not fail other changes if one throws', async () => {
   const { publish, generations, open } = gatedList();
   const queue = new ChangeQueue();
   const refusal = new Error('no');
@@ -63,7 +63,7 @@ test('takes no other change with one that throws', async () => {
   assert.deepEqual(generations.at(-1), ['a', 'b']);
 });
 
-test('fails every change of a generation that cannot be written, and goes on with the next', async () => {
+test('fails every change of a generation that cannot be written, then publishes the next', async () => {
   const queue = new ChangeQueue();
   const full = new Error('disk full');
   const failing: PublishChange = async () => await Promise.reject(full);
@@ -75,7 +75,7 @@ test('fails every change of a generation that cannot be written, and goes on wit
   assert.deepEqual(generations, [['b']]);
 });
 
-test('applies a change again where the list was changed by somebody else', async () => {
+test('applies a change again if another process has changed the list', async () => {
   const queue = new ChangeQueue();
   const tried: number[] = [];
   const twice: PublishChange = async (change) => {
