@@ -7,9 +7,9 @@ import { ingestCopy } from './ingest-copy.js';
 import { storageError } from '../../../files/storage-error.js';
 
 /*
- * The thread of CopyWorkers. It copies parts of files, one after another, by blocking calls: that is faster than to wait for
- * each, and nobody else waits for this thread. Small blobs come many at once, and wait together until the disk has them.
- * Holds one buffer, and 2 MiB more while it reads a document that the store has already.
+ * A thread of CopyWorkers. It copies parts of files, one after another, with blocking calls: they are faster than
+ * asynchronous ones, and the thread has no other work. Small blobs come in groups, and wait for the disk together.
+ * Holds one buffer, and 2 MiB more while it reads a document that is already in the store.
  */
 
 /** Bytes that are read and written in one call. */
@@ -30,17 +30,17 @@ async function answerOf(task: CopyTask): Promise<CopyAnswer> {
   try {
     return 'target' in task ? { copied: copy(task) } : { outcome: await store(task) };
   } catch (error) {
-    return { error: asTold(error as NodeJS.ErrnoException) };
+    return { error: messageOf(error as NodeJS.ErrnoException) };
   }
 }
 
-/** An error as it can be sent: its class gets lost on the way. */
-function asTold(error: NodeJS.ErrnoException): TaskError {
+/** An error as a message: its class would be lost on the way. */
+function messageOf(error: NodeJS.ErrnoException): TaskError {
   const { code = '', message } = error;
   return { code, message, ...(error instanceof LadingError && { details: error.details }) };
 }
 
-/** Copies as much of the part as there is, and tells what it hashed to. */
+/** Copies the part, or less if the file ends early. Returns size and digest of the copied bytes. */
 function copy({ fd, start, size, algorithm, target }: Copy): Copied {
   const digester = new Digester(algorithm);
   while (digester.size < size && !isAborted()) {
@@ -54,7 +54,7 @@ function copy({ fd, start, size, algorithm, target }: Copy): Copied {
   return { size: digester.size, digest: digester.digest() };
 }
 
-/** Only the wait for the disk lets another one in between: the buffer is free by then. */
+/** Stores a whole blob. Another task runs only while this one waits for the disk, when the buffer is free. */
 async function store({ fd, start, size, expected, file, blob }: Storing): Promise<'stored' | 'present'> {
   const algorithm = algorithmOf(expected.digest);
   return await ingestCopy({ file, blobOf: () => blob, onLinked: () => {} }, expected, async (target) => {
@@ -64,7 +64,7 @@ async function store({ fd, start, size, expected, file, blob }: Storing): Promis
   });
 }
 
-/** Says what failed: whoever hears of an error of a thread takes it for one of the source. */
+/** Marks its errors as errors of the store: other errors of a thread are those of the source. */
 function writeAll(fd: number, chunk: Buffer): void {
   try {
     for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);

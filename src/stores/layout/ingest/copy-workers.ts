@@ -4,7 +4,7 @@ import type { Descriptor } from '../../../model/descriptor.js';
 import type { Digest, DigestAlgorithm } from '../../../model/digest.js';
 import { LadingError, type ErrorCode } from '../../../model/errors.js';
 
-/** A part of one open file that is to be written to another, and hashed. `start` and `size` in bytes. */
+/** A task: write a part of one open file to another, and hash it. `start` and `size` in bytes. */
 export interface Copy {
   readonly fd: number;
   readonly start: number;
@@ -13,7 +13,7 @@ export interface Copy {
   readonly target: number;
 }
 
-/** A part of one open file that is to become the file `blob`, by way of the new file `file`, if it is what is expected. */
+/** A task: store a part of an open file as the file `blob`, by way of the new file `file`, if it matches `expected`. */
 export interface Storing {
   readonly fd: number;
   readonly start: number;
@@ -25,13 +25,13 @@ export interface Storing {
 
 export type CopyTask = Copy | Storing;
 
-/** What was copied: fewer bytes than the part has where the file ends before, or where the copy was given up. */
+/** The copied bytes: fewer than requested if the file ended early or the copy was aborted. */
 export interface Copied {
   readonly size: number;
   readonly digest: Digest;
 }
 
-/** An error on its way from a thread; with `details` one of ours, without them one of the file system. */
+/** An error in a message from a thread: a LadingError if it has `details`, otherwise one of the file system. */
 export interface TaskError {
   readonly code: string;
   readonly message: string;
@@ -42,24 +42,24 @@ export type CopyAnswer =
   { readonly copied: Copied } | { readonly outcome: 'stored' | 'present' } | { readonly error: TaskError };
 
 export interface CopyWorkerData {
-  /** Not 0 once every copy is to be given up. */
+  /** Not 0: every copy must end early. */
   readonly aborted: Int32Array;
 }
 
-/** More threads than this wait for one disk. */
+/** More threads than this would only wait for the disk. */
 const MAX_WORKERS = 8;
 
-/** Bytes that are worth no thread: a small image is through before one is up. */
+/** Up to this total no thread is used: the copy ends before a thread has started. */
 const FIRST_BYTES = 16 * 1024 * 1024;
 
-/** What the calls for one blob take, as the bytes that are copied in that time. */
+/** The cost of the system calls for one blob, as the number of bytes that could be copied in that time. */
 const BLOB_BYTES = 64 * 1024;
 
-/** Small blobs that go to a thread in one message: as many, unless they have more bytes together. */
+/** The largest number of small blobs in one message to a thread, and of their bytes together. */
 const MAX_TOGETHER = 32;
 const MAX_TOGETHER_BYTES = 1024 * 1024;
 
-/** A thread holds one buffer and little else. */
+/** A thread needs little memory beside its buffer. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
 
 interface Waiting {
@@ -68,16 +68,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** No thread could be had, or one ended in the middle of its work: the work itself is not to blame. */
+/** A thread could not start, or ended in the middle of its work. The same work may succeed without a thread. */
 export class WorkerFailure extends Error {
   override readonly name = 'WorkerFailure';
 }
 
 /**
- * Threads that copy parts of files and hash them, as many as there are cores, each started when there is work for it: large
- * parts one by one into files that are open, small ones many at once, as whole blobs. A thread that ends by itself fails what
- * it was doing and everything after it, with a WorkerFailure. Holds 512 KiB for each thread, and what a thread takes, some
- * 10 MiB.
+ * Threads that copy and hash parts of files, at most one for each core, started on demand. Large parts go one by one
+ * into open files; small parts go in groups, as whole blobs. If a thread ends by itself, its tasks and all later ones
+ * fail with a WorkerFailure. Holds 512 KiB for each thread, beside the thread's own memory of about 10 MiB.
  */
 export class CopyWorkers {
   readonly #max: number;
@@ -92,38 +91,38 @@ export class CopyWorkers {
   #bytes = 0;
   #isOver = false;
 
-  /** `script`: what the threads run. */
+  /** `script`: the module that the threads run. */
   constructor(max = availableParallelism(), script = new URL('copy-worker.js', import.meta.url)) {
     this.#max = Math.min(max, MAX_WORKERS);
     this.#script = script;
   }
 
-  /** Whether a part should go to a thread, where all those before it are counted in. */
+  /** Whether a part should go to a thread. Counts the bytes of all parts so far. */
   isWorth(bytes: number): boolean {
     this.#bytes += bytes + BLOB_BYTES;
     return this.#max > 0 && this.#failure === undefined && this.#bytes > FIRST_BYTES;
   }
 
-  /** Copies when there is a thread for it. Throws a WorkerFailure, and errors of the file system with their code. */
+  /** Copies as soon as a thread is free. Throws a WorkerFailure, and errors of the file system with their code. */
   async copy(copy: Copy): Promise<Copied> {
     const answer = await this.#ask(copy);
     if ('copied' in answer) return answer.copied;
     throw errorOf(answer);
   }
 
-  /** Stores when there is a thread for it. Throws a WorkerFailure, what `Ingest.commit` throws, and ERR_ABORTED. */
+  /** Stores as soon as a thread is free. Throws a WorkerFailure, what `Ingest.commit` throws, and ERR_ABORTED. */
   async store(storing: Storing): Promise<'stored' | 'present'> {
     const answer = await this.#ask(storing);
     if ('outcome' in answer) return answer.outcome;
     throw errorOf(answer);
   }
 
-  /** Lets every copy end where it is, short. */
+  /** Makes every copy end early, with the bytes copied so far. */
   abort(): void {
     Atomics.store(this.#aborted, 0, 1);
   }
 
-  /** Ends the threads. Nothing may be on its way. */
+  /** Ends the threads. No task may be running. */
   async end(): Promise<void> {
     this.#isOver = true;
     this.#failure ??= new WorkerFailure('the threads were ended');
@@ -138,7 +137,7 @@ export class CopyWorkers {
     });
   }
 
-  /** Small blobs that come in one turn of the event loop are to go together. */
+  /** Waits for the end of this turn of the event loop, so that its small blobs go together. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -148,19 +147,19 @@ export class CopyWorkers {
     });
   }
 
-  /** Gives a thread what is next. False where no thread is free, or where there is nothing more to do. */
+  /** Sends the next tasks to a thread. Returns false if no thread is free or no task waits. */
   #next(): boolean {
     if (this.#queue.length === 0) return false;
     const worker = this.#idle.pop() ?? (this.#isBehind() ? this.#start() : undefined);
     if (worker === undefined) return false;
     const together = this.#takeTogether();
     this.#busy.set(worker, together);
-    // As one text: to clone many small objects takes several times as long.
+    // As one string: cloning many small objects takes several times as long.
     worker.postMessage(JSON.stringify(together.map(({ task }) => task)));
     return true;
   }
 
-  /** Whether one more thread would have work. Of small blobs one thread stores more than are told of in that time. */
+  /** Whether one more thread would help. One thread stores small blobs faster than they can be sent to it. */
   #isBehind(): boolean {
     return this.#all.size === 0 || this.#queue.some(({ task }) => 'target' in task);
   }
@@ -180,7 +179,7 @@ export class CopyWorkers {
     if (this.#all.size >= this.#max || this.#failure !== undefined) return undefined;
     try {
       const workerData: CopyWorkerData = { aborted: this.#aborted };
-      // Without streams of its own: a thread that shares stdout may make a pipe there non-blocking.
+      // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
       const options = { workerData, stdout: true, stderr: true, execArgv: [], resourceLimits: RESOURCE_LIMITS };
       const worker = new Worker(this.#script, options);
       this.#all.add(worker);
@@ -213,14 +212,14 @@ export class CopyWorkers {
     this.#queue = [];
     this.#busy.clear();
     const failure = this.#failure;
-    // Not before every thread is at rest: what it writes to may be closed then, and its number be that of another file.
+    // Reject only after every thread has ended: the caller then closes the files that the threads write to.
     void this.end().then(() => failed.forEach(({ reject }) => reject(failure)));
   }
 }
 
 function errorOf(answer: CopyAnswer): Error {
   const { code, message, details } =
-    'error' in answer ? answer.error : { code: '', message: 'a thread answered nothing' };
+    'error' in answer ? answer.error : { code: '', message: 'a thread sent no answer' };
   if (details !== undefined) return new LadingError(code as ErrorCode, message, { details });
   return Object.assign(new Error(message), { code });
 }

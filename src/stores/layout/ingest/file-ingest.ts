@@ -12,10 +12,10 @@ import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 import { unlinkIfThere } from '../../../files/if-there.js';
 
-/** Bytes that are gathered before they are written in one call. */
+/** Bytes that are collected for one write. */
 const BATCH_BYTES = 1024 * 1024;
 
-/** A blob up to here is written in one short call. To have a thread make a short call, and to wait for it, takes ten times as long. */
+/** A blob up to this size is written by a blocking call: waiting for a thread to do it takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
@@ -23,19 +23,19 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 const fsync = promisify(fs.fsync);
 const writev = promisify(fs.writev);
 
-/** Where an ingest file is, and where its blob goes. */
+/** The paths of an ingest file and of its blob. */
 export interface FileIngestOptions {
   readonly file: string;
   readonly blobOf: (digest: Digest) => string;
-  /** Sees the bytes on their way here; without it the ingest hashes them itself. */
+  /** Hashes the bytes before they come here. Without it the ingest hashes them itself. */
   readonly digester?: Digester | undefined;
-  /** Told of the folder that now has a new name, which needs an fsync before the load may be called durable. */
+  /** Called with the folder of a new link. The folder needs an fsync before the load is durable. */
   readonly onLinked: (folder: string) => void;
 }
 
 /**
- * A blob on its way into a directory store: written to a private file, checked, made durable, then linked under its digest.
- * Holds up to 2 MiB: one batch that is being written and one that is being gathered.
+ * Writes a blob into a directory store: to a private file first, which is checked, made durable and linked under its
+ * digest. Holds up to 2 MiB: one batch that is being written and one that is being collected.
  */
 export class FileIngest implements Ingest {
   readonly #options: FileIngestOptions;
@@ -72,10 +72,10 @@ export class FileIngest implements Ingest {
     if (this.#batchBytes >= BATCH_BYTES) await this.#startBatch();
   }
 
-  /** Takes all of its bytes from elsewhere: `copy` writes them to the open file, and tells what they hash to. */
+  /** Lets `copy` write all bytes to the open file. It returns their size and digest. */
   async take(copy: (target: number) => Promise<Copied>): Promise<void> {
     this.#checkOpen();
-    // Whoever ends this ingest waits for the copy: the file must not be closed under it.
+    // `abort` waits for the copy: the file must not be closed while the copy writes to it.
     this.#writing = copy(this.#fd).then((copied) => {
       this.#copied = copied;
       this.#size = copied.size;
@@ -123,7 +123,7 @@ export class FileIngest implements Ingest {
     if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
   }
 
-  /** Waits for the batch before, then lets this one be written while the next is gathered. */
+  /** Waits for the batch before, then starts to write this one while the next is collected. */
   async #startBatch(): Promise<void> {
     const batch = this.#batch;
     this.#batch = [];
@@ -134,7 +134,7 @@ export class FileIngest implements Ingest {
       throw storageError(error, 'cannot write a blob');
     }
     this.#writing = this.#writeAll(batch);
-    // Whoever waits for the batch gets its error; until then it must not count as unhandled.
+    // Its error is thrown to the next wait for this batch; until then it must not count as unhandled.
     this.#writing.catch(() => {});
   }
 
@@ -186,14 +186,14 @@ export class FileIngest implements Ingest {
     }
     const outcome = await this.#meet(blob, { digest, size });
     this.#options.onLinked(folder);
-    // Gone again, where a collection has just taken it.
+    // A collection may have moved it away meanwhile; then link again.
     return outcome === 'gone' ? await this.#link({ digest, size }) : outcome;
   }
 
   /**
-   * Something has the blob's name. A good blob was stored by another load: its link may not be durable yet, and ours will be
-   * promised all the same. What is not what its name says is replaced by ours, which was just verified, in one step, so that
-   * there is no moment without a blob.
+   * Decides what to do if the blob's name exists already. A good blob stays: another load stored it. Its link may not
+   * be durable yet, so the caller reports the folder in any case. A bad file is replaced by ours, which was just
+   * verified, in one step, so that the name always has a file.
    */
   async #meet(blob: string, expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present' | 'gone'> {
     const found = fs.lstatSync(blob, { throwIfNoEntry: false });
@@ -213,8 +213,8 @@ export class FileIngest implements Ingest {
 }
 
 /**
- * Whether a file of the right size is what its name says, as far as that is known: only what is small enough to be a document
- * is read for it, since documents are what everything else is found by. Undefined where it is gone by now.
+ * Whether a file of the right size has the right content. Reads it only if it is small enough to be a document, since
+ * all other blobs are found by way of documents. Undefined if it no longer exists.
  */
 async function isWhole(
   file: string,

@@ -3,8 +3,8 @@ import type { Copied } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 
 /**
- * Stores a blob that `copy` writes to the open file that it is given. Runs wherever the copy is made or waited for. Throws
- * what `Ingest.commit` throws, and what `copy` throws.
+ * Stores a blob: `copy` writes its bytes to an open file. Runs in a thread as well as in the main process. Throws what
+ * `Ingest.commit` throws, and what `copy` throws.
  */
 export async function ingestCopy(
   options: FileIngestOptions,

@@ -10,10 +10,10 @@ import type { FilePart } from '../../../files/file-part.js';
 import { ingestCopy } from './ingest-copy.js';
 import { readFileChunks } from '../../../files/read-file.js';
 
-/** What is smaller goes to a thread with others, as a whole blob: to tell a thread of each alone would take longer than it. */
+/** Parts up to this size go to a thread in groups, as whole blobs: one message each would take longer than the copy. */
 const SMALL_BYTES = 256 * 1024;
 
-/** How many are on their way at once: here, where a large one holds 4 MiB, and on threads, where it holds an open file. */
+/** The largest number of copies at once. A large copy holds 4 MiB in this thread, and an open file on other threads. */
 const MAX_SMALL = 16;
 const MAX_LARGE = 2;
 const MAX_LARGE_ON_THREADS = 16;
@@ -21,8 +21,8 @@ const MAX_LARGE_ON_THREADS = 16;
 type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
 /**
- * Copies blobs that stand in files into a store, on threads where there are enough of them, and here where not, or where no
- * thread can be had. Every copy is an ingest like any other, and its commit the judge of it.
+ * Copies blobs from files into a store: on threads if there are enough blobs, otherwise, or if no thread can start, in
+ * this thread. Every copy is an ingest like any other, and its commit checks the blob.
  */
 export class PartCopier {
   readonly #newIngest: () => FileIngestOptions;
@@ -32,7 +32,7 @@ export class PartCopier {
   readonly #largeOnThreads = pLimit(MAX_LARGE_ON_THREADS);
   readonly #heard = new WeakSet<AbortSignal>();
 
-  /** `newIngest`: where the next ingest goes. */
+  /** `newIngest` returns the paths of the next ingest. */
   constructor(newIngest: () => FileIngestOptions, workers = new CopyWorkers()) {
     this.#newIngest = newIngest;
     this.#workers = workers;
@@ -48,12 +48,12 @@ export class PartCopier {
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error;
       const outcome = await this.#copyHere(part, expected, signal);
-      // A thread may have stored it and ended before it said so: what this load brought, it has to be able to take back.
+      // The thread may have stored it before it ended. Then it is `stored`, so that a failed load removes it again.
       return isSmall ? 'stored' : outcome;
     }
   }
 
-  /** Ends the threads. Nothing may be on its way. */
+  /** Ends the threads. No copy may be running. */
   async end(): Promise<void> {
     await this.#workers.end();
   }
@@ -94,7 +94,7 @@ export class PartCopier {
         return outcome;
       });
     } catch (error) {
-      // A thread that ended by itself has not tidied up.
+      // A thread that ended by itself left its file behind.
       if (error instanceof WorkerFailure) await rm(file, { force: true });
       throw error;
     }
@@ -113,9 +113,9 @@ export class PartCopier {
     });
   }
 
-  /** Keeps the part's file open while threads read it, and tells them of an abort. */
+  /** Keeps the part's file open while threads read it, and passes an abort on to them. */
   async #onThread<T>({ file }: FilePart, signal: AbortSignal, work: (fd: number) => Promise<T>): Promise<T> {
-    // Once for each signal: all copies of a load have the same.
+    // Only one listener for each signal: all copies of a load share one.
     if (!this.#heard.has(signal)) signal.addEventListener('abort', () => this.#workers.abort(), { once: true });
     this.#heard.add(signal);
     const fd = file.acquire();

@@ -14,14 +14,14 @@ import { temporaryFolder } from '../../../fixtures/load-helpers.js';
 import { seededBytes } from '../../../fixtures/seeded.js';
 import { openFds, until } from '../../../fixtures/until.js';
 
-/** So that every file has a name of its own. */
+/** Counts files, so that each has its own name. */
 let targets = 0;
 
 const BYTES = seededBytes('copied', 3_000_000);
 
 interface Files {
   readonly source: number;
-  /** Opens a new file to be written, and gives its path. */
+  /** Opens a new file for writing, and returns its path. */
   readonly target: (name: string) => { readonly fd: number; readonly file: string };
 }
 
@@ -52,7 +52,7 @@ function copied(bytes: Buffer, algorithm: Copy['algorithm'] = 'sha256'): Copied 
   return { size: bytes.length, digest: digestOf(bytes, algorithm) };
 }
 
-test('copies parts of a file beside each other, and tells what they hash to', async (t) => {
+test('copies parts of a file in parallel, and returns their digests', async (t) => {
   const { source, target } = await files(t);
   const workers = new CopyWorkers(2);
   const parts = Array.from({ length: 20 }, (_, at) => ({ start: at * 100_001, size: 50_000 * (at + 1) }));
@@ -68,7 +68,7 @@ test('copies parts of a file beside each other, and tells what they hash to', as
   }
 });
 
-test('tells of fewer bytes where the file ends before', async (t) => {
+test('returns fewer bytes if the file ends early', async (t) => {
   const { source, target } = await files(t);
   const workers = new CopyWorkers(1);
   const start = BYTES.length - 10;
@@ -79,7 +79,7 @@ test('tells of fewer bytes where the file ends before', async (t) => {
   await workers.end();
 });
 
-test('ends early when it is told to, and takes nothing more', async (t) => {
+test('ends early when it is aborted, and accepts no more work', async (t) => {
   const { source, target } = await files(t);
   const workers = new CopyWorkers(1);
   workers.abort();
@@ -87,7 +87,7 @@ test('ends early when it is told to, and takes nothing more', async (t) => {
   await workers.end();
 });
 
-test('tells errors of the source with their code, those of the target as errors of the store, and goes on', async (t) => {
+test('reports errors of the source with their code, those of the target as errors of the store, and goes on', async (t) => {
   const { source, target } = await files(t);
   const workers = new CopyWorkers(1);
   await assert.rejects(workers.copy(copyOf(target('unreadable').fd, target('nothing').fd)), { code: 'EBADF' });
@@ -109,7 +109,7 @@ const FAILING: Readonly<Record<string, string>> = {
 };
 
 for (const [what, script] of Object.entries(FAILING)) {
-  test(`fails everything with a WorkerFailure where a thread ${what}`, async (t) => {
+  test(`fails everything with a WorkerFailure if a thread ${what}`, async (t) => {
     const { source, target } = await files(t);
     const module = `import { createRequire } from 'node:module'; const require = createRequire('/'); ${script}`;
     const workers = workersOf(module);
@@ -124,7 +124,7 @@ for (const [what, script] of Object.entries(FAILING)) {
   });
 }
 
-test('leaves no thread and nothing open', async (t) => {
+test('leaves no thread and no open file', async (t) => {
   const { source, target } = await files(t);
   const opened = [1, 2, 3].map((at) => target(`t${at}`).fd);
   const before = openFds();

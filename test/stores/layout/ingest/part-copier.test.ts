@@ -45,7 +45,7 @@ async function stand(t: TestContext): Promise<Stand> {
   };
 }
 
-/** A part that threads copy, since there is more of it than is copied without them. */
+/** A part that threads copy, since it is larger than the total that is copied without them. */
 const PART = { start: 3, size: 30 * 1024 * 1024 } as const;
 const WHOLE = BYTES.subarray(PART.start, PART.start + PART.size);
 const EXPECTED = { digest: digestOf(WHOLE), size: PART.size };
@@ -73,7 +73,7 @@ for (const [what, script] of [
   ['end in the middle of their work', "process.getBuiltinModule?.('x'); setTimeout(() => process.exit(1), 50);"],
   ['never start', 'no script'],
 ] as const) {
-  test(`copies without threads where threads ${what}`, async (t) => {
+  test(`copies without threads if threads ${what}`, async (t) => {
     const { folder, part, copier } = await stand(t);
     const workers = new CopyWorkers(2, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
     const { copying, end } = copier(workers);
@@ -91,7 +91,7 @@ for (const [what, script] of [
   });
 }
 
-test('stores nothing that is not what it has to be', async (t) => {
+test('stores nothing that does not match its digest and size', async (t) => {
   const { folder, part, copier } = await stand(t);
   const { copying, end } = copier();
   for (const [start, size, code] of [
@@ -104,7 +104,7 @@ test('stores nothing that is not what it has to be', async (t) => {
   assert.deepEqual(await readdir(folder), ['source']);
 });
 
-test('gives a copy up', async (t) => {
+test('ends a copy when it is aborted', async (t) => {
   const { folder, part, copier } = await stand(t);
   const { copying, end } = copier();
   const controller = new AbortController();
@@ -115,7 +115,7 @@ test('gives a copy up', async (t) => {
   assert.deepEqual(await readdir(folder), ['source']);
 });
 
-test('leaves nothing where a part cannot be opened, small or large', async (t) => {
+test('leaves no file if a part, small or large, cannot be opened', async (t) => {
   const { folder, copier } = await stand(t);
   const { copying, end } = copier();
   const fds = openFds();
@@ -128,7 +128,7 @@ test('leaves nothing where a part cannot be opened, small or large', async (t) =
   assert.deepEqual(await readdir(folder), ['source']);
 });
 
-/** Parts that are so many that all but the first few hundred go to a thread. */
+/** So many parts that all but the first few hundred go to a thread. */
 const SMALL = Array.from({ length: 1000 }, (_, at) => {
   const [start, size] = [at * 4000, at % 100 === 0 ? 200_000 : 10_000 + at];
   return { start, size, digest: digestOf(BYTES.subarray(start, start + size)) };
@@ -146,7 +146,7 @@ async function assertStored(folder: string, digests: readonly Digest[]): Promise
   for (const digest of digests) assert.equal(digestOf(await readFile(path.join(folder, digest))), digest);
 }
 
-test('stores many small parts, with their mode, and finds those that are there', async (t) => {
+test('stores many small parts, with their mode, and reports those that are present', async (t) => {
   const { folder, part, copier } = await stand(t);
   const { copying, end } = copier();
   const fds = openFds();
@@ -163,7 +163,7 @@ test('stores many small parts, with their mode, and finds those that are there',
   assert.ok(openFds() <= fds + 6);
 });
 
-test('refuses the damaged ones of many small parts, with their codes and details, and stores the others', async (t) => {
+test('refuses the damaged ones of many small parts, with codes and details, and stores the others', async (t) => {
   const { folder, part, copier } = await stand(t);
   const { copying, end } = copier();
   const wrong = digestOf('something else');
@@ -195,7 +195,7 @@ test('refuses the damaged ones of many small parts, with their codes and details
   );
 });
 
-test('tells of a disk that takes no small part', async (t) => {
+test('reports a disk that refuses small parts', async (t) => {
   const { folder, part, copier } = await stand(t);
   const workers = new CopyWorkers(1);
   const { end } = copier(workers);
@@ -212,7 +212,7 @@ test('tells of a disk that takes no small part', async (t) => {
   await end();
 });
 
-test('gives many small parts up, and leaves only whole blobs', async (t) => {
+test('ends many small copies when they are aborted, and leaves only whole blobs', async (t) => {
   const { folder, part, copier } = await stand(t);
   const { copying, end } = copier();
   const controller = new AbortController();
@@ -234,9 +234,9 @@ test('gives many small parts up, and leaves only whole blobs', async (t) => {
   );
 });
 
-test('stores small parts here where a thread ends in the middle of them', async (t) => {
+test('stores small parts without a thread if one ends in the middle of them', async (t) => {
   const { folder, part, copier } = await stand(t);
-  // Leaves what a thread that ended would leave: files on their way.
+  // Leaves temporary files, as a thread that ended would.
   const script = `
     import { writeFileSync } from 'node:fs';
     import { parentPort } from 'node:worker_threads';
@@ -255,7 +255,7 @@ test('stores small parts here where a thread ends in the middle of them', async 
   );
 });
 
-test('takes for its own what a thread stored that ended before it said so', async (t) => {
+test('reports as stored what a thread stored before it ended without an answer', async (t) => {
   const { folder, part, copier } = await stand(t);
   const script = `
     import { readFileSync, writeFileSync } from 'node:fs';
@@ -272,7 +272,7 @@ test('takes for its own what a thread stored that ended before it said so', asyn
   assert.deepEqual([...new Set(outcomes)], ['stored']);
 });
 
-test('says of a full disk that it cannot be written to, small or large', async (t) => {
+test('reports a full disk as a write error, for small and large parts', async (t) => {
   const disk = await mountTmpfs(t, '4m');
   if (disk === undefined) return;
   const { part } = await stand(t);
