@@ -1,5 +1,6 @@
 import { writev } from 'node:fs';
 import { Writable } from 'node:stream';
+import { withoutBytes } from '../files/without-bytes.js';
 
 const STDOUT = 1;
 
@@ -37,15 +38,4 @@ export class StandardOutput extends Writable {
       else this.#writeAll(left, callback);
     });
   }
-}
-
-/** The chunks without their first bytes. */
-function withoutBytes(chunks: readonly Buffer[], bytes: number): readonly Buffer[] {
-  let left = bytes;
-  const rest = chunks.findIndex((chunk) => {
-    left -= chunk.length;
-    return left < 0;
-  });
-  const first = chunks[rest];
-  return first === undefined ? [] : [first.subarray(first.length + left), ...chunks.slice(rest + 1)];
 }

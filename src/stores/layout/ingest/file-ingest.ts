@@ -11,6 +11,7 @@ import type { Ingest } from '../../store.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 import { unlinkIfThere } from '../../../files/if-there.js';
+import { withoutBytes } from '../../../files/without-bytes.js';
 
 /** Bytes that are collected for one write. */
 const BATCH_BYTES = 1024 * 1024;
@@ -139,7 +140,7 @@ export class FileIngest implements Ingest {
   }
 
   async #writeAll(batch: readonly Uint8Array[]): Promise<void> {
-    let left = batch.filter((chunk) => chunk.length > 0);
+    let left: readonly Uint8Array[] = batch.filter((chunk) => chunk.length > 0);
     while (left.length > 0) {
       // At most 1024 buffers go into one call (IOV_MAX).
       const bytesWritten = await this.#writeSome(left.slice(0, 1024));
@@ -229,13 +230,4 @@ async function isWhole(
   } catch (error) {
     return isNotFound(error) ? undefined : false;
   }
-}
-
-function withoutBytes(chunks: readonly Uint8Array[], written: number): Uint8Array[] {
-  let left = written;
-  return chunks.flatMap((chunk) => {
-    const cut = Math.min(left, chunk.length);
-    left -= cut;
-    return cut === chunk.length ? [] : [chunk.subarray(cut)];
-  });
 }
