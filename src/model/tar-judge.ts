@@ -1,18 +1,8 @@
 import { badEntry, checkEntryName, checkLink } from './entry-name.js';
 import { LadingError } from './errors.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import {
-  badHeader,
-  isZero,
-  longName,
-  paddingOf,
-  parsePaxRecords,
-  parsePaxSize,
-  refuseGlobal,
-  parseTarHeader,
-  TAR_BLOCK,
-  type TarHeader,
-} from './tar-header.js';
+import { isExtension, TarExtensions, type ExtensionType } from './tar-extensions.js';
+import { badHeader, isZero, paddingOf, parseTarHeader, TAR_BLOCK, type TarHeader } from './tar-header.js';
 
 /** An entry whose headers passed all checks. */
 export interface JudgedEntry {
@@ -24,13 +14,10 @@ export interface JudgedEntry {
   readonly size: number;
 }
 
-/** Fields of the next entry, set by PAX records and GNU long names before it. */
-interface Override {
-  readonly name?: string;
-  readonly linkname?: string;
-  readonly size?: number;
-  readonly hasPax?: true;
-}
+/** What comes next. `contents`: a body and its padding. `last-block`: the second of the two zero blocks at the end. */
+type Phase =
+  | { readonly kind: 'header' | 'contents' | 'last-block' | 'end' }
+  | { readonly kind: 'extension'; readonly type: ExtensionType };
 
 /**
  * Checks a tar archive header by header: checksum, numbers, type, size, name, links. Two zero blocks must end the
@@ -41,17 +28,12 @@ interface Override {
 export class TarJudge {
   readonly #limits: Limits;
   readonly #onEntry: (entry: JudgedEntry) => void;
-  /** Bytes of the current body, and of its padding, that have not come yet. */
-  #bodyLeft = 0;
-  #paddingLeft = 0;
-  /** Bytes so far of a header block, or of the body of an extension; `#collecting` is undefined for a header. */
+  readonly #extensions: TarExtensions;
+  #phase: Phase = { kind: 'header' };
+  /** Bytes of this phase that have not come yet. */
+  #left = TAR_BLOCK;
+  /** Bytes of this phase that have come, unless they are contents. */
   #collected: Buffer[] = [];
-  #collectLeft = TAR_BLOCK;
-  #collecting: 'x' | 'g' | 'L' | 'K' | undefined;
-  #override: Override = {};
-  #overrideBytes = 0;
-  #headerBytes = 0;
-  #zeroBlocks = 0;
   #trailing = 0;
   #entries = 0;
   #position = 0;
@@ -60,6 +42,7 @@ export class TarJudge {
   constructor(limits: Limits = DEFAULT_LIMITS, onEntry: (entry: JudgedEntry) => void = () => {}) {
     this.#limits = limits;
     this.#onEntry = onEntry;
+    this.#extensions = new TarExtensions(limits);
   }
 
   /** Bytes of the archive that were checked or skipped so far. */
@@ -74,14 +57,12 @@ export class TarJudge {
 
   /** Bytes that may be skipped now: the rest of a body and its padding. */
   get skippable(): number {
-    return this.#bodyLeft + this.#paddingLeft;
+    return this.#phase.kind === 'contents' ? this.#left : 0;
   }
 
   /** Skips bytes, at most `skippable`. */
   skip(bytes: number): void {
-    const body = Math.min(bytes, this.#bodyLeft);
-    this.#bodyLeft -= body;
-    this.#paddingLeft -= bytes - body;
+    this.#pass(bytes);
     this.#advance(bytes);
   }
 
@@ -96,7 +77,7 @@ export class TarJudge {
 
   /** Checks that the archive ends here. */
   end(): void {
-    if (this.#zeroBlocks < 2) throw this.#cutShort();
+    if (this.#phase.kind !== 'end') throw this.#cutShort();
   }
 
   #cutShort(): LadingError {
@@ -118,26 +99,36 @@ export class TarJudge {
 
   /** Checks the first of these bytes, and returns how many it used. */
   #step(bytes: Buffer): number {
-    if (this.#zeroBlocks === 2) return this.#judgeTrailing(bytes);
-    if (this.#bodyLeft > 0) return this.#passBody(bytes);
-    if (this.#paddingLeft > 0) return this.#passPadding(bytes);
-    const part = bytes.subarray(0, this.#collectLeft);
-    this.#collected.push(part);
-    this.#collectLeft -= part.length;
-    if (this.#collectLeft === 0) this.#judgeCollected();
+    if (this.#phase.kind === 'end') return this.#judgeTrailing(bytes);
+    const part = bytes.subarray(0, this.#left);
+    if (this.#phase.kind !== 'contents') this.#collected.push(part);
+    this.#pass(part.length);
     return part.length;
   }
 
-  #passBody(bytes: Buffer): number {
-    const skipped = Math.min(this.#bodyLeft, bytes.length);
-    this.#bodyLeft -= skipped;
-    return skipped;
+  #pass(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left === 0) this.#endPhase();
   }
 
-  #passPadding(bytes: Buffer): number {
-    const skipped = Math.min(this.#paddingLeft, bytes.length);
-    this.#paddingLeft -= skipped;
-    return skipped;
+  #endPhase(): void {
+    if (this.#phase.kind === 'contents') return this.#expect({ kind: 'header' }, TAR_BLOCK);
+    const [first] = this.#collected;
+    const bytes = first !== undefined && this.#collected.length === 1 ? first : Buffer.concat(this.#collected);
+    this.#collected = [];
+    if (this.#phase.kind === 'extension') this.#judgeExtension(this.#phase.type, bytes);
+    else if (isZero(bytes)) this.#judgeZeros();
+    else this.#judgeHeader(bytes);
+  }
+
+  #expect(phase: Phase, bytes: number): void {
+    this.#phase = phase;
+    this.#left = bytes;
+  }
+
+  #expectContents(bytes: number): void {
+    if (bytes === 0) this.#expect({ kind: 'header' }, TAR_BLOCK);
+    else this.#expect({ kind: 'contents' }, bytes);
   }
 
   #judgeTrailing(bytes: Buffer): number {
@@ -152,25 +143,14 @@ export class TarJudge {
     return bytes.length;
   }
 
-  #judgeCollected(): void {
-    const [first] = this.#collected;
-    const bytes = first !== undefined && this.#collected.length === 1 ? first : Buffer.concat(this.#collected);
-    const kind = this.#collecting;
-    this.#collected = [];
-    this.#collecting = undefined;
-    this.#collectLeft = TAR_BLOCK;
-    if (kind !== undefined) this.#judgeOverride(kind, bytes);
-    else if (isZero(bytes)) this.#judgeZeros();
-    else this.#judgeHeader(bytes);
-  }
-
   #judgeZeros(): void {
-    if (Object.keys(this.#override).length > 0) throw badHeader('no entry follows its extension');
-    this.#zeroBlocks += 1;
+    if (this.#extensions.hasPending) throw badHeader('no entry follows its extension');
+    if (this.#phase.kind === 'header') this.#expect({ kind: 'last-block' }, TAR_BLOCK);
+    else this.#expect({ kind: 'end' }, 0);
   }
 
   #judgeHeader(block: Buffer): void {
-    if (this.#zeroBlocks > 0) throw badHeader('it follows a zero block');
+    if (this.#phase.kind === 'last-block') throw badHeader('it follows a zero block');
     if (this.#entries === 0 && block.toString('latin1', 257, 262) !== 'ustar') {
       throw new LadingError('ERR_ARCHIVE_FORMAT', 'the input is not a tar archive');
     }
@@ -179,56 +159,18 @@ export class TarJudge {
     if (this.#entries > this.#limits.maxEntries) {
       throw new LadingError('ERR_LIMIT_ENTRIES', `the archive has more than ${this.#limits.maxEntries} entries`);
     }
-    if (header.type === 'x' || header.type === 'g' || header.type === 'L' || header.type === 'K') {
-      this.#collect(header.type, header.size);
-    } else {
-      this.#judgeEntry(header);
-    }
+    if (!isExtension(header.type)) return this.#judgeEntry(header);
+    this.#extensions.checkSize(header.size);
+    this.#expect({ kind: 'extension', type: header.type }, header.size);
   }
 
-  #collect(kind: 'x' | 'g' | 'L' | 'K', size: number): void {
-    const { maxEntryHeaderBytes, maxHeaderBytes } = this.#limits;
-    this.#overrideBytes += size;
-    this.#headerBytes += size;
-    if (this.#overrideBytes > maxEntryHeaderBytes) {
-      throw new LadingError('ERR_LIMIT_BYTES', `an entry has more than ${maxEntryHeaderBytes} bytes of headers`);
-    }
-    if (this.#headerBytes > maxHeaderBytes) {
-      throw new LadingError('ERR_LIMIT_BYTES', `the archive has more than ${maxHeaderBytes} bytes of extended headers`);
-    }
-    if (size === 0) throw badHeader('its extension is empty');
-    this.#collecting = kind;
-    this.#collectLeft = size;
-  }
-
-  #judgeOverride(kind: 'x' | 'g' | 'L' | 'K', body: Buffer): void {
-    this.#paddingLeft = paddingOf(body.length);
-    if (kind === 'L') this.#overrideOnce({ name: longName(body) });
-    if (kind === 'K') this.#overrideOnce({ linkname: longName(body) });
-    if (kind === 'x') this.#applyPax(parsePaxRecords(body, this.#limits.maxPaxRecords));
-    if (kind === 'g') refuseGlobal(parsePaxRecords(body, this.#limits.maxPaxRecords));
-  }
-
-  #applyPax(records: ReadonlyMap<string, string>): void {
-    const [name, linkname, size] = ['path', 'linkpath', 'size'].map((key) => records.get(key));
-    this.#overrideOnce({
-      hasPax: true,
-      ...(name !== undefined && { name }),
-      ...(linkname !== undefined && { linkname }),
-      ...(size !== undefined && { size: parsePaxSize(size) }),
-    });
-  }
-
-  /** Readers differ on which of two extensions counts, so the next stage could see another entry than we do. */
-  #overrideOnce(override: Override): void {
-    if (Object.keys(override).some((key) => key in this.#override)) {
-      throw badHeader('two extensions set the same field of one entry');
-    }
-    this.#override = { ...this.#override, ...override };
+  #judgeExtension(type: ExtensionType, body: Buffer): void {
+    this.#extensions.add(type, body);
+    this.#expectContents(paddingOf(body.length));
   }
 
   #judgeEntry(header: TarHeader): void {
-    const { name, linkname, size } = { ...header, ...this.#override };
+    const { name, linkname, size } = this.#extensions.applyTo(header);
     checkEntryName(name, this.#limits.maxNameBytes);
     // Older readers, and the next stage, treat a file whose name ends with a slash as a directory.
     const isFolder = name.endsWith('/');
@@ -238,10 +180,7 @@ export class TarJudge {
     if (!isFile && size !== 0) throw badEntry(name, 'is not a file but has a size');
     if (header.type === '1') checkLink(name, 'link', linkname);
     if (header.type === '2') checkLink(name, 'symlink', linkname);
-    this.#override = {};
-    this.#overrideBytes = 0;
-    this.#bodyLeft = size;
-    this.#paddingLeft = paddingOf(size);
+    this.#expectContents(size + paddingOf(size));
     const type = isFile ? 'file' : header.type === '1' ? 'link' : header.type === '2' ? 'symlink' : 'directory';
     this.#onEntry({ name, type, linkname, start: this.#blockEnd(), size });
   }
