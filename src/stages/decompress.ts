@@ -5,6 +5,12 @@ import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
+/** `head`: the magic number has not fully come. `plain`: bytes pass unchanged. `ending`: the input has ended. */
+type Phase =
+  | { readonly kind: 'head'; readonly bytes: Buffer }
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'packed' | 'ending'; readonly unpack: Transform };
+
 /**
  * Unpacks gzip and zstd, detected by their magic numbers, and passes everything else unchanged. Limits the ratio of
  * output to input. Holds the first 6 bytes, and what zlib holds (under 1 MiB).
@@ -12,9 +18,7 @@ const CHUNK_BYTES = 256 * 1024;
  */
 export class Decompress extends Transform {
   readonly #limits: Limits;
-  #head: Buffer | undefined = Buffer.alloc(0);
-  #inner: Transform | undefined;
-  #isAtEnd = false;
+  #phase: Phase = { kind: 'head', bytes: Buffer.alloc(0) };
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -25,18 +29,16 @@ export class Decompress extends Transform {
 
   override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
     this.#bytesIn += chunk.length;
-    if (this.#head === undefined) {
-      this.#pass(chunk, callback);
-      return;
-    }
-    this.#head = Buffer.concat([this.#head, chunk]);
-    if (this.#head.length < MAGIC_BYTES) callback();
-    else this.#begin(callback);
+    if (this.#phase.kind !== 'head') return this.#pass(chunk, callback);
+    const bytes = Buffer.concat([this.#phase.bytes, chunk]);
+    if (bytes.length >= MAGIC_BYTES) return this.#begin(bytes, callback);
+    this.#phase = { kind: 'head', bytes };
+    callback();
   }
 
   override _flush(callback: TransformCallback): void {
-    if (this.#head === undefined) this.#finish(callback);
-    else this.#begin((error, chunk) => this.#flushed(error, chunk, callback));
+    if (this.#phase.kind !== 'head') return this.#finish(callback);
+    this.#begin(this.#phase.bytes, (error, chunk) => this.#flushed(error, chunk, callback));
   }
 
   /** An input shorter than a magic number is passed on like any other. */
@@ -47,53 +49,54 @@ export class Decompress extends Transform {
   }
 
   override _read(size: number): void {
-    this.#inner?.resume();
+    this.#unpack?.resume();
     super._read(size);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#inner?.destroy();
+    this.#unpack?.destroy();
     super._destroy(error, callback);
   }
 
-  #begin(callback: TransformCallback): void {
-    const head = this.#head ?? Buffer.alloc(0);
-    this.#head = undefined;
+  get #unpack(): Transform | undefined {
+    return 'unpack' in this.#phase ? this.#phase.unpack : undefined;
+  }
+
+  #begin(head: Buffer, callback: TransformCallback): void {
     try {
-      this.#inner = compressionOf(head)?.open(CHUNK_BYTES);
+      const unpack = compressionOf(head)?.open(CHUNK_BYTES);
+      this.#phase = unpack === undefined ? { kind: 'plain' } : { kind: 'packed', unpack };
+      unpack?.on('data', (chunk: Buffer) => this.#emit(unpack, chunk));
+      unpack?.on('error', (error: Error) => this.destroy(asDataError(error)));
+      unpack?.on('end', () => this.#checkEnd());
     } catch (error) {
       callback(error as Error);
       return;
     }
-    this.#inner?.on('data', (chunk: Buffer) => this.#emit(chunk));
-    this.#inner?.on('error', (error: Error) => this.destroy(asDataError(error)));
-    this.#inner?.on('end', () => this.#checkEnd());
     this.#pass(head, callback);
   }
 
   #pass(chunk: Buffer, callback: TransformCallback): void {
-    if (this.#inner === undefined) callback(null, chunk);
-    else this.#inner.write(chunk, (error) => callback(error && asDataError(error)));
+    if (this.#unpack === undefined) callback(null, chunk);
+    else this.#unpack.write(chunk, (error) => callback(error && asDataError(error)));
   }
 
   #finish(callback: TransformCallback): void {
-    if (this.#inner === undefined) {
-      callback();
-      return;
-    }
-    this.#isAtEnd = true;
-    this.#inner.once('end', () => callback());
-    this.#inner.end();
-    this.#inner.resume();
+    const unpack = this.#unpack;
+    if (unpack === undefined) return callback();
+    this.#phase = { kind: 'ending', unpack };
+    unpack.once('end', () => callback());
+    unpack.end();
+    unpack.resume();
   }
 
   /** zlib ends early at zeros after the last member, and never calls back for the write that contained them. */
   #checkEnd(): void {
-    if (this.#isAtEnd) return;
+    if (this.#phase.kind === 'ending') return;
     this.destroy(new LadingError('ERR_COMPRESSED_DATA', 'data follows the end of the compressed archive'));
   }
 
-  #emit(chunk: Buffer): void {
+  #emit(unpack: Transform, chunk: Buffer): void {
     this.#bytesOut += chunk.length;
     if (exceedsRatio(this.#bytesIn, this.#bytesOut, this.#limits)) {
       const message = `the archive unpacks to more than ${this.#limits.maxRatio} times its size`;
@@ -101,7 +104,7 @@ export class Decompress extends Transform {
         new LadingError('ERR_LIMIT_RATIO', message, { details: { in: this.#bytesIn, out: this.#bytesOut } }),
       );
     } else if (!this.push(chunk)) {
-      this.#inner?.pause();
+      unpack.pause();
     }
   }
 }
