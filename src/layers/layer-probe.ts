@@ -23,6 +23,16 @@ export interface LayerProbeOptions {
 
 const CHUNK_BYTES = 64 * 1024;
 
+/** `head`: the magic number has not fully come. `done`: no more bytes are needed. */
+type Phase = { readonly kind: 'head'; readonly bytes: Buffer } | LaterPhase;
+type LaterPhase = Unpacking | { readonly kind: 'done'; readonly facts: LayerFacts };
+
+interface Unpacking {
+  readonly kind: 'unpacking';
+  readonly unpack: Transform;
+  readonly facts: Promise<LayerFacts>;
+}
+
 /**
  * Computes a layer's diff id from its bytes as they pass, so that they need not be read again. Holds six bytes, and
  * what the decompressor holds (under 1 MiB for gzip).
@@ -30,11 +40,8 @@ const CHUNK_BYTES = 64 * 1024;
 export class LayerProbe {
   readonly #limits: Limits;
   readonly #headOnly: boolean;
-  #head: Buffer | undefined = Buffer.alloc(0);
-  #compression: Compression | undefined;
-  #unpack: Transform | undefined;
+  #phase: Phase = { kind: 'head', bytes: Buffer.alloc(0) };
   #bytesIn = 0;
-  #outcome: Promise<Omit<LayerFacts, 'compression'>> = Promise.resolve({});
 
   constructor({ limits = DEFAULT_LIMITS, headOnly = false }: LayerProbeOptions = {}) {
     this.#limits = limits;
@@ -43,59 +50,67 @@ export class LayerProbe {
 
   /** Whether it needs no more bytes: the layer is plain, or it does not unpack this one. */
   get isDone(): boolean {
-    return this.#head === undefined && this.#unpack === undefined;
+    return this.#phase.kind === 'done';
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.isDone) return;
-    if (this.#head === undefined) return await this.#pass(chunk);
-    this.#head = Buffer.concat([this.#head, chunk]);
-    if (this.#head.length >= MAGIC_BYTES) await this.#begin(this.#head);
+    const phase = this.#phase;
+    if (phase.kind === 'done') return;
+    if (phase.kind === 'unpacking') return await this.#pass(chunk, phase);
+    const bytes = Buffer.concat([phase.bytes, chunk]);
+    this.#phase = { kind: 'head', bytes };
+    if (bytes.length >= MAGIC_BYTES) await this.#begin(bytes);
   }
 
   async end(): Promise<LayerFacts> {
-    if (this.#head !== undefined) await this.#begin(this.#head);
-    this.#unpack?.end();
-    return { compression: this.#compression?.name ?? 'none', ...(await this.#outcome) };
+    const phase = this.#phase.kind === 'head' ? await this.#begin(this.#phase.bytes) : this.#phase;
+    if (phase.kind === 'unpacking') phase.unpack.end();
+    return await phase.facts;
   }
 
   /** Ends early. May be called at any time. */
   destroy(): void {
-    this.#unpack?.destroy();
+    if (this.#phase.kind === 'unpacking') this.#phase.unpack.destroy();
   }
 
-  async #begin(head: Buffer): Promise<void> {
-    this.#head = undefined;
-    this.#compression = compressionOf(head);
-    if (this.#compression === undefined || this.#headOnly) return;
+  async #begin(head: Buffer): Promise<LaterPhase> {
+    const phase = this.#phaseAfter(head);
+    this.#phase = phase;
+    if (phase.kind === 'unpacking') await this.#pass(head, phase);
+    return phase;
+  }
+
+  #phaseAfter(head: Buffer): LaterPhase {
+    const found = compressionOf(head);
+    if (found === undefined || this.#headOnly) return { kind: 'done', facts: { compression: found?.name ?? 'none' } };
     try {
-      this.#unpack = this.#compression.open(CHUNK_BYTES);
+      const unpack = found.open(CHUNK_BYTES);
+      return { kind: 'unpacking', unpack, facts: this.#factsOf(found.name, unpack) };
     } catch (error) {
-      this.#outcome = Promise.resolve({ error: error as LadingError });
-      return;
+      return { kind: 'done', facts: { compression: found.name, error: error as LadingError } };
     }
-    this.#outcome = this.#digestOf(this.#unpack);
-    await this.#pass(head);
   }
 
   /** Also ends when unpacking failed: then the decompressor never drains. */
-  async #pass(chunk: Uint8Array): Promise<void> {
+  async #pass(chunk: Uint8Array, { unpack, facts }: Unpacking): Promise<void> {
     this.#bytesIn += chunk.length;
-    const unpack = this.#unpack;
-    if (unpack === undefined || unpack.destroyed || unpack.write(chunk)) return;
-    await Promise.race([once(unpack, 'drain').catch(() => {}), this.#outcome]);
+    if (unpack.destroyed || unpack.write(chunk)) return;
+    await Promise.race([once(unpack, 'drain').catch(() => {}), facts]);
   }
 
-  async #digestOf(unpacked: AsyncIterable<Buffer>): Promise<Omit<LayerFacts, 'compression'>> {
+  async #factsOf(compression: Compression['name'], unpacked: AsyncIterable<Buffer>): Promise<LayerFacts> {
     const digester = new Digester();
     try {
       for await (const chunk of unpacked) {
         digester.update(chunk);
-        if (exceedsRatio(this.#bytesIn, digester.size, this.#limits)) return { error: tooPacked(this.#limits) };
+        if (exceedsRatio(this.#bytesIn, digester.size, this.#limits)) {
+          return { compression, error: tooPacked(this.#limits) };
+        }
       }
-      return { diffId: digester.digest() };
+      return { compression, diffId: digester.digest() };
     } catch (cause) {
-      return { error: new LadingError('ERR_COMPRESSED_DATA', 'it is damaged or was cut', { cause }) };
+      const error = new LadingError('ERR_COMPRESSED_DATA', 'it is damaged or was cut', { cause });
+      return { compression, error };
     }
   }
 }
