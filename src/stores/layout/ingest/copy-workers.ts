@@ -73,6 +73,9 @@ export class WorkerFailure extends Error {
   override readonly name = 'WorkerFailure';
 }
 
+/** `ended`: by the caller. `failed`: by a thread. Both refuse more work with `failure`. */
+type Phase = { readonly kind: 'open' } | { readonly kind: 'ended' | 'failed'; readonly failure: WorkerFailure };
+
 /**
  * Threads that copy and hash parts of files, at most one for each core, started on demand. Large parts go one by one
  * into open files; small parts go in groups, as whole blobs. If a thread ends by itself, its tasks and all later ones
@@ -87,9 +90,8 @@ export class CopyWorkers {
   readonly #busy = new Map<Worker, readonly Waiting[]>();
   #queue: Waiting[] = [];
   #isScheduled = false;
-  #failure: WorkerFailure | undefined;
+  #phase: Phase = { kind: 'open' };
   #bytes = 0;
-  #isOver = false;
 
   /** `script`: the module that the threads run. */
   constructor(max = availableParallelism(), script = new URL('copy-worker.js', import.meta.url)) {
@@ -100,7 +102,7 @@ export class CopyWorkers {
   /** Whether a part should go to a thread. Counts the bytes of all parts so far. */
   isWorth(bytes: number): boolean {
     this.#bytes += bytes + BLOB_BYTES;
-    return this.#max > 0 && this.#failure === undefined && this.#bytes > FIRST_BYTES;
+    return this.#max > 0 && this.#phase.kind === 'open' && this.#bytes > FIRST_BYTES;
   }
 
   /** Copies as soon as a thread is free. Throws a WorkerFailure, and errors of the file system with their code. */
@@ -124,13 +126,12 @@ export class CopyWorkers {
 
   /** Ends the threads. No task may be running. */
   async end(): Promise<void> {
-    this.#isOver = true;
-    this.#failure ??= new WorkerFailure('the threads were ended');
-    await Promise.all([...this.#all].map(async (worker) => await worker.terminate()));
+    this.#close('ended', new WorkerFailure('the threads were ended'));
+    await this.#terminate();
   }
 
   async #ask(task: CopyTask): Promise<CopyAnswer> {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#phase.kind !== 'open') throw this.#phase.failure;
     return await new Promise<CopyAnswer>((resolve, reject) => {
       this.#queue.push({ task, resolve, reject });
       this.#schedule();
@@ -176,7 +177,7 @@ export class CopyWorkers {
   }
 
   #start(): Worker | undefined {
-    if (this.#all.size >= this.#max || this.#failure !== undefined) return undefined;
+    if (this.#all.size >= this.#max || this.#phase.kind !== 'open') return undefined;
     try {
       const workerData: CopyWorkerData = { aborted: this.#aborted };
       // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
@@ -203,17 +204,26 @@ export class CopyWorkers {
 
   #ended(worker: Worker, code: number): void {
     this.#all.delete(worker);
-    if (!this.#isOver) this.#fail(new Error(`it ended with status ${code}`));
+    if (this.#phase.kind === 'open') this.#fail(new Error(`it ended with status ${code}`));
   }
 
   #fail(cause: Error): void {
-    this.#failure ??= new WorkerFailure(`a thread failed: ${cause.message}`, { cause });
+    const failure = this.#close('failed', new WorkerFailure(`a thread failed: ${cause.message}`, { cause }));
     const failed = [...this.#queue, ...[...this.#busy.values()].flat()];
     this.#queue = [];
     this.#busy.clear();
-    const failure = this.#failure;
     // Reject only after every thread has ended: the caller then closes the files that the threads write to.
-    void this.end().then(() => failed.forEach(({ reject }) => reject(failure)));
+    void this.#terminate().then(() => failed.forEach(({ reject }) => reject(failure)));
+  }
+
+  /** Refuses more work from now on. Returns the failure of the first call. */
+  #close(kind: 'ended' | 'failed', failure: WorkerFailure): WorkerFailure {
+    if (this.#phase.kind === 'open') this.#phase = { kind, failure };
+    return this.#phase.failure;
+  }
+
+  async #terminate(): Promise<void> {
+    await Promise.all([...this.#all].map(async (worker) => await worker.terminate()));
   }
 }
 
