@@ -2,7 +2,7 @@ import { readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { algorithmOf, Digester } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
-import type { Copied, Copy, CopyAnswer, CopyTask, CopyWorkerData, Storing, TaskError } from './copy-workers.js';
+import type { Copied, PartTask, Answer, CopyTask, CopyWorkerData, StoreTask, TaskError } from './copy-tasks.js';
 import { ingestCopy } from './ingest-copy.js';
 import { storageError } from '../../../files/storage-error.js';
 
@@ -26,9 +26,9 @@ async function answerAll(tasks: readonly CopyTask[]): Promise<void> {
   parentPort?.postMessage(await Promise.all(tasks.map(answerOf)));
 }
 
-async function answerOf(task: CopyTask): Promise<CopyAnswer> {
+async function answerOf(task: CopyTask): Promise<Answer> {
   try {
-    return 'target' in task ? { copied: copy(task) } : { outcome: await store(task) };
+    return 'target' in task ? { copied: copyPart(task) } : { outcome: await storeBlob(task) };
   } catch (error) {
     return { error: messageOf(error as NodeJS.ErrnoException) };
   }
@@ -41,7 +41,7 @@ function messageOf(error: NodeJS.ErrnoException): TaskError {
 }
 
 /** Copies the part, or less if the file ends early. Returns size and digest of the copied bytes. */
-function copy({ fd, start, size, algorithm, target }: Copy): Copied {
+function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
   const digester = new Digester(algorithm);
   while (digester.size < size && !isAborted()) {
     const length = Math.min(buffer.length, size - digester.size);
@@ -55,10 +55,10 @@ function copy({ fd, start, size, algorithm, target }: Copy): Copied {
 }
 
 /** Stores a whole blob. Another task runs only while this one waits for the disk, when the buffer is free. */
-async function store({ fd, start, size, expected, file, blob }: Storing): Promise<'stored' | 'present'> {
+async function storeBlob({ fd, start, size, expected, file, blob }: StoreTask): Promise<'stored' | 'present'> {
   const algorithm = algorithmOf(expected.digest);
   return await ingestCopy({ file, blobOf: () => blob, onLinked: () => {} }, expected, async (target) => {
-    const copied = copy({ fd, start, size, algorithm, target });
+    const copied = copyPart({ fd, start, size, algorithm, target });
     if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was given up');
     return copied;
   });

@@ -1,50 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { Descriptor } from '../../../model/descriptor.js';
-import type { Digest, DigestAlgorithm } from '../../../model/digest.js';
 import { LadingError, type ErrorCode } from '../../../model/errors.js';
-
-/** A task: write a part of one open file to another, and hash it. `start` and `size` in bytes. */
-export interface Copy {
-  readonly fd: number;
-  readonly start: number;
-  readonly size: number;
-  readonly algorithm: DigestAlgorithm;
-  readonly target: number;
-}
-
-/** A task: store a part of an open file as the file `blob`, by way of the new file `file`, if it matches `expected`. */
-export interface Storing {
-  readonly fd: number;
-  readonly start: number;
-  readonly size: number;
-  readonly expected: Pick<Descriptor, 'digest' | 'size'>;
-  readonly file: string;
-  readonly blob: string;
-}
-
-export type CopyTask = Copy | Storing;
-
-/** The copied bytes: fewer than requested if the file ended early or the copy was aborted. */
-export interface Copied {
-  readonly size: number;
-  readonly digest: Digest;
-}
-
-/** An error in a message from a thread: a LadingError if it has `details`, otherwise one of the file system. */
-export interface TaskError {
-  readonly code: string;
-  readonly message: string;
-  readonly details?: Readonly<Record<string, unknown>>;
-}
-
-export type CopyAnswer =
-  { readonly copied: Copied } | { readonly outcome: 'stored' | 'present' } | { readonly error: TaskError };
-
-export interface CopyWorkerData {
-  /** Not 0: every copy must end early. */
-  readonly aborted: Int32Array;
-}
+import type { Copied, PartTask, Answer, CopyTask, CopyWorkerData, StoreTask } from './copy-tasks.js';
 
 /** More threads than this would only wait for the disk. */
 const MAX_WORKERS = 8;
@@ -64,7 +21,7 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 
 
 interface Waiting {
   readonly task: CopyTask;
-  readonly resolve: (answer: CopyAnswer) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -106,15 +63,15 @@ export class CopyWorkers {
   }
 
   /** Copies as soon as a thread is free. Throws a WorkerFailure, and errors of the file system with their code. */
-  async copy(copy: Copy): Promise<Copied> {
-    const answer = await this.#ask(copy);
+  async copy(task: PartTask): Promise<Copied> {
+    const answer = await this.#ask(task);
     if ('copied' in answer) return answer.copied;
     throw errorOf(answer);
   }
 
   /** Stores as soon as a thread is free. Throws a WorkerFailure, what `Ingest.commit` throws, and ERR_ABORTED. */
-  async store(storing: Storing): Promise<'stored' | 'present'> {
-    const answer = await this.#ask(storing);
+  async store(task: StoreTask): Promise<'stored' | 'present'> {
+    const answer = await this.#ask(task);
     if ('outcome' in answer) return answer.outcome;
     throw errorOf(answer);
   }
@@ -130,9 +87,9 @@ export class CopyWorkers {
     await this.#terminate();
   }
 
-  async #ask(task: CopyTask): Promise<CopyAnswer> {
+  async #ask(task: CopyTask): Promise<Answer> {
     if (this.#phase.kind !== 'open') throw this.#phase.failure;
-    return await new Promise<CopyAnswer>((resolve, reject) => {
+    return await new Promise<Answer>((resolve, reject) => {
       this.#queue.push({ task, resolve, reject });
       this.#schedule();
     });
@@ -184,7 +141,7 @@ export class CopyWorkers {
       const options = { workerData, stdout: true, stderr: true, execArgv: [], resourceLimits: RESOURCE_LIMITS };
       const worker = new Worker(this.#script, options);
       this.#all.add(worker);
-      worker.on('message', (answers: readonly CopyAnswer[]) => this.#done(worker, answers));
+      worker.on('message', (answers: readonly Answer[]) => this.#done(worker, answers));
       worker.on('error', (error) => this.#fail(error));
       worker.on('exit', (code) => this.#ended(worker, code));
       return worker;
@@ -194,12 +151,12 @@ export class CopyWorkers {
     }
   }
 
-  #done(worker: Worker, answers: readonly CopyAnswer[]): void {
+  #done(worker: Worker, answers: readonly Answer[]): void {
     const together = this.#busy.get(worker) ?? [];
     this.#busy.delete(worker);
     this.#idle.push(worker);
     this.#next();
-    for (const [at, { resolve }] of together.entries()) resolve(answers[at] as CopyAnswer);
+    for (const [at, { resolve }] of together.entries()) resolve(answers[at] as Answer);
   }
 
   #ended(worker: Worker, code: number): void {
@@ -227,7 +184,7 @@ export class CopyWorkers {
   }
 }
 
-function errorOf(answer: CopyAnswer): Error {
+function errorOf(answer: Answer): Error {
   const { code, message, details } =
     'error' in answer ? answer.error : { code: '', message: 'a thread sent no answer' };
   if (details !== undefined) return new LadingError(code as ErrorCode, message, { details });

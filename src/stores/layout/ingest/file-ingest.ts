@@ -2,11 +2,11 @@ import fs from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Descriptor } from '../../../model/descriptor.js';
+import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { DEFAULT_LIMITS } from '../../../model/limits.js';
-import type { Copied } from './copy-workers.js';
+import type { Copied } from './copy-tasks.js';
 import type { Ingest } from '../../store.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
@@ -84,7 +84,7 @@ export class FileIngest implements Ingest {
     await this.#writing;
   }
 
-  async commit(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+  async commit(expected: Content): Promise<'stored' | 'present'> {
     this.#checkOpen();
     try {
       return await this.#finish(expected);
@@ -93,7 +93,7 @@ export class FileIngest implements Ingest {
     }
   }
 
-  async #finish(expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+  async #finish(expected: Content): Promise<'stored' | 'present'> {
     try {
       await this.#startBatch();
       await this.#writing;
@@ -153,7 +153,7 @@ export class FileIngest implements Ingest {
     return (await writev(this.#fd, chunks)).bytesWritten;
   }
 
-  #check({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): void {
+  #check({ digest, size }: Content): void {
     if (this.#size !== size) {
       throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
         details: { digest, expected: size, size: this.#size },
@@ -171,7 +171,7 @@ export class FileIngest implements Ingest {
     await fsync(this.#fd);
   }
 
-  async #link({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present'> {
+  async #link({ digest, size }: Content): Promise<'stored' | 'present'> {
     const blob = this.#options.blobOf(digest);
     const folder = path.dirname(blob);
     for (let hasFolder = false; ; hasFolder = true) {
@@ -196,7 +196,7 @@ export class FileIngest implements Ingest {
    * be durable yet, so the caller reports the folder in any case. A bad file is replaced by ours, which was just
    * verified, in one step, so that the name always has a file.
    */
-  async #meet(blob: string, expected: Pick<Descriptor, 'digest' | 'size'>): Promise<'stored' | 'present' | 'gone'> {
+  async #meet(blob: string, expected: Content): Promise<'stored' | 'present' | 'gone'> {
     const found = fs.lstatSync(blob, { throwIfNoEntry: false });
     if (found === undefined) return 'gone';
     const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));
@@ -217,10 +217,7 @@ export class FileIngest implements Ingest {
  * Whether a file of the right size has the right content. Reads it only if it is small enough to be a document, since
  * all other blobs are found by way of documents. Undefined if it no longer exists.
  */
-async function isWhole(
-  file: string,
-  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-): Promise<boolean | undefined> {
+async function isWhole(file: string, { digest, size }: Content): Promise<boolean | undefined> {
   if (size > DEFAULT_LIMITS.maxDocumentBytes) return true;
   const digester = new Digester(algorithmOf(digest));
   try {

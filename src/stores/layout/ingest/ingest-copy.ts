@@ -1,5 +1,5 @@
-import type { Descriptor } from '../../../model/descriptor.js';
-import type { Copied } from './copy-workers.js';
+import type { Content } from '../../../model/content.js';
+import type { Copied } from './copy-tasks.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 
 /**
@@ -8,7 +8,7 @@ import { FileIngest, type FileIngestOptions } from './file-ingest.js';
  */
 export async function ingestCopy(
   options: FileIngestOptions,
-  expected: Pick<Descriptor, 'digest' | 'size'>,
+  expected: Content,
   copy: (target: number) => Promise<Copied>,
 ): Promise<'stored' | 'present'> {
   const ingest = await FileIngest.create(options);

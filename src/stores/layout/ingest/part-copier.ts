@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import type { Descriptor } from '../../../model/descriptor.js';
+import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
@@ -17,8 +17,6 @@ const SMALL_BYTES = 256 * 1024;
 const MAX_SMALL = 16;
 const MAX_LARGE = 2;
 const MAX_LARGE_ON_THREADS = 16;
-
-type Expected = Pick<Descriptor, 'digest' | 'size'>;
 
 /**
  * Copies blobs from files into a store: on threads if there are enough blobs, otherwise, or if no thread can start, in
@@ -39,7 +37,7 @@ export class PartCopier {
   }
 
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
-  async copy(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+  async copy(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
     const isSmall = part.size <= SMALL_BYTES;
     if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
     try {
@@ -58,14 +56,14 @@ export class PartCopier {
     await this.#workers.end();
   }
 
-  async #copyHere(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+  async #copyHere(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
     const limit = part.size <= SMALL_BYTES ? this.#small : this.#large;
     return await limit(async () => await this.#readHere(part, expected, signal));
   }
 
   async #readHere(
     { file, start, size }: FilePart,
-    expected: Expected,
+    expected: Content,
     signal: AbortSignal,
   ): Promise<'stored' | 'present'> {
     throwIfAborted(signal);
@@ -83,7 +81,7 @@ export class PartCopier {
     }
   }
 
-  async #storeOnThread(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+  async #storeOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
     throwIfAborted(signal);
     const { file, blobOf, onLinked } = this.#newIngest();
     const blob = blobOf(expected.digest);
@@ -100,7 +98,7 @@ export class PartCopier {
     }
   }
 
-  async #copyOnThread(part: FilePart, expected: Expected, signal: AbortSignal): Promise<'stored' | 'present'> {
+  async #copyOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
     throwIfAborted(signal);
     const { start, size } = part;
     const algorithm = algorithmOf(expected.digest);

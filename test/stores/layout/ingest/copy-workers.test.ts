@@ -4,12 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { digestOf } from '../../../../src/model/digest.js';
-import {
-  CopyWorkers,
-  WorkerFailure,
-  type Copied,
-  type Copy,
-} from '../../../../src/stores/layout/ingest/copy-workers.js';
+import type { Copied, PartTask } from '../../../../src/stores/layout/ingest/copy-tasks.js';
+import { CopyWorkers, WorkerFailure } from '../../../../src/stores/layout/ingest/copy-workers.js';
 import { temporaryFolder } from '../../../fixtures/load-helpers.js';
 import { seededBytes } from '../../../fixtures/seeded.js';
 import { openFds, until } from '../../../fixtures/until.js';
@@ -44,11 +40,11 @@ function workersOf(script: string, max = 2): CopyWorkers {
   return new CopyWorkers(max, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
 }
 
-function copyOf(fd: number, target: number, part: Partial<Copy> = {}): Copy {
+function copyOf(fd: number, target: number, part: Partial<PartTask> = {}): PartTask {
   return { fd, target, start: 0, size: BYTES.length, algorithm: 'sha256', ...part };
 }
 
-function copied(bytes: Buffer, algorithm: Copy['algorithm'] = 'sha256'): Copied {
+function copied(bytes: Buffer, algorithm: PartTask['algorithm'] = 'sha256'): Copied {
   return { size: bytes.length, digest: digestOf(bytes, algorithm) };
 }
 

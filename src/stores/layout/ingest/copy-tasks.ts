@@ -1,0 +1,46 @@
+import type { Content } from '../../../model/content.js';
+import type { Digest, DigestAlgorithm } from '../../../model/digest.js';
+
+/* The messages between CopyWorkers and its threads. */
+
+/** A task: write a part of one open file to another, and hash it. `start` and `size` in bytes. */
+export interface PartTask {
+  readonly fd: number;
+  readonly start: number;
+  readonly size: number;
+  readonly algorithm: DigestAlgorithm;
+  readonly target: number;
+}
+
+/** A task: store a part of an open file as the file `blob`, by way of the new file `file`, if it matches `expected`. */
+export interface StoreTask {
+  readonly fd: number;
+  readonly start: number;
+  readonly size: number;
+  readonly expected: Content;
+  readonly file: string;
+  readonly blob: string;
+}
+
+export type CopyTask = PartTask | StoreTask;
+
+/** The copied bytes: fewer than requested if the file ended early or the copy was aborted. */
+export interface Copied {
+  readonly size: number;
+  readonly digest: Digest;
+}
+
+/** An error in a message from a thread: a LadingError if it has `details`, otherwise one of the file system. */
+export interface TaskError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export type Answer =
+  { readonly copied: Copied } | { readonly outcome: 'stored' | 'present' } | { readonly error: TaskError };
+
+export interface CopyWorkerData {
+  /** Not 0: every copy must end early. */
+  readonly aborted: Int32Array;
+}
