@@ -34,6 +34,9 @@ export interface FileIngestOptions {
   readonly onLinked: (folder: string) => void;
 }
 
+/** `writing`: bytes come here. `copied`: a copy wrote all of them. `over`: the file is closed. */
+type Phase = { readonly kind: 'writing' | 'over' } | { readonly kind: 'copied'; readonly content: Content };
+
 /**
  * Writes a blob into a directory store: to a private file first, which is checked, made durable and linked under its
  * digest. Holds up to 2 MiB: one batch that is being written and one that is being collected.
@@ -41,18 +44,17 @@ export interface FileIngestOptions {
 export class FileIngest implements Ingest {
   readonly #options: FileIngestOptions;
   readonly #fd: number;
-  /** Sees what is written here, where nobody else does. */
-  #own: Digester | undefined;
+  /** Hashes what is written, here or before it comes here. */
+  readonly #digester: Digester;
+  #phase: Phase = { kind: 'writing' };
   #size = 0;
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
   #writing: Promise<void> = Promise.resolve();
-  /** What a copy came to, which no digester here has seen. */
-  #copied: Copied | undefined;
-  #isOver = false;
 
   private constructor(options: FileIngestOptions, fd: number) {
     this.#options = options;
+    this.#digester = options.digester ?? new Digester();
     this.#fd = fd;
   }
 
@@ -66,7 +68,7 @@ export class FileIngest implements Ingest {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkOpen();
-    if (this.#options.digester === undefined) this.#ownDigester.update(chunk);
+    if (this.#options.digester === undefined) this.#digester.update(chunk);
     this.#size += chunk.length;
     this.#batch.push(chunk);
     this.#batchBytes += chunk.length;
@@ -77,9 +79,8 @@ export class FileIngest implements Ingest {
   async take(copy: (target: number) => Promise<Copied>): Promise<void> {
     this.#checkOpen();
     // `abort` waits for the copy: the file must not be closed while the copy writes to it.
-    this.#writing = copy(this.#fd).then((copied) => {
-      this.#copied = copied;
-      this.#size = copied.size;
+    this.#writing = copy(this.#fd).then((content) => {
+      if (this.#phase.kind !== 'over') this.#phase = { kind: 'copied', content };
     });
     await this.#writing;
   }
@@ -106,22 +107,19 @@ export class FileIngest implements Ingest {
   }
 
   async abort(): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#phase.kind === 'over') return;
+    this.#phase = { kind: 'over' };
     await this.#writing.catch(() => {});
     try {
       fs.closeSync(this.#fd);
     } finally {
+      // A file that replaced a bad blob has moved there.
       unlinkIfThere(this.#options.file);
     }
   }
 
-  get #ownDigester(): Digester {
-    return (this.#own ??= new Digester());
-  }
-
   #checkOpen(): void {
-    if (this.#isOver) throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
+    if (this.#phase.kind === 'over') throw new LadingError('ERR_STORAGE_IO', 'this ingest is over; start a new one');
   }
 
   /** Waits for the batch before, then starts to write this one while the next is collected. */
@@ -154,12 +152,14 @@ export class FileIngest implements Ingest {
   }
 
   #check({ digest, size }: Content): void {
-    if (this.#size !== size) {
-      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
-        details: { digest, expected: size, size: this.#size },
+    const copied = this.#phase.kind === 'copied' ? this.#phase.content : undefined;
+    const bytes = copied?.size ?? this.#size;
+    if (bytes !== size) {
+      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${bytes} bytes came instead of ${size}`, {
+        details: { digest, expected: size, size: bytes },
       });
     }
-    const actual = this.#copied?.digest ?? (this.#options.digester ?? this.#ownDigester).digest();
+    const actual = copied?.digest ?? this.#digester.digest();
     if (actual !== digest) {
       const message = `blob ${digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
       throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
