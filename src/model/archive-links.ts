@@ -20,7 +20,10 @@ export function followLinks(name: string, archive: ArchiveLinks): string {
   let followed = posix.normalize(name);
   for (let steps = 0; steps <= MAX_LINKS; steps += 1) {
     const next = firstStep(followed, archive);
-    if (next === undefined) return once(followed, archive);
+    if (next === undefined) {
+      refuseRepeated(followed, archive);
+      return followed;
+    }
     followed = next;
   }
   throw new LadingError('ERR_ARCHIVE_FORMAT', `${quote(name)} leads through more than ${MAX_LINKS} links`);
@@ -32,12 +35,13 @@ function firstStep(name: string, archive: ArchiveLinks): string | undefined {
   for (let end = 1; end <= parts.length; end += 1) {
     const link = parts.slice(0, end).join('/');
     const target = archive.links.get(link);
-    if (target !== undefined && once(link, archive)) return posix.join(target, ...parts.slice(end));
+    if (target === undefined) continue;
+    refuseRepeated(link, archive);
+    return posix.join(target, ...parts.slice(end));
   }
   return undefined;
 }
 
-function once(name: string, { repeated }: ArchiveLinks): string {
+function refuseRepeated(name: string, { repeated }: ArchiveLinks): void {
   if (repeated?.has(name)) throw badEntry(name, 'occurs twice');
-  return name;
 }
