@@ -61,13 +61,13 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     // Always with an error: without one, `each` would wait for the packer for ever, with a body open.
-    this.#pack.destroy(error ?? givenUp());
+    this.#pack.destroy(error ?? abortError());
     super._destroy(error, callback);
   }
 
   /** A destroyed packer never calls back. */
   #checkAlive(): void {
-    if (this.destroyed) throw givenUp();
+    if (this.destroyed) throw abortError();
   }
 
   #expect({ name, size }: ArchiveEntry): void {
@@ -104,8 +104,8 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   }
 }
 
-function givenUp(): LadingError {
-  return new LadingError('ERR_ABORTED', 'the archive was given up');
+function abortError(): LadingError {
+  return new LadingError('ERR_ABORTED', 'writing the archive was aborted');
 }
 
 function headerOf({ name, type, size, mode }: ArchiveEntry): Parameters<Pack['entry']>[0] {

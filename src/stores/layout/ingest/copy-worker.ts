@@ -59,7 +59,7 @@ async function storeBlob({ fd, start, size, expected, file, blob }: StoreTask): 
   const algorithm = algorithmOf(expected.digest);
   return await ingestCopy({ file, blobOf: () => blob, onLinked: () => {} }, expected, async (target) => {
     const copied = copyPart({ fd, start, size, algorithm, target });
-    if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was given up');
+    if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was aborted');
     return copied;
   });
 }

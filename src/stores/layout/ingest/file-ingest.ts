@@ -185,7 +185,7 @@ export class FileIngest implements Ingest {
         if (!isNotFound(error) || hasFolder) throw error;
       }
     }
-    const outcome = await this.#meet(blob, { digest, size });
+    const outcome = await this.#checkExisting(blob, { digest, size });
     this.#options.onLinked(folder);
     // A collection may have moved it away meanwhile; then link again.
     return outcome === 'gone' ? await this.#link({ digest, size }) : outcome;
@@ -196,7 +196,7 @@ export class FileIngest implements Ingest {
    * be durable yet, so the caller reports the folder in any case. A bad file is replaced by ours, which was just
    * verified, in one step, so that the name always has a file.
    */
-  async #meet(blob: string, expected: Content): Promise<'stored' | 'present' | 'gone'> {
+  async #checkExisting(blob: string, expected: Content): Promise<'stored' | 'present' | 'gone'> {
     const found = fs.lstatSync(blob, { throwIfNoEntry: false });
     if (found === undefined) return 'gone';
     const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));

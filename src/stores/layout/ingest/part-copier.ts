@@ -28,7 +28,8 @@ export class PartCopier {
   readonly #small = pLimit(MAX_SMALL);
   readonly #large = pLimit(MAX_LARGE);
   readonly #largeOnThreads = pLimit(MAX_LARGE_ON_THREADS);
-  readonly #heard = new WeakSet<AbortSignal>();
+  /** Signals that already have a listener. */
+  readonly #watched = new WeakSet<AbortSignal>();
 
   /** `newIngest` returns the paths of the next ingest. */
   constructor(newIngest: () => FileIngestOptions, workers = new CopyWorkers()) {
@@ -114,8 +115,8 @@ export class PartCopier {
   /** Keeps the part's file open while threads read it, and passes an abort on to them. */
   async #onThread<T>({ file }: FilePart, signal: AbortSignal, work: (fd: number) => Promise<T>): Promise<T> {
     // Only one listener for each signal: all copies of a load share one.
-    if (!this.#heard.has(signal)) signal.addEventListener('abort', () => this.#workers.abort(), { once: true });
-    this.#heard.add(signal);
+    if (!this.#watched.has(signal)) signal.addEventListener('abort', () => this.#workers.abort(), { once: true });
+    this.#watched.add(signal);
     const fd = file.acquire();
     try {
       return await work(fd);
@@ -126,5 +127,5 @@ export class PartCopier {
 }
 
 function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new LadingError('ERR_ABORTED', 'the copy was given up', { cause: signal.reason });
+  if (signal.aborted) throw new LadingError('ERR_ABORTED', 'the copy was aborted', { cause: signal.reason });
 }

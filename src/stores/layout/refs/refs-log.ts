@@ -61,7 +61,7 @@ export class RefsLog {
   async readIndex(): Promise<Buffer | undefined> {
     let index = readIfThere(this.#paths.index);
     for (let before: Buffer | undefined; index !== undefined && !before?.equals(index);) {
-      if (await this.#isKnown(index)) return index;
+      if (await this.#isOurs(index)) return index;
       before = index;
       // Its generation may have been dropped meanwhile. Then `index.json` has changed too, so read it again.
       index = readIfThere(this.#paths.index);
@@ -98,7 +98,7 @@ export class RefsLog {
    * than all kept generations; its seal shows that it is ours. Old stores have lists without a seal, which must equal a
    * generation.
    */
-  async #isKnown(index: Buffer): Promise<boolean> {
+  async #isOurs(index: Buffer): Promise<boolean> {
     if (isSealed(index)) return true;
     for (const generation of (await this.numbers()).toReversed()) {
       if (readIfThere(this.fileOf(generation))?.equals(index)) return true;
