@@ -67,7 +67,7 @@ describe('exactly', () => {
     assert.equal(exactly(parsePlatform('linux(1.0)/amd64')).matches(parsePlatform('linux(2.0)/amd64')), true);
   });
 
-  it('wants the same build of a Windows older than Server 2022, whatever the revision', () => {
+  it('matches only the same build of a Windows older than Server 2022, with any revision', () => {
     const texts = [
       'windows',
       'windows(10.0.17763.9)',
@@ -78,12 +78,12 @@ describe('exactly', () => {
     assert.deepEqual(matching(exactly(parsePlatform('windows(10.0.17763.1)')), texts), texts.slice(0, 2));
   });
 
-  it('takes builds from Server 2022 on up to the wanted one', () => {
+  it('matches builds from Server 2022 up to the wanted one', () => {
     const texts = ['windows(10.0.20348)', 'windows(10.0.26100.7)', 'windows(10.0.26101)', 'windows(10.0.17763)'];
     assert.deepEqual(matching(exactly(parsePlatform('windows(10.0.26100)')), texts), texts.slice(0, 2));
   });
 
-  it('takes any Windows where the wanted version is missing or unreadable', () => {
+  it('matches any Windows if the wanted version is missing or unreadable', () => {
     const candidate = parsePlatform('windows(10.0.17763)');
     assert.equal(exactly(parsePlatform('windows')).matches(candidate), true);
     assert.equal(exactly(parsePlatform('windows(ltsc)')).matches(candidate), true);

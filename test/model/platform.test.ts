@@ -69,7 +69,7 @@ describe('parsePlatform with a host', () => {
     assert.deepEqual(parsePlatform('linux', { hostPlatform }), { os: 'linux', architecture: 'arm64' });
   });
 
-  it('ignores the host where both halves are written', () => {
+  it('ignores the host if both halves are written', () => {
     const hostPlatform = { os: 'windows', architecture: 'arm64' };
     assert.deepEqual(parsePlatform('linux/s390x', { hostPlatform }), { os: 'linux', architecture: 's390x' });
   });
@@ -156,7 +156,7 @@ describe('isUnknownPlatform', () => {
 });
 
 describe('isNamedPlatform', () => {
-  it('is false where OS or architecture is left out, empty or unknown', () => {
+  it('is false if OS or architecture is missing, empty or unknown', () => {
     assert.equal(isNamedPlatform(parsePlatform('linux/amd64')), true);
     assert.equal(isNamedPlatform(undefined), false);
     assert.equal(isNamedPlatform(parsePlatform('unknown/unknown')), false);

@@ -33,7 +33,7 @@ describe('the table of references', () => {
     }
   });
 
-  it('gives each accepted text its default tag', () => {
+  it('adds the default tag to each accepted text', () => {
     for (const row of accepted) {
       assert.equal(parseReference(row.input).withDefaultTag().toString(), row.withDefaultTag, row.input);
     }
@@ -58,11 +58,11 @@ describe('parseReference', () => {
     assert.equal(reference.toString(), 'a.b_c/d:1');
   });
 
-  it('keeps the library prefix where more than one part follows it', () => {
+  it('keeps the library prefix if more than one part follows it', () => {
     assert.equal(parseReference('library/a/b').familiar(), 'library/a/b');
   });
 
-  it('has no tag or digest field where none was given', () => {
+  it('has no tag or digest field if none was given', () => {
     assert.deepEqual(Object.keys(parseReference('alpine')), ['domain', 'path']);
   });
 

@@ -311,7 +311,7 @@ describe('TarGuard refuses what two readers understand differently', () => {
   ]);
 });
 
-describe('TarGuard and where the input is cut', () => {
+describe('TarGuard and a cut input', () => {
   const whole = archive(
     pax({ path: 'p'.repeat(200) }),
     rawEntry({ name: 'p' }, seededBytes('cut', 1500)),

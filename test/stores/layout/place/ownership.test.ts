@@ -33,7 +33,7 @@ async function refusesToWrite(store: string, code: string): Promise<void> {
 describe('a store that others may write to', () => {
   for (const folder of FOLDERS) {
     for (const mode of [0o770, 0o702, 0o777]) {
-      it(`is refused where ${folder || 'its own folder'} has mode ${mode.toString(8)}`, async () => {
+      it(`is refused if ${folder || 'its own folder'} has mode ${mode.toString(8)}`, async () => {
         await inStore(async (store) => {
           await chmod(path.join(store, folder), mode);
           await refusesToWrite(store, 'ERR_STORE_UNSAFE');
@@ -55,7 +55,7 @@ describe('a store that others may write to', () => {
 
 describe('a store of another user', () => {
   for (const folder of FOLDERS) {
-    it(`is refused where ${folder || 'its own folder'} is theirs`, async (t) => {
+    it(`is refused if ${folder || 'its own folder'} is theirs`, async (t) => {
       if (!isRoot(t)) return;
       await inStore(async (store) => {
         await chown(path.join(store, folder), 65_534, 65_534);
