@@ -35,6 +35,7 @@ export { ERROR_CODES, isDamage, LadingError, type ErrorCategory, type ErrorCode 
 export { diffIdsOf, type ImageConfig } from './model/image-config.js';
 export { resolveRecords, type ImageRecord, type NameMove, type OnConflict } from './model/image-list.js';
 export { DEFAULT_LIMITS, type Limits } from './model/limits.js';
+export type { ReferrerPolicy } from './model/wanted-blobs.js';
 export { anyOf, anyPlatform, compatibleWith, exactly, type PlatformMatcher } from './model/platform-matcher.js';
 export {
   formatPlatform,

@@ -22,7 +22,7 @@ const HEADERS_PER_TURN = 256;
 export async function* tarFileEntries(file: SharedFile, limits: Limits): AsyncGenerator<FileEntry> {
   const fd = file.acquire();
   try {
-    for (const entry of await indexOf(fd, limits)) yield fileEntry({ ...entry, file });
+    for (const entry of await listEntries(fd, limits)) yield fileEntry({ ...entry, file });
   } finally {
     file.release();
   }
@@ -31,7 +31,7 @@ export async function* tarFileEntries(file: SharedFile, limits: Limits): AsyncGe
 /** The fields of a checked entry that its reader needs. */
 type IndexedEntry = Pick<JudgedEntry, 'name' | 'type' | 'start' | 'size'> & { readonly linkname?: string };
 
-async function indexOf(fd: number, limits: Limits): Promise<readonly IndexedEntry[]> {
+async function listEntries(fd: number, limits: Limits): Promise<readonly IndexedEntry[]> {
   const entries: IndexedEntry[] = [];
   // Apply the stream's limit on other entries here too, since the index holds all of them.
   const ledger = new EntryLedger(limits);

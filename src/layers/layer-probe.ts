@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Transform } from 'node:stream';
 import { Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { DEFAULT_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
+import { exceedsRatio, type Limits } from '../model/limits.js';
 import { compressionOf, MAGIC_BYTES, type Compression } from './compressions.js';
 
 /** What the bytes of a layer show. */
@@ -16,7 +16,7 @@ export interface LayerFacts {
 
 /** Options of a probe. */
 export interface LayerProbeOptions {
-  readonly limits?: Limits;
+  readonly limits: Limits;
   /** Reads only the first bytes, and unpacks nothing. */
   readonly headOnly?: boolean;
 }
@@ -43,7 +43,7 @@ export class LayerProbe {
   #phase: Phase = { kind: 'head', bytes: Buffer.alloc(0) };
   #bytesIn = 0;
 
-  constructor({ limits = DEFAULT_LIMITS, headOnly = false }: LayerProbeOptions = {}) {
+  constructor({ limits, headOnly = false }: LayerProbeOptions) {
     this.#limits = limits;
     this.#headOnly = headOnly;
   }

@@ -26,7 +26,7 @@ export function recordsOf(index: ImageIndex): readonly ImageRecord[] {
 }
 
 /** The content of a store's `index.json`: named images by name, then unnamed ones by digest. */
-export function indexOf(records: readonly ImageRecord[]): ImageIndex {
+export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
   const manifests = records.toSorted(byNameThenDigest).map(({ name, descriptor }) => {
     const naming = { [ANNOTATIONS.imageName]: name, [ANNOTATIONS.refName]: name };
     return name === undefined ? descriptor : withAnnotations(descriptor, naming);

@@ -1,5 +1,4 @@
 import { LadingError, quote } from './errors.js';
-import { DEFAULT_LIMITS } from './limits.js';
 
 /** Bytes of a tar block. */
 export const TAR_BLOCK = 512;
@@ -114,10 +113,7 @@ export function decodeName(bytes: Uint8Array): string {
  * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar or that marks a
  * sparse or split file, and ERR_LIMIT_ENTRIES for more than `maxRecords`.
  */
-export function parsePaxRecords(
-  body: Uint8Array,
-  maxRecords: number = DEFAULT_LIMITS.maxPaxRecords,
-): ReadonlyMap<string, string> {
+export function parsePaxRecords(body: Uint8Array, maxRecords: number): ReadonlyMap<string, string> {
   const records = new Map<string, string>();
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at < bytes.length;) {

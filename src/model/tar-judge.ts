@@ -1,6 +1,6 @@
 import { badEntry, checkEntryName, checkLink } from './entry-name.js';
 import { LadingError } from './errors.js';
-import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import type { Limits } from './limits.js';
 import { isExtension, TarExtensions, type ExtensionType } from './tar-extensions.js';
 import { badHeader, isZero, paddingOf, parseTarHeader, TAR_BLOCK, type TarHeader } from './tar-header.js';
 
@@ -39,7 +39,7 @@ export class TarJudge {
   #position = 0;
 
   /** `onEntry` is called for every entry as soon as its headers passed all checks. */
-  constructor(limits: Limits = DEFAULT_LIMITS, onEntry: (entry: JudgedEntry) => void = () => {}) {
+  constructor(limits: Limits, onEntry: (entry: JudgedEntry) => void = () => {}) {
     this.#limits = limits;
     this.#onEntry = onEntry;
     this.#extensions = new TarExtensions(limits);

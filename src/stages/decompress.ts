@@ -1,6 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { LadingError } from '../model/errors.js';
-import { DEFAULT_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
+import { exceedsRatio, type Limits } from '../model/limits.js';
 import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -22,7 +22,7 @@ export class Decompress extends Transform {
   #bytesIn = 0;
   #bytesOut = 0;
 
-  constructor(limits: Limits = DEFAULT_LIMITS) {
+  constructor(limits: Limits) {
     super();
     this.#limits = limits;
   }

@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.js';
+import type { Limits } from '../model/limits.js';
 import { TarJudge } from '../model/tar-judge.js';
 
 /**
@@ -9,7 +9,7 @@ import { TarJudge } from '../model/tar-judge.js';
 export class TarGuard extends Transform {
   readonly #judge: TarJudge;
 
-  constructor(limits: Limits = DEFAULT_LIMITS) {
+  constructor(limits: Limits) {
     super();
     this.#judge = new TarJudge(limits);
   }

@@ -76,7 +76,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     title: 'collects without a second look',
-    edits: [{ file: 'stores/layout/trash/collect.js', text: 'await collectable(store, trashed, options)', by: 'trashed' }],
+    edits: [
+      { file: 'stores/layout/trash/collect.js', text: 'await collectable(store, trashed, options)', by: 'trashed' },
+    ],
     traps: ['loadDuringPrune'],
   },
   {
@@ -94,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     title: 'checks no digest',
     edits: [
       { file: 'stages/verify-digests.js', text: 'digester.digest() !== expected', by: 'false' },
-      { file: INGEST, text: 'actual !== digest', by: 'false' },
+      { file: INGEST, text: 'actual !== expected.digest', by: 'false' },
     ],
     traps: ['damage'],
   },

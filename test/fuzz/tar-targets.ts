@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -54,8 +55,10 @@ const guardTarget: FuzzTarget = {
     return random.int(8) === 0 ? bytes : withRightChecksums(bytes);
   },
   async check(bytes, random) {
-    const passed = await resultOf(async () => await bytesOf(through(bytes, 65_536, new TarGuard())));
-    const inPieces = await resultOf(async () => await bytesOf(through(bytes, 1 + random.int(1000), new TarGuard())));
+    const passed = await resultOf(async () => await bytesOf(through(bytes, 65_536, new TarGuard(DEFAULT_LIMITS))));
+    const inPieces = await resultOf(
+      async () => await bytesOf(through(bytes, 1 + random.int(1000), new TarGuard(DEFAULT_LIMITS))),
+    );
     assert.deepEqual(inPieces, passed, 'another verdict in other chunks');
     if ('code' in passed) return;
     const expected = readReferenceTar(bytes);
@@ -78,7 +81,12 @@ function through(bytes: Buffer, chunkBytes: number, ...stages: readonly NodeJS.R
 async function readByStages(bytes: Buffer): Promise<SeenEntry[]> {
   const entries: SeenEntry[] = [];
   // TarExtract gives entries.
-  for await (const entry of through(bytes, 65_536, new TarGuard(), new TarExtract()) as AsyncIterable<ArchiveEntry>) {
+  for await (const entry of through(
+    bytes,
+    65_536,
+    new TarGuard(DEFAULT_LIMITS),
+    new TarExtract(),
+  ) as AsyncIterable<ArchiveEntry>) {
     const { name, type, size, linkname = '' } = entry;
     const isLink = type === 'link' || type === 'symlink';
     entries.push({ name, type, size, linkname: isLink ? linkname : '', digest: digestOf(await bytesOf(entry.body)) });
@@ -94,7 +102,7 @@ const paxTarget: FuzzTarget = {
     [...WORDS, ' ', '=', '\n', '9 ', '10 ', '99 ', '100 ', '1000000000 ', '09 ', '-1 ', '+9 ', '0x9 '],
   ),
   async check(bytes) {
-    const result = await resultOf(() => parsePaxRecords(bytes));
+    const result = await resultOf(() => parsePaxRecords(bytes, DEFAULT_LIMITS.maxPaxRecords));
     if ('code' in result) return assert.ok(['ERR_TAR_HEADER', 'ERR_TAR_ENTRY'].includes(result.code), result.code);
     let rest = bytes;
     for (const [key, value] of result.value) {
@@ -128,7 +136,9 @@ const gzipTarget: FuzzTarget = {
   ),
   async check(bytes, random) {
     const chunkBytes = random.pick([1, 7, 100, 65_536]);
-    const result = await resultOf(async () => await bytesOf(through(bytes, chunkBytes, new Decompress())));
+    const result = await resultOf(
+      async () => await bytesOf(through(bytes, chunkBytes, new Decompress(DEFAULT_LIMITS))),
+    );
     if ('code' in result) return;
     const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
     assert.ok(result.value.equals(isPacked ? gunzipSync(bytes) : bytes));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
-import { limitsOf } from '../../src/model/limits.js';
+import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { LayerProbe, type LayerFacts } from '../../src/layers/layer-probe.js';
 import { seededBytes } from '../fixtures/seeded.js';
 
@@ -10,7 +10,7 @@ const TAR = Buffer.concat([seededBytes('layer', 100_000), Buffer.alloc(400_000)]
 const GZIP = gzipSync(TAR);
 
 async function probe(bytes: Uint8Array, chunkBytes: number): Promise<LayerFacts> {
-  const layer = new LayerProbe();
+  const layer = new LayerProbe({ limits: DEFAULT_LIMITS });
   for (let at = 0; at < bytes.length; at += chunkBytes) await layer.write(bytes.subarray(at, at + chunkBytes));
   return await layer.end();
 }
@@ -45,7 +45,7 @@ describe('LayerProbe', () => {
   }
 
   it('ends early when it is destroyed', { timeout: 10_000 }, async () => {
-    const layer = new LayerProbe();
+    const layer = new LayerProbe({ limits: DEFAULT_LIMITS });
     await layer.write(GZIP.subarray(0, 50_000));
     layer.destroy();
     layer.destroy();
@@ -71,7 +71,7 @@ describe('LayerProbe', () => {
     const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
     const { compression, error } = await probe(Buffer.concat([xz, Buffer.alloc(100)]), 50);
     assert.deepEqual([compression, error?.code], ['xz', 'ERR_COMPRESSION_UNSUPPORTED']);
-    const head = new LayerProbe({ headOnly: true });
+    const head = new LayerProbe({ limits: DEFAULT_LIMITS, headOnly: true });
     await head.write(GZIP);
     assert.equal(head.isDone, true);
     assert.deepEqual(await head.end(), { compression: 'gzip' });

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import { digestOf } from '../../src/model/digest.js';
 import {
-  indexOf,
+  imageIndexOf,
   publishRecords,
   recordsOf,
   removeRecords,
@@ -145,7 +145,7 @@ describe('resolveRecords', () => {
 
 describe('the store’s index', () => {
   it('contains the full name twice, and parses back to the same records', () => {
-    const index = indexOf([ONE, UNNAMED, REFERRER]);
+    const index = imageIndexOf([ONE, UNNAMED, REFERRER]);
     assert.deepEqual(index.manifests[0]?.annotations, {
       [ANNOTATIONS.imageName]: ONE.name,
       [ANNOTATIONS.refName]: ONE.name,
@@ -169,9 +169,9 @@ describe('the store’s index', () => {
     fc.assert(
       fc.property(fc.array(record), (additions) => {
         const records = publishRecords([], additions);
-        const index = indexOf(records);
-        assert.deepEqual(indexOf(records.toReversed()), index);
-        assert.deepEqual(indexOf(recordsOf(index)), index);
+        const index = imageIndexOf(records);
+        assert.deepEqual(imageIndexOf(records.toReversed()), index);
+        assert.deepEqual(imageIndexOf(recordsOf(index)), index);
         assert.equal(new Set(records.map(({ name, descriptor }) => name ?? descriptor.digest)).size, records.length);
       }),
     );

@@ -1,8 +1,11 @@
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { parsePaxRecords, parsePaxSize, parseTarHeader, parseTarNumber } from '../../src/model/tar-header.js';
 import { rawHeader } from '../fixtures/tar-builder.js';
+
+const MAX_RECORDS = DEFAULT_LIMITS.maxPaxRecords;
 
 const HEADER = { code: 'ERR_TAR_HEADER' };
 
@@ -79,7 +82,7 @@ describe('parseTarHeader', () => {
 
 describe('parsePaxRecords', () => {
   it('keeps spaces, equals signs and line feeds in values', () => {
-    const records = parsePaxRecords(Buffer.from('12 a=b c=d\n\n7 b=é\n5 c=\n'));
+    const records = parsePaxRecords(Buffer.from('12 a=b c=d\n\n7 b=é\n5 c=\n'), MAX_RECORDS);
     assert.deepEqual(
       [...records],
       [
@@ -91,7 +94,7 @@ describe('parsePaxRecords', () => {
   });
 
   it('returns an empty map for an empty body', () => {
-    assert.equal(parsePaxRecords(Buffer.alloc(0)).size, 0);
+    assert.equal(parsePaxRecords(Buffer.alloc(0), MAX_RECORDS).size, 0);
   });
 
   it('reads any well-formed records', () => {
@@ -100,7 +103,7 @@ describe('parsePaxRecords', () => {
     fc.assert(
       fc.property(map, (pairs) => {
         const written = pairs.map(([name, value]) => record(name, value)).join('');
-        assert.deepEqual([...parsePaxRecords(Buffer.from(written))], pairs);
+        assert.deepEqual([...parsePaxRecords(Buffer.from(written), MAX_RECORDS)], pairs);
       }),
     );
   });
@@ -108,7 +111,7 @@ describe('parsePaxRecords', () => {
   it('refuses any records whose last byte is missing', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (value) => {
-        assert.throws(() => parsePaxRecords(Buffer.from(record('path', value)).subarray(0, -1)), HEADER);
+        assert.throws(() => parsePaxRecords(Buffer.from(record('path', value)).subarray(0, -1), MAX_RECORDS), HEADER);
       }),
     );
   });

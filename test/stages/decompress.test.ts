@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import zlib, { gzipSync } from 'node:zlib';
-import { limitsOf, type Limits } from '../../src/model/limits.js';
+import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
 import { Decompress } from '../../src/stages/decompress.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
@@ -12,7 +12,7 @@ const PLAIN = Buffer.concat([seededBytes('plain', 200_000), Buffer.alloc(100_000
 const GZIP = gzipSync(PLAIN);
 const CHUNKS = [1, 7, 511, 65_536, 10_000_000];
 
-async function unpack(bytes: Uint8Array, chunkBytes = 65_536, limits?: Limits): Promise<Buffer> {
+async function unpack(bytes: Uint8Array, chunkBytes = 65_536, limits: Limits = DEFAULT_LIMITS): Promise<Buffer> {
   return Buffer.concat(await runStage<Buffer>(cut(bytes, chunkBytes), new Decompress(limits)));
 }
 
@@ -27,14 +27,14 @@ function* chunksOf(bytes: Buffer, count: number): Generator<Buffer> {
 }
 
 stageSuite('Decompress of plain bytes', {
-  make: () => new Decompress(),
+  make: () => new Decompress(DEFAULT_LIMITS),
   inputs: () => chunksOf(Buffer.alloc(65_536, 'plain'), 200),
   maxAhead: 40,
 });
 
 const packed = gzipSync(seededBytes('packed', 8 * 1024 * 1024), { level: 1 });
 stageSuite('Decompress of gzip', {
-  make: () => new Decompress(),
+  make: () => new Decompress(DEFAULT_LIMITS),
   inputs: () => cut(packed, 65_536),
   maxAhead: 48,
 });

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import assert from 'node:assert/strict';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
@@ -21,7 +22,7 @@ async function extract(archive: Uint8Array, chunkBytes = 65_536): Promise<readon
   const sink = sinkOf<ArchiveEntry>(async ({ body, ...entry }) => {
     entries.push({ ...entry, bytes: await bytesOf(body) });
   });
-  await pipeline(cut(archive, chunkBytes), new TarGuard(), new TarExtract(), sink);
+  await pipeline(cut(archive, chunkBytes), new TarGuard(DEFAULT_LIMITS), new TarExtract(), sink);
   return entries;
 }
 

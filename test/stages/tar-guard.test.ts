@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { LadingError } from '../../src/model/errors.js';
-import { limitsOf, type Limits } from '../../src/model/limits.js';
+import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
 import { TarGuard } from '../../src/stages/tar-guard.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { endBlocks, padded, rawEntry, rawHeader, tarOf, type RawHeaderFields } from '../fixtures/tar-builder.js';
@@ -13,12 +13,16 @@ import { base256, longName, pax, paxRecord } from './tar-extensions.js';
 const CHUNKS = [1, 7, 511, 512, 513, 65_536];
 const FILE = rawEntry({ name: 'file' }, 'content');
 
-async function guard(bytes: Uint8Array, chunkBytes = 65_536, limits?: Limits): Promise<Buffer> {
+async function guard(bytes: Uint8Array, chunkBytes = 65_536, limits: Limits = DEFAULT_LIMITS): Promise<Buffer> {
   return Buffer.concat(await runStage<Buffer>(cut(bytes, chunkBytes), new TarGuard(limits)));
 }
 
 /** The code of a refusal; undefined if the bytes passed unchanged, except zeros after the end. */
-async function verdict(bytes: Uint8Array, chunkBytes?: number, limits?: Limits): Promise<string | undefined> {
+async function verdict(
+  bytes: Uint8Array,
+  chunkBytes?: number,
+  limits: Limits = DEFAULT_LIMITS,
+): Promise<string | undefined> {
   try {
     const passed = await guard(bytes, chunkBytes, limits);
     assert.ok(passed.equals(bytes.subarray(0, passed.length)) && passed.subarray(-1024).equals(endBlocks()));
@@ -51,7 +55,7 @@ function table(cases: readonly Case[]): void {
 }
 
 stageSuite('TarGuard', {
-  make: () => new TarGuard(),
+  make: () => new TarGuard(DEFAULT_LIMITS),
   inputs: () => cut(archive(rawEntry({ name: 'large' }, Buffer.alloc(16 * 1024 * 1024))), 65_536),
   maxAhead: 40,
   refusesEmpty: 'ERR_ARCHIVE_FORMAT',
@@ -442,7 +446,7 @@ describe('any bytes', () => {
 });
 
 async function outcomeOfEmptyChunk(): Promise<string | undefined> {
-  return await runStage([Buffer.alloc(0)], new TarGuard()).then(
+  return await runStage([Buffer.alloc(0)], new TarGuard(DEFAULT_LIMITS)).then(
     () => undefined,
     (error: LadingError) => error.code,
   );

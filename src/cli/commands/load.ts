@@ -1,3 +1,4 @@
+import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { loadImages } from '../../load/load-images.js';
 import type { OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
@@ -10,7 +11,7 @@ import { INCOMPLETE } from '../exit-status.js';
 export interface LoadCommandOptions extends CommonOptions {
   readonly input?: string;
   readonly platform?: readonly string[];
-  readonly referrers: 'follow' | 'drop';
+  readonly referrers: ReferrerPolicy;
   readonly allowMissing?: boolean;
   readonly strict?: boolean;
   readonly onConflict: OnConflict;

@@ -1,3 +1,4 @@
+import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import { exportImages } from '../../export/export-images.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
@@ -10,7 +11,7 @@ export interface SaveOptions extends CommonOptions {
   readonly output?: string;
   readonly platform?: readonly string[];
   readonly index: IndexPolicy;
-  readonly referrers: 'follow' | 'drop';
+  readonly referrers: ReferrerPolicy;
   readonly allowMissing?: boolean;
 }
 

@@ -108,7 +108,7 @@ export class LayoutSession implements DestinationSession {
     const { paths } = this.#store;
     return {
       file: paths.newIngest(this.#lease.id),
-      blobOf: (digest) => {
+      claimBlobPath: (digest) => {
         this.#lease.claim([digest]);
         return paths.blob(digest);
       },

@@ -1,7 +1,8 @@
-import { algorithmOf, Digester, type Digest } from '../../model/digest.js';
+import { Digester, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import type { Ingest, IngestOutcome } from '../store.js';
 import type { Content } from '../../model/content.js';
+import { sizeMismatch, digestMismatch } from '../../content/mismatch.js';
 
 /** A blob in memory. `bytes` is undefined where only its size is kept. */
 export interface MemoryBlob {
@@ -55,21 +56,14 @@ export class MemoryIngest implements Ingest {
     else this.#chunks = [];
   }
 
-  async commit({ digest, size }: Content): Promise<IngestOutcome> {
+  async commit(expected: Content): Promise<IngestOutcome> {
     this.#checkOpen();
     this.#isOver = true;
-    const details = { digest, expected: size, size: this.#size };
-    if (this.#size !== size) {
-      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${this.#size} bytes came instead of ${size}`, {
-        details,
-      });
-    }
-    if (this.#digester.algorithm !== algorithmOf(digest) || this.#digester.digest() !== digest) {
-      throw new LadingError('ERR_DIGEST_MISMATCH', `blob ${digest}: content hashes to ${this.#digester.digest()}`, {
-        details,
-      });
-    }
-    return this.#add(digest, { size, bytes: this.#isKept() ? Buffer.concat(this.#chunks) : undefined });
+    if (this.#size !== expected.size) throw sizeMismatch(expected, this.#size);
+    const actual = this.#digester.digest();
+    if (actual !== expected.digest) throw digestMismatch('blob', expected.digest, actual);
+    const bytes = this.#isKept() ? Buffer.concat(this.#chunks) : undefined;
+    return this.#add(expected.digest, { size: expected.size, bytes });
   }
 
   #isKept(): boolean {

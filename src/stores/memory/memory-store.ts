@@ -1,6 +1,6 @@
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
-import { indexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
+import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
 import { closureWithout, type Cut } from '../../content/closure.js';
 import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
@@ -144,7 +144,7 @@ export class MemoryStore implements Store {
 
   #publish(change: ImageListChange): void {
     // Through the document, so that order and annotations are those that a directory store would give.
-    this.#listed = new ListedImages(recordsOf(indexOf(change(this.#listed.records))));
+    this.#listed = new ListedImages(recordsOf(imageIndexOf(change(this.#listed.records))));
   }
 
   #add(digest: Digest, blob: MemoryBlob, claimed: Set<Digest>): IngestOutcome {

@@ -1,5 +1,6 @@
 import type { Content } from '../../../model/content.js';
 import type { Digest, DigestAlgorithm } from '../../../model/digest.js';
+import type { IngestOutcome } from '../../store.js';
 
 /* The messages between CopyWorkers and its threads. */
 
@@ -37,8 +38,7 @@ export interface TaskError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-export type Answer =
-  { readonly copied: Copied } | { readonly outcome: 'stored' | 'present' } | { readonly error: TaskError };
+export type Answer = { readonly copied: Copied } | { readonly outcome: IngestOutcome } | { readonly error: TaskError };
 
 export interface CopyWorkerData {
   /** Not 0: every copy must end early. */

@@ -5,6 +5,7 @@ import { LadingError } from '../../../model/errors.js';
 import type { Copied, PartTask, Answer, CopyTask, CopyWorkerData, StoreTask, TaskError } from './copy-tasks.js';
 import { ingestCopy } from './ingest-copy.js';
 import { storageError } from '../../../files/storage-error.js';
+import type { IngestOutcome } from '../../store.js';
 
 /*
  * A thread of CopyWorkers. It copies parts of files, one after another, with blocking calls: they are faster than
@@ -55,9 +56,9 @@ function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
 }
 
 /** Stores a whole blob. Another task runs only while this one waits for the disk, when the buffer is free. */
-async function storeBlob({ fd, start, size, expected, file, blob }: StoreTask): Promise<'stored' | 'present'> {
+async function storeBlob({ fd, start, size, expected, file, blob }: StoreTask): Promise<IngestOutcome> {
   const algorithm = algorithmOf(expected.digest);
-  return await ingestCopy({ file, blobOf: () => blob, onLinked: () => {} }, expected, async (target) => {
+  return await ingestCopy({ file, claimBlobPath: () => blob, onLinked: () => {} }, expected, async (target) => {
     const copied = copyPart({ fd, start, size, algorithm, target });
     if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was aborted');
     return copied;

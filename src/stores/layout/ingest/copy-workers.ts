@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { LadingError, type ErrorCode } from '../../../model/errors.js';
 import type { Copied, PartTask, Answer, CopyTask, CopyWorkerData, StoreTask } from './copy-tasks.js';
+import type { IngestOutcome } from '../../store.js';
 
 /** More threads than this would only wait for the disk. */
 const MAX_WORKERS = 8;
@@ -70,7 +71,7 @@ export class CopyWorkers {
   }
 
   /** Stores as soon as a thread is free. Throws a WorkerFailure, what `Ingest.commit` throws, and ERR_ABORTED. */
-  async store(task: StoreTask): Promise<'stored' | 'present'> {
+  async store(task: StoreTask): Promise<IngestOutcome> {
     const answer = await this.#ask(task);
     if ('outcome' in answer) return answer.outcome;
     throw errorOf(answer);

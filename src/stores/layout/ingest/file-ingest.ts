@@ -7,14 +7,18 @@ import { algorithmOf, Digester, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { DEFAULT_LIMITS } from '../../../model/limits.js';
 import type { Copied } from './copy-tasks.js';
-import type { Ingest } from '../../store.js';
+import type { Ingest, IngestOutcome } from '../../store.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 import { unlinkIfThere } from '../../../files/if-there.js';
 import { withoutBytes } from '../../../files/without-bytes.js';
+import { sizeMismatch, digestMismatch } from '../../../content/mismatch.js';
 
 /** Bytes that are collected for one write. */
 const BATCH_BYTES = 1024 * 1024;
+
+/** A blob up to this size may be a document, unless a load raised the limit of documents. */
+const DOCUMENT_BYTES = DEFAULT_LIMITS.maxDocumentBytes;
 
 /** A blob up to this size is written by a blocking call: waiting for a thread to do it takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;
@@ -27,7 +31,7 @@ const writev = promisify(fs.writev);
 /** The paths of an ingest file and of its blob. */
 export interface FileIngestOptions {
   readonly file: string;
-  readonly blobOf: (digest: Digest) => string;
+  readonly claimBlobPath: (digest: Digest) => string;
   /** Hashes the bytes before they come here. Without it the ingest hashes them itself. */
   readonly digester?: Digester | undefined;
   /** Called with the folder of a new link. The folder needs an fsync before the load is durable. */
@@ -85,7 +89,7 @@ export class FileIngest implements Ingest {
     await this.#writing;
   }
 
-  async commit(expected: Content): Promise<'stored' | 'present'> {
+  async commit(expected: Content): Promise<IngestOutcome> {
     this.#checkOpen();
     try {
       return await this.#finish(expected);
@@ -94,7 +98,7 @@ export class FileIngest implements Ingest {
     }
   }
 
-  async #finish(expected: Content): Promise<'stored' | 'present'> {
+  async #finish(expected: Content): Promise<IngestOutcome> {
     try {
       await this.#startBatch();
       await this.#writing;
@@ -151,19 +155,12 @@ export class FileIngest implements Ingest {
     return (await writev(this.#fd, chunks)).bytesWritten;
   }
 
-  #check({ digest, size }: Content): void {
+  #check(expected: Content): void {
     const copied = this.#phase.kind === 'copied' ? this.#phase.content : undefined;
     const bytes = copied?.size ?? this.#size;
-    if (bytes !== size) {
-      throw new LadingError('ERR_SIZE_MISMATCH', `blob ${digest}: ${bytes} bytes came instead of ${size}`, {
-        details: { digest, expected: size, size: bytes },
-      });
-    }
+    if (bytes !== expected.size) throw sizeMismatch(expected, bytes);
     const actual = copied?.digest ?? this.#digester.digest();
-    if (actual !== digest) {
-      const message = `blob ${digest}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
-      throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
-    }
+    if (actual !== expected.digest) throw digestMismatch('blob', expected.digest, actual);
   }
 
   async #makeDurable(): Promise<void> {
@@ -171,8 +168,8 @@ export class FileIngest implements Ingest {
     await fsync(this.#fd);
   }
 
-  async #link({ digest, size }: Content): Promise<'stored' | 'present'> {
-    const blob = this.#options.blobOf(digest);
+  async #link({ digest, size }: Content): Promise<IngestOutcome> {
+    const blob = this.#options.claimBlobPath(digest);
     const folder = path.dirname(blob);
     for (let hasFolder = false; ; hasFolder = true) {
       try {
@@ -196,7 +193,7 @@ export class FileIngest implements Ingest {
    * be durable yet, so the caller reports the folder in any case. A bad file is replaced by ours, which was just
    * verified, in one step, so that the name always has a file.
    */
-  async #checkExisting(blob: string, expected: Content): Promise<'stored' | 'present' | 'gone'> {
+  async #checkExisting(blob: string, expected: Content): Promise<IngestOutcome | 'gone'> {
     const found = fs.lstatSync(blob, { throwIfNoEntry: false });
     if (found === undefined) return 'gone';
     const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));
@@ -218,7 +215,7 @@ export class FileIngest implements Ingest {
  * all other blobs are found by way of documents. Undefined if it no longer exists.
  */
 async function isWhole(file: string, { digest, size }: Content): Promise<boolean | undefined> {
-  if (size > DEFAULT_LIMITS.maxDocumentBytes) return true;
+  if (size > DOCUMENT_BYTES) return true;
   const digester = new Digester(algorithmOf(digest));
   try {
     const blob = { acquire: () => fs.openSync(file, O_RDONLY | O_NOFOLLOW), release: fs.closeSync };

@@ -1,6 +1,7 @@
 import type { Content } from '../../../model/content.js';
 import type { Copied } from './copy-tasks.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
+import type { IngestOutcome } from '../../store.js';
 
 /**
  * Stores a blob: `copy` writes its bytes to an open file. Runs in a thread as well as in the main process. Throws what
@@ -10,7 +11,7 @@ export async function ingestCopy(
   options: FileIngestOptions,
   expected: Content,
   copy: (target: number) => Promise<Copied>,
-): Promise<'stored' | 'present'> {
+): Promise<IngestOutcome> {
   const ingest = await FileIngest.create(options);
   try {
     await ingest.take(copy);

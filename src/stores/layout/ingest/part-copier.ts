@@ -3,12 +3,13 @@ import path from 'node:path';
 import pLimit from 'p-limit';
 import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
-import { LadingError } from '../../../model/errors.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 import type { FilePart } from '../../../files/file-part.js';
 import { ingestCopy } from './ingest-copy.js';
 import { readFileChunks } from '../../../files/read-file.js';
+import type { IngestOutcome } from '../../store.js';
+import { throwIfAborted } from '../../../model/aborted.js';
 
 /** Parts up to this size go to a thread in groups, as whole blobs: one message each would take longer than the copy. */
 const SMALL_BYTES = 256 * 1024;
@@ -38,7 +39,7 @@ export class PartCopier {
   }
 
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
-  async copy(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
+  async copy(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
     const isSmall = part.size <= SMALL_BYTES;
     if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
     try {
@@ -57,22 +58,18 @@ export class PartCopier {
     await this.#workers.end();
   }
 
-  async #copyHere(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
+  async #copyHere(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
     const limit = part.size <= SMALL_BYTES ? this.#small : this.#large;
     return await limit(async () => await this.#readHere(part, expected, signal));
   }
 
-  async #readHere(
-    { file, start, size }: FilePart,
-    expected: Content,
-    signal: AbortSignal,
-  ): Promise<'stored' | 'present'> {
-    throwIfAborted(signal);
+  async #readHere({ file, start, size }: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+    throwIfAborted(signal, 'the copy');
     const digester = new Digester(algorithmOf(expected.digest));
     const ingest = await FileIngest.create({ ...this.#newIngest(), digester });
     try {
       for await (const chunk of readFileChunks(file, { start, end: start + size })) {
-        throwIfAborted(signal);
+        throwIfAborted(signal, 'the copy');
         digester.update(chunk);
         await ingest.write(chunk);
       }
@@ -82,10 +79,10 @@ export class PartCopier {
     }
   }
 
-  async #storeOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
-    throwIfAborted(signal);
-    const { file, blobOf, onLinked } = this.#newIngest();
-    const blob = blobOf(expected.digest);
+  async #storeOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+    throwIfAborted(signal, 'the copy');
+    const { file, claimBlobPath, onLinked } = this.#newIngest();
+    const blob = claimBlobPath(expected.digest);
     try {
       return await this.#onThread(part, signal, async (fd) => {
         const outcome = await this.#workers.store({ fd, start: part.start, size: part.size, expected, file, blob });
@@ -99,14 +96,14 @@ export class PartCopier {
     }
   }
 
-  async #copyOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<'stored' | 'present'> {
-    throwIfAborted(signal);
+  async #copyOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+    throwIfAborted(signal, 'the copy');
     const { start, size } = part;
     const algorithm = algorithmOf(expected.digest);
     return await this.#onThread(part, signal, async (fd) => {
       return await ingestCopy(this.#newIngest(), expected, async (target) => {
         const copied = await this.#workers.copy({ fd, start, size, algorithm, target });
-        throwIfAborted(signal);
+        throwIfAborted(signal, 'the copy');
         return copied;
       });
     });
@@ -124,8 +121,4 @@ export class PartCopier {
       file.release();
     }
   }
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new LadingError('ERR_ABORTED', 'the copy was aborted', { cause: signal.reason });
 }

@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { LadingError } from '../../../model/errors.js';
 import { recordsOf, type ImageRecord } from '../../../model/image-list.js';
-import { DEFAULT_LIMITS } from '../../../model/limits.js';
 import { parseIndexBytes } from '../../../content/parse-document.js';
 import { readIfThere } from '../../../files/if-there.js';
 import { isSealed } from './sealed-list.js';
 import { isNotFound } from '../../../files/storage-error.js';
 import type { LayoutPaths } from '../place/layout-paths.js';
+import { STORED_LIMITS } from '../../../model/limits.js';
 
 const GENERATION = /^([1-9][0-9]*)\.json$/;
 
@@ -109,5 +109,5 @@ export class RefsLog {
 
 /** The images of a generation's bytes. */
 export function parseGeneration(bytes: Buffer): readonly ImageRecord[] {
-  return recordsOf(parseIndexBytes(bytes, 'the list of images', DEFAULT_LIMITS));
+  return recordsOf(parseIndexBytes(bytes, 'the list of images', STORED_LIMITS));
 }

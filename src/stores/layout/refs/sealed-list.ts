@@ -1,13 +1,13 @@
 import { ANNOTATIONS } from '../../../model/descriptor.js';
 import { digestOf } from '../../../model/digest.js';
-import { indexOf, type ImageRecord } from '../../../model/image-list.js';
+import { imageIndexOf, type ImageRecord } from '../../../model/image-list.js';
 
 /**
  * The bytes of a list of images, with their own digest as the last annotation. This seal shows that an `index.json` is
  * ours, however old; after an edit by another program it does not match.
  */
 export function sealedList(records: readonly ImageRecord[]): Buffer {
-  const bare = Buffer.from(JSON.stringify(indexOf(records)));
+  const bare = Buffer.from(JSON.stringify(imageIndexOf(records)));
   return Buffer.concat([withoutBrace(bare), sealOf(bare)]);
 }
 

@@ -32,7 +32,7 @@ async function stand(t: TestContext): Promise<Stand> {
   let ingests = 0;
   const newIngest = (): FileIngestOptions => ({
     file: path.join(folder, `ingest-${(ingests += 1)}`),
-    blobOf: (digest) => path.join(folder, digest),
+    claimBlobPath: (digest) => path.join(folder, digest),
     onLinked: () => {},
   });
   return {
@@ -200,7 +200,7 @@ test('reports a disk that refuses small parts', async (t) => {
   const workers = new CopyWorkers(1);
   const { end } = copier(workers);
   const copying = new PartCopier(
-    () => ({ file: path.join(folder, 'nowhere', 'ingest'), blobOf: (digest) => digest, onLinked: () => {} }),
+    () => ({ file: path.join(folder, 'nowhere', 'ingest'), claimBlobPath: (digest) => digest, onLinked: () => {} }),
     workers,
   );
   workers.isWorth(PART.size);
@@ -281,7 +281,7 @@ test('reports a full disk as a write error, for small and large parts', async (t
   const copying = new PartCopier(
     () => ({
       file: path.join(disk, `ingest-${(ingests += 1)}`),
-      blobOf: (digest) => path.join(disk, digest),
+      claimBlobPath: (digest) => path.join(disk, digest),
       onLinked: () => {},
     }),
     workers,
