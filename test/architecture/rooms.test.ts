@@ -11,7 +11,7 @@ const LAYOUT = 'stores/layout';
 
 /**
  * What each room may import beside itself: other rooms. A room is a folder of `src/`; the folders of the directory store are
- * rooms too. docs/design.md has the same table in words.
+ * rooms too. CONTRIBUTING.md has the same table.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   model: [],
