@@ -1,6 +1,7 @@
 import { algorithmOf, digestOf, isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
 import { asFields, asObject, asText, asTexts } from './json.js';
+import type { Content } from './content.js';
 import type { Platform } from './platform.js';
 
 /** An OCI content descriptor (image-spec, "Descriptor"). Unknown fields are kept. */
@@ -41,17 +42,20 @@ const PLATFORM_FIELDS = 'os architecture variant os.version os.features'.split('
  * ERR_DOCUMENT_INVALID, and for embedded data with another size or digest ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH.
  */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
-  const { mediaType, digest, size, platform, annotations, artifactType, urls, data } = asFields(value, where, FIELDS);
+  const fields = asFields(value, where, FIELDS);
+  const { mediaType, digest, size, platform, annotations, artifactType, urls, data } = fields;
   if (typeof mediaType !== 'string' || mediaType === '') throw invalid(where, 'mediaType is not a text');
   if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(where, `${describe(digest)} is not a digest`);
   if (!Number.isSafeInteger(size) || Number(size) < 0) throw invalid(where, `${describe(size)} is not a size`);
-  checkAnnotations(annotations, where);
-  if (platform !== undefined) checkPlatform(platform, `${where}.platform`);
   if (artifactType !== undefined) asText(artifactType, `${where}.artifactType`);
-  if (urls !== undefined && urls !== null) asTexts(urls, `${where}.urls`);
+  if (urls !== undefined) asTexts(urls, `${where}.urls`);
   if (data !== undefined) checkData(data, { digest, size: Number(size) }, where);
-  // Checked field by field above; unknown fields stay, since rewriting an index must keep them.
-  return value as Descriptor;
+  // Checked field by field; unknown fields stay, since rewriting an index must keep them.
+  return {
+    ...fields,
+    ...(annotations !== undefined && { annotations: parseAnnotations(annotations, where) }),
+    ...(platform !== undefined && { platform: parsePlatformFields(platform, `${where}.platform`) }),
+  } as Descriptor;
 }
 
 /** The digest that this child of an index attests, if BuildKit's annotations mark it as an attestation. */
@@ -72,17 +76,17 @@ export function withAnnotations(
   return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) as Record<string, string> };
 }
 
-/** Checks that annotations, if there are any, are a map of texts. Throws ERR_DOCUMENT_INVALID. */
-export function checkAnnotations(annotations: unknown, where: string): void {
-  if (annotations === undefined || annotations === null) return;
-  Object.values(asObject(annotations, `${where}.annotations`)).forEach((text) => asText(text, `${where}.annotations`));
+/** Annotations: a map of texts. One that is null is left out. Throws ERR_DOCUMENT_INVALID. */
+export function parseAnnotations(value: unknown, where: string): Readonly<Record<string, string>> {
+  const entries = Object.entries(asObject(value, `${where}.annotations`)).filter(([, text]) => text !== null);
+  return Object.fromEntries(entries.map(([key, text]) => [key, asText(text, `${where}.annotations`)]));
 }
 
 /** Standard base64 with its padding (RFC 4648, 4). Node's decoder accepts any text. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Embedded data must have the size and digest of its descriptor (image-spec, "Embedded Content"). */
-function checkData(data: unknown, { digest, size }: Pick<Descriptor, 'digest' | 'size'>, where: string): void {
+function checkData(data: unknown, { digest, size }: Content, where: string): void {
   if (typeof data !== 'string' || !BASE64.test(data)) throw invalid(where, 'data is not base64');
   const bytes = Buffer.from(data, 'base64');
   if (bytes.length !== size) {
@@ -95,12 +99,14 @@ function checkData(data: unknown, { digest, size }: Pick<Descriptor, 'digest' | 
   throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest, actual } });
 }
 
-function checkPlatform(value: unknown, where: string): void {
+function parsePlatformFields(value: unknown, where: string): Platform {
   const fields = asFields(value, where, PLATFORM_FIELDS);
   for (const key of ['os', 'architecture', 'variant', 'os.version']) {
     if (fields[key] !== undefined) asText(fields[key], `${where}.${key}`);
   }
   if (fields['os.features'] !== undefined) asTexts(fields['os.features'], `${where}.os.features`);
+  // Checked above; that an OS or architecture is missing is for its reader to judge.
+  return fields as unknown as Platform;
 }
 
 function describe(value: unknown): string {

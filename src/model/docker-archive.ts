@@ -20,17 +20,12 @@ export function parseDockerManifest(value: unknown): readonly DockerArchiveImage
     const fields = asFields(item, where, ['Config', 'RepoTags', 'Layers']);
     return {
       config: asText(fields['Config'], `${where}.Config`),
-      repoTags: textsOrNull(fields['RepoTags'], `${where}.RepoTags`),
-      layers: textsOrNull(fields['Layers'], `${where}.Layers`),
+      repoTags: asTexts(fields['RepoTags'] ?? [], `${where}.RepoTags`),
+      layers: asTexts(fields['Layers'] ?? [], `${where}.Layers`),
     };
   });
   if (images.length === 0) throw invalid('manifest.json', 'lists no image');
   return images;
-}
-
-/** Go writes null for an empty list. */
-function textsOrNull(value: unknown, where: string): readonly string[] {
-  return value === undefined || value === null ? [] : asTexts(value, where);
 }
 
 /**

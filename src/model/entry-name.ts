@@ -11,6 +11,8 @@ export function checkEntryName(name: string, maxBytes: number): void {
   if (CONTROL.test(name)) throw badEntry(name, 'has control characters in its name');
   if (name.startsWith('/')) throw badEntry(name, 'has an absolute name');
   if (name.split('/').includes('..')) throw badEntry(name, 'has ".." in its name');
+  // GNU tar and Go see another name: one drops the end, the other keeps it.
+  if (name.endsWith('/.') && name !== './.') throw badEntry(name, 'has a name that ends in "/."');
 }
 
 /** The name of a link's target: relative to its folder for a symlink, to the archive's root for a hard link. */

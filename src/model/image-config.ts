@@ -21,17 +21,19 @@ const FIELDS = 'architecture os variant os.version os.features created config ro
 export function parseImageConfig(value: unknown, where: string): ImageConfig {
   const fields = asFields(value, where, FIELDS);
   for (const key of ['architecture', 'os', 'variant', 'os.version', 'created']) {
-    if (fields[key] !== undefined && fields[key] !== null) asText(fields[key], `${where}.${key}`);
+    if (fields[key] !== undefined) asText(fields[key], `${where}.${key}`);
   }
   if (Array.isArray(fields['os.features'])) asTexts(fields['os.features'], `${where}.os.features`);
-  if (fields['config'] !== undefined && fields['config'] !== null) asObject(fields['config'], `${where}.config`);
-  const rootfs = fields['rootfs'] ?? undefined;
-  if (rootfs !== undefined) {
-    const ids = asFields(rootfs, `${where}.rootfs`, ['type', 'diff_ids'])['diff_ids'];
-    if (ids !== undefined && ids !== null) checkDiffIds(ids, `${where}.rootfs.diff_ids`);
-  }
-  // Every field that the type names was checked above; Go writes null for an empty list or map.
-  return value as ImageConfig;
+  if (fields['config'] !== undefined) asObject(fields['config'], `${where}.config`);
+  const rootfs = fields['rootfs'] === undefined ? undefined : parseRootfs(fields['rootfs'], `${where}.rootfs`);
+  // Every field that the type names is checked.
+  return { ...fields, ...(rootfs && { rootfs }) } as ImageConfig;
+}
+
+function parseRootfs(value: unknown, where: string): JsonObject {
+  const rootfs = asFields(value, where, ['type', 'diff_ids']);
+  if (rootfs['diff_ids'] !== undefined) checkDiffIds(rootfs['diff_ids'], `${where}.diff_ids`);
+  return rootfs;
 }
 
 /** The platform that the config names; undefined if OS or architecture is missing. */

@@ -1,6 +1,6 @@
-import { checkAnnotations, parseDescriptor, type Descriptor } from './descriptor.js';
+import { parseAnnotations, parseDescriptor, type Descriptor } from './descriptor.js';
 import { LadingError, quote } from './errors.js';
-import { asFields, asList, asText, invalid, type JsonObject } from './json.js';
+import { asFields, asText, invalid, listIn, type JsonObject } from './json.js';
 
 /** An OCI image index or Docker manifest list (image-spec, "Image Index"). Unknown fields are kept. */
 export interface ImageIndex {
@@ -20,13 +20,20 @@ export function parseImageIndex(value: unknown, where: string, mediaType?: strin
   checkVersionAndType(fields, where, mediaType);
   // Readers differ on a document that is index and manifest at once: each sees another image (CVE-2021-41190).
   if ('layers' in fields || 'config' in fields) throw invalid(where, 'an index must not have config or layers');
-  asList(fields['manifests'], `${where}.manifests`).forEach((item, at) =>
+  const manifests = listIn(value, 'manifests', where).map((item, at) =>
     parseDescriptor(item, `${where}.manifests[${at}]`),
   );
-  if (fields['subject'] !== undefined) parseDescriptor(fields['subject'], `${where}.subject`);
-  checkAnnotations(fields['annotations'], where);
-  // Every field that the type names was checked above.
-  return value as ImageIndex;
+  // Every field that the type names is checked; unknown fields stay.
+  return { ...fields, schemaVersion: 2, manifests, ...checkedLinks(fields, where) };
+}
+
+/** The subject and annotations of an index or manifest, as far as it has them. */
+export function checkedLinks(fields: JsonObject, where: string): Pick<ImageIndex, 'subject' | 'annotations'> {
+  const { subject, annotations } = fields;
+  return {
+    ...(subject !== undefined && { subject: parseDescriptor(subject, `${where}.subject`) }),
+    ...(annotations !== undefined && { annotations: parseAnnotations(annotations, where) }),
+  };
 }
 
 /** The fields of both kinds: with a field of the other kind, a document would be both an index and a manifest. */

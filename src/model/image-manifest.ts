@@ -1,6 +1,6 @@
-import { checkAnnotations, parseDescriptor, type Descriptor } from './descriptor.js';
-import { asDocument, checkVersionAndType } from './image-index.js';
-import { asList, asText, invalid } from './json.js';
+import { parseDescriptor, type Descriptor } from './descriptor.js';
+import { asDocument, checkedLinks, checkVersionAndType } from './image-index.js';
+import { asText, invalid, listIn } from './json.js';
 import { isForeignLayerType } from './media-types.js';
 
 /** An OCI image manifest or Docker schema 2 manifest (image-spec, "Image Manifest"). Unknown fields are kept. */
@@ -22,13 +22,11 @@ export function parseImageManifest(value: unknown, where: string, mediaType?: st
   const fields = asDocument(value, where);
   checkVersionAndType(fields, where, mediaType);
   if ('manifests' in fields) throw invalid(where, 'a manifest must not have manifests');
-  parseDescriptor(fields['config'], `${where}.config`);
-  asList(fields['layers'], `${where}.layers`).forEach((item, at) => parseDescriptor(item, `${where}.layers[${at}]`));
-  if (fields['subject'] !== undefined) parseDescriptor(fields['subject'], `${where}.subject`);
-  checkAnnotations(fields['annotations'], where);
+  const config = parseDescriptor(fields['config'], `${where}.config`);
+  const layers = listIn(value, 'layers', where).map((item, at) => parseDescriptor(item, `${where}.layers[${at}]`));
   if (fields['artifactType'] !== undefined) asText(fields['artifactType'], `${where}.artifactType`);
-  // Every field that the type names was checked above.
-  return value as ImageManifest;
+  // Every field that the type names is checked; unknown fields stay.
+  return { ...fields, schemaVersion: 2, config, layers, ...checkedLinks(fields, where) };
 }
 
 /** The content that a complete manifest needs: its config and every layer that may be distributed. */

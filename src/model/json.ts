@@ -11,8 +11,9 @@ export function asObject(value: unknown, where: string): JsonObject {
 }
 
 /**
- * The value as an object with these fields, among others. Refuses a key that differs from a field only in case: Go
- * reads it as that field, other readers do not. Throws ERR_DOCUMENT_INVALID.
+ * The value as an object with these fields, among others. A field that is null is left out: many writers mean an absent
+ * one by it. Refuses a key that differs from a field only in case: Go reads it as that field, other readers do not.
+ * Throws ERR_DOCUMENT_INVALID.
  */
 export function asFields(value: unknown, where: string, fields: readonly string[]): JsonObject {
   const object = asObject(value, where);
@@ -21,12 +22,19 @@ export function asFields(value: unknown, where: string, fields: readonly string[
     const meant = fields.find((field) => field.length === key.length && field.toLowerCase() === foldKey(key));
     if (meant !== undefined) throw invalid(where, `the key ${quote(key)} must be spelt ${quote(meant)}`);
   }
-  return object;
+  if (!fields.some((field) => object[field] === null)) return object;
+  return Object.fromEntries(Object.entries(object).filter(([key, item]) => item !== null || !fields.includes(key)));
 }
 
 /** A key as Go compares it, with Unicode case folding: the long s equals s, and the Kelvin sign equals k. */
 export function foldKey(key: string): string {
   return key.toUpperCase().toLowerCase();
+}
+
+/** The list that a required field of the value has. Writers in Go mean an empty list by null. Throws ERR_DOCUMENT_INVALID. */
+export function listIn(value: unknown, field: string, where: string): readonly unknown[] {
+  const list = asObject(value, where)[field];
+  return list === null ? [] : asList(list, `${where}.${field}`);
 }
 
 /** The value as a list. Throws ERR_DOCUMENT_INVALID. */

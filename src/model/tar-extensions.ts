@@ -2,10 +2,12 @@ import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
 import {
   badHeader,
+  decodeName,
   longName,
   parsePaxRecords,
   parsePaxSize,
   refuseGlobal,
+  type PaxRecords,
   type TarHeader,
   type TarType,
 } from './tar-header.js';
@@ -74,12 +76,12 @@ export class TarExtensions {
     return applied;
   }
 
-  #applyPax(records: ReadonlyMap<string, string>): void {
+  #applyPax(records: PaxRecords): void {
     const [name, linkname, size] = ['path', 'linkpath', 'size'].map((key) => records.get(key));
     this.#overrideOnce({
       hasPax: true,
-      ...(name !== undefined && { name }),
-      ...(linkname !== undefined && { linkname }),
+      ...(name !== undefined && { name: decodeName(name) }),
+      ...(linkname !== undefined && { linkname: decodeName(linkname) }),
       ...(size !== undefined && { size: parsePaxSize(size) }),
     });
   }

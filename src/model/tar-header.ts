@@ -109,12 +109,15 @@ export function decodeName(bytes: Uint8Array): string {
   }
 }
 
+/** PAX records by key. A value is bytes: an extended attribute may hold any. */
+export type PaxRecords = ReadonlyMap<string, Buffer>;
+
 /**
  * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar or that marks a
  * sparse or split file, and ERR_LIMIT_ENTRIES for more than `maxRecords`.
  */
-export function parsePaxRecords(body: Uint8Array, maxRecords: number): ReadonlyMap<string, string> {
-  const records = new Map<string, string>();
+export function parsePaxRecords(body: Uint8Array, maxRecords: number): PaxRecords {
+  const records = new Map<string, Buffer>();
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(0x20, at);
@@ -137,24 +140,27 @@ export function parsePaxRecords(body: Uint8Array, maxRecords: number): ReadonlyM
  */
 const RESIZING = /^(?:GNU\.sparse\.|GNU\.volume\.|SCHILY\.(?:realsize|filetype)$|SUN\.holesdata$)/;
 
-function addRecord(records: Map<string, string>, record: Buffer): void {
+function addRecord(records: Map<string, Buffer>, record: Buffer): void {
   const equals = record.indexOf(0x3d);
   if (equals < 1 || record.at(-1) !== 0x0a) throw badHeader('a PAX record is not KEY=VALUE');
   const key = record.toString('latin1', 0, equals);
+  // GNU tar and Go end the key at a NUL, and so may read another file name than we do.
+  if (key.includes('\0')) throw badHeader('a PAX key has a NUL byte');
   if (RESIZING.test(key)) throw badHeader(`${quote(key)} marks a sparse or split file, which is not accepted`);
   if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} occurs twice`);
-  records.set(key, decodeName(record.subarray(equals + 1, -1)));
+  records.set(key, record.subarray(equals + 1, -1));
 }
 
 /** Global records would rename or resize every later entry. Image tools write none, `git archive` only a comment. */
-export function refuseGlobal(records: ReadonlyMap<string, string>): void {
+export function refuseGlobal(records: PaxRecords): void {
   for (const key of ['path', 'linkpath', 'size']) {
     if (records.has(key)) throw badHeader(`a global PAX record sets the ${key} of every entry`);
   }
 }
 
 /** The size in a PAX record. Throws ERR_TAR_HEADER. */
-export function parsePaxSize(text: string): number {
+export function parsePaxSize(value: Uint8Array): number {
+  const text = Buffer.from(value).toString('latin1');
   if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
     throw badHeader(`${quote(text)} is not a size`);
   return Number(text);

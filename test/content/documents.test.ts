@@ -68,7 +68,8 @@ describe('an index is refused', () => {
     ['of schemaVersion "2"', { ...INDEX, schemaVersion: '2' }, 'ERR_DOCUMENT_INVALID'],
     ['without schemaVersion', { manifests: [] }, 'ERR_DOCUMENT_INVALID'],
     ['without manifests', { schemaVersion: 2 }, 'ERR_DOCUMENT_INVALID'],
-    ['whose manifests are null', { ...INDEX, manifests: null }, 'ERR_DOCUMENT_INVALID'],
+    ['whose schemaVersion is null', { ...INDEX, schemaVersion: null }, 'ERR_DOCUMENT_INVALID'],
+    ['with a child whose digest is null', child({ digest: null }), 'ERR_DESCRIPTOR_INVALID'],
     ['whose manifests are an object', { ...INDEX, manifests: {} }, 'ERR_DOCUMENT_INVALID'],
     ['that has layers too', { ...INDEX, layers: [] }, 'ERR_DOCUMENT_INVALID'],
     ['that has a config too', { ...INDEX, config: CONFIG }, 'ERR_DOCUMENT_INVALID'],
@@ -116,7 +117,7 @@ describe('a manifest is refused', () => {
     ['without config', { ...MANIFEST, config: undefined }, 'ERR_DOCUMENT_INVALID'],
     ['whose config is null', { ...MANIFEST, config: null }, 'ERR_DOCUMENT_INVALID'],
     ['without layers', { ...MANIFEST, layers: undefined }, 'ERR_DOCUMENT_INVALID'],
-    ['whose layers are null', { ...MANIFEST, layers: null }, 'ERR_DOCUMENT_INVALID'],
+    ['whose config is null', { ...MANIFEST, config: null }, 'ERR_DOCUMENT_INVALID'],
     ['with a layer that is no descriptor', { ...MANIFEST, layers: [LAYER, {}] }, 'ERR_DESCRIPTOR_INVALID'],
     ['of schemaVersion 1', { ...MANIFEST, schemaVersion: 1 }, 'ERR_DOCUMENT_INVALID'],
     ['that calls itself an index', { ...MANIFEST, mediaType: MEDIA_TYPES.ociIndex }, 'ERR_MEDIA_TYPE'],
@@ -172,18 +173,90 @@ describe('a document is accepted', () => {
       { ...MANIFEST, layers: [{ ...LAYER, size: 2 ** 53 - 1 }] },
       MEDIA_TYPES.ociManifest,
     ],
-    [
-      'with the nulls that Go writes',
-      findConfig,
-      { os: 'linux', config: null, rootfs: { diff_ids: null } },
-      MEDIA_TYPES.ociConfig,
-    ],
   ];
   for (const [what, find, value, mediaType] of accepted) {
     it(what, async () => {
       const expected: unknown = typeof value === 'string' ? JSON.parse(value) : value;
       assert.deepEqual(await read(find, value, mediaType), expected);
     });
+  }
+
+  const nulls: readonly (readonly [what: string, find: Find, value: object, mediaType: string, read: object])[] = [
+    [
+      'with null for each optional member of an index, its list too',
+      findIndex,
+      {
+        ...INDEX,
+        mediaType: null,
+        manifests: null,
+        subject: null,
+        annotations: null,
+        artifactType: null,
+        layers: null,
+      },
+      MEDIA_TYPES.ociIndex,
+      { schemaVersion: 2, manifests: [] },
+    ],
+    [
+      'with null for each optional member of a descriptor and of its platform',
+      findIndex,
+      {
+        ...INDEX,
+        manifests: [
+          { ...CHILD, annotations: { a: null, b: 'c' }, artifactType: null, urls: null, data: null, platform: null },
+          { ...CHILD, platform: { os: 'linux', architecture: 'arm64', variant: null, 'os.version': null } },
+          { ...CHILD, platform: { os: null, architecture: null, 'os.features': null } },
+        ],
+      },
+      MEDIA_TYPES.ociIndex,
+      {
+        ...INDEX,
+        manifests: [
+          { ...CHILD, annotations: { b: 'c' } },
+          { ...CHILD, platform: { os: 'linux', architecture: 'arm64' } },
+          { ...CHILD, platform: {} },
+        ],
+      },
+    ],
+    [
+      'with null for each optional member of a manifest, its layers too',
+      findManifest,
+      {
+        ...MANIFEST,
+        mediaType: null,
+        layers: null,
+        subject: null,
+        annotations: null,
+        artifactType: null,
+        manifests: null,
+      },
+      MEDIA_TYPES.ociManifest,
+      { schemaVersion: 2, config: CONFIG, layers: [] },
+    ],
+    [
+      'with null for each optional member of a config',
+      findConfig,
+      {
+        os: 'linux',
+        architecture: null,
+        variant: null,
+        created: null,
+        config: null,
+        rootfs: { type: null, diff_ids: null },
+      },
+      MEDIA_TYPES.ociConfig,
+      { os: 'linux', rootfs: {} },
+    ],
+    [
+      'with null for its unknown members, which stay',
+      findConfig,
+      { 'x-field': null },
+      MEDIA_TYPES.ociConfig,
+      { 'x-field': null },
+    ],
+  ];
+  for (const [what, find, value, mediaType, expected] of nulls) {
+    it(what, async () => assert.deepEqual(await read(find, value, mediaType), expected));
   }
 
   it('with a __proto__ field, which stays and changes nothing', async () => {

@@ -195,7 +195,7 @@ const LAYOUT: readonly CorpusCase[] = [
   ['schemaVersion as a text', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, schemaVersion: '2' })],
   ['a manifest of schemaVersion 1', 'ERR_DOCUMENT_INVALID', manifestWith({ schemaVersion: 1 })],
   ['manifests that are no list', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, manifests: { 0: LISTED } })],
-  ['manifests of null', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, manifests: null })],
+  ['manifests of null, which is an empty list', loads([]), () => withIndex({ ...INDEX, manifests: null })],
   [
     'a key in another case alone',
     'ERR_DOCUMENT_INVALID',
@@ -240,7 +240,7 @@ const TYPES: readonly CorpusCase[] = [
   ['a manifest without config', 'ERR_DOCUMENT_INVALID', manifestWith({ config: undefined })],
   ['a manifest whose config is a list', 'ERR_DOCUMENT_INVALID', manifestWith({ config: [] })],
   ['a manifest without layers', 'ERR_DOCUMENT_INVALID', manifestWith({ layers: undefined })],
-  ['layers of null', 'ERR_DOCUMENT_INVALID', manifestWith({ layers: null })],
+  ['layers of null, which is an empty list, and diff ids', 'ERR_DIFF_ID_MISMATCH', manifestWith({ layers: null })],
   ['a subject that is no descriptor', 'ERR_DESCRIPTOR_INVALID', manifestWith({ subject: {} })],
   ['annotations that are a list', 'ERR_DOCUMENT_INVALID', listing({ annotations: [] })],
   ['annotations of a manifest that are no texts', 'ERR_DOCUMENT_INVALID', manifestWith({ annotations: { a: 1 } })],

@@ -86,11 +86,21 @@ describe('parsePaxRecords', () => {
     assert.deepEqual(
       [...records],
       [
-        ['a', 'b c=d\n'],
-        ['b', 'é'],
-        ['c', ''],
+        ['a', Buffer.from('b c=d\n')],
+        ['b', Buffer.from('é')],
+        ['c', Buffer.alloc(0)],
       ],
     );
+  });
+
+  it('keeps values that are not text', () => {
+    const value = Buffer.from([0x00, 0xff, 0x0a, 0x3d, 0x80]);
+    const body = Buffer.concat([Buffer.from('37 SCHILY.xattr.com.apple.prov='), value, Buffer.from('\n')]);
+    assert.deepEqual([...parsePaxRecords(body, MAX_RECORDS)], [['SCHILY.xattr.com.apple.prov', value]]);
+  });
+
+  it('refuses a key with a NUL byte, which other readers end there', () => {
+    assert.throws(() => parsePaxRecords(Buffer.from('12 path\0x=y\n'), MAX_RECORDS), HEADER);
   });
 
   it('returns an empty map for an empty body', () => {
@@ -103,7 +113,8 @@ describe('parsePaxRecords', () => {
     fc.assert(
       fc.property(map, (pairs) => {
         const written = pairs.map(([name, value]) => record(name, value)).join('');
-        assert.deepEqual([...parsePaxRecords(Buffer.from(written), MAX_RECORDS)], pairs);
+        const expected = pairs.map(([name, value]) => [name, Buffer.from(value)]);
+        assert.deepEqual([...parsePaxRecords(Buffer.from(written), MAX_RECORDS)], expected);
       }),
     );
   });
@@ -119,8 +130,8 @@ describe('parsePaxRecords', () => {
 
 describe('parsePaxSize', () => {
   it('reads digits up to 2^53 - 1', () => {
-    assert.equal(parsePaxSize('0'), 0);
-    assert.equal(parsePaxSize('9007199254740991'), 2 ** 53 - 1);
+    assert.equal(parsePaxSize(Buffer.from('0')), 0);
+    assert.equal(parsePaxSize(Buffer.from('9007199254740991')), 2 ** 53 - 1);
   });
 
   for (const text of [
@@ -137,7 +148,7 @@ describe('parsePaxSize', () => {
     '99999999999999999999',
   ]) {
     it(`refuses ${JSON.stringify(text)}`, () => {
-      assert.throws(() => parsePaxSize(text), HEADER);
+      assert.throws(() => parsePaxSize(Buffer.from(text)), HEADER);
     });
   }
 });

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { planExport } from '../../src/export/plan-export.js';
+import { exportImages } from '../../src/export/export-images.js';
+import { load, namesOf, onEachStore } from '../fixtures/load-helpers.js';
+import { HOST } from '../fixtures/saved-archive.js';
+import { projectRoot } from '../fixtures/tables.js';
+
+/** An archive as a widely used tool writes it, with small content, and what a store lists once it is loaded. */
+interface Case {
+  readonly file: string;
+  readonly what: string;
+  readonly names: readonly (string | undefined)[];
+  /** The first digits of each root, in the order of the names. */
+  readonly roots?: readonly string[];
+}
+
+const CASES: readonly Case[] = [
+  {
+    file: 'binary-xattrs.tar',
+    what: 'a docker-archive that was packed again on macOS, with binary attributes in PAX records',
+    names: ['docker.io/example/app:latest'],
+  },
+  {
+    file: 'nulls-in-index.tar',
+    what: 'a layout with a null for each member of a platform that is not known',
+    names: ['docker.io/library/my-app:latest'],
+    roots: ['be3b3f82'],
+  },
+];
+
+for (const { file, what, names, roots } of CASES) {
+  const archive = path.join(projectRoot(), 'test', 'data', 'cases', file);
+  for (const [way, source] of [
+    ['a file', () => archive],
+    ['a pipe', () => createReadStream(archive, { highWaterMark: 700 })],
+  ] as const) {
+    onEachStore(`loads ${what}, from ${way}, and again after a save`, async (open) => {
+      const store = await open();
+      const report = await load(store, source());
+      assert.deepEqual(
+        report.images.map(({ name }) => name),
+        names,
+      );
+      assert.deepEqual(await namesOf(store), names);
+      const digests = (await store.list()).map(({ descriptor }) => descriptor.digest);
+      if (roots !== undefined)
+        assert.deepEqual(
+          digests.map((digest) => digest.slice(7, 15)),
+          roots,
+        );
+      assert.ok(report.images.every(({ platforms }) => platforms.some(({ state }) => state === 'complete')));
+      const again = await open();
+      const plan = await planExport(
+        store,
+        names.map((name, at) => name ?? String(digests[at])),
+        { hostPlatform: HOST },
+      );
+      await load(again, exportImages(store, plan));
+      assert.deepEqual(await again.list(), await store.list());
+    });
+  }
+}
