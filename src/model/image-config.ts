@@ -27,7 +27,7 @@ export function parseImageConfig(value: unknown, where: string): ImageConfig {
   if (fields['config'] !== undefined) asObject(fields['config'], `${where}.config`);
   const rootfs = fields['rootfs'] === undefined ? undefined : parseRootfs(fields['rootfs'], `${where}.rootfs`);
   // Every field that the type names is checked.
-  return { ...fields, ...(rootfs && { rootfs }) } as ImageConfig;
+  return { ...fields, ...(rootfs && { rootfs }) };
 }
 
 function parseRootfs(value: unknown, where: string): JsonObject {
