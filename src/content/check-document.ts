@@ -5,21 +5,21 @@ import { sizeMismatch, digestMismatch } from './mismatch.js';
 import { Digester, algorithmOf } from '../model/digest.js';
 import type { FoundBlob } from './content-provider.js';
 
-/** Refuses a document that is larger than any may be, before a byte of it is read. ERR_LIMIT_DOCUMENT. */
+/** Throws ERR_LIMIT_DOCUMENT for a document that is larger than the limit, before a byte of it is read. */
 export function checkDocumentSize({ digest, size }: Descriptor, limits: Limits): void {
   if (size <= limits.maxDocumentBytes) return;
   const message = `document ${digest} has ${size} bytes, more than ${limits.maxDocumentBytes}`;
   throw new LadingError('ERR_LIMIT_DOCUMENT', message, { details: { digest, size } });
 }
 
-/** The bytes, if size and digest are those of the descriptor. Throws ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH. */
+/** Returns the bytes if they have the descriptor's size and digest. Throws ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH. */
 export function checkDocument(bytes: Buffer, descriptor: Descriptor): Buffer {
   const damage = damageOf(bytes, descriptor);
   if (damage !== undefined) throw damage;
   return bytes;
 }
 
-/** What is wrong with the bytes of a document: their size, else their digest; undefined where nothing is. */
+/** The error of bytes that have another size or digest than their descriptor; undefined if they are sound. */
 export function damageOf(bytes: Buffer, descriptor: Descriptor): LadingError | undefined {
   if (bytes.length !== descriptor.size) return sizeMismatch(descriptor, bytes.length);
   const actual = new Digester(algorithmOf(descriptor.digest)).update(bytes).digest();
@@ -28,8 +28,8 @@ export function damageOf(bytes: Buffer, descriptor: Descriptor): LadingError | u
 }
 
 /**
- * What a provider found, as what the descriptor promises. The size is judged first, so that content which was cut gets the
- * same word from whoever meets it. Throws ERR_SIZE_MISMATCH, and what the provider knows to be wrong.
+ * Checks what a provider found against the descriptor. The size comes first, so that truncated content has the same
+ * error everywhere. Throws ERR_SIZE_MISMATCH, and the damage that the provider knows of.
  */
 export function checkFound(found: FoundBlob, descriptor: Descriptor): void {
   if (found.size !== descriptor.size) throw sizeMismatch(descriptor, found.size);

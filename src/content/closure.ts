@@ -3,8 +3,9 @@ import type { Digest } from '../model/digest.js';
 import { Documents } from './documents.js';
 
 /**
- * Every digest that the roots lead to, the roots included, whether it is here or not. A document that is missing or damaged
- * leads nowhere, if the documents tolerate damage. `skip` cuts a branch off. Holds one digest for each blob, and one document.
+ * Every digest that the roots refer to, directly or through other documents, the roots included, whether it is here or
+ * not. A missing document has no children; nor has a damaged one, if the documents tolerate damage. `skip` leaves a
+ * branch out. Holds one digest for each blob, and one document.
  */
 export async function closureOf(
   documents: Documents,
@@ -21,13 +22,13 @@ export async function closureOf(
   return reached;
 }
 
-/** Manifests of an image that count as not listed by its index: what `rm --platform` takes away. */
+/** Manifests of an image that count as not listed by its index: those that `rm --platform` removes. */
 export interface Cut {
   readonly root: Digest;
   readonly manifests: ReadonlySet<Digest>;
 }
 
-/** The closure of the roots, where the cut is left out of its own root and of no other. */
+/** The closure of the roots. The manifests of the cut are left out of the cut's own root only. */
 export async function closureWithout(
   documents: Documents,
   roots: readonly Descriptor[],

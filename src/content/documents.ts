@@ -11,20 +11,21 @@ import type { ContentProvider } from './content-provider.js';
 import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
 import { contentKindOf } from '../model/content.js';
 
-/** Called with what is wrong with content, and the digest that it should have. */
+/** Called with the error of damaged content, and the digest that the content should have. */
 export type OnDamage = (error: LadingError, digest: Digest) => void;
 
-/** How documents are read. */
+/** The limits for documents, and what to do about damage. */
 export interface DocumentsOptions {
   readonly limits: Limits;
-  /** Called for damage, which then counts as missing. Without it damage is thrown. What it throws is thrown on. */
+  /** Called for damage, which then counts as missing. Without it damage is thrown. What it throws is passed on. */
   readonly onDamage?: OnDamage | undefined;
 }
 
 /**
- * The documents of a provider. Each is capped, has the size and digest of its descriptor, and is strict JSON of the right
- * shape; all else is damage: ERR_LIMIT_DOCUMENT, ERR_LIMIT_DEPTH, ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH,
- * ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE. A document that is not here is undefined. Holds nothing.
+ * Reads the documents of a provider. Each must be within the limits, have the size and digest of its descriptor, and be
+ * strict JSON of the right shape; anything else is damage: ERR_LIMIT_DOCUMENT, ERR_LIMIT_DEPTH, ERR_SIZE_MISMATCH,
+ * ERR_DIGEST_MISMATCH, ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE. Returns undefined for a document
+ * that is missing. Holds nothing.
  */
 export class Documents {
   readonly #provider: ContentProvider;
@@ -38,8 +39,8 @@ export class Documents {
   }
 
   /**
-   * The documents that a store has accepted, for who decides what it needs: nothing is too large, and a damaged document
-   * leads nowhere. One that cannot be read is an error of storage, not damage, and is thrown.
+   * The documents of a store, to decide what the store must keep: none is too large, and a damaged document has no
+   * children. A document that cannot be read is a storage error, not damage, and is thrown.
    */
   static stored(provider: ContentProvider): Documents {
     return new Documents(provider, { limits: STORED_LIMITS, onDamage: () => {} });
@@ -66,19 +67,19 @@ export class Documents {
     return await this.#read(descriptor, (bytes) => bytes);
   }
 
-  /** What an index or a manifest refers to with its `subject`; undefined for other content too. */
+  /** The digest in the `subject` of an index or manifest; undefined if it has none, and for other content. */
   async subject(descriptor: Descriptor): Promise<Digest | undefined> {
     return (await this.#document(descriptor))?.subject?.digest;
   }
 
-  /** What a document leads to: the manifests of an index, the config and layers of a manifest. */
+  /** What a document lists: the manifests of an index, the config and layers of a manifest. */
   async children(descriptor: Descriptor): Promise<readonly Descriptor[]> {
     const document = await this.#document(descriptor);
     if (document === undefined) return [];
     return 'manifests' in document ? document.manifests : [document.config, ...document.layers];
   }
 
-  /** Whether content is here in its full size. A size that does not fit is damage. */
+  /** Whether the content is here, in the size of its descriptor. Another size is damage. */
   async has(descriptor: Descriptor): Promise<boolean> {
     const found = await this.#provider.stat(descriptor.digest, contentKindOf(descriptor));
     if (found === undefined) return false;

@@ -4,8 +4,8 @@ import type { ContentProvider } from './content-provider.js';
 import { isUnreadable } from '../files/storage-error.js';
 
 /**
- * Whether the blob can be read and is what its name says; undefined where it is not here. Throws what has nothing to do with
- * this one blob.
+ * Whether the blob can be read and hashes to its digest; undefined if it is not here. Throws errors that do not come
+ * from this one blob.
  */
 export async function isWhole(provider: ContentProvider, digest: Digest): Promise<boolean | undefined> {
   const digester = new Digester(algorithmOf(digest));

@@ -2,13 +2,13 @@ import type { Content } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 
-/** ERR_DIGEST_MISMATCH: content that hashes to another digest than its name says. `subject` says what it is, such as `blob`. */
+/** ERR_DIGEST_MISMATCH for content that hashes to another digest. `subject` says what it is, such as `blob`. */
 export function digestMismatch(subject: string, expected: Digest, actual: Digest): LadingError {
   const message = `${subject} ${expected}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
   return new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: expected, actual } });
 }
 
-/** ERR_SIZE_MISMATCH: content that has another size, in bytes, than its descriptor says. */
+/** ERR_SIZE_MISMATCH for content whose size, in bytes, is not that of its descriptor. */
 export function sizeMismatch({ digest, size }: Content, actual: number): LadingError {
   const message = `blob ${digest}: its descriptor says ${size} bytes, it has ${actual}`;
   return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: actual } });

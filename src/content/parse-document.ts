@@ -8,16 +8,16 @@ import { isIndexType } from '../model/media-types.js';
 import { parseStrictJson } from './strict-json.js';
 
 /*
- * The one door through which JSON enters. What is not strict JSON of the right shape is an error: ERR_DOCUMENT_INVALID,
- * ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE, ERR_LIMIT_DEPTH.
+ * All JSON enters through these functions. They throw for anything but strict JSON of the right shape:
+ * ERR_DOCUMENT_INVALID, ERR_DESCRIPTOR_INVALID, ERR_MEDIA_TYPE, ERR_LIMIT_DEPTH.
  */
 
-/** Bytes that are in memory as an index. `mediaType` is what their descriptor said. */
+/** Parses the bytes of an index. `mediaType` is that of their descriptor. */
 export function parseIndexBytes(bytes: Uint8Array, where: string, limits: Limits, mediaType?: string): ImageIndex {
   return parseImageIndex(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
 }
 
-/** The bytes of a layout's `index.json`, which no descriptor describes. Throws ERR_LIMIT_DOCUMENT for a huge descriptor. */
+/** Parses a layout's `index.json`, which has no descriptor. Throws ERR_LIMIT_DOCUMENT for a descriptor too large. */
 export function parseLayoutIndex(bytes: Uint8Array, limits: Limits): ImageIndex {
   const index = parseIndexBytes(bytes, INDEX_ENTRY, limits);
   if (index.mediaType !== undefined && !isIndexType(index.mediaType)) {
@@ -32,7 +32,7 @@ export function parseLayoutIndex(bytes: Uint8Array, limits: Limits): ImageIndex 
   return index;
 }
 
-/** Bytes that are in memory as a manifest. Throws ERR_LIMIT_DESCRIPTORS for too many layers, too. */
+/** Parses the bytes of a manifest. Throws also ERR_LIMIT_DESCRIPTORS, for too many layers. */
 export function parseManifestBytes(
   bytes: Uint8Array,
   where: string,
@@ -44,7 +44,7 @@ export function parseManifestBytes(
   throw new LadingError('ERR_LIMIT_DESCRIPTORS', `${where} has more than ${limits.maxLayers} layers`);
 }
 
-/** Bytes that are in memory as an image config. */
+/** Parses the bytes of an image config. */
 export function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): ImageConfig {
   return parseImageConfig(parseStrictJson(bytes, where, limits.maxJsonDepth), where);
 }

@@ -8,15 +8,15 @@ const KNOWN_WORDS = (
   'architecture os os.version os.features variant rootfs type diff_ids imageLayoutVersion RepoTags created'
 ).split(' ');
 
-/** Keys that readers in Go match in any case: a variant of one beside it means two different documents to two readers. */
+/** Keys that readers in Go match in any case: with `Size` beside `size`, two readers would see different documents. */
 const KNOWN_KEYS: ReadonlyMap<string, string> = new Map(KNOWN_WORDS.map((key) => [key.toLowerCase(), key]));
 
-/** Characters that are given to the tokenizer at once: all their tokens are in memory together. */
+/** Characters that the tokenizer takes at once: all their tokens are in memory together. */
 const TEXT_CHUNK = 64 * 1024;
 
 /**
- * Strict JSON: fatal UTF-8, no BOM, one value, no key twice or in two cases within one object, at most `maxDepth` levels.
- * Holds the text and the value. Throws ERR_DOCUMENT_INVALID, ERR_LIMIT_DEPTH; `where` names the document.
+ * Parses strict JSON: valid UTF-8, no BOM, one value, no key twice or in two cases in one object, at most `maxDepth`
+ * levels. Holds the text and the value. Throws ERR_DOCUMENT_INVALID, ERR_LIMIT_DEPTH; `where` names the document.
  */
 export function parseStrictJson(bytes: Uint8Array, where: string, maxDepth: number): unknown {
   const text = decode(bytes, where);
@@ -30,7 +30,7 @@ export function parseStrictJson(bytes: Uint8Array, where: string, maxDepth: numb
   return builder.finish();
 }
 
-/** The tokenizer is called as the function that it is: as a stream it takes 30 times as long for a small document. */
+/** Calls the tokenizer as a function: as a stream it takes 30 times as long for a small document. */
 function* tokensOf(text: string): Generator<Token> {
   const tokenize = jsonParser({ streamValues: false, packValues: true });
   for (let at = 0; at <= text.length; at += TEXT_CHUNK) {
@@ -42,7 +42,7 @@ function* tokensOf(text: string): Generator<Token> {
 
 function valuesOf(output: unknown): readonly Token[] {
   if (output === none || output === undefined) return [];
-  // The tokenizer gives one token or a bundle of them (stream-chain, "many").
+  // The tokenizer returns one token or a bundle of them (stream-chain, "many").
   return isMany(output) ? (getManyValues(output) as Token[]) : [output as Token];
 }
 
@@ -62,7 +62,7 @@ interface Level {
   key: string;
 }
 
-/** Puts tokens together. Containers are plain; `__proto__` becomes a field like any other. */
+/** Builds the value from its tokens. Objects and arrays are plain; `__proto__` becomes a field like any other. */
 class ValueBuilder {
   readonly #where: string;
   readonly #maxDepth: number;

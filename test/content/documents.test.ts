@@ -20,7 +20,7 @@ const MANIFEST = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config:
 const CHILD = { mediaType: MEDIA_TYPES.ociManifest, digest: digestOf('child'), size: 5 };
 const INDEX = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [CHILD] };
 
-/** A provider of the set's blobs that counts how many were opened. */
+/** A provider of the set's blobs that counts opened blobs. */
 class SetProvider implements ContentProvider {
   readonly blobs = new BlobSet();
   opened = 0;
@@ -44,7 +44,7 @@ const findIndex: Find = async (provider, descriptor, limits) => await documentsO
 const findManifest: Find = async (provider, descriptor) => await documentsOf(provider).manifest(descriptor);
 const findConfig: Find = async (provider, descriptor) => await documentsOf(provider).config(descriptor);
 
-/** Has a document of the text read by one of the three readers. */
+/** Reads a document of this text with one of the three readers. */
 async function read(find: Find, value: unknown, mediaType: string): Promise<unknown> {
   const provider = new SetProvider();
   const text = typeof value === 'string' ? value : JSON.stringify(value);
@@ -83,8 +83,8 @@ describe('an index is refused', () => {
     ['with a child that is null', { ...INDEX, manifests: [null] }, 'ERR_DOCUMENT_INVALID'],
     ['with a child without media type', child({ mediaType: undefined }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a child of an empty media type', child({ mediaType: '' }), 'ERR_DESCRIPTOR_INVALID'],
-    ['with a digest that climbs', child({ digest: 'sha256:../../etc/passwd' }), 'ERR_DESCRIPTOR_INVALID'],
-    ['with an algorithm that climbs', child({ digest: `../sha256:${hex}` }), 'ERR_DESCRIPTOR_INVALID'],
+    ['with a digest that holds a path', child({ digest: 'sha256:../../etc/passwd' }), 'ERR_DESCRIPTOR_INVALID'],
+    ['with an algorithm that holds a path', child({ digest: `../sha256:${hex}` }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a digest in upper case', child({ digest: `sha256:${hex.toUpperCase()}` }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a short digest', child({ digest: `sha256:${hex.slice(1)}` }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a digest and a line feed', child({ digest: `sha256:${hex}\n` }), 'ERR_DESCRIPTOR_INVALID'],
@@ -93,7 +93,7 @@ describe('an index is refused', () => {
     ['without digest', child({ digest: undefined }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a digest that is a list', child({ digest: [`sha256:${hex}`] }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a negative size', child({ size: -1 }), 'ERR_DESCRIPTOR_INVALID'],
-    ['with half a byte', child({ size: 1.5 }), 'ERR_DESCRIPTOR_INVALID'],
+    ['with a size of one and a half', child({ size: 1.5 }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a size over 2^53', child({ size: 2 ** 53 }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a size that is a text', child({ size: '5' }), 'ERR_DESCRIPTOR_INVALID'],
     ['without size', child({ size: undefined }), 'ERR_DESCRIPTOR_INVALID'],
@@ -152,7 +152,7 @@ describe('a config is refused', () => {
 describe('a document is accepted', () => {
   const accepted: readonly (readonly [what: string, find: Find, value: unknown, mediaType: string])[] = [
     ['without mediaType of its own', findIndex, { schemaVersion: 2, manifests: [] }, MEDIA_TYPES.ociIndex],
-    ['that lists nothing', findIndex, { ...INDEX, manifests: [] }, MEDIA_TYPES.ociIndex],
+    ['with an empty list of manifests', findIndex, { ...INDEX, manifests: [] }, MEDIA_TYPES.ociIndex],
     ['with unknown fields', findIndex, { ...INDEX, 'x-field': [1, { a: null }] }, MEDIA_TYPES.ociIndex],
     [
       'with an empty platform object',
@@ -166,7 +166,7 @@ describe('a document is accepted', () => {
       `{"schemaVersion":2,"manifests":[],"x":${'['.repeat(63)}${']'.repeat(63)}}`,
       MEDIA_TYPES.ociIndex,
     ],
-    ['without layers in its list', findManifest, { ...MANIFEST, layers: [] }, MEDIA_TYPES.ociManifest],
+    ['with an empty list of layers', findManifest, { ...MANIFEST, layers: [] }, MEDIA_TYPES.ociManifest],
     [
       'of the largest size a descriptor can have',
       findManifest,
@@ -301,7 +301,7 @@ describe('a document that the provider has', () => {
     });
   });
 
-  it('is refused if more comes than the provider had announced', async () => {
+  it('is refused if the provider sends more bytes than it announced', async () => {
     const growing: ContentProvider = {
       stat: async () => ({ size: root.size }),
       open: async function* () {
@@ -312,7 +312,7 @@ describe('a document that the provider has', () => {
     await assert.rejects(findIndex(growing, root), { code: 'ERR_LIMIT_DOCUMENT' });
   });
 
-  it('may go by a sha512 digest', async () => {
+  it('may have a sha512 digest', async () => {
     const text = JSON.stringify(INDEX);
     const digest = provider.blobs.add(text, 'sha512');
     const descriptor = { mediaType: MEDIA_TYPES.ociIndex, digest, size: text.length };
@@ -342,7 +342,7 @@ describe('documents that tolerate damage', () => {
     );
   });
 
-  it('throw what cannot be read, and what their callback throws', async () => {
+  it('throw if content cannot be read, and if their callback throws', async () => {
     const unreadable: ContentProvider = {
       stat: async (digest) => await provider.stat(digest),
       open: () => {
@@ -359,7 +359,7 @@ describe('documents that tolerate damage', () => {
     await assert.rejects(refusing.has({ ...root, size: 1 }), { code: 'ERR_SIZE_MISMATCH' });
   });
 
-  it('lead to the children of an index and of a manifest, and to the subject of either', async () => {
+  it('return the children of an index and of a manifest, and the subject of either', async () => {
     const documents = documentsOf(provider);
     const [manifest] = await documents.children(root);
     assert.ok(manifest);
@@ -382,7 +382,7 @@ describe('a document that the provider does not have', () => {
 });
 
 describe('readAll', () => {
-  it('gives up a body as soon as it has too many bytes', async () => {
+  it('stops reading a body as soon as it has too many bytes', async () => {
     let isClosed = false;
     const body = (async function* () {
       try {
@@ -395,14 +395,14 @@ describe('readAll', () => {
     assert.equal(isClosed, true);
   });
 
-  it('takes exactly as many bytes as allowed, and none', async () => {
+  it('reads a body of exactly the limit, and an empty one', async () => {
     assert.equal((await readAll(chunks(10, 0, 15), 25)).length, 25);
     assert.equal((await readAll(chunks(), 0)).length, 0);
   });
 });
 
 describe('index.json', () => {
-  it('may be larger than a document: its reader caps it before', () => {
+  it('may be larger than other documents: its reader has a limit of its own', () => {
     const manifests = Array.from({ length: 30_000 }, (_, at) => ({ ...CHILD, digest: digestOf(String(at)) }));
     const bytes = Buffer.from(JSON.stringify({ ...INDEX, manifests }));
     assert.ok(bytes.length > DEFAULT_LIMITS.maxDocumentBytes);

@@ -10,7 +10,7 @@ const parse = (text: string | Uint8Array, maxDepth = 64): unknown =>
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 const nestedObjects = (levels: number): string => '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
 
-/** What JSON.parse makes of a text, or undefined where it refuses. */
+/** The value that JSON.parse returns, or undefined if it throws. */
 function reference(text: string): { value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) };
@@ -82,7 +82,7 @@ describe('strict JSON refuses', () => {
     });
   }
 
-  it('with the name of the document in the message', () => {
+  it('and names the document in the message', () => {
     assert.throws(() => parse('{"a":1,"a":2}'), { message: /^the document: .*"a"/ });
   });
 });
@@ -125,7 +125,7 @@ describe('strict JSON accepts', () => {
   });
 });
 
-describe('a text that is longer than one piece of the tokenizer', () => {
+describe('a text that is longer than one chunk of the tokenizer', () => {
   const KIB_64 = 64 * 1024;
   for (const length of [KIB_64 - 1, KIB_64, KIB_64 + 1, 2 * KIB_64]) {
     it(`of ${length} characters is read whole`, () => {
@@ -137,7 +137,7 @@ describe('a text that is longer than one piece of the tokenizer', () => {
     });
   }
 
-  it('may have anything on the border between two pieces', () => {
+  it('may have anything on the border between two chunks', () => {
     const items = ['-12.5e+3', '"\\u00e9\\n"', '"😀é"', 'false', '{"key":"v"}', '[[],{}]', ' ', '"\\ud83d\\ude00"'];
     for (const item of items.filter((text) => text !== ' ')) {
       for (let shift = 0; shift <= item.length + 1; shift += 1) {
@@ -147,19 +147,19 @@ describe('a text that is longer than one piece of the tokenizer', () => {
     }
   });
 
-  it('has its keys judged across pieces', () => {
+  it('is refused for a key that stands twice, in two chunks', () => {
     const filler = 'x'.repeat(KIB_64);
     assert.throws(() => parse(`{"a":1,"b":"${filler}","a":2}`), { code: 'ERR_DOCUMENT_INVALID' });
   });
 });
 
 describe('any JSON value', () => {
-  it('is what JSON.parse makes of it', () => {
+  it('is parsed as JSON.parse parses it', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 2, '\t'), (value, indent) => {
         const text = JSON.stringify(value, null, indent);
         const known = outcome(text);
-        // Two cases of a known key are the one thing that we refuse and JSON.parse accepts.
+        // Only a known key in two cases is refused here and accepted by JSON.parse.
         if (known !== undefined) assert.deepEqual(known.value, JSON.parse(text));
         else assert.match(text, /digest|size|type|data|os|config/i);
       }),
@@ -189,7 +189,7 @@ describe('any JSON value', () => {
   });
 });
 
-/** Whether JSON.parse loses a key of the text, so that its value has fewer keys than the text. */
+/** Whether JSON.parse drops a key of the text, so that its value has fewer keys than the text. */
 function hasRepeatedKey(text: string): boolean {
   let keys = 0;
   JSON.parse(text, (_key, value: unknown) => {
