@@ -93,7 +93,7 @@ describe('an index is refused', () => {
     ['without digest', child({ digest: undefined }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a digest that is a list', child({ digest: [`sha256:${hex}`] }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a negative size', child({ size: -1 }), 'ERR_DESCRIPTOR_INVALID'],
-    ['with a size of one and a half', child({ size: 1.5 }), 'ERR_DESCRIPTOR_INVALID'],
+    ['with a size of 1.5 bytes', child({ size: 1.5 }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a size over 2^53', child({ size: 2 ** 53 }), 'ERR_DESCRIPTOR_INVALID'],
     ['with a size that is a text', child({ size: '5' }), 'ERR_DESCRIPTOR_INVALID'],
     ['without size', child({ size: undefined }), 'ERR_DESCRIPTOR_INVALID'],
@@ -323,10 +323,10 @@ describe('a document that the provider has', () => {
 describe('documents that tolerate damage', () => {
   const provider = new SetProvider();
   const { root } = buildMultiPlatform(provider.blobs, ['linux/amd64']);
-  const told: [string, Digest][] = [];
+  const damaged: [string, Digest][] = [];
   const tolerant = new Documents(provider, {
     limits: limitsOf({ maxDocumentBytes: root.size }),
-    onDamage: ({ code }, digest) => void told.push([code, digest]),
+    onDamage: ({ code }, digest) => void damaged.push([code, digest]),
   });
 
   it('report it and count it as missing', async () => {
@@ -337,7 +337,7 @@ describe('documents that tolerate damage', () => {
     assert.equal(await tolerant.has(wrong), false);
     const codes = ['ERR_SIZE_MISMATCH', 'ERR_LIMIT_DOCUMENT', 'ERR_SIZE_MISMATCH', 'ERR_SIZE_MISMATCH'];
     assert.deepEqual(
-      told,
+      damaged,
       codes.map((code) => [code, root.digest]),
     );
   });
