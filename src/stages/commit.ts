@@ -11,37 +11,37 @@ import { SideWork } from '../flow/side-work.js';
 import type { CommitEvent, SelectedEntry, VerifiedEntry, ArchiveContents, ArchiveFile } from './records.js';
 import { Stage } from './stage.js';
 
-/** What is learned of blobs as layers while they pass: nothing, whether they are packed, or what is packed in them. */
+/** What to find out about blobs as layers while they pass: nothing, their compression, or also their diff ids. */
 export type LayerProbing = 'none' | 'heads' | 'all';
 
-/** How bodies are looked at on their way into the store. */
+/** What to find out about bodies on their way into the store, and the limits for it. */
 export interface CommitOptions {
-  /** `none` is enough for a store that keeps what it is given, since its layers can be read later. */
+  /** `none` is enough for a store that keeps all bytes, since its layers can be read later. */
   readonly probing: LayerProbing;
   readonly limits: Limits;
 }
 
-/** Files that are no blobs are kept in memory up to this size, as long as all of them together have no more than this. */
+/** Files without a digest in their name stay in memory up to this size each, and up to this size together. */
 const SMALL_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
-/** How many damaged blobs have an error of their own. */
+/** How many damaged blobs get an error of their own. */
 const MAX_OWN_ERRORS = 1000;
 
 /** How many bytes of a blob are written between two events. */
-const TELL_BYTES = 4 * 1024 * 1024;
+const EVENT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Blobs that are copied beside each other: enough for every thread of a store to have work, and for one more message of small
- * ones. Each may hold two open files.
+ * How many blobs are copied at once: enough work for every thread of a store, and for one more message of small blobs.
+ * Each may hold two open files.
  */
 const MAX_COPIES = 64;
 
 /**
- * Puts bodies into the store: one after another, or beside each other where they stand in a file and the store can copy them
- * from there. A damaged blob ends the load if it is known to be needed; a damaged candidate is remembered. Holds one digest
- * for each blob, the layout's own documents, and up to 8 MiB of small files without a digest in their name: an archive may
- * have thousands of them, and a docker-archive needs few.
+ * Writes bodies into the store: one after another, or several at once if they stand in a file and the store can copy
+ * files. A damaged blob ends the load if it is known to be needed; a damaged candidate is remembered. Holds one digest
+ * for each blob, the layout's own documents, and up to 8 MiB of small files without a digest in their name: an archive
+ * may have thousands of them, and a docker-archive needs few.
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: DestinationSession;
@@ -66,7 +66,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     this.#copies = options.probing === 'none' ? session.copies : undefined;
   }
 
-  /** What the archive was found to have so far: all of it once the stage has ended. */
+  /** The contents of the archive so far; complete once the stage has ended. */
   get contents(): ArchiveContents {
     const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
     return {
@@ -120,7 +120,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     this.#files.set(name, { digest: digester.digest(), size, layer: await probe.end(), bytes });
   }
 
-  /** The work of copying one blob from where it stands. */
+  /** Returns a function that copies one blob from its file. */
   #copy(
     { name, use, size }: VerifiedEntry<SelectedEntry>,
     digest: Digest,
@@ -139,14 +139,14 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     };
   }
 
-  /** A damaged candidate is no error yet; everything else is. */
+  /** Remembers the damage of a candidate, which may not be needed. Throws every other error. */
   #keepDamage(use: SelectedEntry['use'], promised: Digest | undefined, size: number, error: unknown): void {
     if (use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
     const damage = this.#damaged.size < MAX_OWN_ERRORS ? error : this.#sharedError(error.code);
     this.#damaged.set(promised, { size, damage });
   }
 
-  /** One error for all of a kind: each with its stack would take a kilobyte. */
+  /** Returns one error for all damage with this code: an error for each blob would take a kilobyte for its stack. */
   #sharedError(code: ErrorCode): LadingError {
     const message = `a blob is damaged, one of more than ${MAX_OWN_ERRORS} in the archive`;
     const shared = this.#sharedErrors.get(code) ?? new LadingError(code, message);
@@ -164,36 +164,36 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   async *#store(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
     const { name, size, kind, digester } = entry;
-    // A small one is verified before anything is made for it: an archive may be full of blobs that lie.
+    // A small blob is verified before a file is made for it: an archive may be full of blobs with wrong digests.
     const small = promised !== undefined && size <= SMALL_BYTES ? [await readAll(entry.body, size)] : undefined;
     const ingest = await this.#session.begin(promised && { digest: promised, size, kind }, digester);
     const probe = this.#probeFor(promised);
-    const told = { name, size, ...(promised && { digest: promised }) };
+    const event = { name, size, ...(promised && { digest: promised }) };
     let bytes = 0;
-    let toldBytes = 0;
+    let reportedBytes = 0;
     try {
       for await (const chunk of small ?? entry.body) {
         if (this.destroyed) throw new LadingError('ERR_ABORTED', `blob ${name} was given up`);
         await probe?.write(chunk);
         await ingest.write(chunk);
         bytes += chunk.length;
-        if (bytes - toldBytes < TELL_BYTES) continue;
-        toldBytes = bytes;
-        yield { ...told, bytes, outcome: 'storing' };
+        if (bytes - reportedBytes < EVENT_BYTES) continue;
+        reportedBytes = bytes;
+        yield { ...event, bytes, outcome: 'storing' };
       }
       const digest = promised ?? digester.digest();
       const outcome = await ingest.commit({ digest, size });
       if (outcome === 'stored') this.#stored.set(digest, size);
       if (probe !== undefined) this.#learn(name, promised, { digest, size, layer: await probe.end() });
-      yield { ...told, digest, bytes, outcome };
+      yield { ...event, digest, bytes, outcome };
     } finally {
-      // Also where this generator is given up between two events; after a commit there is nothing left to abort.
+      // Runs also if the consumer stops between two events. After a commit, abort does nothing.
       probe?.destroy();
       await ingest.abort();
     }
   }
 
-  /** Only a docker-archive has layers without a digest in their name; their diff ids have to be known. */
+  /** A file without a digest in its name may be a layer of a docker-archive, whose diff id must be known. */
   #probeFor(promised: Digest | undefined): LayerProbe | undefined {
     const { probing, limits } = this.#options;
     if (promised === undefined) return new LayerProbe({ limits });

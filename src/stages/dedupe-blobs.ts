@@ -4,7 +4,7 @@ import type { Limits } from '../model/limits.js';
 import type { BlobNeed } from './records.js';
 import { Stage } from './stage.js';
 
-/** Each digest once, at the place where it was needed first. Holds one digest for each distinct blob. */
+/** Passes on each digest once, when it is needed first. Holds one digest for each distinct blob. */
 export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {
   readonly #limits: Limits;
   readonly #sizes = new Map<Digest, number>();

@@ -6,16 +6,16 @@ import type { ManifestNode } from './records.js';
 import { Stage } from './stage.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 
-/** The request, and what becomes of attestations and referrers: `follow` what they speak of, or `drop`. */
+/** The platforms to keep, and whether attestations and referrers `follow` their subject; `drop` leaves them out. */
 export interface FilterPlatformsOptions {
   readonly platforms: PlatformSet<ImageRecord>;
   readonly referrers?: ReferrerPolicy;
 }
 
 /**
- * Drops the manifests that were not asked for, and notes what it saw. What speaks of a manifest goes with it; orphans
- * stay only where every platform is wanted. Holds the digests that were kept of the current image; where the best platform
- * of each image was asked for, also that image's nodes.
+ * Drops the manifests that were not asked for, and notes the state of each. Referrers stay if their subject stays;
+ * orphans stay only if every platform is wanted. Holds the kept digests of the current image; if the best platform of
+ * each image was asked for, also that image's nodes.
  */
 export class FilterPlatforms extends Stage<ManifestNode, ManifestNode> {
   readonly #platforms: PlatformSet<ImageRecord>;
@@ -62,12 +62,12 @@ export class FilterPlatforms extends Stage<ManifestNode, ManifestNode> {
     const { wantsAll } = this.#platforms;
     if (node.subject !== undefined) return !this.#dropReferrers && (wantsAll || this.#kept.has(node.subject));
     if (node.parent !== undefined && !this.#kept.has(node.parent)) return false;
-    // Only a child may go without a platform: a root that names none cannot be what somebody asked for by platform.
+    // A child without a platform may belong to any; a root without one is never what a request for a platform means.
     if (node.parent === undefined && node.kind !== 'index' && node.platform === undefined) return wantsAll;
     return wants(node.platform);
   }
 
-  /** Every manifest is noted here, so that reports keep the order of the index; of those kept, more is found out later. */
+  /** Notes every manifest here, so that reports keep the order of the index. ListBlobs updates those that are kept. */
   #note({ target, platform, descriptor: { digest } }: ManifestNode, isWanted: boolean): void {
     const state = isWanted ? ({ state: 'missing', missing: digest } as const) : ({ state: 'excluded' } as const);
     this.#platforms.note(target, { ...(platform && { platform }), digest, ...state });

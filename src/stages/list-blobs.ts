@@ -10,12 +10,12 @@ import type { ImageRecord } from '../model/image-list.js';
 import { Stage } from './stage.js';
 import { Documents } from '../content/documents.js';
 
-/** Where content is looked for, and what is called with what is found. */
+/** Where to look blobs up, which of them to leave out, and where to report the result. */
 export interface ListBlobsOptions {
   /** Damage that they tolerate counts as missing; damage that they throw ends the listing. */
   readonly documents: Documents;
   readonly platforms: PlatformSet<ImageRecord>;
-  /** Layers that may not be distributed: left out on save, kept on load where they came along. */
+  /** What to do with layers that may not be distributed: a save drops them, a load keeps those that came along. */
   readonly foreignLayers: 'drop' | 'keep';
   /** Called for every node, with whether it is complete. */
   readonly onListed?: (node: ManifestNode, completeness: Completeness) => void;
@@ -25,8 +25,8 @@ export interface ListBlobsOptions {
 const LOOKUPS = 16;
 
 /**
- * Manifests to the blobs that they need: the document itself, its config, its layers. Of a manifest that is not complete
- * nothing is listed; its state is noted. Holds one manifest and one small record for each of its layers.
+ * Turns manifests into the blobs that they need: the document itself, its config, its layers. Lists nothing for a
+ * manifest that is not complete, but notes its state. Holds one manifest and one small record for each of its layers.
  */
 export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   readonly #options: ListBlobsOptions;
@@ -42,7 +42,7 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
     else yield* await this.#listWhole(node);
   }
 
-  /** An index, or content that we do not know: one blob. An opaque blob that is not here is nobody's loss. */
+  /** An index, or content of an unknown type, is one blob. It is not listed if it is missing. */
   async #listWhole(node: ManifestNode): Promise<BlobNeed[]> {
     const { digest } = node.descriptor;
     const isHere = await this.#options.documents.has(node.descriptor);

@@ -8,18 +8,18 @@ import type { ContentKind } from '../model/content.js';
 import type { IngestOutcome } from '../stores/store.js';
 import type { ImageRecord } from '../model/image-list.js';
 
-/** One index or manifest of an image. Its document is read by the stage that needs it, so that nodes stay small. */
+/** One index or manifest of an image. Each stage reads the document itself if it needs it, so that nodes stay small. */
 export interface ManifestNode {
   /** The image that it was found in, compared by identity. */
   readonly target: ImageRecord;
   readonly descriptor: Descriptor;
-  /** `opaque`: of a media type that we do not know; carried as bytes. */
+  /** `opaque`: of a media type that we do not know; carried as bytes, unread. */
   readonly kind: 'index' | 'manifest' | 'opaque';
   /** The manifest's platform: its own, its config's, or that of the index it stands in. */
   readonly platform?: Platform;
   /** The index that lists it; undefined for the root and for referrers that no index lists. */
   readonly parent?: Digest;
-  /** What an attestation or referrer speaks of; undefined for an image. */
+  /** The digest that an attestation or referrer describes; undefined for an image. */
   readonly subject?: Digest;
 }
 
@@ -32,40 +32,40 @@ export interface BlobNeed {
   readonly manifest: Digest;
 }
 
-/** The bytes of an entry. Read to its end or given up with `return()`, never dropped. */
+/** The bytes of an entry. Read them to the end or stop with `return()`; never just drop them. */
 export type Body = AsyncIterable<Uint8Array>;
 
-/** One entry of an archive, as it is read or before it is written. `size` is the body's bytes. */
+/** One entry of an archive, as it was read or as it will be written. `size` is the length of the body in bytes. */
 export interface ArchiveEntry {
   readonly name: string;
   readonly type: 'file' | 'directory' | 'symlink' | 'link';
   readonly size: number;
-  /** What the name of a blob promises, where somebody found it already: every stage holds the same text. */
+  /** The digest in the name of a blob, if an earlier stage has parsed it: all stages then share one string. */
   readonly digest?: Digest;
   readonly linkname?: string;
   readonly mode?: number;
   readonly body: Body;
-  /** Where the body stands in a file, for whoever copies it from there instead of reading `body`. */
+  /** Where the body stands in a file, so that it can be copied from there instead of read from `body`. */
   readonly part?: FilePart;
-  /** Gives the body up without reading it, where the source can pass over it. */
+  /** Skips the body without reading it, if the source can. */
   readonly skip?: () => void;
 }
 
-/** An entry that a load keeps, and what for. */
+/** An entry that a load keeps, and why. */
 export interface SelectedEntry extends ArchiveEntry {
-  /** The kind that the documents read so far give it; `blob` where none of them lists it. */
+  /** The kind of content, as far as the documents read so far list it; else `blob`. */
   readonly kind: ContentKind;
-  /** `metadata`: a layout file; `needed`: content known to be wanted; `candidate`: may turn out to be; `link`: a link. */
+  /** `metadata`: a layout file. `needed`: an image needs it. `candidate`: an image may need it. `link`: a link. */
   readonly use: 'metadata' | 'needed' | 'candidate' | 'link';
 }
 
-/** An entry whose body fails at its end unless it is what its name promises; `digester` sees every byte that passes. */
+/** An entry whose body throws at its end if size or digest are wrong. `digester` sees every byte that passes. */
 export type VerifiedEntry<Entry extends ArchiveEntry = ArchiveEntry> = Entry & { readonly digester: Digester };
 
 /**
- * Told by commit of each blob: `storing` while it is written, every few MiB; in the end `stored`, or `present` where it was
- * there already. `bytes` of its `size` are written so far. Of one that is
- * copied from a file only the end is told. A file without a digest in its name has one when it is stored.
+ * The progress of one blob into the store: `storing` every few MiB while it is written; at the end `stored`, or
+ * `present` if the store had it already. `bytes` of its `size` are written so far. A blob that is copied from a file
+ * has only the last event. A file without a digest in its name has one when it is stored.
  */
 export interface CommitEvent {
   readonly name: string;
@@ -75,31 +75,31 @@ export interface CommitEvent {
   readonly outcome: 'storing' | IngestOutcome;
 }
 
-/** A file that is no blob: what it hashes to, and what it is as a layer. */
+/** A file without a digest in its name: the digest and size of its bytes, and what they are as a layer. */
 export interface ArchiveFile {
   readonly digest: Digest;
   readonly size: number;
   readonly layer: LayerFacts;
-  /** The bytes of a small file, which the store gets only if an image turns out to need them. */
+  /** The bytes of a small file, which is stored only if an image turns out to need it. */
   readonly bytes?: Buffer;
 }
 
-/** What an archive was found to have, when its last entry was read. */
+/** The contents of an archive, complete when its last entry was read. */
 export interface ArchiveContents {
-  /** The bytes of `oci-layout`, `index.json` and `manifest.json`, where they are. */
+  /** The bytes of `oci-layout`, `index.json` and `manifest.json`, if the archive has them. */
   readonly layout?: Buffer;
   readonly index?: Buffer;
   readonly dockerManifest?: Buffer;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
-  /** What was learned of blobs as layers. */
+  /** What is known about blobs as layers. */
   readonly layers: ReadonlyMap<Digest, LayerFacts>;
-  /** Links by name, with the entry that each one means. */
+  /** Links by name, with the name of the entry that each one points to. */
   readonly links: ReadonlyMap<string, string>;
-  /** Blobs that this load wrote, and their bytes. Whoever closes the archive adds what it writes. */
+  /** Blobs that this load wrote, with their sizes in bytes. Closing the archive adds more. */
   readonly stored: Map<Digest, number>;
   /** Files and links whose name stood in the archive more than once. */
   readonly repeated: ReadonlySet<string>;
-  /** Blobs that were not what their name says, with the bytes that they had. Fatal only for what the images need. */
+  /** Blobs with a wrong size or digest, with the size that they had. The load fails only if an image needs one. */
   readonly damaged: ReadonlyMap<Digest, Required<FoundBlob>>;
 }

@@ -18,36 +18,36 @@ import type { ArchiveEntry, Body, SelectedEntry } from './records.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { Stage } from './stage.js';
 
-/** What is wanted, and where content may be already. */
+/** Which entries to keep, and where to look for content that is stored already. */
 export interface SelectEntriesOptions {
-  /** What the destination has. */
+  /** Looks up what the destination has. */
   readonly present: SourceReader;
   readonly platforms: PlatformSet<ImageRecord>;
   readonly referrers: ReferrerPolicy;
   readonly limits: Limits;
   /**
-   * What damage of a wanted blob means. `fatal`: it ends the load at once, for a load whose filter drops nothing. `later`: it
-   * ends the load only if the blob turns out to be needed.
+   * When a damaged wanted blob ends the load. `fatal`: at once, for a load whose filter drops nothing. `later`: at the
+   * end of the load, if the blob turns out to be needed.
    */
   readonly damage: 'fatal' | 'later';
-  /** Passes every blob on, wanted or not: to judge an archive, not to load it. */
+  /** Passes every blob on, wanted or not: to verify an archive, not to load it. */
   readonly passesAll: boolean;
-  /** Waits until what was passed on is stored, so that a document that came before its index can be read back. */
+  /** Waits until all entries passed on so far are stored, so that a document that came before its index can be read. */
   readonly untilStored: () => Promise<void>;
 }
 
-/** What a selection did not pass on: blobs that the store has, and blobs that no image needs. */
+/** The entries that were not passed on: blobs that the store has, and blobs that no image needs. */
 export interface SkippedEntries {
   readonly present: ReadonlySet<Digest>;
   readonly skipped: { readonly count: number; readonly bytes: number };
-  /** Documents of a layout that the archive has in another case too, which was not read. */
+  /** Layout documents that the archive also has under a name in another case; that second file was not read. */
   readonly lookalikes: readonly string[];
 }
 
 /**
- * Keeps the entries that the load needs and drains the others, as far as is known so far. Behind the documents of an archive
- * with its metadata first, only wanted blobs pass; before them every blob is a candidate. What passes is never too little, and
- * may be too much; the survey at the end of the load is exact. Holds one document, and one digest for each blob.
+ * Passes on the entries that the load needs and drains the others, as far as the documents read so far can tell. Once
+ * it has read all documents, only wanted blobs pass; before that every blob is a candidate. It never passes too little,
+ * and may pass too much; the survey at the end of the load is exact. Holds one document, and one digest for each blob.
  */
 export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #options: SelectEntriesOptions;
@@ -63,7 +63,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     super({ highWaterMark: 1 });
     const { present, limits } = options;
     this.#options = options;
-    // A stored document that is damaged counts as missing, unless it came from this archive: a good one may still come.
+    // A damaged stored document counts as missing: a good one may still come, unless this archive has brought its own.
     const onDamage: OnDamage = (error, digest) => {
       if (this.#passed.has(digest) || this.#present.has(digest)) throw error;
     };
@@ -72,7 +72,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     this.#wanted = new WantedBlobs(options);
   }
 
-  /** What was not passed on so far. */
+  /** The entries that were not passed on so far. */
   get skipped(): SkippedEntries {
     return { present: this.#present, skipped: this.#skipped, lookalikes: this.#ledger.lookalikes };
   }
@@ -93,7 +93,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
     else if (this.#isLayout()) await drain(entry);
-    // Until both files of a layout were seen this may be a docker-archive, whose layers have names of their own.
+    // Until both files of a layout have come, this may be a docker-archive, whose layers have other names.
     else yield { ...named, use: 'candidate' };
   }
 
@@ -144,11 +144,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     return [];
   }
 
-  /** Reads a wanted document at once, for what it asks for. The body that is passed on has its verified bytes. */
+  /** Reads a wanted document at once, to learn what it lists. The body that is passed on has its verified bytes. */
   async #read(body: Body, wanted: Descriptor): Promise<Body> {
     if (!this.#wanted.isUnread(wanted.digest)) return body;
     const bytes = await readAll(body, wanted.size);
-    // The next stages find the same damage, and keep it for the end of the load.
+    // The next stages find the same damage, and remember it for the end of the load.
     if (this.#options.damage === 'later' && damageOf(bytes, wanted) !== undefined) return bodyOf(bytes);
     await this.#lookUp(await this.#learn(checkDocument(bytes, wanted), wanted));
     return bodyOf(bytes);
@@ -176,7 +176,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     await this.#options.present.claim(descriptors.map(({ digest }) => digest));
   }
 
-  /** A document that the store has is read there; one that passed as a candidate is there once it is stored. */
+  /** Reads the documents that the store has. One that was passed on as a candidate is there once it is stored. */
   async #lookUp(documents: readonly Descriptor[]): Promise<void> {
     const queue = [...documents];
     for (const descriptor of queue) {

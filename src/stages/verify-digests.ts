@@ -6,9 +6,9 @@ import { Stage } from './stage.js';
 import { digestMismatch } from '../content/mismatch.js';
 
 /**
- * Puts a digester in front of each body: the body of `blobs/<algorithm>/<hex>` fails at its end unless it hashes to that
- * digest and has the size of its entry; any other body is hashed with sha256 and passes. Holds no bytes.
- * Bodies throw ERR_DIGEST_MISMATCH, ERR_SIZE_MISMATCH.
+ * Hashes each body as it passes. The body of `blobs/<algorithm>/<hex>` throws ERR_DIGEST_MISMATCH at its end if it
+ * hashes to another digest; any other body is hashed with sha256. A body whose size differs from that of its entry
+ * throws ERR_SIZE_MISMATCH. Holds no bytes.
  */
 export class VerifyDigests<Entry extends ArchiveEntry = ArchiveEntry> extends Stage<Entry, VerifiedEntry<Entry>> {
   constructor() {

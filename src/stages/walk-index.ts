@@ -10,15 +10,15 @@ import type { ManifestNode } from './records.js';
 import { Stage } from './stage.js';
 import { Documents } from '../content/documents.js';
 
-/** The documents, and what refers to them. */
+/** The documents to walk, and where to find their referrers. */
 export interface WalkIndexOptions {
   /** Damage that they tolerate counts as missing; damage that they throw ends the walk. */
   readonly documents: Documents;
-  /** What refers to a node without being listed by an index. Asked for each node that was passed on. */
+  /** Returns the referrers of a node that no index lists. Called for each node that was passed on. */
   readonly referrersOf?: (node: ManifestNode) => Promise<readonly Descriptor[]>;
 }
 
-/** What a node inherits from where it stands. */
+/** What a node inherits from its place in the graph. */
 interface Place {
   readonly target: ImageRecord;
   readonly parent?: Digest;
@@ -34,9 +34,9 @@ interface Referrer {
 }
 
 /**
- * Images to their indexes and manifests, parents first; what attests or refers to a manifest comes right after it, and
- * attestations of nothing that is listed come last in their index. A visited set makes a graph of equal references as
- * cheap as its distinct documents. Holds one index for each level of nesting, the visited set, and 16 nodes.
+ * Turns images into their indexes and manifests, parents first. Attestations and referrers come right after their
+ * subject; those whose subject the index does not list come last in it. Each document is visited once, however many
+ * references lead to it. Holds one index for each level of nesting, the visited set, and 16 nodes.
  */
 export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
   readonly #options: WalkIndexOptions;
@@ -53,7 +53,7 @@ export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
   }
 
   async *#walk(descriptor: Descriptor, place: Place): AsyncGenerator<ManifestNode> {
-    // The same manifest may stand in an index twice, for two platforms: both are worth a node.
+    // An index may list the same manifest for two platforms: each gets a node.
     const key = listingKeyOf(descriptor.digest, descriptor.platform ?? place.platform);
     if (this.#visited.has(key)) return;
     this.#visited.add(key);
@@ -88,7 +88,7 @@ export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
       yield* this.#walk(child, { ...place, subject });
       yield* this.#walkBound(child.digest, bound, place);
     }
-    // Left are those that refer to one another in a circle.
+    // The rest refer to one another in a circle.
     for (const [subject, rest] of bound) {
       for (const child of rest) yield* this.#walk(child, { ...place, subject });
     }
@@ -103,7 +103,7 @@ export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
     }
   }
 
-  /** What each child that is no image speaks of: by BuildKit's annotation, or by the `subject` of its own document. */
+  /** The subject of each child that has one: from BuildKit's annotation, or from the `subject` of its own document. */
   async #subjectsOf(document: ImageIndex): Promise<Map<Descriptor, Digest>> {
     const subjects = new Map<Descriptor, Digest>();
     for (const child of document.manifests) {
@@ -148,7 +148,7 @@ export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
 
   #checkLimits({ digest, mediaType }: Descriptor, { depth }: Place): void {
     const { maxIndexDepth, maxDescriptors } = this.#options.documents.limits;
-    // Only what may lead further is a level: a manifest may stand below the last index.
+    // Only indexes count as levels: a manifest may stand below the last index.
     const levels = isIndexType(mediaType) ? depth : depth - 1;
     if (levels > maxIndexDepth) {
       throw new LadingError('ERR_LIMIT_DEPTH', `${digest}: nested more than ${maxIndexDepth} indexes deep`);

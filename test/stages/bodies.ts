@@ -3,7 +3,7 @@ import { entryNameOf } from '../../src/model/archive-layout.js';
 import { digestOf } from '../../src/model/digest.js';
 import { seededBytes } from '../fixtures/seeded.js';
 
-/** Entry bodies that know how many of them are open, and how many chunks were taken. */
+/** Makes entry bodies, and counts how many are open and how many chunks were taken. */
 export class Bodies {
   open = 0;
   chunks = 0;

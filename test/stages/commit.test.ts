@@ -30,8 +30,8 @@ function blob(bodies: Bodies, content: string, use: Use = 'needed', bytes = cont
   return select(bodies, entryNameOf(digestOf(content)), Buffer.from(bytes), use);
 }
 
-/** The event that ends a blob of one byte. */
-function told(digest: Digest, outcome: CommitEvent['outcome']): CommitEvent {
+/** The last event of a blob of one byte. */
+function lastEvent(digest: Digest, outcome: CommitEvent['outcome']): CommitEvent {
   return { name: entryNameOf(digest), digest, size: 1, bytes: 1, outcome };
 }
 
@@ -46,7 +46,7 @@ async function commit(session: DestinationSession, entries: Iterable<SelectedEnt
   return { events, contents: stage.contents };
 }
 
-/** Counts the writers of a session that are neither committed nor given up. */
+/** Counts the open writers of a session: those neither committed nor aborted. */
 class CountingSession {
   open = 0;
   readonly session: DestinationSession;
@@ -94,7 +94,7 @@ function* verified(count: number): Generator<VerifiedEntry<SelectedEntry>> {
   }
 }
 
-/** What VerifyDigests makes of an entry, without a stream around it. */
+/** Runs VerifyDigests on one entry, without a stream around it. */
 class Verifier extends VerifyDigests<SelectedEntry> {
   one(entry: SelectedEntry): Generator<VerifiedEntry<SelectedEntry>> {
     return this.each(entry);
@@ -113,7 +113,7 @@ stageSuite<VerifiedEntry<SelectedEntry>, CommitEvent>('Commit', {
 });
 
 describe('Commit', () => {
-  it('stores bodies and reports each, and knows what it stored', async () => {
+  it('stores bodies, reports each, and lists the stored ones in its contents', async () => {
     const store = new MemoryStore();
     await inSession(store, async (session) => {
       const bodies = new Bodies();
@@ -122,7 +122,7 @@ describe('Commit', () => {
         ['a', 'b', 'a'].map((content) => blob(bodies, content)),
       );
       const [a, b] = [digestOf('a'), digestOf('b')];
-      assert.deepEqual(events, [told(a, 'stored'), told(b, 'stored'), told(a, 'present')]);
+      assert.deepEqual(events, [lastEvent(a, 'stored'), lastEvent(b, 'stored'), lastEvent(a, 'present')]);
       assert.deepEqual(
         contents.stored,
         new Map([
@@ -135,7 +135,7 @@ describe('Commit', () => {
     });
   });
 
-  it('finds nothing in an archive that has nothing in it', async () => {
+  it('has empty contents for an empty archive', async () => {
     await inSession(new MemoryStore(), async (session) => {
       const { contents } = await commit(session, []);
       const empty = { files: new Map(), layers: new Map(), links: new Map(), stored: new Map(), damaged: new Map() };
@@ -143,7 +143,7 @@ describe('Commit', () => {
     });
   });
 
-  it('keeps the layout’s own documents in memory and links by name, and stores none of them', async () => {
+  it('keeps the layout’s own documents and links in memory, and stores none of them', async () => {
     const store = new MemoryStore();
     await inSession(store, async (session) => {
       const bodies = new Bodies();
@@ -167,7 +167,7 @@ describe('Commit', () => {
     });
   });
 
-  it('stores other files under their sha256, keeps small ones in memory, and tells which they are', async () => {
+  it('stores other files under their sha256, keeps small ones in memory, and lists them by name', async () => {
     const store = new MemoryStore();
     const large = Buffer.alloc(64 * 1024 + 1, 'x');
     await inSession(store, async (session) => {
@@ -203,7 +203,7 @@ describe('Commit', () => {
     });
   });
 
-  it('tells of names that stand twice, as files or as links', async () => {
+  it('lists names that stand twice, as files or as links', async () => {
     await inSession(new MemoryStore(), async (session) => {
       const bodies = new Bodies();
       const link = (name: string): SelectedEntry => {
@@ -220,7 +220,7 @@ describe('Commit', () => {
     ['heads', { compression: 'gzip' }],
     ['all', { compression: 'gzip', diffId: digestOf('tar') }],
   ] as const) {
-    it(`learns of blobs as layers what it is asked to: ${probing}`, async () => {
+    it(`finds out about layers what it was asked for: ${probing}`, async () => {
       await inSession(new MemoryStore(), async (session) => {
         const bytes = gzipSync('tar');
         const stage = new Commit(session, { ...OPTIONS, probing });
@@ -231,7 +231,7 @@ describe('Commit', () => {
     });
   }
 
-  it('ends with the damage of a blob that is needed, and knows what was stored before', async () => {
+  it('fails for a damaged blob that is needed, and lists the blobs that it stored before', async () => {
     const store = new MemoryStore();
     await inSession(store, async (session) => {
       const stage = new Commit(session, OPTIONS);
@@ -244,7 +244,7 @@ describe('Commit', () => {
     });
   });
 
-  it('keeps the damage of a candidate in mind and goes on', async () => {
+  it('remembers the damage of a candidate and goes on', async () => {
     const store = new MemoryStore();
     await inSession(store, async (session) => {
       const entries = [blob(new Bodies(), 'a', 'candidate', 'A'), blob(new Bodies(), 'b')];
@@ -259,7 +259,7 @@ describe('Commit', () => {
     });
   });
 
-  it('gives its writer and the body up when the store fails', async () => {
+  it('closes its writer and the body when the store fails', async () => {
     const failure = new Error('disk full');
     const counting = await countingSession({ after: 2, error: failure });
     const bodies = new Bodies();
@@ -269,7 +269,7 @@ describe('Commit', () => {
     assert.deepEqual([counting.open, bodies.open], [0, 0]);
   });
 
-  it('gives its writer and the body up when it is destroyed in the middle of a blob', async () => {
+  it('closes its writer and the body when it is destroyed in the middle of a blob', async () => {
     const counting = await countingSession();
     const bodies = new Bodies();
     const bytes = seededBytes('large', 64 * 1024 * 100);
@@ -287,7 +287,7 @@ describe('Commit', () => {
     assert.deepEqual([counting.open, bodies.open], [0, 0]);
   });
 
-  it('tells of a large blob while it is written, every four MiB', async () => {
+  it('reports a large blob every four MiB while it is written', async () => {
     const bytes = seededBytes('large', 10 * 1024 * 1024);
     await inSession(new MemoryStore(), async (session) => {
       const entry = select(new Bodies(), entryNameOf(digestOf(bytes)), bytes, 'needed');
@@ -303,11 +303,11 @@ describe('Commit', () => {
     });
   });
 
-  it('gives its writer and the body up when nobody takes its events any more', async () => {
+  it('closes its writer and the body when it is destroyed while its events are not read', async () => {
     const counting = await countingSession();
     const bodies = new Bodies();
     const bytes = seededBytes('large', 10 * 1024 * 1024);
-    // Many small blobs before it fill the queue of events, so that the stage waits with one about the large blob.
+    // Many small blobs fill the queue of events first, so that the stage has to wait with an event of the large blob.
     const entries = Array.from({ length: 15 }, (_, at) => blob(bodies, String(at)));
     const stage = new Commit(counting.session, OPTIONS);
     const verify = new VerifyDigests<SelectedEntry>();

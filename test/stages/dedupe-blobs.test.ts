@@ -19,13 +19,13 @@ stageSuite('DedupeBlobs', {
 });
 
 describe('DedupeBlobs', () => {
-  it('passes each digest once, where it was needed first', async () => {
+  it('passes each digest once, when it is needed first', async () => {
     const needs = ['a', 'b', 'a', 'c', 'b'].map((content) => needOf(content));
     const outputs = await runStage<BlobNeed>(needs, new DedupeBlobs(DEFAULT_LIMITS));
     assert.deepEqual(outputs, [needs[0], needs[1], needs[3]]);
   });
 
-  it('takes one digest for one blob, whatever it is needed for', async () => {
+  it('passes a digest once, even if it is needed as two kinds', async () => {
     const outputs = await runStage<BlobNeed>(
       [needOf('{}', 'config'), needOf('{}', 'layer')],
       new DedupeBlobs(DEFAULT_LIMITS),
@@ -36,7 +36,7 @@ describe('DedupeBlobs', () => {
     );
   });
 
-  it('refuses more different blobs than the limit, and counts no repeats', async () => {
+  it('refuses more different blobs than the limit, and counts repeated ones once', async () => {
     const limits = limitsOf({ maxDescriptors: 2 });
     const repeated = ['a', 'b', 'a', 'b'].map((content) => needOf(content));
     assert.equal((await runStage(repeated, new DedupeBlobs(limits))).length, 2);

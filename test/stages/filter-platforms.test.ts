@@ -35,7 +35,7 @@ async function filter(
   return { target, platforms, nodes: await runStage([target], walk, new FilterPlatforms(options)) };
 }
 
-/** Platform, or kind where there is none, of each node. */
+/** The platform of each node, or its kind if it has no platform. */
 function namesOf(nodes: readonly ManifestNode[]): readonly string[] {
   return nodes.map(({ platform, kind, subject }) =>
     platform === undefined ? (subject === undefined ? kind : 'referrer') : formatPlatform(platform),
@@ -74,7 +74,7 @@ describe('FilterPlatforms', () => {
     });
   }
 
-  it('notes what it left out, in the order of the index', async () => {
+  it('notes the manifests that it left out, in the order of the index', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const { target, platforms } = await filter(blobs, root, ['linux/arm64', 'linux/s390x']);
@@ -89,7 +89,7 @@ describe('FilterPlatforms', () => {
     );
   });
 
-  it('keeps attestations with what they attest, and leaves them all out when told to', async () => {
+  it('keeps attestations with their subject, or drops all of them if asked', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS, { attestations: true });
     assert.deepEqual(namesOf((await filter(blobs, root, ['linux/arm64'])).nodes), ['index', 'linux/arm64', 'referrer']);
@@ -105,7 +105,7 @@ describe('FilterPlatforms', () => {
     assert.deepEqual(namesOf((await filter(blobs, root, ['linux/amd64'])).nodes), ['index', 'linux/amd64']);
   });
 
-  it('lets a child without a platform pass every filter, and a root without one none', async () => {
+  it('keeps every child without a platform, but a root without one only if all platforms are asked for', async () => {
     const blobs = new BlobSet();
     const artifact = buildArtifact(blobs, { seed: 1 });
     const root = buildIndex(blobs, [artifact]);
@@ -114,7 +114,7 @@ describe('FilterPlatforms', () => {
     assert.deepEqual(namesOf((await filter(blobs, artifact, [])).nodes), ['manifest']);
   });
 
-  it('drops what stands under an index that it dropped', async () => {
+  it('drops the children of an index that it dropped', async () => {
     const blobs = new BlobSet();
     const nested = {
       ...buildIndex(blobs, [buildArtifact(blobs, { seed: 1 })]),
@@ -124,7 +124,7 @@ describe('FilterPlatforms', () => {
     assert.deepEqual(namesOf((await filter(blobs, root, ['linux/amd64'])).nodes), ['index', 'linux/amd64']);
   });
 
-  it('tells two images apart that share a manifest', async () => {
+  it('handles two images that share a manifest separately', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
     const platforms = new PlatformSet<ImageRecord>([parsePlatform('linux/amd64')]);

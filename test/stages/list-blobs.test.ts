@@ -48,7 +48,7 @@ stageSuite('ListBlobs', {
 });
 
 describe('ListBlobs', () => {
-  it('lists a manifest, its config and its layers in their order, repeats included', async () => {
+  it('lists a manifest, its config and its layers in their order, including repeated ones', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1, layers: ['a', 'b', 'a'] });
     const needs = await list([nodeOf(manifest)], optionsOf(blobs));
@@ -84,7 +84,7 @@ describe('ListBlobs', () => {
     ['the last layer', (blobs, manifest) => blobs.links(manifest.digest).layers!.at(-1)!],
   ];
   for (const [what, take] of gaps) {
-    it(`lists nothing of a manifest where ${what} is missing, and notes the digest`, async () => {
+    it(`lists nothing of a manifest if ${what} is missing, and notes the missing digest`, async () => {
       const blobs = new BlobSet();
       const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
       const missing = take(blobs, manifest);
@@ -100,7 +100,7 @@ describe('ListBlobs', () => {
     });
   }
 
-  it('notes a whole manifest as complete, and nothing of a referrer', async () => {
+  it('notes a complete manifest, and does not note a referrer', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
     const referrer = buildReferrer(blobs, manifest, { seed: 1 });
@@ -113,7 +113,7 @@ describe('ListBlobs', () => {
     );
   });
 
-  it('leaves a layer out that may not be distributed, or keeps it where it came along', async () => {
+  it('drops a layer that may not be distributed, or keeps it if it came along', async () => {
     const blobs = new BlobSet();
     const { manifest, foreign } = withForeignLayer(blobs);
     const count = async (change: Partial<ListBlobsOptions>): Promise<number> =>
@@ -124,22 +124,22 @@ describe('ListBlobs', () => {
     assert.equal(await count({ foreignLayers: 'keep' }), 3);
   });
 
-  it('refuses a blob of another size than its descriptor says, or counts it as missing', async () => {
+  it('refuses a blob whose size is not that of its descriptor, or counts it as missing', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
     const layer = blobs.links(manifest.digest).layers![0]!;
     blobs.set(layer.digest, Buffer.from('short'));
     await assert.rejects(list([nodeOf(manifest)], optionsOf(blobs)), { code: 'ERR_SIZE_MISMATCH' });
-    const told: LadingError[] = [];
+    const damaged: LadingError[] = [];
     assert.deepEqual(
       await list(
         [nodeOf(manifest)],
-        optionsOf(blobs, { documents: documentsOf(blobs, { onDamage: (error) => void told.push(error) }) }),
+        optionsOf(blobs, { documents: documentsOf(blobs, { onDamage: (error) => void damaged.push(error) }) }),
       ),
       [],
     );
     assert.deepEqual(
-      told.map(({ code }) => code),
+      damaged.map(({ code }) => code),
       ['ERR_SIZE_MISMATCH'],
     );
   });
@@ -149,13 +149,13 @@ describe('ListBlobs', () => {
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
     blobs.set(manifest.digest, Buffer.alloc(manifest.size, ' '));
     await assert.rejects(list([nodeOf(manifest)], optionsOf(blobs)), { code: 'ERR_DIGEST_MISMATCH' });
-    const told: LadingError[] = [];
+    const damaged: LadingError[] = [];
     await list(
       [nodeOf(manifest)],
-      optionsOf(blobs, { documents: documentsOf(blobs, { onDamage: (error) => void told.push(error) }) }),
+      optionsOf(blobs, { documents: documentsOf(blobs, { onDamage: (error) => void damaged.push(error) }) }),
     );
     assert.deepEqual(
-      told.map(({ code }) => code),
+      damaged.map(({ code }) => code),
       ['ERR_DIGEST_MISMATCH'],
     );
   });
@@ -169,7 +169,7 @@ describe('ListBlobs', () => {
     });
   });
 
-  it('says nothing of an index that is not here but that it is missing', async () => {
+  it('lists nothing of a missing index, and notes that it is missing', async () => {
     const blobs = new BlobSet();
     const index = buildIndex(blobs, []);
     removeBlob(blobs, index);

@@ -25,7 +25,7 @@ const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 
 interface Selection {
   readonly stage: SelectEntries;
-  /** What was passed on: use and bytes by name, in order. */
+  /** The entries that were passed on: use and bytes by name, in order. */
   readonly passed: ReadonlyMap<string, { use: SelectedEntry['use']; bytes: Buffer; linkname?: string }>;
 }
 
@@ -74,7 +74,7 @@ function passedDigests({ passed }: Pick<Selection, 'passed'>): readonly string[]
   return [...passed.keys()].filter((name) => name.startsWith('blobs/')).sort();
 }
 
-/** The blobs that passed as needed. Documents may pass beside them as candidates, while one that is wanted is to come. */
+/** The blobs that passed as needed. Documents may pass beside them as candidates until the last wanted one has come. */
 function neededDigests({ passed }: Selection): readonly string[] {
   return passedDigests({ passed }).filter((name) => passed.get(name)?.use === 'needed');
 }
@@ -126,7 +126,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.ok(count >= layers.length && bytes >= layers.reduce((sum, { size }) => sum + size, 0));
   });
 
-  it('passes attestations with what they attest', async () => {
+  it('passes attestations with their subject', async () => {
     const blobs = new BlobSet();
     const { root, manifests, attestations } = buildMultiPlatform(blobs, PLATFORMS, { attestations: true });
     const wanted = [manifests, attestations].flatMap((found) => closureOf(blobs, found.get('linux/arm64')!));
@@ -134,7 +134,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(neededDigests(selection), namesOf([root.digest, ...wanted]));
   });
 
-  it('passes an attestation that its index lists before what it attests', async () => {
+  it('passes an attestation that its index lists before its subject', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
     const attestation = buildAttestation(blobs, manifest, { seed: 1 });
@@ -143,7 +143,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(selection), namesOf(blobs.keys()));
   });
 
-  it('leaves all attestations out when told to', async () => {
+  it('drops all attestations if asked', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS, { attestations: true });
     const images = [...manifests.values()].flatMap((manifest) => closureOf(blobs, manifest));
@@ -162,7 +162,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/amd64'] })), namesOf([root.digest]));
   });
 
-  it('skips what nobody refers to', async () => {
+  it('skips a blob that no document refers to', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const wanted = namesOf(blobs.keys());
@@ -182,7 +182,7 @@ describe('SelectEntries, metadata first,', () => {
     }
   });
 
-  it('skips what the store has, reads its documents there, and needs no more of them', async () => {
+  it('skips the blobs that the store has, and reads its documents there', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const selection = await select(layoutOf(blobs, root), { present: new SetProvider(blobs) });
@@ -190,7 +190,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.ok(selection.stage.skipped.present.size > 0);
   });
 
-  it('passes a blob that the store has in another size', async () => {
+  it('passes a blob that has another size in the store', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64']);
     const stored = new BlobSet(blobs);
@@ -200,7 +200,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(selection), namesOf([layer.digest]));
   });
 
-  it('knows everything behind ./', async () => {
+  it('recognizes names that start with ./', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const selection = await select(layoutOf(blobs, root, { prefix: './' }));
@@ -208,7 +208,7 @@ describe('SelectEntries, metadata first,', () => {
     assert.ok(selection.passed.has('index.json'));
   });
 
-  it('skips a blob by its source’s own means where it can', async () => {
+  it('lets the source skip a blob if it can', async () => {
     const skipped: string[] = [];
     const entry = { ...new Bodies().entry(entryNameOf(digestOf('stray')), Buffer.from('stray')) };
     const blobs = new BlobSet();
@@ -249,7 +249,7 @@ describe('SelectEntries, metadata last,', () => {
 });
 
 describe('SelectEntries and a docker-archive', () => {
-  it('passes files of any name as candidates and links with what they mean', async () => {
+  it('passes files of any name as candidates, and links with their targets', async () => {
     const selection = await select([
       { name: 'a/layer.tar', body: Buffer.from('layer') },
       { name: 'b/layer.tar', type: 'symlink', linkname: '../a/layer.tar' },
@@ -268,7 +268,7 @@ describe('SelectEntries and a docker-archive', () => {
     );
   });
 
-  it('passes over other files once a layout file has come', async () => {
+  it('skips other files once the files of a layout have come', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, ['linux/amd64']);
     const selection = await select(layoutOf(blobs, root, { extra: [{ name: 'README', body: Buffer.from('x') }] }));
@@ -276,7 +276,7 @@ describe('SelectEntries and a docker-archive', () => {
   });
 });
 
-describe('SelectEntries told to judge everything', () => {
+describe('SelectEntries with `passesAll`', () => {
   it('passes every blob as a candidate, wanted or not', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
@@ -296,7 +296,7 @@ describe('SelectEntries refuses', () => {
   const cases: readonly (readonly [what: string, entries: TarEntry[], code: string, limits?: object])[] = [
     ['a second index.json', [...layout, layout[1]!], 'ERR_TAR_ENTRY'],
     ['a second oci-layout', [...layout, layout[0]!], 'ERR_TAR_ENTRY'],
-    ['an index.json that is none', layoutOf(blobs, root, { indexJson: [] }), 'ERR_DOCUMENT_INVALID'],
+    ['an index.json that is a list', layoutOf(blobs, root, { indexJson: [] }), 'ERR_DOCUMENT_INVALID'],
     ['an index.json over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxIndexBytes: 10 }],
     ['an oci-layout over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxLayoutBytes: 10 }],
     ['a document over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxDocumentBytes: 10 }],

@@ -6,7 +6,7 @@ import type { Digest } from '../../src/model/digest.js';
 import type { ContentProvider } from '../../src/content/content-provider.js';
 import { BlobSet } from '../fixtures/blob-set.js';
 
-/** A provider of the blobs of a set that counts what is asked of it. */
+/** A provider of the blobs of a set that counts look-ups and opened blobs. */
 export class SetProvider implements SourceReader {
   readonly blobs: BlobSet;
   opened = 0;
@@ -40,7 +40,7 @@ export class SetProvider implements SourceReader {
   }
 }
 
-/** The documents of a set, or of a provider, with the default limits unless others are given. */
+/** The documents of a set or of a provider; with the default limits by default. */
 export function documentsOf(
   content: BlobSet | ContentProvider,
   { limits = DEFAULT_LIMITS, onDamage }: Partial<DocumentsOptions> = {},

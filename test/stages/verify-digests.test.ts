@@ -28,14 +28,14 @@ stageSuite<ArchiveEntry, VerifiedEntry>('VerifyDigests', {
 
 describe('VerifyDigests', () => {
   for (const algorithm of ['sha256', 'sha384', 'sha512'] as const) {
-    it(`passes a ${algorithm} blob that is what its name says, and shows its digester every byte`, async () => {
+    it(`passes a ${algorithm} blob that hashes to its name, and its digester sees every byte`, async () => {
       const digest = digestOf(CONTENT, algorithm);
       const { body, digester } = await verify(new Bodies().entry(entryNameOf(digest), CONTENT));
       assert.ok((await bytesOf(body)).equals(CONTENT));
       assert.deepEqual([digester.digest(), digester.size], [digest, CONTENT.length]);
     });
 
-    it(`fails a ${algorithm} body at its end, where one bit of it was changed`, async () => {
+    it(`fails a ${algorithm} body at its end if one bit of it was changed`, async () => {
       const changed = Buffer.from(CONTENT);
       changed.writeUInt8(changed.readUInt8(50_000) ^ 1, 50_000);
       const digest = digestOf(CONTENT, algorithm);
@@ -45,7 +45,7 @@ describe('VerifyDigests', () => {
     });
   }
 
-  it('knows a blob behind ./', async () => {
+  it('recognizes a blob whose name starts with ./', async () => {
     const { body } = await verify(new Bodies().entry(`./${entryNameOf(digestOf('a'))}`, Buffer.from('b')));
     await assert.rejects(bytesOf(body), { code: 'ERR_DIGEST_MISMATCH' });
   });
@@ -64,7 +64,7 @@ describe('VerifyDigests', () => {
   });
 
   for (const size of [0, 99_999, 100_001]) {
-    it(`fails a body of 100000 bytes in an entry of ${size}`, async () => {
+    it(`fails a body of 100000 bytes in an entry of ${size} bytes`, async () => {
       for (const name of ['file', entryNameOf(digestOf(CONTENT))]) {
         const { body } = await verify({ ...new Bodies().entry(name, CONTENT), size });
         await assert.rejects(bytesOf(body), { code: 'ERR_SIZE_MISMATCH', details: { expected: size, size: 100_000 } });
@@ -72,20 +72,20 @@ describe('VerifyDigests', () => {
     });
   }
 
-  it('reads nothing of a body before somebody asks', async () => {
+  it('reads nothing of a body before its reader asks', async () => {
     const bodies = new Bodies();
     await verify(bodies.entry('file', CONTENT));
     assert.equal(bodies.chunks, 0);
   });
 
-  it('closes a body that is given up', async () => {
+  it('closes a body that is not read to its end', async () => {
     const bodies = new Bodies();
     const { body } = await verify(bodies.entry('file', CONTENT));
     for await (const _ of body) break;
     assert.deepEqual([bodies.chunks, bodies.open], [1, 0]);
   });
 
-  it('hands on the error of a body', async () => {
+  it('passes on the error of a body', async () => {
     const failure = new Error('body');
     const entry = { ...new Bodies().entry('file', CONTENT), body: new Bodies().failing(failure, CONTENT) };
     await assert.rejects(bytesOf((await verify(entry)).body), failure);

@@ -42,7 +42,7 @@ function withoutPlatform({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }
 
-/** The descriptor marked as BuildKit marks what attests `subject`. */
+/** The descriptor with the annotations that BuildKit gives an attestation of `subject`. */
 function attests(descriptor: Descriptor, subject: Descriptor): Descriptor {
   const annotations = {
     [ANNOTATIONS.referenceType]: 'attestation-manifest',
@@ -59,7 +59,7 @@ stageSuite('WalkIndex', {
   maxAhead: 40,
 });
 
-describe('WalkIndex gives', () => {
+describe('WalkIndex outputs', () => {
   it('an index, then its manifests in its order, with platform and parent', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
@@ -87,7 +87,7 @@ describe('WalkIndex gives', () => {
     assert.equal(node?.parent, undefined);
   });
 
-  it('a child of an index without a platform with that of its config, and a nested one with its index’s', async () => {
+  it('a child without a platform with that of its config, and a nested one with that of its index', async () => {
     const blobs = new BlobSet();
     const child = withoutPlatform(buildManifest(blobs, { platform: 'linux/s390x', seed: 1 }));
     const artifact = buildArtifact(blobs, { seed: 2 });
@@ -113,7 +113,7 @@ describe('WalkIndex gives', () => {
     assert.equal(nodes[2]?.platform, undefined);
   });
 
-  it('a listed referrer and its signature after what they speak of, whatever the order of the index', async () => {
+  it('a listed referrer and its signature after their subject, in any order of the index', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
     const sbom = buildReferrer(blobs, manifest, { seed: 'sbom' });
@@ -125,7 +125,7 @@ describe('WalkIndex gives', () => {
     );
   });
 
-  it('an attestation of nothing that is listed last in its index', async () => {
+  it('an attestation whose subject is not listed as the last of its index', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
     const elsewhere = buildManifest(blobs, { platform: 'linux/amd64', seed: 2 });
@@ -135,7 +135,7 @@ describe('WalkIndex gives', () => {
     assert.equal(nodes[2]?.subject, elsewhere.digest);
   });
 
-  it('what speaks of such an attestation after it', async () => {
+  it('a referrer of such an attestation after it', async () => {
     const blobs = new BlobSet();
     const elsewhere = buildManifest(blobs, { platform: 'linux/amd64', seed: 2 });
     const orphan = buildAttestation(blobs, elsewhere, { seed: 1 });
@@ -144,14 +144,14 @@ describe('WalkIndex gives', () => {
     assert.deepEqual(digestsOf(nodes).slice(1), [orphan.digest, signature.digest]);
   });
 
-  it('attestations that attest one another all the same', async () => {
+  it('attestations that attest one another, too', async () => {
     const blobs = new BlobSet();
     const [one, two] = [buildArtifact(blobs, { seed: 1 }), buildArtifact(blobs, { seed: 2 })];
     const nodes = await walk(blobs, [buildIndex(blobs, [attests(one, two), attests(two, one)])]);
     assert.deepEqual(new Set(digestsOf(nodes).slice(1)), new Set([one.digest, two.digest]));
   });
 
-  it('referrers that no index lists after what they speak of', async () => {
+  it('referrers that no index lists after their subject', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
     const arm64 = manifests.get('linux/arm64')!;
@@ -163,21 +163,21 @@ describe('WalkIndex gives', () => {
     assert.deepEqual([nodes.at(-1)?.subject, nodes.at(-1)?.parent], [arm64.digest, undefined]);
   });
 
-  it('content of an unknown type as it is', async () => {
+  it('content of an unknown type as an opaque node', async () => {
     const blobs = new BlobSet();
     const opaque = blobs.descriptor('anything', 'application/vnd.example.thing');
     const nodes = await walk(blobs, [buildIndex(blobs, [opaque])]);
     assert.equal(nodes[1]?.kind, 'opaque');
   });
 
-  it('a manifest that is not here, since somebody has to miss it', async () => {
+  it('a missing manifest, so that the next stage can report it', async () => {
     const blobs = new BlobSet();
     const { root, manifests } = buildMultiPlatform(blobs, PLATFORMS);
     manifests.forEach((manifest) => removeBlob(blobs, manifest));
     assert.equal((await walk(blobs, [root])).length, 3);
   });
 
-  it('a doubled manifest once, and twice if it is listed for two platforms', async () => {
+  it('a manifest that is listed twice once, and twice if it is for two platforms', async () => {
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
     const other = { ...manifest, platform: { os: 'linux', architecture: '386' } };
@@ -185,13 +185,13 @@ describe('WalkIndex gives', () => {
     assert.equal((await walk(blobs, [buildIndex(blobs, [manifest, other])])).length, 3);
   });
 
-  it('each image anew, and an empty index alone', async () => {
+  it('the same image again if it comes again, and an empty index alone', async () => {
     const blobs = new BlobSet();
     const empty = buildIndex(blobs, []);
     assert.deepEqual(digestsOf(await walk(blobs, [empty, empty])), [empty.digest, empty.digest]);
   });
 
-  it('16 levels of 4 equal references in as many nodes as there are documents', async () => {
+  it('one node for each of 15 indexes that list the next one four times', async () => {
     const blobs = new BlobSet();
     let index = buildIndex(blobs, []);
     for (let level = 1; level < 15; level += 1) index = buildIndex(blobs, [index, index, index, index]);
@@ -229,17 +229,17 @@ describe('WalkIndex refuses', () => {
     );
   });
 
-  it('a damaged document, or counts it as missing where the documents tolerate damage', async () => {
+  it('a damaged document, or counts it as missing if the documents tolerate damage', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     blobs.set(root.digest, Buffer.alloc(root.size, ' '));
     await assert.rejects(walk(blobs, [root]), { code: 'ERR_DIGEST_MISMATCH' });
-    const told: [LadingError, Digest][] = [];
-    const documents = documentsOf(blobs, { onDamage: (error, digest) => void told.push([error, digest]) });
+    const damaged: [LadingError, Digest][] = [];
+    const documents = documentsOf(blobs, { onDamage: (error, digest) => void damaged.push([error, digest]) });
     const nodes = await walk(blobs, [root], { documents });
     assert.deepEqual(digestsOf(nodes), [root.digest]);
     assert.deepEqual(
-      told.map(([{ code }, digest]) => [code, digest]),
+      damaged.map(([{ code }, digest]) => [code, digest]),
       [['ERR_DIGEST_MISMATCH', root.digest]],
     );
   });

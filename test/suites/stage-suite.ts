@@ -4,24 +4,24 @@ import { pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 
-/** A stage, what goes into it, and what it promises. */
+/** A stage, its input, and how it must behave. */
 export interface StageCase<In, Out> {
   readonly make: () => Duplex;
-  /** Good input that gives more output than the stage may hold. */
+  /** Good input, enough for more output than the stage may hold. */
   readonly inputs: () => Iterable<In> | AsyncIterable<In>;
-  /** Uses an output up; for outputs that own a body. */
+  /** Reads an output to its end; for outputs that own a body. */
   readonly read?: (output: Out) => Promise<void>;
-  /** How many inputs may be taken while nobody reads. */
+  /** How many inputs the stage may take while its output is not read. */
   readonly maxAhead: number;
-  /** The code of the refusal where an empty input is none. */
+  /** The error code for an empty input, if the stage refuses it. */
   readonly refusesEmpty?: string;
-  /** Outputs that come without input; 0 unless given. */
+  /** How many outputs an empty input has; 0 by default. */
   readonly emptyOutputs?: number;
-  /** Bodies that are open; 0 once the pipeline is over. */
+  /** How many bodies are open; 0 once the pipeline is over. */
   readonly openBodies?: () => number;
 }
 
-/** The manners that every stage has in a pipeline: it waits for a slow reader, and ends with whatever is above or below it. */
+/** The behaviour of every stage in a pipeline: it waits for a slow reader, and ends when a neighbour ends or fails. */
 export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): void {
   describe(`${name} in a pipeline`, () => {
     it('passes everything on', async () => {
@@ -52,7 +52,7 @@ export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): vo
       assert.equal(outputs.length, stage.emptyOutputs ?? 0);
     });
 
-    it(`takes at most ${stage.maxAhead} inputs while nobody reads`, async () => {
+    it(`takes at most ${stage.maxAhead} inputs while its output is not read`, async () => {
       const source = new Source(stage.inputs());
       const made = stage.make();
       const running = pipeline(source.records(), made).catch((error: unknown) => error);
@@ -65,16 +65,16 @@ export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): vo
       assertNoBodies(stage);
     });
 
-    it('ends with the error of what is above it', async () => {
-      const failure = new Error('above');
+    it('ends with the error of the stage before it', async () => {
+      const failure = new Error('before');
       const source = new Source(stage.inputs(), { failAfter: 1, failure });
       const made = stage.make();
       await assert.rejects(pipeline(source.records(), made, readerOf(stage)), failure);
       await assertOver(stage, source, made);
     });
 
-    it('ends with the error of what is below it', async () => {
-      const failure = new Error('below');
+    it('ends with the error of the stage after it', async () => {
+      const failure = new Error('after');
       const source = new Source(stage.inputs());
       const made = stage.make();
       const failing = sinkOf<Out>(async () => {
@@ -84,7 +84,7 @@ export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): vo
       await assertOver(stage, source, made);
     });
 
-    it('ends when its reader goes away in the middle', async () => {
+    it('ends when its reader closes in the middle', async () => {
       const source = new Source(stage.inputs());
       const made = stage.make();
       const sink = sinkOf<Out>(async () => void sink.destroy());
@@ -104,7 +104,7 @@ export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): vo
   });
 }
 
-/** Waits until a number stays as it is for a hundred turns of the event loop. */
+/** Waits until a number stays the same for a hundred turns of the event loop. */
 export async function atRest(value: () => number): Promise<void> {
   for (let still = 0, last = value(); still < 100; still += 1) {
     await setImmediate();
@@ -113,8 +113,8 @@ export async function atRest(value: () => number): Promise<void> {
   }
 }
 
-/** A Writable of records, one at a time. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what comes
+/** A Writable that takes records one at a time. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the type
 export function sinkOf<Out>(take: (output: Out) => Promise<void>): Writable {
   return new Writable({
     objectMode: true,
@@ -123,7 +123,7 @@ export function sinkOf<Out>(take: (output: Out) => Promise<void>): Writable {
   });
 }
 
-/** Runs inputs through a stage and gives all outputs. */
+/** Runs inputs through the stages and returns all outputs. */
 export async function runStage<Out>(
   inputs: Iterable<unknown> | AsyncIterable<unknown>,
   ...stages: readonly Duplex[]
@@ -141,15 +141,15 @@ function readerOf<Out>(stage: StageCase<never, Out> | StageCase<unknown, Out>): 
 async function assertOver<In, Out>(stage: StageCase<In, Out>, source: Source<In>, made: Duplex): Promise<void> {
   await atRest(() => stage.openBodies?.() ?? 0);
   assert.equal(made.destroyed, true);
-  assert.equal(source.isClosed, true, 'the source was not given up');
+  assert.equal(source.isClosed, true, 'the source was not closed');
   assertNoBodies(stage);
 }
 
 function assertNoBodies<In, Out>({ openBodies }: StageCase<In, Out>): void {
-  if (openBodies !== undefined) assert.equal(openBodies(), 0, 'bodies that nobody closed');
+  if (openBodies !== undefined) assert.equal(openBodies(), 0, 'bodies are still open');
 }
 
-/** Counts what is taken of some records, and whether they were given up. */
+/** Counts the records that were taken, and notes when their iterator is closed. */
 class Source<Record> {
   taken = 0;
   isClosed = false;
