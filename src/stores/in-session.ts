@@ -1,7 +1,7 @@
 import { movesOf, type NameMove } from '../model/image-list.js';
 import type { ImageListChange, DestinationSession, ImageDestination } from './store.js';
 
-/** Publishes a change of the list of images, and tells which names it moved: as it was in the list that it changed. */
+/** Publishes a change of the list of images. Returns the names that it moved, compared with the list before. */
 export async function publishNames(session: DestinationSession, change: ImageListChange): Promise<readonly NameMove[]> {
   let moved: readonly NameMove[] = [];
   await session.publish((records) => {
@@ -12,6 +12,7 @@ export async function publishNames(session: DestinationSession, change: ImageLis
   return moved;
 }
 
+/** Does work in a session of its own, and ends the session in any case. */
 export async function inSession<T>(
   destination: ImageDestination,
   work: (session: DestinationSession) => Promise<T>,

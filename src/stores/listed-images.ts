@@ -2,7 +2,7 @@ import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
 
-/** One list of images, and what can be asked of it. Holds the list, and its referrers by subject. */
+/** Answers questions about one list of images. Holds the list, and its referrers by subject. */
 export class ListedImages {
   readonly records: readonly ImageRecord[];
   #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
@@ -11,7 +11,7 @@ export class ListedImages {
     this.records = records;
   }
 
-  /** The images that the texts mean, one text after another. Throws what `resolveRecords` throws. */
+  /** The images that the texts mean, in the order of the texts. Throws what `resolveRecords` throws. */
   resolve(texts: readonly string[]): readonly ImageRecord[] {
     return texts.flatMap((text) => resolveRecords(this.records, text));
   }
@@ -23,7 +23,7 @@ export class ListedImages {
     return new Map(found.map(({ name = '', descriptor }) => [name, descriptor.digest]));
   }
 
-  /** What refers to the subject, in the order of the list. */
+  /** The referrers of the subject, in the order of the list. */
   referrersOf(subject: Digest): readonly Descriptor[] {
     this.#referrers ??= bySubject(this.records);
     return this.#referrers.get(subject) ?? [];
@@ -39,7 +39,7 @@ function bySubject(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonl
   return found;
 }
 
-/** The referrers among some records, as a survey asks for them. */
+/** Returns a function that finds the referrers of a subject among these records. */
 export function referrersIn(records: readonly ImageRecord[]): (subject: Digest) => Promise<readonly Descriptor[]> {
   const listed = new ListedImages(records);
   return async (subject) => listed.referrersOf(subject);

@@ -4,7 +4,7 @@ import { closureOf } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 
-/** What a prune takes off the list: unnamed images that `isOld` lets go, and referrers of nothing that stays. */
+/** The images that a prune removes: unnamed ones that are old, and referrers whose subject does not stay. */
 export async function pruneableImages(
   provider: ContentProvider,
   records: readonly ImageRecord[],
@@ -23,7 +23,7 @@ export async function pruneableImages(
   return [...images, ...orphans(records, reached)];
 }
 
-/** Referrers whose subject is not reached, neither by an image nor by another referrer that stays. */
+/** Referrers whose subject neither an image needs nor another referrer that stays. */
 function orphans(records: readonly ImageRecord[], reached: Set<Digest>): readonly ImageRecord[] {
   const referrers = records.filter((record) => !isImage(record));
   for (let grown = true; grown;) {

@@ -6,7 +6,7 @@ import { buildReferrer } from '../fixtures/artifact-builder.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 import { example, FAMILIAR, fill, NAME, onEachStore, storeOf } from '../fixtures/load-helpers.js';
 
-onEachStore('resolves texts one after another, each to the images that it means', async (open) => {
+onEachStore('resolves texts in their order, each to the images that it means', async (open) => {
   const built = example();
   const store = await storeOf(open, built);
   const [byName, byId] = await store.resolve([FAMILIAR, built.root.digest.slice(7, 19)]);
@@ -16,7 +16,7 @@ onEachStore('resolves texts one after another, each to the images that it means'
   assert.deepEqual(await store.resolve([]), []);
 });
 
-onEachStore('returns the holders of names, and nothing for a name that means nothing', async (open) => {
+onEachStore('returns the holders of names, and leaves out a name that no image has', async (open) => {
   const built = example();
   const store = await storeOf(open, built);
   const holders = await store.holders([NAME, 'docker.io/example/other:1']);
@@ -24,7 +24,7 @@ onEachStore('returns the holders of names, and nothing for a name that means not
   assert.deepEqual([...(await store.holders([]))], []);
 });
 
-onEachStore('finds referrers that were published after it was asked before', async (open) => {
+onEachStore('finds referrers that were published after an earlier look for referrers', async (open) => {
   const built = example();
   const store = await storeOf(open, built);
   assert.deepEqual(await store.referrersOf(built.root.digest), []);
@@ -36,7 +36,7 @@ onEachStore('finds referrers that were published after it was asked before', asy
   assert.deepEqual(await store.referrersOf(digestOf('nowhere')), []);
 });
 
-onEachStore('passes what is read from it and from its readers through a function', async (open) => {
+onEachStore('passes bytes that are read from it and from its readers through a function', async (open) => {
   const built = example();
   const store = await storeOf(open, built);
   let passed = 0;

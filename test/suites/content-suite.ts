@@ -8,7 +8,7 @@ const ABSENT = parseDigest(`sha256:${'0'.repeat(64)}`);
 const BYTES = seededBytes('content', 5000);
 const DESCRIPTOR = describeBytes(BYTES);
 
-/** How blobs come into a store and are read: what containerd asks of a content store, in our words. */
+/** How blobs are written to a store and read. Modelled on containerd's tests of content stores. */
 export function contentSuite(open: OpenStore): void {
   describe('writing', () => writingSuite(open));
   describe('refusing', () => refusingSuite(open));
@@ -44,7 +44,7 @@ function writingSuite(open: OpenStore): void {
   );
 
   it(
-    'puts a blob together from chunks of any size, empty ones among them',
+    'joins a blob from chunks of any size, including empty ones',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         const ingest = await session.begin(undefined);
@@ -62,7 +62,7 @@ function writingSuite(open: OpenStore): void {
   );
 
   it(
-    'answers present to a commit of content that it has, and leaves it',
+    'returns present for a commit of content that it has, and keeps that',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         assert.equal(await storeBytes(session, BYTES), 'stored');
@@ -74,7 +74,7 @@ function writingSuite(open: OpenStore): void {
   );
 
   it(
-    'leaves nothing of a blob that is given up, also when that is said twice',
+    'leaves nothing of a blob that is aborted once or twice',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         const [untouched, written] = [await session.begin(undefined), await session.begin(undefined)];
@@ -86,7 +86,7 @@ function writingSuite(open: OpenStore): void {
   );
 
   it(
-    'keeps a blob that was committed when its writer is given up after all',
+    'keeps a committed blob when its writer is aborted afterwards',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         const ingest = await session.begin(undefined);
@@ -99,7 +99,7 @@ function writingSuite(open: OpenStore): void {
   );
 
   it(
-    'stores a sha512 blob that a digester has seen on its way',
+    'stores a sha512 blob that a digester has hashed on its way',
     withStore(open, async (store) => {
       const digest = digestOf(BYTES, 'sha512');
       await inSession(store, async (session) => {
@@ -121,7 +121,7 @@ function refusingSuite(open: OpenStore): void {
     { what: 'a size that is too large', expected: { ...DESCRIPTOR, size: 5001 }, code: 'ERR_SIZE_MISMATCH' },
     { what: 'another digest', expected: { ...DESCRIPTOR, digest: ABSENT }, code: 'ERR_DIGEST_MISMATCH' },
     {
-      what: 'a digest of an algorithm that nobody computed',
+      what: 'a digest of another algorithm than the one that was computed',
       expected: { ...DESCRIPTOR, digest: digestOf(BYTES, 'sha512') },
       code: 'ERR_DIGEST_MISMATCH',
     },
@@ -142,7 +142,7 @@ function refusingSuite(open: OpenStore): void {
   }
 
   it(
-    'takes the content after a commit of it was refused',
+    'stores content whose first commit was refused',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         const ingest = await session.begin(undefined);
@@ -154,7 +154,7 @@ function refusingSuite(open: OpenStore): void {
   );
 
   it(
-    'refuses to write or commit once a writer is over',
+    'refuses to write or commit after a commit, an abort or a refusal',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         const [committed, aborted, failed] = [
@@ -178,7 +178,7 @@ function refusingSuite(open: OpenStore): void {
 
 function parallelSuite(open: OpenStore): void {
   it(
-    'lets two writers of one digest both succeed, one of them as the first',
+    'lets two writers of one digest both succeed: one stores it, one finds it present',
     withStore(open, async (store) => {
       const outcomes = await inSession(store, (first) =>
         inSession(store, async (second) => {
@@ -193,7 +193,7 @@ function parallelSuite(open: OpenStore): void {
   );
 
   it(
-    'takes many blobs at once, chunk by chunk in turn',
+    'stores many blobs at once whose chunks come in turn',
     withStore(open, async (store) => {
       const contents = Array.from({ length: 24 }, (_, at) => seededBytes(`parallel-${at}`, 700 * at));
       await inSession(store, async (session) => {
@@ -214,7 +214,7 @@ function parallelSuite(open: OpenStore): void {
 
 function readingSuite(open: OpenStore): void {
   it(
-    'tells the size of what it has, and nothing of what it has not',
+    'returns the size of a blob that it has, and undefined for one that it does not have',
     withStore(open, async (store) => {
       await inSession(store, async (session) => {
         await storeBytes(session, BYTES);
@@ -256,7 +256,7 @@ function readingSuite(open: OpenStore): void {
   }
 
   it(
-    'says that a blob is missing with the first chunk that is asked for, not before',
+    'throws for a missing blob when the first chunk is read, not before',
     withStore(open, async (store) => {
       const body = store.open(ABSENT, { kind: 'blob' });
       await assert.rejects(bytesOf(body), { code: 'ERR_BLOB_MISSING', details: { digest: ABSENT } });
@@ -264,7 +264,7 @@ function readingSuite(open: OpenStore): void {
   );
 
   it(
-    'can be read by many at once, and given up in the middle',
+    'can be read by many readers at once, and closed in the middle',
     withStore(open, async (store) => {
       const large = seededBytes('many readers', 1024 * 1024);
       await inSession(store, (session) => storeBytes(session, large));

@@ -18,7 +18,7 @@ import { digestsIn, inSession, namesIn, storeBytes, storeSet, withStore, type Op
 const NAME = 'docker.io/example/app:1';
 const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
 
-/** How blobs leave a store. */
+/** How blobs are removed from a store. */
 export function garbageSuite(open: OpenStore): void {
   describe('discard', () => discardSuite(open));
   describe('prune', () => pruneSuite(open));
@@ -32,7 +32,7 @@ async function storeLoose(store: Store, ...contents: readonly string[]): Promise
 
 function discardSuite(open: OpenStore): void {
   it(
-    'removes what nothing reaches and keeps what an image reaches',
+    'removes blobs that no image needs and keeps blobs that an image needs',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 'kept' });
@@ -45,7 +45,7 @@ function discardSuite(open: OpenStore): void {
   );
 
   it(
-    'removes what its own session holds and keeps what another one holds',
+    'removes blobs that its own session holds and keeps blobs that another session holds',
     withStore(open, async (store) => {
       await storeLoose(store, 'mine', 'theirs');
       await inSession(store, (other) =>
@@ -61,14 +61,14 @@ function discardSuite(open: OpenStore): void {
   );
 
   it(
-    'passes over digests that are not here',
+    'ignores digests that are not in the store',
     withStore(open, async (store) => {
       assert.deepEqual(await inSession(store, (session) => session.discard([digestOf('nowhere')])), []);
     }),
   );
 
   it(
-    'keeps what an image shares whose manifest is larger than the default limit',
+    'keeps blobs shared with an image whose manifest is larger than the default limit',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const large = buildLarge(blobs);
@@ -80,7 +80,7 @@ function discardSuite(open: OpenStore): void {
   );
 
   it(
-    'takes the own content of manifests that are cut off and keeps what others share',
+    'removes the own content of manifests in the cut and keeps what others share',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const platforms = ['linux/amd64', 'linux/arm64'];
@@ -97,7 +97,7 @@ function discardSuite(open: OpenStore): void {
   );
 
   it(
-    'takes nothing by a cut that another image reaches whole',
+    'keeps the content of a manifest in the cut that is also an image of its own',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64', 'linux/arm64']);
@@ -112,7 +112,7 @@ function discardSuite(open: OpenStore): void {
   );
 }
 
-/** An image whose manifest is larger than a load takes by default. */
+/** An image whose manifest is larger than the default limit of a load. */
 function buildLarge(blobs: BlobSet): Descriptor {
   const annotations = { 'org.example.note': 'x'.repeat(DEFAULT_LIMITS.maxDocumentBytes) };
   return buildManifest(blobs, { platform: 'linux/amd64', seed: 'large', layers: ['shared', 'own'], annotations });
@@ -120,7 +120,7 @@ function buildLarge(blobs: BlobSet): Descriptor {
 
 function pruneSuite(open: OpenStore): void {
   it(
-    'keeps what an image needs whose manifest is larger than the default limit',
+    'keeps the blobs of an image whose manifest is larger than the default limit',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const root = buildLarge(blobs);
@@ -132,7 +132,7 @@ function pruneSuite(open: OpenStore): void {
   );
 
   it(
-    'keeps what an image needs whose index is larger or nested deeper than the default limits',
+    'keeps the blobs of an image whose index is larger or nested deeper than the default limits',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 'deep' });
@@ -163,7 +163,7 @@ function pruneSuite(open: OpenStore): void {
   );
 
   it(
-    'removes unnamed images and unreachable blobs, and reports them',
+    'removes unnamed images and unneeded blobs, and reports them',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const named = buildManifest(blobs, { platform: 'linux/amd64', seed: 'named' });
@@ -185,7 +185,7 @@ function pruneSuite(open: OpenStore): void {
   );
 
   it(
-    'keeps an image that lost its name in favour of another until then',
+    'keeps an image that lost its name to another until a prune removes it',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const [before, after] = ['before', 'after'].map((seed) =>
@@ -201,7 +201,7 @@ function pruneSuite(open: OpenStore): void {
   );
 
   it(
-    'keeps referrers of what stays, also those of referrers, and removes referrers of nothing',
+    'keeps referrers whose subject stays, also referrers of referrers, and removes the others',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const image = buildManifest(blobs, { platform: 'linux/amd64', seed: 'subject' });
@@ -230,7 +230,7 @@ function pruneSuite(open: OpenStore): void {
   );
 
   it(
-    'keeps what an open session looked up or stored',
+    'keeps blobs that an open session looked up or stored',
     withStore(open, async (store) => {
       await storeLoose(store, 'looked up', 'loose');
       await inSession(store, async (session) => {
@@ -245,7 +245,7 @@ function pruneSuite(open: OpenStore): void {
   );
 
   it(
-    'does not undo what is published meanwhile',
+    'does not undo a publication that comes meanwhile',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const [unnamed, root] = ['a', 'b'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));

@@ -10,7 +10,7 @@ const A = { name: 'docker.io/example/a:1', descriptor: first } as ImageRecord;
 const B = { name: 'docker.io/example/b:1', descriptor: second } as ImageRecord;
 const C = { name: 'docker.io/example/c:1', descriptor: third } as ImageRecord;
 
-/** How names become visible. */
+/** How a publication changes the list of images. */
 export function imageListSuite(open: OpenStore): void {
   describe('the list of images', () => {
     it(
@@ -21,7 +21,7 @@ export function imageListSuite(open: OpenStore): void {
     );
 
     it(
-      'shows all names of a session together, with what they were published with',
+      'shows all names of a publication together, with their descriptors',
       withStore(open, async (store) => {
         await inSession(store, async (session) => {
           await session.publish((records) => {
@@ -34,7 +34,7 @@ export function imageListSuite(open: OpenStore): void {
     );
 
     it(
-      'stands in the order of names, then of the digests of unnamed images',
+      'has named images in order of names, then unnamed ones in order of digests',
       withStore(open, async (store) => {
         const unnamed = [first, second, third].map((descriptor) => ({ descriptor }) as ImageRecord);
         const extra = { ...C, name: 'docker.io/example/a-b:1' };
@@ -56,7 +56,7 @@ export function imageListSuite(open: OpenStore): void {
     );
 
     it(
-      'stays as it is when the change gives the same list',
+      'stays as it is when the change returns the same list',
       withStore(open, async (store) => {
         await inSession(store, async (session) => {
           await session.publish(() => [A]);
@@ -67,7 +67,7 @@ export function imageListSuite(open: OpenStore): void {
     );
 
     it(
-      'forgets what was removed, and only that',
+      'loses removed images, and no others',
       withStore(open, async (store) => {
         await inSession(store, async (session) => {
           await session.publish(() => [A, B, C]);

@@ -7,11 +7,11 @@ import { bytesOf, digestsIn, inSession, storeBytes, storeSet, withStore, type Op
 const NAME = 'docker.io/example/app:1';
 const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
 
-/** How operations that only read keep what they read. */
+/** How a reader keeps the blobs that it reads safe. */
 export function readerSuite(open: OpenStore): void {
   describe('a reader', () => {
     it(
-      'finds and reads what the store has, and nothing else',
+      'finds and reads blobs of the store, and no others',
       withStore(open, async (store) => {
         await inSession(store, (session) => storeBytes(session, 'content'));
         const reader = await store.reader();
@@ -26,7 +26,7 @@ export function readerSuite(open: OpenStore): void {
     );
 
     it(
-      'keeps what it looked up from discards and prunes until it ends',
+      'protects blobs that it looked up from discards and prunes until it ends',
       withStore(open, async (store) => {
         const blobs = new BlobSet();
         const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 'read' });
@@ -46,7 +46,7 @@ export function readerSuite(open: OpenStore): void {
     );
 
     it(
-      'keeps what it claimed without looking for it',
+      'protects blobs that it claimed and did not look up',
       withStore(open, async (store) => {
         for (const content of ['one', 'two']) await inSession(store, (session) => storeBytes(session, content));
         const reader = await store.reader();
@@ -59,7 +59,7 @@ export function readerSuite(open: OpenStore): void {
     );
 
     it(
-      'does not keep what it did not ask for',
+      'does not protect blobs that it neither claimed nor looked up',
       withStore(open, async (store) => {
         await inSession(store, (session) => storeBytes(session, 'asked for'));
         await inSession(store, (session) => storeBytes(session, 'not asked for'));

@@ -5,7 +5,7 @@ import { imageListSuite } from './image-list-suite.js';
 import { readerSuite } from './reader-suite.js';
 import type { OpenStore } from './stored.js';
 
-/** The behaviour that every store has, whatever it is made of. `open` gives an empty store for each test. */
+/** The behaviour of every kind of store. `open` makes an empty store for each test. */
 export function storeSuite(name: string, open: OpenStore): void {
   describe(name, () => {
     contentSuite(open);

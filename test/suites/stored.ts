@@ -6,7 +6,7 @@ import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import type { Store, DestinationSession } from '../../src/stores/store.js';
 import type { BlobSet } from '../fixtures/image-builder.js';
 
-/** An empty store for one test, and what takes it away again. */
+/** An empty store for one test, and a function that removes it. */
 export interface OpenedStore {
   readonly store: Store;
   readonly cleanup: () => Promise<void>;
@@ -15,7 +15,7 @@ export interface OpenedStore {
 /** Makes an empty store. */
 export type OpenStore = () => Promise<OpenedStore>;
 
-/** A test's function that gets a store of its own. */
+/** A test function that runs with a store of its own. */
 export function withStore(
   open: OpenStore,
   run: (store: Store, t: TestContext) => Promise<void>,
@@ -30,7 +30,7 @@ export function withStore(
   };
 }
 
-/** Runs something in a session, which ends whatever happens. */
+/** Runs a function in a session of its own, and ends the session in any case. */
 export async function inSession<T>(store: Store, run: (session: DestinationSession) => Promise<T>): Promise<T> {
   const session = await store.session();
   try {
@@ -40,13 +40,13 @@ export async function inSession<T>(store: Store, run: (session: DestinationSessi
   }
 }
 
-/** A layer's descriptor of some bytes. */
+/** A layer descriptor of the bytes. */
 export function describeBytes(bytes: Uint8Array | string): Descriptor {
   const buffer = Buffer.from(bytes);
   return { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf(buffer), size: buffer.length };
 }
 
-/** Stores bytes under their digest and tells what came of it. */
+/** Stores bytes under their digest and returns the outcome. */
 export async function storeBytes(
   session: DestinationSession,
   bytes: Uint8Array | string,

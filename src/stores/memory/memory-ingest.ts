@@ -4,28 +4,28 @@ import type { Ingest, IngestOutcome } from '../store.js';
 import type { Content } from '../../model/content.js';
 import { sizeMismatch, digestMismatch } from '../../content/mismatch.js';
 
-/** A blob in memory. `bytes` is undefined where only its size is kept. */
+/** A blob in memory. `bytes` is undefined if only its size is kept. */
 export interface MemoryBlob {
   readonly size: number;
   readonly bytes: Buffer | undefined;
 }
 
-/** What a memory store keeps of the bytes it is given. */
+/** Which bytes a memory store keeps. */
 export interface MemoryStoreOptions {
   /**
-   * Bytes of a blob that are kept in memory; of a larger blob only digest and size are remembered, and reading it throws
-   * ERR_BLOB_MISSING. Enough to judge or list an archive without keeping it. Default: everything.
+   * The size up to which the bytes of a blob are kept, without limit by default. Of a larger blob only digest and size
+   * are kept, and reading it throws ERR_BLOB_MISSING. That is enough to verify or list an archive.
    */
   readonly maxBlobBytes?: number;
-  /** Keeps only what starts like a JSON object; of every other blob digest and size are remembered. */
+  /** Keeps only the bytes of blobs that start like a JSON object; of others only digest and size. */
   readonly keepOnlyDocuments?: boolean;
-  /** Bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
+  /** The limit for the bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
   readonly maxBytes?: number;
 }
 
 const OPENING_BRACE = 0x7b;
 
-/** A blob on its way into memory. Holds its bytes, as far as the store is to keep them. */
+/** A blob on its way into memory. Holds its bytes if the store keeps them. */
 export class MemoryIngest implements Ingest {
   readonly #add: (digest: Digest, blob: MemoryBlob) => IngestOutcome;
   readonly #options: MemoryStoreOptions;

@@ -15,7 +15,7 @@ import { totalBytes } from '../../model/content.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 
-/** A store that ends with its process: for tests, small embeds, and looking into archives. Holds all that it is given. */
+/** A store in memory, for tests and for looking into archives. Holds all content that is stored in it. */
 export class MemoryStore implements Store {
   readonly #blobs = new Map<Digest, MemoryBlob>();
   readonly #sessions = new Set<Set<Digest>>();
@@ -88,7 +88,7 @@ export class MemoryStore implements Store {
     };
   }
 
-  /** Keeps no times: everything is past any grace time. */
+  /** Blobs have no times here: all count as older than the grace time. */
   async prune({ dryRun = false }: PruneOptions): Promise<PruneReport> {
     for (;;) {
       const { records } = this.#listed;
@@ -99,7 +99,7 @@ export class MemoryStore implements Store {
         staying.map(({ descriptor }) => descriptor),
         undefined,
       );
-      // Somebody published meanwhile: look again.
+      // A session has published meanwhile: start again.
       if (records !== this.#listed.records) continue;
       const claimed = this.#claims();
       const gone = [...this.#blobs].filter(([digest]) => !kept.has(digest) && !claimed.has(digest));
@@ -143,7 +143,7 @@ export class MemoryStore implements Store {
   }
 
   #publish(change: ImageListChange): void {
-    // Through the document, so that order and annotations are those that a directory store would give.
+    // Through an index document, so that order and annotations are the same as in a directory store.
     this.#listed = new ListedImages(recordsOf(imageIndexOf(change(this.#listed.records))));
   }
 
@@ -152,7 +152,7 @@ export class MemoryStore implements Store {
     if (this.#blobs.has(digest)) return 'present';
     const kept = this.#bytes + (blob.bytes?.length ?? 0);
     if (kept > (this.#options.maxBytes ?? Number.POSITIVE_INFINITY)) {
-      throw new LadingError('ERR_LIMIT_BYTES', `more than ${this.#options.maxBytes} bytes to be kept in memory`);
+      throw new LadingError('ERR_LIMIT_BYTES', `the blobs need more than ${this.#options.maxBytes} bytes of memory`);
     }
     this.#bytes = kept;
     this.#blobs.set(digest, blob);

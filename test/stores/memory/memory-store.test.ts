@@ -8,7 +8,7 @@ import { bytesOf, inSession, storeBytes } from '../../suites/stored.js';
 storeSuite('MemoryStore', async () => ({ store: new MemoryStore(), cleanup: async () => {} }));
 
 describe('a MemoryStore with limits', () => {
-  it('remembers a blob above the limit for one by digest and size only', async () => {
+  it('keeps only digest and size of a blob above the limit for one blob', async () => {
     const store = new MemoryStore({ maxBlobBytes: 4 });
     await inSession(store, async (session) => {
       for (const text of ['four', 'five5']) assert.equal(await storeBytes(session, text), 'stored');
@@ -18,7 +18,7 @@ describe('a MemoryStore with limits', () => {
     await assert.rejects(bytesOf(store.open(digestOf('five5'))), { code: 'ERR_BLOB_MISSING' });
   });
 
-  it('keeps the bytes of what starts like a document where only documents are wanted', async () => {
+  it('keeps only the bytes of blobs that start like a document, if asked', async () => {
     const store = new MemoryStore({ keepOnlyDocuments: true });
     await inSession(store, async (session) => {
       const ingest = await session.begin(undefined);
@@ -30,7 +30,7 @@ describe('a MemoryStore with limits', () => {
     await assert.rejects(bytesOf(store.open(digestOf('layer'))), { code: 'ERR_BLOB_MISSING' });
   });
 
-  it('refuses a blob beyond the limit for all, and takes it when there is room again', async () => {
+  it('refuses a blob beyond the limit for all blobs, and stores it when there is room again', async () => {
     const store = new MemoryStore({ maxBytes: 6 });
     await inSession(store, async (session) => {
       await storeBytes(session, 'abc');
