@@ -6,10 +6,10 @@ import { Lease } from './leases/lease.js';
 import type { SourceReader } from '../store.js';
 import type { OpenOptions } from '../../content/content-provider.js';
 
-/** Why a lease may be out of reach while everything can be read: a medium or a store that is not ours to write, a full disk. */
+/** Codes of a store that can be read but not written: a read-only medium, a store of another user, a full disk. */
 const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOSPC', 'EDQUOT'];
 
-/** One reading operation on a directory store, under a lease where one can be had. Holds the claimed digests. */
+/** One operation that reads a directory store, under a lease if one can be written. Holds the claimed digests. */
 export class LayoutReader implements SourceReader {
   readonly #blobs: LayoutParts['blobs'];
   #claimed: ClaimedBlobs | undefined;
@@ -19,7 +19,7 @@ export class LayoutReader implements SourceReader {
     this.#claimed = lease && new ClaimedBlobs(blobs, lease);
   }
 
-  /** Starts a reading operation of this process. */
+  /** Starts an operation of this process. */
   static async start({ paths, blobs }: LayoutParts): Promise<LayoutReader> {
     const lease = await whereWritable(async () => await Lease.create(paths.leases, randomUUID()));
     return new LayoutReader(blobs, lease);
@@ -47,7 +47,7 @@ export class LayoutReader implements SourceReader {
   }
 }
 
-/** Reading must not depend on writing: what cannot be claimed is read all the same, and verified as everything is. */
+/** Reading must not depend on writing: blobs that cannot be claimed are read all the same, and verified as always. */
 async function whereWritable<T>(write: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await write();

@@ -16,8 +16,8 @@ import { storageError } from '../../files/storage-error.js';
 import type { OpenOptions } from '../../content/content-provider.js';
 
 /**
- * One writing operation on a directory store, under a lease. Holds the claimed digests, and the folders that have new names
- * which are not on stable storage yet.
+ * One operation that writes to a directory store, under a lease. Holds the claimed digests, and the folders with new
+ * names that are not on stable storage yet.
  */
 export class LayoutSession implements DestinationSession {
   readonly #store: LayoutParts;
@@ -51,7 +51,7 @@ export class LayoutSession implements DestinationSession {
     try {
       this.#lease.claim([digest]);
       const found = await this.#claimed.find(digest);
-      // Whoever stored it may not have come to make its name durable, and it may be promised by what is published here.
+      // The process that stored it may not have made its name durable yet, and an image published here may need it.
       if (found !== undefined) this.#unsynced.add(path.dirname(this.#store.paths.blob(digest)));
       return found;
     } catch (error) {
@@ -103,7 +103,7 @@ export class LayoutSession implements DestinationSession {
     }
   }
 
-  /** Where the next ingest goes. Its blob is claimed before it gets its name. */
+  /** The options of a new ingest. It claims its blob before the blob gets its name. */
   #newIngest(): FileIngestOptions {
     const { paths } = this.#store;
     return {

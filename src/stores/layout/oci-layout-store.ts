@@ -15,22 +15,22 @@ import { ListedImages } from '../listed-images.js';
 import type { Descriptor } from '../../model/descriptor.js';
 import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 
-/** How a store is opened. `readOnly` writes nothing at all, and takes a folder that is not there as an empty store. */
+/** How to open a store. With `readOnly` nothing is written, and a folder that does not exist is an empty store. */
 export interface OpenStoreOptions {
   readonly readOnly?: boolean;
   /**
-   * With `readOnly`: readers claim what they read all the same, where the store may be written to, so that nobody removes
-   * it meanwhile.
+   * With `readOnly`: readers claim what they read all the same, if they may write to the store, so that no other
+   * process removes it meanwhile.
    */
   readonly claimReads?: boolean;
-  /** Bytes of a blob that are read at once, asked for each blob: 1 MiB unless given. Two such chunks are held for each. */
+  /** Returns how many bytes to read at once; called for each blob, which holds two such chunks. Default: 1 MiB. */
   readonly chunkBytes?: () => number;
 }
 
 /**
- * The embedded store: one directory that is at rest a valid OCI image layout, and beside it `.lading/` with the list of
- * images, leases and files on their way. Processes on one host may use it at the same time. Holds the list of images, and nothing of its content.
- * What only writing needs is loaded with the first write: a listing must not wait for it.
+ * A store in one directory, which is a valid OCI image layout at rest. Its folder `.lading/` has the list of images,
+ * leases and unfinished files. Processes on one host may use it at the same time. Holds the list of images, and none of
+ * its content. Code that only writing needs is loaded with the first write, so that a listing starts faster.
  */
 export class OciLayoutStore implements Store {
   readonly directory: string;
@@ -52,8 +52,8 @@ export class OciLayoutStore implements Store {
   }
 
   /**
-   * Opens the store in a directory; a new or empty one becomes a store. Throws ERR_STORE_TAMPERED for a directory that is
-   * something else, ERR_STORE_UNSAFE, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
+   * Opens the store in a directory; a new or empty one becomes a store. Throws ERR_STORE_TAMPERED for a directory with
+   * other content, ERR_STORE_UNSAFE, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
    */
   static async open(directory: string, options: OpenStoreOptions = {}): Promise<OciLayoutStore> {
     const store = new OciLayoutStore(new LayoutPaths(directory), options);
@@ -101,7 +101,7 @@ export class OciLayoutStore implements Store {
 
   async reader(): Promise<SourceReader> {
     const { blobs, paths } = this.#parts;
-    // A lease in another user's store could not be read by its owner.
+    // The owner of the store could not read a lease of another user.
     if (!this.#claimReads || (this.#readOnly && !isOurs(paths))) {
       return {
         claim: async () => {},
@@ -118,7 +118,7 @@ export class OciLayoutStore implements Store {
   }
 
   async session(): Promise<DestinationSession> {
-    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened to be read only`);
+    if (this.#readOnly) throw new LadingError('ERR_STORE_READONLY', `${this.directory} was opened read-only`);
     try {
       return await (await import('./layout-session.js')).LayoutSession.start(this.#parts, this.#changes);
     } catch (error) {
@@ -151,7 +151,7 @@ export class OciLayoutStore implements Store {
 
   async #images(): Promise<ListedImages> {
     const records = await this.list();
-    // The list is read anew only where it has changed, and so is what is made of it.
+    // `list` returns the same array until the list changes.
     if (this.#listed.records !== records) this.#listed = new ListedImages(records);
     return this.#listed;
   }
@@ -164,7 +164,7 @@ export class OciLayoutStore implements Store {
     }
   }
 
-  /** A directory is ours if it has `.lading/`, and may become ours if it is empty. */
+  /** A directory with `.lading/` is a Lading store, and an empty one may become one. Throws for any other. */
   async #checkKind(): Promise<void> {
     const { paths } = this.#parts;
     const names = (await namesIn(paths.root)).filter((name) => name !== 'lost+found');
@@ -173,7 +173,8 @@ export class OciLayoutStore implements Store {
       const message = `${paths.root} is an OCI layout that another program made; load it into a store: lading load -i ${paths.root}`;
       throw new LadingError('ERR_STORE_TAMPERED', message);
     }
-    if (names.length > 0) throw new LadingError('ERR_STORE_TAMPERED', `${paths.root} is not empty and no Lading store`);
+    if (names.length > 0)
+      throw new LadingError('ERR_STORE_TAMPERED', `${paths.root} is not empty and is not a Lading store`);
   }
 
   async #checkVersion(): Promise<void> {

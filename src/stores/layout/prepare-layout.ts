@@ -6,7 +6,7 @@ import { ensureDurableFolder, linkDurable } from '../../files/durable-file.js';
 import { RefsPublisher } from './refs/refs-publisher.js';
 import { FORMAT_VERSION, OPENER, type LayoutPaths } from './place/layout-paths.js';
 
-/** Makes what a store that is ours does not have yet, in an order that can be cut short and taken up again. */
+/** Makes the folders and files that the store does not have yet. Another call can complete what was interrupted. */
 export async function prepareLayout(paths: LayoutPaths): Promise<void> {
   checkOwnership(paths);
   for (const folder of [paths.ingest, paths.leases, paths.trash, paths.refs, paths.blobs]) {
@@ -20,7 +20,7 @@ export async function prepareLayout(paths: LayoutPaths): Promise<void> {
   else await publisher.copyToIndex();
 }
 
-/** Another process may open the same new directory, or have been killed there: a file is seen whole or not at all. */
+/** Links the whole file at once, since another process may open the same new directory, or have been killed there. */
 async function writeOnce(file: string, text: string, mode: number, temporary: () => string): Promise<void> {
   if (!(await fs.pathExists(file))) await linkDurable(file, text, mode, temporary());
 }

@@ -15,7 +15,7 @@ const NAME = 'docker.io/example/app:1';
 const blobs = new BlobSet();
 const { root } = buildMultiPlatform(blobs, ['linux/amd64', 'linux/arm/v7']);
 
-/** Fills a store with one image under its name and a copy of it without one. */
+/** Fills a store with one image that has a name, and one without a name. */
 async function fill(folder: string): Promise<OciLayoutStore> {
   const store = await OciLayoutStore.open(folder);
   const other = buildMultiPlatform(blobs, ['linux/s390x']).root;
@@ -49,7 +49,7 @@ describe('the directory at rest', () => {
     });
   });
 
-  it('has no file in the private folders beside version and list', async () => {
+  it('has no private files but version and list', async () => {
     await inFolder(async (folder) => {
       await fill(folder);
       assert.deepEqual(await privateFiles(folder), []);
@@ -58,7 +58,7 @@ describe('the directory at rest', () => {
     });
   });
 
-  it('is the same for a store that is opened again', async () => {
+  it('is the same after the store is opened again', async () => {
     await inFolder(async (folder) => {
       const store = await fill(folder);
       for (const again of [await OciLayoutStore.open(folder), await OciLayoutStore.open(folder, { readOnly: true })]) {
@@ -69,7 +69,7 @@ describe('the directory at rest', () => {
     });
   });
 
-  it('keeps few of the older lists', async () => {
+  it('keeps only a few older lists', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, async (session) => {
@@ -86,7 +86,7 @@ describe('the directory at rest', () => {
 
 describe('modes', () => {
   for (const umask of ['000', '022', '077']) {
-    it(`are those of private files whatever the umask, here ${umask}`, async () => {
+    it(`are those of private files under any umask, here ${umask}`, async () => {
       await inFolder(async (folder) => {
         const directory = path.join(folder, 'store');
         await runChild(directory, 'modes', umask);

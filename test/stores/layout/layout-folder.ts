@@ -5,7 +5,7 @@ import path from 'node:path';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
 import type { OpenedStore } from '../../suites/stored.js';
 
-/** Runs something with a folder of its own, which goes away after it. */
+/** Runs a function with a folder of its own, and removes the folder afterwards. */
 export async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'lading-store-'));
   try {
@@ -15,7 +15,7 @@ export async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<
   }
 }
 
-/** A new store in a folder of its own. Its cleanup fails the test if anything private is left over. */
+/** A new store in a folder of its own. Its cleanup fails the test if a private file is left over. */
 export async function openLayoutStore(): Promise<OpenedStore> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'lading-store-'));
   const store = await OciLayoutStore.open(folder);
@@ -24,12 +24,12 @@ export async function openLayoutStore(): Promise<OpenedStore> {
     cleanup: async () => {
       const left = await privateFiles(folder);
       await rm(folder, { recursive: true, force: true });
-      assert.deepEqual(left, [], 'files that no operation owns any more');
+      assert.deepEqual(left, [], 'private files are left over');
     },
   };
 }
 
-/** What lies in the ingest, lease and trash folders of a store. */
+/** The names in the ingest, lease and trash folders of a store. */
 export async function privateFiles(folder: string): Promise<readonly string[]> {
   const names = ['ingest', 'leases', 'trash'].map(async (name) =>
     (await readdir(path.join(folder, '.lading', name))).map((file) => `${name}/${file}`),

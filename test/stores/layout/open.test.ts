@@ -19,7 +19,7 @@ async function publish(store: Store, ...names: readonly string[]): Promise<void>
   });
 }
 
-/** What is in a folder: names, and the bytes of files. */
+/** The content of a folder: names, and the bytes of files. */
 async function contentsOf(folder: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.map(async (entry) => {
@@ -48,7 +48,7 @@ describe('index.json that is behind', () => {
     });
   }
 
-  it('or not there at all is repaired at open', async () => {
+  it('or missing is repaired at open', async () => {
     await inFolder(async (folder) => {
       const file = path.join(folder, 'index.json');
       await publish(await OciLayoutStore.open(folder), 'a:1');
@@ -59,7 +59,7 @@ describe('index.json that is behind', () => {
     });
   });
 
-  it('is one of ours without a seal too, as long as its generation is kept', async () => {
+  it('is accepted without a seal, too, as long as its generation is kept', async () => {
     await inFolder(async (folder) => {
       const [index, refs] = [path.join(folder, 'index.json'), path.join(folder, '.lading', 'refs')];
       await OciLayoutStore.open(folder);
@@ -72,7 +72,7 @@ describe('index.json that is behind', () => {
     });
   });
 
-  it('is brought up to date by the next publication too', async () => {
+  it('is brought up to date by the next publication, too', async () => {
     await inFolder(async (folder) => {
       const file = path.join(folder, 'index.json');
       const store = await OciLayoutStore.open(folder);
@@ -98,19 +98,19 @@ describe('index.json that another program wrote', () => {
   });
 
   const edits: Readonly<Record<string, (text: string) => string>> = {
-    'with an image more and all annotations kept': (text) =>
+    'has one more image, and the same annotations': (text) =>
       text.replace('"manifests":[', `"manifests":[${JSON.stringify(descriptor)},`),
-    'with an image less': (text) => text.replace(/"manifests":\[.*\],/, '"manifests":[],'),
-    'laid out for people': (text) => JSON.stringify(JSON.parse(text), null, 2),
-    'with a newline at its end': (text) => `${text}\n`,
-    'with its annotations first': (text) => {
+    'has one image less': (text) => text.replace(/"manifests":\[.*\],/, '"manifests":[],'),
+    'is indented': (text) => JSON.stringify(JSON.parse(text), null, 2),
+    'ends with a newline': (text) => `${text}\n`,
+    'has its annotations first': (text) => {
       const { annotations, ...rest } = JSON.parse(text) as { annotations: object };
       return JSON.stringify({ annotations, ...rest });
     },
-    'as nothing': () => '',
+    'is empty': () => '',
   };
   for (const [what, edit] of Object.entries(edits)) {
-    it(`is known by it ${what}`, async () => {
+    it(`is recognized if it ${what}`, async () => {
       await inFolder(async (folder) => {
         const file = path.join(folder, 'index.json');
         const store = await OciLayoutStore.open(folder);
@@ -127,7 +127,7 @@ describe('index.json that another program wrote', () => {
     });
   }
 
-  it('is refused by a publication, which then publishes nothing', async () => {
+  it('makes a publication fail, which then publishes nothing', async () => {
     await inFolder(async (folder) => {
       const file = path.join(folder, 'index.json');
       const store = await OciLayoutStore.open(folder);
@@ -140,7 +140,7 @@ describe('index.json that another program wrote', () => {
   });
 });
 
-describe('a directory that is no store of ours', () => {
+describe('a directory that is not a Lading store', () => {
   it('is refused if it is an OCI layout that another program made, and stays as it is', async () => {
     await inFolder(async (folder) => {
       await writeFile(path.join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
@@ -195,7 +195,7 @@ describe('a directory that becomes a store', () => {
     });
   });
 
-  it('is completed where making it was cut short', async () => {
+  it('is completed if an earlier open was interrupted', async () => {
     await inFolder(async (whole) => {
       await OciLayoutStore.open(whole);
       const names = ['.lading/version', 'oci-layout', 'index.json', '.lading/refs/1.json', '.lading/trash', 'blobs'];
@@ -211,8 +211,8 @@ describe('a directory that becomes a store', () => {
   });
 });
 
-describe('a store that is opened to be read only', () => {
-  it('is empty where there is no directory, and makes none', async () => {
+describe('a store that is opened read-only', () => {
+  it('is empty if the directory does not exist, and does not create it', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(path.join(folder, 'missing'), { readOnly: true });
       assert.deepEqual(await store.list(), []);

@@ -24,12 +24,12 @@ const CONTENT = 'the content of a blob';
 const DIGEST = digestOf(CONTENT);
 const soon = (): { now: number; graceMs: number } => ({ now: Date.now() + 60 * 60 * 1000, graceMs: 0 });
 
-/** Where a collection has put a blob. */
+/** The path of a blob that a collection has moved to the trash. */
 function trashedIn(folder: string, digest: Digest, collection = 'collection'): string {
   return path.join(folder, '.lading', 'trash', collection, digest.replace(':', '-'));
 }
 
-/** A store with one blob that a collection has just moved to the trash, and the files of both places. */
+/** Runs with a store whose one blob a collection has just moved to the trash, and with the paths of both places. */
 async function withTrashed(
   run: (given: { store: OciLayoutStore; blob: string; trashed: string; folder: string }) => Promise<void>,
 ): Promise<void> {
@@ -45,7 +45,7 @@ async function withTrashed(
 }
 
 describe('a blob in the trash', () => {
-  it('is read there, and taken back by whoever claims it', async () => {
+  it('is read there, and put back when a session claims it', async () => {
     await withTrashed(async ({ store, blob, trashed }) => {
       assert.equal(String(await bytesOf(store.open(DIGEST))), CONTENT);
       await inSession(store, async (session) => {
@@ -57,7 +57,7 @@ describe('a blob in the trash', () => {
   });
 
   for (const kind of ['session', 'reader'] as const) {
-    it(`is found and taken back by a ${kind} that claimed it together with others`, async () => {
+    it(`is found and put back by a ${kind} that claimed it together with others`, async () => {
       await withTrashed(async ({ store, blob, trashed }) => {
         const operation = await store[kind]();
         await operation.claim?.([digestOf('another'), DIGEST]);
@@ -69,11 +69,11 @@ describe('a blob in the trash', () => {
       });
     });
 
-    it(`is not here for a ${kind} where the collection was faster`, async () => {
+    it(`is missing for a ${kind} if the collection was faster`, async () => {
       await withTrashed(async ({ store, trashed }) => {
         const operation = await store[kind]();
         const found = operation.stat(DIGEST, 'blob');
-        // The look-up has seen the file, and has not linked it yet.
+        // The look-up has found the file and not linked it yet.
         rmSync(trashed);
         assert.equal(await found, undefined);
         await operation.end();
@@ -81,7 +81,7 @@ describe('a blob in the trash', () => {
     });
   }
 
-  it('goes back at the next prune where the collector was killed and an image has come to need it', async () => {
+  it('is put back by the next prune if its collector was killed and an image needs it now', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       const blobs = new BlobSet();
@@ -97,9 +97,9 @@ describe('a blob in the trash', () => {
     });
   });
 
-  it('that is linked in blobs/ too goes for good when nothing needs it', async () => {
+  it('that is linked in blobs/, too, is removed for good when no image needs it', async () => {
     await withTrashed(async ({ store, blob, trashed, folder }) => {
-      // As left by a collector that was killed between putting back and clearing away.
+      // A collector leaves this if it is killed after it put the blob back and before it cleared the trash.
       await link(trashed, blob);
       assert.deepEqual(await inSession(store, (session) => session.discard([DIGEST])), [DIGEST]);
       assert.deepEqual(await digestsIn(store), []);
@@ -110,14 +110,14 @@ describe('a blob in the trash', () => {
 });
 
 describe('two collections at once', () => {
-  it('never take a file for the one that the other has moved', async () => {
+  it('never mistake a file for the one that the other has moved', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, (session) => storeBytes(session, CONTENT));
       const [first = '', second = ''] = ['first', 'second'].map((name) => trashedIn(folder, DIGEST, name));
       for (const trashed of [first, second]) await mkdir(path.dirname(trashed));
       const blob = path.join(folder, entryNameOf(DIGEST));
-      // One has moved the blob and decided that nobody needs it; it is stored and claimed again, and moved by the other.
+      // The first has moved the blob, to remove it. The blob is stored and claimed again, and moved by the second.
       await rename(blob, first);
       await inSession(store, async (session) => {
         await storeBytes(session, CONTENT);
@@ -134,7 +134,7 @@ describe('two collections at once', () => {
 });
 
 describe('a prune that ends the collection of another', () => {
-  it('gives a blob that comes to its trash meanwhile a second look too', async () => {
+  it('looks again at a blob, too, that is moved to the trash meanwhile', async () => {
     await withTrashed(async ({ folder }) => {
       const paths = new LayoutPaths(folder);
       const late = 'needed, and moved late';
@@ -143,7 +143,7 @@ describe('a prune that ends the collection of another', () => {
       await inSession(store, (session) => storeBytes(session, late));
       class SlowLog extends RefsLog {
         override async read(): Promise<readonly ImageRecord[]> {
-          // The collector, which began before anybody needed this blob, comes to move it.
+          // The collector began before this blob was needed, and moves it now.
           await rename(paths.blob(lateDigest), trashedIn(folder, lateDigest));
           return await super.read();
         }
@@ -160,7 +160,7 @@ describe('a prune that ends the collection of another', () => {
   });
 });
 
-describe('a look for a blob that two collections move', () => {
+describe('a look-up of a blob that two collections move', () => {
   it('finds it in the trash of the second', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
@@ -171,7 +171,7 @@ describe('a look for a blob that two collections move', () => {
       class PathsInMotion extends LayoutPaths {
         override trashed(collection: string, digest: Digest): string {
           const file = super.trashed(collection, digest);
-          // Just before it is looked for in the first, it is put back, and moved to the second, which was looked at before.
+          // Just before the look into the first trash, the blob moves to the second, which was looked into before.
           if (collection === first && existsSync(file)) renameSync(file, super.trashed(second, digest));
           return file;
         }
@@ -183,7 +183,7 @@ describe('a look for a blob that two collections move', () => {
 });
 
 describe('a commit that meets a blob', () => {
-  it('is not disturbed by a collection that takes it away and puts it back', async () => {
+  it('is not disturbed by a collection that moves the blob away and puts it back', async () => {
     await withTrashed(async ({ store, blob, trashed, folder }) => {
       const over = new AbortController();
       const collector = (async () => {
@@ -205,7 +205,7 @@ describe('a commit that meets a blob', () => {
     });
   });
 
-  it('puts its own in the place of a damaged one without a moment in between', async () => {
+  it('replaces a damaged one without a moment in which the name is free', async () => {
     await withTrashed(async ({ store, blob, trashed }) => {
       await rm(trashed);
       await writeFile(blob, 'damaged');
@@ -230,14 +230,14 @@ describe('a commit that meets a blob', () => {
 });
 
 describe('a collection', () => {
-  it('has its folder in the trash before it looks for claims, so that who claims and sees none needs no second look', async () => {
+  it('makes its folder in the trash before it reads the claims', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, (session) => storeBytes(session, CONTENT));
       const paths = new LayoutPaths(folder);
       const refs = new RefsLog(paths);
       const shown: number[] = [];
-      // Images are read right behind the claims.
+      // The list of images is read right after the claims.
       refs.read = async () => {
         shown.push(readdirSync(paths.trash).length);
         return [];
@@ -248,7 +248,7 @@ describe('a collection', () => {
     });
   });
 
-  it('that another one has ended before it moved anything begins again', async () => {
+  it('starts again if another one has ended it before it moved a blob', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       for (const content of [CONTENT, 'another']) await inSession(store, (session) => storeBytes(session, content));
@@ -256,7 +256,7 @@ describe('a collection', () => {
       const refs = new RefsLog(paths);
       let looks = 0;
       refs.read = async () => {
-        // A prune that takes the folder for one of a collector that was killed.
+        // A prune removes the folder, as if the collector had been killed.
         if ((looks += 1) <= 2) for (const name of readdirSync(paths.trash)) rmdirSync(path.join(paths.trash, name));
         return [];
       };
@@ -267,7 +267,7 @@ describe('a collection', () => {
     });
   });
 
-  it('takes what nobody claims, keeps what somebody claimed with others, and leaves no folder', async () => {
+  it('removes unclaimed blobs, keeps one that was claimed together with others, and leaves no folder', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       for (const content of [CONTENT, 'loose']) await inSession(store, (session) => storeBytes(session, content));
@@ -283,7 +283,7 @@ describe('a collection', () => {
 });
 
 describe('a claim', () => {
-  it('of thousands at once is seen whole by others', async () => {
+  it('of thousands of blobs at once can be read in full by others', async () => {
     await inFolder(async (folder) => {
       const lease = await Lease.create(folder, 'lease');
       const digests = Array.from({ length: 5000 }, (_, at) => digestOf(`claim ${at}`));
@@ -295,7 +295,7 @@ describe('a claim', () => {
     });
   });
 
-  it('that a full disk cut short does not spoil the next one', async (t) => {
+  it('that was cut short by a full disk does not damage the next one', async (t) => {
     const disk = await mountTmpfs(t, '1m');
     if (disk === undefined) return;
     const lease = await Lease.create(disk, 'lease');

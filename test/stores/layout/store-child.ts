@@ -8,11 +8,11 @@ import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
 import { storeBytes, storeSet } from '../../suites/stored.js';
 
 /*
- * Another process that uses a store: `node store-child.js DIRECTORY COMMAND ARGUMENT`. The tests start it to kill it, to give
- * it another umask, or to have two of it at once.
+ * Another process that uses a store: `node store-child.js DIRECTORY COMMAND ARGUMENT`. The tests start it to kill it,
+ * to run it under another umask, or to run several at once.
  */
 
-/** Under the umask of the argument: makes a store, an image, and leaves a session and an ingest open. */
+/** Makes a store and an image under the umask of the argument, and leaves a session and an ingest open. */
 async function modes(directory: string, umask: string): Promise<void> {
   process.umask(Number.parseInt(umask, 8));
   const store = await OciLayoutStore.open(directory);
@@ -21,7 +21,7 @@ async function modes(directory: string, umask: string): Promise<void> {
   await session.begin(undefined);
 }
 
-/** Stores one blob whole and half of another, says so, and waits to be killed. */
+/** Stores one whole blob and half of another, prints `ready`, and waits to be killed. */
 async function hang(directory: string, seed: string): Promise<void> {
   const store = await OciLayoutStore.open(directory);
   const session = await store.session();
@@ -32,13 +32,13 @@ async function hang(directory: string, seed: string): Promise<void> {
   setInterval(() => {}, 1000);
 }
 
-/** Loads twelve images that share a layer, each published alone. */
+/** Loads twelve images that share a layer, and publishes each alone. */
 async function load(directory: string, seed: string): Promise<void> {
   const store = await OciLayoutStore.open(directory);
   for (let at = 0; at < 12; at += 1) await loadImage(store, `${seed}-${at}`);
 }
 
-/** Loads the same few images and removes them, many times, so that each load meets what another process takes away. */
+/** Loads and removes images with the same blobs many times, while other processes remove those blobs. */
 async function reload(directory: string, seed: string): Promise<void> {
   const store = await OciLayoutStore.open(directory);
   for (let at = 0; at < 15; at += 1) {
@@ -56,17 +56,17 @@ async function loadImage(store: OciLayoutStore, seed: string, own = `${seed}-own
   await storeSet(store, blobs, [{ name: `docker.io/example/app:${seed}`, descriptor }]);
 }
 
-/** Prunes whatever nothing needs, whatever its age. */
+/** Prunes all unneeded blobs, of any age. */
 async function prune(directory: string, _argument: string): Promise<void> {
   await (await OciLayoutStore.open(directory)).prune({ now: Date.now(), graceMs: 0, resumeMs: 0 });
 }
 
-/** Prunes again and again, and reads what it finds, until the folder of the argument is there. */
+/** Prunes again and again until the folder of the argument exists. */
 async function collectUntil(directory: string, end: string): Promise<void> {
   for (let rounds = 0; rounds < 3 || !existsSync(end); rounds += 1) await prune(directory, '');
 }
 
-/** Opens the store and publishes nothing new. */
+/** Opens the store and publishes no change. */
 async function open(directory: string, _argument: string): Promise<void> {
   const session = await (await OciLayoutStore.open(directory)).session();
   await session.publish((records) => publishRecords(records, []));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-/** What the program in `store-child.ts` can be told to do. */
+/** The commands of the program in `store-child.ts`. */
 export type ChildCommand = 'modes' | 'hang' | 'load' | 'open' | 'prune' | 'collectUntil' | 'reload';
 
 const PROGRAM = fileURLToPath(new URL('./store-child.js', import.meta.url));
@@ -13,15 +13,15 @@ function start(directory: string, command: ChildCommand, argument: string) {
   return spawn(process.execPath, [PROGRAM, directory, command, argument], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Runs the program to its end; fails the test, with what the program told, unless it exits with 0. */
+/** Runs the program to its end. Fails the test, with the program's errors, unless it exits with 0. */
 export async function runChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
   const child = start(directory, command, argument);
   child.stdout.resume();
-  const [told, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<[number | null]>]);
-  assert.equal(status, 0, `${command} ${argument}\n${told}`);
+  const [errors, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<[number | null]>]);
+  assert.equal(status, 0, `${command} ${argument}\n${errors}`);
 }
 
-/** Starts the program, waits until it says that it is ready, and ends it by SIGKILL. */
+/** Starts the program, waits until it prints that it is ready, and kills it with SIGKILL. */
 export async function killChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
   const child = start(directory, command, argument);
   child.stderr.pipe(process.stderr);
@@ -31,7 +31,7 @@ export async function killChild(directory: string, command: ChildCommand, argume
   assert.equal(signal, 'SIGKILL');
 }
 
-/** Runs the program, and kills it when it makes a system call for the n-th time. Gives whether it came to that. */
+/** Runs the program, and kills it at the n-th call of a system call. Returns whether there was an n-th call. */
 export async function killAtCall(
   directory: string,
   command: ChildCommand,
@@ -49,7 +49,7 @@ export async function killAtCall(
   ];
   const child = spawn('strace', [...inject, process.execPath, PROGRAM, directory, command, ''], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    // One thread for file calls, so that they come in the same order each time.
+    // One thread for file calls, so that their order is always the same.
     env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
   });
   const [status, signal] = (await once(child, 'close')) as [number | null, string | null];

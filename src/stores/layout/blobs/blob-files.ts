@@ -9,7 +9,7 @@ import { isNotFound, readError } from '../../../files/storage-error.js';
 import { QUARANTINE, type LayoutPaths } from '../place/layout-paths.js';
 import { namesIn } from '../../../files/if-there.js';
 
-/** A blob's file as found: where, how large, and when it was stored. */
+/** The file of a blob: its path, its size in bytes, and when it was stored. */
 export interface BlobFile {
   readonly file: string;
   readonly size: number;
@@ -19,14 +19,14 @@ export interface BlobFile {
 const { O_NOFOLLOW } = constants;
 
 /**
- * The blobs of a directory store. A collection may have put a blob into the trash for a moment before it puts it back, so a
- * reader looks in `blobs/`, in `trash/` and in `blobs/` again, as often as collections can hide it. Holds nothing.
+ * The blobs of a directory store. A collection may move a blob to the trash and put it back a moment later, so a reader
+ * looks in `blobs/`, in `trash/` and in `blobs/` again, once more for each collection. Holds nothing.
  */
 export class BlobFiles implements ContentProvider {
   readonly #paths: LayoutPaths;
   readonly #chunkBytes: (() => number) | undefined;
 
-  /** `chunkBytes`: how much of a blob is read at once; two such chunks are held while it is read. */
+  /** `chunkBytes` returns how many bytes of a blob to read at once; two such chunks are held while it is read. */
   constructor(paths: LayoutPaths, chunkBytes?: () => number) {
     this.#paths = paths;
     this.#chunkBytes = chunkBytes;
@@ -50,8 +50,8 @@ export class BlobFiles implements ContentProvider {
   }
 
   /**
-   * The blob of a digest that is claimed, where it will stay: one that a collection was about to remove is taken back first.
-   * Undefined also where the collection, which looked before the claim was there, was faster.
+   * The blob of a claimed digest, in `blobs/`, where it will stay. If a collection was about to remove it, it is put
+   * back first. Undefined also if the collection read the claims before this one was made, and has removed the blob.
    */
   async statClaimed(digest: Digest): Promise<BlobFile | undefined> {
     for (;;) {
@@ -61,27 +61,27 @@ export class BlobFiles implements ContentProvider {
     }
   }
 
-  /** The blob of a digest that no collection can have moved. */
+  /** The blob of a digest, if no collection can have moved it. */
   statUnmoved(digest: Digest): BlobFile | undefined {
     return statFile(this.#paths.blob(digest));
   }
 
-  /** Whether there is a collection that may have blobs in the trash, or put some there that were claimed before it was seen. */
+  /** Whether a collection is running, or was killed: it may move blobs that were claimed before it was seen. */
   isCollected(): boolean {
     return collectionsIn(this.#paths.trash).length > 0;
   }
 
-  /** Takes a file that a collection was about to remove back into `blobs/`. */
+  /** Puts a file that a collection was about to remove back into `blobs/`. */
   async rescue(trashed: string, digest: Digest): Promise<void> {
     try {
       await link(trashed, this.#paths.blob(digest));
     } catch (error) {
-      // Gone or back already: either way there is nothing to take back.
+      // Removed or put back already: nothing is left to do.
       if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
 
-  /** Every blob, in no order; files with other names are not ours. */
+  /** Every blob, in no order. Files with other names are left out. */
   async *digests(): AsyncGenerator<Digest> {
     for (const algorithm of await namesIn(this.#paths.blobs)) {
       for (const encoded of await namesIn(path.join(this.#paths.blobs, algorithm))) {
@@ -103,8 +103,10 @@ export class BlobFiles implements ContentProvider {
   }
 
   /**
-   * A blob that is put back behind a reader's look and moved again before the next one is in the trash of another collection,
-   * and each collection moves it once. A collection that takes a manifest for missing would take its layers away.
+   * All paths where the blob may be, in the order to try them. A blob may be put back just after a look into the trash,
+   * and moved again just before the look into `blobs/`. It is then in the trash of another collection, since each one
+   * moves it only once; so there is one round for each. A blob must not seem missing: a collection that misses a
+   * manifest would remove its layers.
    */
   *#placesOf(digest: Digest): Generator<string> {
     const blob = this.#paths.blob(digest);
@@ -120,7 +122,7 @@ export class BlobFiles implements ContentProvider {
   }
 }
 
-/** Opens a file for reading, and nothing else: a link may lead anywhere. */
+/** Opens a regular file for reading. A symlink is refused, since it may lead anywhere. */
 function openBlob(file: string, digest: Digest): number {
   try {
     return openRegular(file, O_NOFOLLOW, () => notRegular(digest));
@@ -130,17 +132,17 @@ function openBlob(file: string, digest: Digest): number {
 }
 
 function notRegular(digest: Digest): LadingError {
-  const message = `blob ${digest}: what has its name in the store is no regular file; lading verify moves it away`;
+  const message = `blob ${digest}: its file in the store is not a regular file; lading verify moves it away`;
   return new LadingError('ERR_STORE_TAMPERED', message, { details: { digest } });
 }
 
-/** One short call: to have a thread make it, and to wait for the thread, takes ten times as long. */
+/** Synchronous, since the call is short: a call on a thread takes ten times as long. */
 function statFile(file: string): BlobFile | undefined {
   try {
-    // An archive may name a hundred thousand blobs that are not here: an exception for each takes longer than the look.
+    // An archive may name a hundred thousand missing blobs: an exception for each takes longer than the look-up.
     const found = lstatSync(file, { throwIfNoEntry: false });
     if (found === undefined) return undefined;
-    // A symlink in place of a blob is never followed: it has the size of nothing that anybody expects.
+    // A symlink in place of a blob is never followed: its size of -1 matches no descriptor.
     return { file, size: found.isFile() ? found.size : -1, mtimeMs: found.mtimeMs };
   } catch (error) {
     if (isNotFound(error)) return undefined;
@@ -148,7 +150,7 @@ function statFile(file: string): BlobFile | undefined {
   }
 }
 
-/** The collections that have a folder in the trash. What was found damaged there is no blob any more. */
+/** The collections that have a folder in the trash. The quarantine beside them has damaged files, no blobs. */
 function collectionsIn(trash: string): readonly string[] {
   try {
     return readdirSync(trash).filter((name) => name !== QUARANTINE);

@@ -2,11 +2,11 @@ import type { Digest } from '../../../model/digest.js';
 import type { BlobFile, BlobFiles } from './blob-files.js';
 import type { Lease } from '../leases/lease.js';
 
-/** The blobs of a store as an operation looks them up that has a lease. Holds the digests that it claimed. */
+/** Looks up blobs for an operation that has a lease. Holds the digests that it claimed. */
 export class ClaimedBlobs {
   readonly #blobs: BlobFiles;
   readonly lease: Lease;
-  /** Claimed while no collection was there. One that begins later sees the claim, and leaves the blob where it is. */
+  /** Claimed while no collection was running. One that begins later sees the claim and does not move the blob. */
   readonly #unmoved = new Set<Digest>();
 
   constructor(blobs: BlobFiles, lease: Lease) {
@@ -14,7 +14,7 @@ export class ClaimedBlobs {
     this.lease = lease;
   }
 
-  /** Claims many at once: one write, and one look for collections. */
+  /** Claims many blobs at once, with one write and one look for collections. */
   claim(digests: readonly Digest[]): void {
     if (digests.length === 0) return;
     this.lease.claim(digests);
@@ -22,7 +22,7 @@ export class ClaimedBlobs {
     for (const digest of digests) this.#unmoved.add(digest);
   }
 
-  /** A blob that is claimed, by this or through the lease itself. */
+  /** Finds a blob that was claimed, here or through the lease itself. */
   async find(digest: Digest): Promise<BlobFile | undefined> {
     return this.#unmoved.has(digest) ? this.#blobs.statUnmoved(digest) : await this.#blobs.statClaimed(digest);
   }

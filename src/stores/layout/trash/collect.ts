@@ -10,17 +10,17 @@ import { digestOfTrashed, QUARANTINE } from '../place/layout-paths.js';
 import type { LayoutParts } from '../layout-parts.js';
 import { Documents } from '../../../content/documents.js';
 
-/** What a collection may pass over. */
+/** The leases, manifests and images that a collection ignores. */
 export interface CollectOptions {
-  /** Leases: that of the session which runs it, or those that have lapsed. */
+  /** Leases: that of the session that runs the collection, or those that have lapsed. */
   readonly except?: readonly string[];
-  /** Manifests that are being taken away. */
+  /** Manifests that are being removed. */
   readonly cut?: Cut | undefined;
-  /** Images that would be taken away. */
+  /** Images that would be removed. */
   readonly without?: readonly ImageRecord[];
 }
 
-/** Which blobs must stay: those that an image reaches, and those that a session holds. */
+/** The blobs that must stay: those that an image needs, and those that a session holds. */
 async function keptDigests(
   { paths, blobs, refs }: LayoutParts,
   { except = [], cut, without = [] }: CollectOptions,
@@ -31,7 +31,7 @@ async function keptDigests(
   return new Set([...leased, ...(await closureWithout(Documents.stored(blobs), roots, cut))]);
 }
 
-/** Those of the digests that nothing keeps. */
+/** Returns those of the digests that no image needs and no session holds. */
 export async function collectable(
   store: LayoutParts,
   candidates: Iterable<Digest>,
@@ -42,10 +42,11 @@ export async function collectable(
 }
 
 /**
- * Removes those of the blobs that nothing keeps, and gives them back. Each goes to the trash first; then leases and images
- * are read again, and what somebody came to need meanwhile is put back. A loader claims a digest before it looks for it, so
- * either its claim is seen here, or it sees the blob in the trash or not at all. And since the folder in the trash is there
- * before leases are read for the first time, who claims a digest and then finds no such folder knows that nobody moves it.
+ * Removes those of the blobs that nothing keeps, and returns them. Each goes to the trash first; then leases and images
+ * are read again, and blobs that are needed by now are put back. A loader claims a digest before it looks the blob up,
+ * so either the second look here sees the claim, or the loader finds the blob in the trash or not at all. The folder in
+ * the trash is made before leases are read: a loader that claims a digest and then finds no such folder knows that no
+ * collection moves the blob.
  */
 export async function collect(
   store: LayoutParts,
@@ -53,7 +54,7 @@ export async function collect(
   options: CollectOptions = {},
 ): Promise<readonly Digest[]> {
   const gone: Digest[] = [];
-  // A prune may end a collection that it takes for one of a killed process: what was not moved yet needs another one.
+  // A prune may end this collection, as if its process were killed: blobs that were not moved yet need another one.
   for (let left: readonly Digest[] = [...candidates]; left.length > 0;) {
     const collection = randomUUID();
     await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
@@ -68,7 +69,7 @@ export async function collect(
   return gone;
 }
 
-/** Moves blobs to the trash. Gives those that it did not come to before somebody ended the collection. */
+/** Moves blobs to the trash. Returns the blobs it had not yet moved when another process ended this collection. */
 async function moveAll(
   { paths }: LayoutParts,
   going: readonly Digest[],
@@ -76,13 +77,13 @@ async function moveAll(
 ): Promise<readonly Digest[]> {
   for (const [at, digest] of going.entries()) {
     const isMoved = await moveIfThere(paths.blob(digest), paths.trashed(collection, digest));
-    // What is not there any more was taken by another collection.
+    // If the folder is still there, another collection has moved the blob.
     if (!isMoved && !(await fs.pathExists(path.join(paths.trash, collection)))) return going.slice(at);
   }
   return [];
 }
 
-/** What collections that were killed, or are under way, have in the trash. */
+/** The blobs that collections which were killed, or are running, have in the trash. */
 export async function leftInTrash({ paths }: LayoutParts): Promise<ReadonlySet<Digest>> {
   const left = new Set<Digest>();
   for (const collection of await namesIn(paths.trash)) {
@@ -95,7 +96,7 @@ export async function leftInTrash({ paths }: LayoutParts): Promise<ReadonlySet<D
   return left;
 }
 
-/** Ends the collections that were killed, or ends others together with those who began them. Gives what is gone. */
+/** Ends all collections: those of killed processes, and running ones, beside their process. Returns removed blobs. */
 export async function emptyAllTrash(store: LayoutParts): Promise<readonly Digest[]> {
   const gone: Digest[] = [];
   for (const name of await namesIn(store.paths.trash)) {
@@ -104,7 +105,7 @@ export async function emptyAllTrash(store: LayoutParts): Promise<readonly Digest
   return gone;
 }
 
-/** The second look: back into `blobs/`, or gone for good. */
+/** The second look: puts each blob of a collection back into `blobs/`, or removes it for good. */
 async function emptyTrash(
   store: LayoutParts,
   collection: string,
@@ -118,7 +119,7 @@ async function emptyTrash(
     if (!gone.has(digest)) await store.blobs.rescue(file, digest);
     await fs.remove(file);
   }
-  // Its collector may have moved another blob there since: that one needs a second look of its own.
+  // Not if it has files: its collector may have moved a blob there since, which needs a second look of its own.
   await removeIfEmpty(folder);
   return [...gone];
 }

@@ -15,7 +15,7 @@ import { totalBytes } from '../../../model/content.js';
 
 type Sizes = ReadonlyMap<Digest, number>;
 
-/** Removes unnamed images, then unreachable blobs, that are older than the grace time; and what dead sessions left. */
+/** Removes unnamed images, then unneeded blobs, older than the grace time; and the files that dead sessions left. */
 export async function pruneLayout(
   store: LayoutParts,
   session: DestinationSession,
@@ -33,7 +33,7 @@ export async function pruneLayout(
   return await reportOf(store, { sessions, images, gone, quarantined, sizes: before.sizes });
 }
 
-/** What a prune would do now. Writes nothing. */
+/** Reports what a prune would do now. Writes nothing. */
 export async function planPrune(store: LayoutParts, options: PruneOptions): Promise<PruneReport> {
   const sessions = await sessionsOf(store.paths, options.now, options.resumeMs ?? RESUME_MS);
   const { sizes, old } = await blobsOf(store, options);
@@ -51,7 +51,7 @@ async function imagesToGo(store: LayoutParts, options: PruneOptions): Promise<re
   return await pruneableImages(store.blobs, await store.refs.read(), isOld);
 }
 
-/** Every blob with its size, and those past the grace time. What is in the trash had its grace time before it went there. */
+/** All blobs with their sizes, and the old ones: those past the grace time, and those in the trash, once past it. */
 async function blobsOf(
   store: LayoutParts,
   options: PruneOptions,
@@ -81,7 +81,7 @@ async function quarantineOf({ paths }: LayoutParts, options: PruneOptions): Prom
   return { old: all.filter(isOld), young: all.filter((one) => !isOld(one)) };
 }
 
-/** Without a grace time everything is past it, also what a clock that was put back since calls younger than now. */
+/** A grace time of 0 makes everything old, also files with a time in the future, left by a clock that was put back. */
 function isPastGrace(sinceMs: number, { now, graceMs }: PruneOptions): boolean {
   return graceMs === 0 || now - sinceMs >= graceMs;
 }
@@ -119,8 +119,8 @@ async function reportOf(
 
 function heldOf({ state, ageMs, digests, owner }: Sessions['holding'][number], spare: Sizes): HeldBlobs {
   const blobs = new Map(digests.flatMap((digest) => (spare.has(digest) ? [[digest, spare.get(digest) ?? 0]] : [])));
-  const told = owner === undefined ? {} : { pid: owner.pid, host: owner.host };
-  return { state, ageMs, ...told, ...amountOf(blobs) };
+  const named = owner === undefined ? {} : { pid: owner.pid, host: owner.host };
+  return { state, ageMs, ...named, ...amountOf(blobs) };
 }
 
 function amountOf(sizes: Iterable<readonly [unknown, number]>): Amount {

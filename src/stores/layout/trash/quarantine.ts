@@ -8,7 +8,7 @@ import { isExisting } from '../../../files/storage-error.js';
 import { digestOfTrashed, QUARANTINE, trashName, type LayoutPaths } from '../place/layout-paths.js';
 import { isWhole } from '../../../content/is-whole.js';
 
-/** A damaged blob that was taken out of `blobs/`, and since when, in milliseconds since 1970. */
+/** A damaged blob that was taken out of `blobs/`: its file, its size in bytes, and when, in milliseconds since 1970. */
 export interface Quarantined {
   readonly file: string;
   readonly digest: Digest;
@@ -16,7 +16,7 @@ export interface Quarantined {
   readonly sinceMs: number;
 }
 
-/** Takes a blob out of `blobs/` if it is damaged: it is no longer found, and a load stores it again. Gives whether it went. */
+/** Takes a blob out of `blobs/` if it is damaged, so that a load stores it again. Returns true if it was moved. */
 export async function quarantine({ paths, blobs }: LayoutParts, digest: Digest): Promise<boolean> {
   const blob = paths.blob(digest);
   const seen = await lstatIfThere(blob);
@@ -27,12 +27,12 @@ export async function quarantine({ paths, blobs }: LayoutParts, digest: Digest):
   if (!(await moveIfThere(blob, aside))) return false;
   const moved = await fs.lstat(aside);
   if (moved.ino === seen.ino && moved.dev === seen.dev) return true;
-  // A load has put a good one in its place meanwhile.
+  // A load has put a good blob in its place meanwhile: that one was moved.
   await putBack(aside, blob);
   return false;
 }
 
-/** Everything that was taken out and is still there. */
+/** All blobs that were taken out and are still in the quarantine. */
 export async function quarantinedIn(paths: LayoutPaths): Promise<readonly Quarantined[]> {
   const folder = path.join(paths.trash, QUARANTINE);
   const found: Quarantined[] = [];
@@ -40,7 +40,7 @@ export async function quarantinedIn(paths: LayoutPaths): Promise<readonly Quaran
     const digest = digestOfTrashed(name.slice(0, name.lastIndexOf('.')));
     const file = path.join(folder, name);
     const stat = await lstatIfThere(file);
-    // A rename does not change when a file was written; it does change its status.
+    // A rename changes the ctime of a file, not its mtime.
     if (digest !== undefined && stat !== undefined)
       found.push({ file, digest, size: stat.isFile() ? stat.size : 0, sinceMs: stat.ctimeMs });
   }

@@ -21,12 +21,12 @@ async function storeOf(folder: string): Promise<{ store: OciLayoutStore; file: s
 describe('a blob that was damaged in its place', () => {
   for (const [what, damage] of [
     ['was cut short', async (file: string) => await replace(file, 'the content')],
-    ['has bytes too many', async (file: string) => await replace(file, `${CONTENT}!`)],
+    ['has too many bytes', async (file: string) => await replace(file, `${CONTENT}!`)],
     ['became a symlink', async (file: string) => await link(file)],
     ['became a symlink to nowhere', async (file: string) => await linkTo(file, '/nonexistent/blob')],
     ['is gone', async (file: string) => await rm(file)],
   ] as const) {
-    it(`is replaced by a good one on commit where it ${what}`, async () => {
+    it(`is replaced by a good one on commit if it ${what}`, async () => {
       await inFolder(async (folder) => {
         const { store, file } = await storeOf(folder);
         await damage(file);
@@ -40,7 +40,7 @@ describe('a blob that was damaged in its place', () => {
 });
 
 describe('a symlink in place of a blob', () => {
-  it('is not followed, and has no size that anybody expects', async () => {
+  it('is not followed, and does not have the size of the blob', async () => {
     await inFolder(async (folder) => {
       const { store, file } = await storeOf(folder);
       await link(file);
@@ -49,7 +49,7 @@ describe('a symlink in place of a blob', () => {
     });
   });
 
-  it('does not lead a commit to write elsewhere', async () => {
+  it('does not make a commit write elsewhere', async () => {
     await inFolder(async (folder) => {
       const { store, file } = await storeOf(folder);
       const outside = await link(file);
@@ -60,8 +60,8 @@ describe('a symlink in place of a blob', () => {
   });
 });
 
-describe('what is no blob', () => {
-  it('does not count as one: other names, other algorithms, half a digest', async () => {
+describe('the list of blobs', () => {
+  it('leaves out files with other names, other algorithms and half a digest', async () => {
     await inFolder(async (folder) => {
       const { store } = await storeOf(folder);
       await mkdir(path.join(folder, 'blobs', 'md5'));
@@ -77,7 +77,7 @@ async function replace(file: string, content: string): Promise<void> {
   await writeFile(file, content, { mode: 0o400 });
 }
 
-/** Puts a symlink to a good copy of the blob in its place; gives the copy's path. */
+/** Puts a symlink to a good copy of the blob in its place. Returns the path of the copy. */
 async function link(file: string): Promise<string> {
   const outside = path.join(file, '..', '..', '..', 'outside');
   await writeFile(outside, CONTENT);

@@ -16,9 +16,9 @@ const NAME = 'docker.io/example/app:1';
 const YEAR = 365 * 24 * 60 * 60 * 1000;
 
 describe('a collector that is killed', () => {
-  // The kills come at calls of Node itself too, before the collection begins: those cost a run and change nothing.
+  // Some kills come at calls of Node itself, before the collection begins: these runs change nothing.
   for (const call of ['mkdir', 'rename', 'unlink', 'rmdir', 'link']) {
-    it(`at any ${call} leaves every image whole, and nothing that the next one does not clear away`, async (t) => {
+    it(`at any ${call} leaves every image whole, and the next collector clears away what is left`, async (t) => {
       if (!requireTool(t, 'strace')) return;
       await inFolder(async (folder) => {
         const prepared = path.join(folder, 'prepared');
@@ -48,9 +48,9 @@ describe('a collector that is killed', () => {
 });
 
 describe('two collectors, three loaders and deleters', () => {
-  // One round in eight met while a collector swept away what another had just moved.
+  // In one round of eight, a collector removes files that another one has just moved.
   for (let round = 1; round <= 4; round += 1) {
-    it(`that share their blobs lose none of them, round ${round}`, async () => {
+    it(`that work on the same blobs lose none that is needed, round ${round}`, async () => {
       await inFolder(async (folder) => {
         const [directory, end] = [path.join(folder, 'store'), path.join(folder, 'end')];
         await OciLayoutStore.open(directory);
@@ -72,7 +72,7 @@ describe('two collectors, three loaders and deleters', () => {
 });
 
 describe('a clock that was put back', () => {
-  it('keeps what seems to come from the future, unless there is no grace time', async () => {
+  it('keeps a blob that seems to come from the future, unless the grace time is 0', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       await inSession(store, (session) => storeBytes(session, 'future'));
@@ -83,7 +83,7 @@ describe('a clock that was put back', () => {
     });
   });
 
-  it('lets no lease lapse early', async () => {
+  it('does not make a lease lapse early', async () => {
     await inFolder(async (folder) => {
       const store = await OciLayoutStore.open(folder);
       const session = await store.session();
