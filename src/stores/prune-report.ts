@@ -7,7 +7,7 @@ export interface Amount {
   readonly bytes: number;
 }
 
-/** Blobs that an operation holds and no image needs. `ageMs` is the time since it last claimed a blob. */
+/** Blobs that an operation holds and that no image needs. `ageMs` is the time since it last claimed a blob. */
 export interface HeldBlobs extends Amount {
   /** `alive`: it is running. `over`: it was interrupted and may be resumed. `unknown`: on another host or container. */
   readonly state: 'alive' | 'over' | 'unknown';
@@ -34,8 +34,8 @@ export interface PruneReport {
 }
 
 /**
- * The times of a prune, in milliseconds. Content younger than `graceMs` at the time `now` stays; the blobs of an
- * interrupted load stay for `resumeMs`, 24 hours by default.
+ * The times that decide what a prune removes, in milliseconds. Content younger than `graceMs` at the time `now` stays;
+ * the blobs of an interrupted load stay for `resumeMs`, 24 hours by default.
  */
 export interface PruneOptions {
   readonly now: number;

@@ -12,7 +12,7 @@ import type { PruneOptions, PruneReport } from './prune-report.js';
  * store has all three. No method is optional: a place that cannot do something has no object for it.
  */
 
-/** One operation that reads. The blobs that it claims or looks up are safe from removal until it ends. */
+/** One operation that reads from a source. The blobs that it claims or looks up are safe from removal until it ends. */
 export interface SourceReader extends ContentProvider {
   /** Makes many blobs safe at once. Looking a blob up makes it safe, too. */
   claim(digests: readonly Digest[]): Promise<void>;
@@ -64,7 +64,7 @@ export interface PartCopies {
 /** A function that changes the list of images. It is called again if another process changed the list meanwhile. */
 export type ImageListChange = (records: readonly ImageRecord[]) => readonly ImageRecord[];
 
-/** One operation that writes. Blobs that it stores are safe, too, until it ends; its names become visible together. */
+/** One operation that writes to a destination. What it stores is safe, too; its names become visible together. */
 export interface DestinationSession extends SourceReader {
   /**
    * Starts a blob. `expected` is undefined if only the bytes will show its digest. If a `digester` has seen the bytes
