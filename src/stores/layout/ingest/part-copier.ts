@@ -31,6 +31,8 @@ export class PartCopier {
   readonly #largeOnThreads = pLimit(MAX_LARGE_ON_THREADS);
   /** Signals that already have a listener. */
   readonly #watched = new WeakSet<AbortSignal>();
+  /** Removes the listeners from the signals, which may live longer than this object. */
+  readonly #ended = new AbortController();
 
   /** `newIngest` returns the paths of the next ingest. */
   constructor(newIngest: () => FileIngestOptions, workers = new CopyWorkers()) {
@@ -55,6 +57,7 @@ export class PartCopier {
 
   /** Ends the threads. No copy may be running. */
   async end(): Promise<void> {
+    this.#ended.abort();
     await this.#workers.end();
   }
 
@@ -112,7 +115,9 @@ export class PartCopier {
   /** Keeps the part's file open while threads read it, and passes an abort on to them. */
   async #onThread<T>({ file }: FilePart, signal: AbortSignal, work: (fd: number) => Promise<T>): Promise<T> {
     // Only one listener for each signal: all copies of a load share one.
-    if (!this.#watched.has(signal)) signal.addEventListener('abort', () => this.#workers.abort(), { once: true });
+    if (!this.#watched.has(signal)) {
+      signal.addEventListener('abort', () => this.#workers.abort(), { once: true, signal: this.#ended.signal });
+    }
     this.#watched.add(signal);
     const fd = file.acquire();
     try {

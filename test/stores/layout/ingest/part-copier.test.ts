@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { openSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -38,10 +39,10 @@ async function stand(t: TestContext): Promise<Stand> {
   return {
     folder,
     part: (start, size) => ({ file: new SharedFile(() => openSync(source, 'r')), start, size }),
-    copier: (workers = new CopyWorkers(2)) => ({
-      copying: new PartCopier(newIngest, workers),
-      end: async () => await workers.end(),
-    }),
+    copier: (workers = new CopyWorkers(2)) => {
+      const copying = new PartCopier(newIngest, workers);
+      return { copying, end: async () => await copying.end() };
+    },
   };
 }
 
@@ -145,6 +146,16 @@ async function assertStored(folder: string, digests: readonly Digest[]): Promise
   assert.deepEqual(names.toSorted(), [...digests].sort());
   for (const digest of digests) assert.equal(digestOf(await readFile(path.join(folder, digest))), digest);
 }
+
+test('leaves no listener on a signal that lives longer', async (t) => {
+  const { part, copier } = await stand(t);
+  const { copying, end } = copier();
+  const { signal } = new AbortController();
+  await copying.copy(part(PART.start, PART.size), EXPECTED, signal);
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  await end();
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+});
 
 test('stores many small parts, with their mode, and reports those that are present', async (t) => {
   const { folder, part, copier } = await stand(t);
@@ -292,7 +303,7 @@ test('reports a full disk as a write error, for small and large parts', async (t
   const outcomes = await Promise.allSettled(
     SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
   );
-  await workers.end();
+  await copying.end();
   const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as LadingError] : []));
   assert.ok(failed.length > 0);
   for (const { code, message } of failed) {
