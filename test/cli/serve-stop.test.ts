@@ -11,7 +11,10 @@ import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 const SAVE = `GET /v1.52/images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const READY = 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-/** A daemon with an upload on its way, and the bytes that are not sent yet. */
+/** A daemon that ends sooner has not waited for the time. */
+const NO_STOP_TIMEOUT = { args: ['--stop-timeout', '1h'] };
+
+/** A daemon with an upload on its way, and what is still to be sent. */
 async function loading(
   t: TestContext,
   options: DaemonOptions = {},
@@ -126,14 +129,12 @@ for (const signals of [
   ['SIGTERM', 'SIGINT'],
 ] as const) {
   test(`stops at once at ${signals.join(' and ')}, the store as it was`, async (t) => {
-    const { daemon, wire } = await loading(t);
+    const { daemon, wire } = await loading(t, NO_STOP_TIMEOUT);
     const before = await daemon.state().catch(() => undefined);
     await stopListening(daemon, signals[0]);
     daemon.child.kill(signals[1]);
-    const started = performance.now();
     await wire.over();
     assert.equal(await daemon.ended(), 0);
-    assert.ok(performance.now() - started < 5000, 'not after the stop timeout');
     await hasNothing(daemon);
     assert.ok(before === undefined || before.images.length === 0);
     assert.match(daemon.stderr(), /stopping: waiting for transfers; a second signal stops at once\n/);
@@ -149,15 +150,13 @@ test('accepts an upload again that a stop broke', async (t) => {
   assert.deepEqual([status, stdout], [0, `Loaded image: ${FAMILIAR}\n`]);
 });
 
-test('stops at once if no archive is on its way, also with open connections', async (t) => {
-  const { child, socket, ended, request } = await startDaemon(t);
+test('stops at once where nothing is on its way, whoever is connected', async (t) => {
+  const { child, socket, ended, request } = await startDaemon(t, NO_STOP_TIMEOUT);
   const wires = [await dial({ path: socket }), await dial({ path: socket })];
   await wires[0]?.send('GET /v1.52/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await wires[0]?.received('200 OK');
   await wires[1]?.send(READY);
   await request('GET', '/_ping');
-  const started = performance.now();
   child.kill('SIGTERM');
   assert.equal(await ended(), 0);
-  assert.ok(performance.now() - started < 5000, 'not after the stop timeout');
 });

@@ -23,13 +23,13 @@ type Made = readonly TarEntry[] | Archive;
 
 /**
  * One line of a family's table: what is wrong (or odd, and to be accepted), what it must come to, and how to make it. Options
- * are those that the command has too: `strict`.
+ * are those that the command has too: `strict`. `isLarge` leaves a case to `npm run test:all`.
  */
 export type CorpusCase = readonly [
   what: string,
   verdict: Verdict,
   make: () => Made | Promise<Made>,
-  options?: Pick<LoadOptions, 'strict'>,
+  options?: Pick<LoadOptions, 'strict'> & { readonly isLarge?: boolean },
 ];
 
 /** The verdict of an archive that is loaded, under these names (without any: the base image's). */

@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { LADING } from '../fixtures/cli-workspace.js';
 import type { Answer, Engine } from '../fixtures/engine.js';
 import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { unitMs } from '../fixtures/work.js';
 import type { Archive } from './corpus.js';
 
 /** Every file and folder below a directory with its mode, size and content: byte for byte what is there. */
@@ -42,8 +43,8 @@ export interface Run {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** How long it took, or how much processor time where that is less: the machine may be busy with other things. */
-  readonly ms: number;
+  /** Its processor time, in units of work of this process. */
+  readonly units: number;
   /** Peak resident memory of the process (proc(5), VmHWM). */
   readonly peakBytes: number;
   /** All bytes that it wrote, to files and elsewhere (proc(5), wchar). */
@@ -70,7 +71,7 @@ export async function runOn(
   const isFile = Buffer.isBuffer(archive);
   const input = isFile ? path.join(await temporaryFolder(t), 'archive.tar') : '-';
   if (isFile) await writeFile(input, archive);
-  const started = performance.now();
+  const unit = unitMs();
   const child = spawn(process.execPath, ['--import', TELL_COST, LADING, ...args(input)], {
     env: { ...process.env, LADING_STORE: undefined, XDG_DATA_HOME: '/nonexistent' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
@@ -91,7 +92,7 @@ export async function runOn(
     status,
     stdout: texts[0] ?? '',
     stderr: texts[1] ?? '',
-    ms: Math.min(performance.now() - started, cpuMs),
+    units: cpuMs / Math.max(unit, unitMs()),
     peakBytes: peak,
     writtenBytes: written,
   };

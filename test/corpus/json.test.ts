@@ -101,12 +101,23 @@ const LIMITS: readonly CorpusCase[] = [
   ['200 nested indexes', 'ERR_LIMIT_DEPTH', () => nested(200, 1)],
   ['16 levels of 4 equal references each', loads(), () => nested(16, 4)],
   ['17 levels of indexes', 'ERR_LIMIT_DEPTH', () => nested(17, 1)],
-  ['20 000 descriptors of manifests that are not there, in an index', 'ERR_BLOB_MISSING', () => tarOf(absent(20_000))],
-  ['40 000 descriptors of manifests that are not there', 'ERR_BLOB_MISSING', () => tarOf(withIndex(listOf(40_000)))],
+  [
+    '20 000 descriptors of manifests that are not there, in an index',
+    'ERR_BLOB_MISSING',
+    () => tarOf(absent(20_000)),
+    { isLarge: true },
+  ],
+  [
+    '40 000 descriptors of manifests that are not there',
+    'ERR_BLOB_MISSING',
+    () => tarOf(withIndex(listOf(40_000))),
+    { isLarge: true },
+  ],
   [
     '100 001 descriptors of manifests that are not there',
     'ERR_LIMIT_DESCRIPTORS',
     () => tarOf(withIndex(listOf(100_001))),
+    { isLarge: true },
   ],
   [
     'a manifest of 5 000 layers',

@@ -5,10 +5,14 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import pLimit from 'p-limit';
 import { runCommand } from '../fixtures/command.js';
+import { IS_ALL as IS_ALL_TESTS } from '../fixtures/extent.js';
 import { seededRandom } from '../fixtures/seeded.js';
 
-/** Whether every point is tried (`npm run faults`), or a seeded sample of them (`npm test`). */
+/** Whether every point is tried (`npm run faults`), or a seeded sample of them. */
 export const IS_LONG = process.env['LADING_FAULTS'] === 'long';
+
+/** Whether every operation and every trap is tried (`npm run test:all` too), or some of them (`npm test`). */
+export const IS_ALL = IS_ALL_TESTS || IS_LONG;
 
 /** What all random choices come from; printed with each count, so that a run can be repeated. */
 export const SEED = process.env['LADING_FAULTS_SEED'] ?? 'lading';
@@ -49,7 +53,8 @@ export async function forEachPoint<T, R>(
  * no disk out there.
  */
 export async function faultFolder(t: TestContext): Promise<string> {
-  const parent = existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
+  const memory = process.env['LADING_TEST_MEMORY'] ?? '/dev/shm';
+  const parent = existsSync(memory) ? memory : os.tmpdir();
   const folder = await mkdtemp(path.join(parent, 'lading-faults-'));
   t.after(async () => {
     for (const mount of await mountsIn(folder)) await runCommand('umount', ['-l', mount]);

@@ -110,7 +110,7 @@ async function stopsOrEnds(log: string, ended: Promise<unknown>): Promise<boolea
   let isOver = false;
   void ended.then(() => (isOver = true));
   const isStopped = (): boolean => readLog(log).includes('--- stopped by SIGSTOP ---');
-  await until(() => isOver || isStopped(), 'the first command stands still or ends', { withinMs: 60_000 });
+  await until(() => isOver || isStopped(), 'the first command stands still or ends');
   return isStopped();
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
-import { tell } from './form.js';
+import { IS_ALL, tell } from './form.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
 import { wrongOrder } from './protocol-order.js';
 import { buildScene, type Scene } from './scene.js';
@@ -10,7 +10,7 @@ import { isInStore, runTraced, type TracedRun } from './traced-calls.js';
 const LOADS = OPERATIONS.filter(({ title }) => title.startsWith('load'));
 const [INTO_NOTHING] = LOADS as [Operation];
 
-for (const operation of LOADS) {
+for (const operation of IS_ALL ? LOADS : [INTO_NOTHING]) {
   test(`${operation.title}: every byte and name is durable before the next step relies on it`, async (t) => {
     if (!requireTool(t, 'strace')) return;
     const scene = await buildScene(t);

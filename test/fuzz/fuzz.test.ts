@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { IS_ALL } from '../fixtures/extent.js';
 import { fuzz } from './fuzz.js';
 import { targets } from './targets.js';
 
-/** Seconds for each target, and where chance starts from. */
-const SECONDS = Number(process.env['LADING_FUZZ_SECONDS'] ?? 2);
+/** How long each target gets inputs in `npm run test:all`; in `npm test` it gets {@link INPUTS}. */
+const SECONDS = Number(process.env['LADING_FUZZ_SECONDS'] ?? (IS_ALL ? 2 : 0));
+const INPUTS = 100;
+
+/** Where chance starts from. */
 const SEED = process.env['LADING_FUZZ_SEED'] ?? '1';
 
 for (const target of targets) {
   test(`keeps its rules for any input: ${target.name}`, async (t) => {
-    const inputs = await fuzz(target, { seed: SEED, seconds: SECONDS });
+    const inputs = await fuzz(target, { seed: SEED, seconds: SECONDS, atLeast: INPUTS });
     assert.ok(inputs > 0);
     t.diagnostic(`${inputs} inputs from seed ${SEED}`);
   });

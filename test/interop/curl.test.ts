@@ -98,17 +98,16 @@ test('curl: an upload with Expect: 100-continue is asked for and taken', async (
 
 test('curl: an upload that breaks in the middle leaves nothing', async (t) => {
   if (!requireTool(t, 'curl')) return;
-  const made = await bench(t);
+  // That the client is gone, and no timeout, ends it.
+  const made = await bench(t, ['--idle-timeout', '1h']);
   const seen = watch(join(made.store, '.lading', 'ingest'));
   const child = spawn('curl', made.argsOf('-X', 'POST', '-T', '-', '/v1.52/images/load'));
   const archive = await readFile(made.archive);
   child.stdin.write(archive.subarray(0, archive.length / 2));
   // Until the server keeps something of it.
   for await (const _ of seen) break;
-  const killed = Date.now();
   child.kill('SIGKILL');
   const { code, moved, bytes = 0 } = await made.audited('load');
-  assert.ok(Date.now() - killed < 2000, `${Date.now() - killed} ms`);
   assert.deepEqual([code, moved], ['CLIENT_GONE', undefined]);
   assert.ok(bytes > 0);
   await assertAtRest(made.store);

@@ -82,7 +82,7 @@ test('stops while a client is still in its handshake', async (t) => {
   if (given === undefined) return;
   const wire = await dial({ port: given.port, host: '127.0.0.1' });
   await given.engine.server.stop({ graceMs: 0 });
-  await wire.over(1000);
+  await wire.over();
 });
 
 test('says plainly that certificates cannot be used', async (t) => {

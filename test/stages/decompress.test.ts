@@ -69,7 +69,7 @@ describe('Decompress', () => {
     });
   }
 
-  it('refuses gzip that was cut anywhere', { timeout: 20_000 }, async () => {
+  it('refuses gzip that was cut anywhere', async () => {
     const bytes = gzipSync(seededBytes('cut', 3000));
     const places = [2, 5, 9, 10, 11, 500, 1500, bytes.length - 9, bytes.length - 8, bytes.length - 4, bytes.length - 1];
     for (const end of places) {
@@ -77,7 +77,7 @@ describe('Decompress', () => {
     }
   });
 
-  it('refuses gzip whose second member was cut', { timeout: 20_000 }, async () => {
+  it('refuses gzip whose second member was cut', async () => {
     const bytes = gzipSync(seededBytes('second', 500));
     for (const end of [1, 2, 5, 200, bytes.length - 1]) {
       const both = Buffer.concat([bytes, bytes.subarray(0, end)]);
@@ -85,7 +85,7 @@ describe('Decompress', () => {
     }
   });
 
-  it('refuses gzip with a byte changed in header, content, checksum or size', { timeout: 20_000 }, async () => {
+  it('refuses gzip with a byte changed in header, content, checksum or size', async () => {
     for (const at of [2, 3000, GZIP.length - 8, GZIP.length - 1]) {
       const bytes = Buffer.from(GZIP);
       bytes.writeUInt8(bytes.readUInt8(at) ^ 0xff, at);
@@ -95,14 +95,10 @@ describe('Decompress', () => {
 
   for (const after of ['x', 'x'.repeat(100_000), '\0', '\0'.repeat(1024)]) {
     for (const chunkBytes of [7, 65_536, 10_000_000]) {
-      it(
-        `refuses ${after.length} bytes of ${JSON.stringify(after[0])} after gzip, in chunks of ${chunkBytes}`,
-        { timeout: 5000 },
-        async () => {
-          const bytes = Buffer.concat([gzipSync(seededBytes('after', 3000)), Buffer.from(after)]);
-          await assert.rejects(unpack(bytes, chunkBytes), { category: 'invalid-archive' });
-        },
-      );
+      it(`refuses ${after.length} bytes of ${JSON.stringify(after[0])} after gzip, in chunks of ${chunkBytes}`, async () => {
+        const bytes = Buffer.concat([gzipSync(seededBytes('after', 3000)), Buffer.from(after)]);
+        await assert.rejects(unpack(bytes, chunkBytes), { category: 'invalid-archive' });
+      });
     }
   }
 

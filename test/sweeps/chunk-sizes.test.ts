@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { dockerArchive, dockerImageOf, layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { IS_ALL } from '../fixtures/extent.js';
 import { example, type Example, ORDERS } from '../fixtures/load-helpers.js';
 import { endBlocks, rawEntry, rawHeader } from '../fixtures/tar-builder.js';
 import { longName, pax } from '../stages/tar-extensions.js';
@@ -59,7 +60,7 @@ async function assertSame(archive: Buffer): Promise<Outcome> {
   return expected;
 }
 
-for (const order of ORDERS) {
+for (const order of IS_ALL ? ORDERS : ORDERS.slice(0, 1)) {
   for (const [what, change] of Object.entries(CHANGES)) {
     test(`comes to the same in chunks of any size: a layout ${what}, order ${order}`, async () => {
       const outcome = await assertSame(change(await layoutOf(small(), { order })));

@@ -13,8 +13,6 @@ export interface PipedResult {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Of the command alone: seconds by the clock would be those of everything else on the machine too. */
-  readonly cpuSeconds: number;
   readonly peakRssBytes: number;
 }
 
@@ -34,8 +32,8 @@ export async function pipeInto(
   // A command that refuses its input does not read the rest of it.
   await pipeline(Readable.from(source), child.stdin).catch(() => undefined);
   const [status] = (await closed) as [number | null];
-  const { peakRssBytes, cpuSeconds } = JSON.parse(await readFile(report, 'utf8')) as ProbeReport;
-  return { status, stdout: await said, stderr: await told, cpuSeconds, peakRssBytes };
+  const { peakRssBytes } = JSON.parse(await readFile(report, 'utf8')) as ProbeReport;
+  return { status, stdout: await said, stderr: await told, peakRssBytes };
 }
 
 async function textOf(stream: Readable): Promise<string> {

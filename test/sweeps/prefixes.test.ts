@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { IS_ALL, sampleOf } from '../fixtures/extent.js';
 import { load, loadLayout, refuses, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { outcomeIn } from './outcome.js';
@@ -9,11 +10,14 @@ import { smallArchives, smallImage } from './small-archives.js';
 
 // Every byte of these archives is needed: nothing follows the second end block.
 for (const [kind, archive] of await smallArchives()) {
-  test(`refuses each of the ${archive.length} prefixes of a ${kind} as cut short`, async () => {
+  const every = Array.from({ length: archive.length - 1 }, (_, at) => at + 1);
+  const lengths = sampleOf(every, 300, `prefixes of a ${kind}`);
+
+  test(`refuses ${lengths.length} of the ${every.length} prefixes of a ${kind} as cut short`, async () => {
     const store = new MemoryStore();
     await loadLayout(store, [{ root: smallImage().root, name: 'docker.io/example/earlier:1' }], smallImage().blobs);
     const before = await stateOf(store);
-    for (let length = 1; length < archive.length; length += 1) {
+    for (const length of lengths) {
       const outcome = await outcomeIn(store, archive.subarray(0, length));
       assert.equal('code' in outcome && outcome.code, 'ERR_ARCHIVE_TRUNCATED', `after ${length} bytes`);
       assert.deepEqual(await stateOf(store), before, `after ${length} bytes`);
@@ -24,7 +28,7 @@ for (const [kind, archive] of await smallArchives()) {
   test(`leaves nothing on disk of any prefix of a ${kind}`, async (t) => {
     const store = await OciLayoutStore.open(await temporaryFolder(t));
     const random = seededRandom(`prefixes of a ${kind}`);
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < (IS_ALL ? 40 : 10); round += 1) {
       const prefix = archive.subarray(0, 1 + random.int(archive.length - 1));
       await refuses(store, async () => await load(store, prefix), { code: 'ERR_ARCHIVE_TRUNCATED' });
     }

@@ -7,6 +7,7 @@ import { digestOf } from '../../../../src/model/digest.js';
 import { OciLayoutStore } from '../../../../src/stores/layout/oci-layout-store.js';
 import { verifyImages } from '../../../../src/verify/verify-images.js';
 import { requireTool } from '../../../fixtures/command.js';
+import { IS_ALL } from '../../../fixtures/extent.js';
 import { BlobSet, buildManifest, closureOf } from '../../../fixtures/image-builder.js';
 import { digestsIn, inSession, storeBytes, storeSet } from '../../../suites/stored.js';
 import { inFolder, privateFiles } from '../layout-folder.js';
@@ -14,6 +15,10 @@ import { killAtCall, runChild } from '../store-process.js';
 
 const NAME = 'docker.io/example/app:1';
 const YEAR = 365 * 24 * 60 * 60 * 1000;
+
+/** At how many calls of each kind a collector is killed, and how many rounds of several processes there are. */
+const MAX_KILLS = IS_ALL ? 12 : 2;
+const ROUNDS = IS_ALL ? 4 : 1;
 
 describe('a collector that is killed', () => {
   // Some kills come at calls of Node itself, before the collection begins: these runs change nothing.
@@ -30,7 +35,7 @@ describe('a collector that is killed', () => {
         await storeSet(store, blobs, [{ name: NAME, descriptor: kept! }, { descriptor: unnamed! }]);
         await inSession(store, (session) => storeBytes(session, 'loose'));
         let kills = 0;
-        for (let n = 1, isKilled = true; isKilled && n <= 12; n += 1) {
+        for (let n = 1, isKilled = true; isKilled && n <= MAX_KILLS; n += 1) {
           const directory = path.join(folder, `${n}`);
           await cp(prepared, directory, { recursive: true, preserveTimestamps: true });
           isKilled = await killAtCall(directory, 'prune', { call, n });
@@ -48,9 +53,9 @@ describe('a collector that is killed', () => {
 });
 
 describe('two collectors, three loaders and deleters', () => {
-  // In one round of eight, a collector removes files that another one has just moved.
-  for (let round = 1; round <= 4; round += 1) {
-    it(`that work on the same blobs lose none that is needed, round ${round}`, async () => {
+  // One round in eight met while a collector swept away what another had just moved.
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    it(`that share their blobs lose none of them, round ${round}`, async () => {
       await inFolder(async (folder) => {
         const [directory, end] = [path.join(folder, 'store'), path.join(folder, 'end')];
         await OciLayoutStore.open(directory);

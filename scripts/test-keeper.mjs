@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/*
+ * `node scripts/test-keeper.mjs FOLDER...`, started by scripts/test.mjs: waits for the end of its standard input, which comes
+ * with the end of the run, also when the runner was killed. Then ends every process of the run, unmounts what is mounted in
+ * the folders, and removes them.
+ */
+
+const folders = process.argv.slice(2);
+const MARK = `LADING_TEST_RUN=${folders[0]}`;
+
+/** A process that is killed may have started another one just before. */
+const ROUNDS = 100;
+
+/** Processes of the run: the first of its folders is in their environment (proc(5)). */
+function processesOfRun() {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      // A run that a test of this run started has its folders in ours.
+      return variables.some((text) => text === MARK || text.startsWith(`${MARK}/`));
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function endProcesses() {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const pids = processesOfRun();
+    if (pids.length === 0) return;
+    for (const pid of pids) {
+      try {
+        process.kill(Number(pid), 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await delay(20);
+  }
+}
+
+/** Where something is mounted in the folders. */
+function mountsOfRun() {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  return mounts.filter((mount) => folders.some((folder) => mount.startsWith(`${folder}/`)));
+}
+
+/** What the tests should have removed themselves. */
+function leftBehind() {
+  const files = folders.flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)));
+  return [...processesOfRun().map((pid) => `process ${pid} (${commandOf(pid)})`), ...mountsOfRun(), ...files];
+}
+
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return 'gone';
+  }
+}
+
+let order = '';
+for await (const chunk of process.stdin) order += chunk;
+if (order === 'report') for (const what of leftBehind()) console.error(`tests: removed what a test left: ${what}`);
+await endProcesses();
+// The last one first: it may be inside another one. A loop device goes with its mount.
+for (const mount of mountsOfRun().toReversed()) execFileSync('umount', ['-l', mount]);
+for (const folder of folders) rmSync(folder, { recursive: true, force: true });
