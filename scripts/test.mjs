@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /*
@@ -43,6 +43,32 @@ function testFiles() {
   return { files: names.filter((name) => !left.includes(name)).map((name) => path.join(TESTS, name)), left };
 }
 
+/** What needs no process of its own, by folder: starting one for each file takes longer than many of them do. */
+const GROUPED = /^(?:content|edit|export|flow|inspect|layers|load|model|server|stages|survey|verify)\//;
+const GROUP_FILES = 10;
+
+/** `npm test` runs the files of a folder in groups; `npm run test:all` gives each one a process. */
+function grouped(files, folder) {
+  if (values.all || positionals.length > 0) return files;
+  const names = files.map((file) => path.relative(TESTS, file));
+  const folders = new Set(names.filter((name) => GROUPED.test(name)).map((name) => path.dirname(name)));
+  const groups = [...folders].flatMap((name) => {
+    const members = files.filter((file) => path.dirname(path.relative(TESTS, file)) === name);
+    return groupsOf(name, members, folder);
+  });
+  return [...groups, ...files.filter((_, at) => !GROUPED.test(names[at]))];
+}
+
+function groupsOf(name, files, folder) {
+  const count = Math.ceil(files.length / GROUP_FILES);
+  return Array.from({ length: count }, (_, at) => {
+    const group = path.join(folder, `group-${name}-${at}.test.mjs`);
+    const members = files.filter((__, n) => n % count === at);
+    writeFileSync(group, members.map((file) => `import ${JSON.stringify(pathToFileURL(file))};\n`).join(''));
+    return group;
+  });
+}
+
 /** The folders of this run: one for temporary files, and where the machine can one in memory. Other users may pass. */
 function runFolders() {
   const folder = mkdtempSync(path.join(tmpdir(), 'lading-run-'));
@@ -56,6 +82,7 @@ function runFolders() {
 const { files, left } = testFiles();
 if (files.length === 0) throw new Error(`no compiled tests in ${TESTS}: npm run build:test`);
 const [folder, inMemory] = runFolders();
+const groups = mkdirSync(path.join(folder, 'groups'), { recursive: true });
 
 const keeper = spawn(
   process.execPath,
@@ -73,7 +100,7 @@ const tests = spawn(
     `--test-timeout=${HANG_MS}`,
     `--test-concurrency=${AT_ONCE}`,
     '--test-reporter=spec',
-    ...files,
+    ...grouped(files, groups),
   ],
   {
     detached: true,

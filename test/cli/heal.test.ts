@@ -7,6 +7,7 @@ import type { Digest } from '../../src/model/digest.js';
 import { jsonOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { DAMAGES, flipBit } from '../fixtures/damage.js';
+import { sampleOf } from '../fixtures/extent.js';
 import { FAMILIAR } from '../fixtures/load-helpers.js';
 import { asNobody } from '../fixtures/other-user.js';
 import { whileReadOnly } from '../fixtures/small-disk.js';
@@ -23,7 +24,7 @@ function layerOf({ store, built }: Workspace): { readonly digest: Digest; readon
   return { digest: layer.digest, file: path.join(store, blobPath(layer.digest)) };
 }
 
-for (const [what, damage] of Object.entries(DAMAGES)) {
+for (const [what, damage] of sampleOf(Object.entries(DAMAGES), 3, 'damages that heal')) {
   test(`moves a layer that ${what} away, and a load restores it`, async (t) => {
     const space = await workspace(t, { loaded: true });
     const { digest, file } = layerOf(space);

@@ -4,21 +4,26 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { jsonOf, workspace, type ToldError, type Workspace } from '../fixtures/cli-workspace.js';
 import { output, type CommandResult } from '../fixtures/command.js';
+import { sampleOf } from '../fixtures/extent.js';
 import { FAMILIAR } from '../fixtures/load-helpers.js';
 import { asNobody } from '../fixtures/other-user.js';
 import { whileReadOnly } from '../fixtures/small-disk.js';
 
 type Run = (args: readonly string[]) => Promise<CommandResult>;
 
-const READING = [
-  ['images'],
-  ['images', '--json'],
-  ['inspect', FAMILIAR],
-  ['save', FAMILIAR],
-  ['save', '--platform', 'linux/arm64', FAMILIAR],
-  ['verify'],
-  ['prune', '--dry-run', '--grace', '0'],
-] as const;
+const READING = sampleOf<readonly string[]>(
+  [
+    ['images'],
+    ['images', '--json'],
+    ['inspect', FAMILIAR],
+    ['save', FAMILIAR],
+    ['save', '--platform', 'linux/arm64', FAMILIAR],
+    ['verify'],
+    ['prune', '--dry-run', '--grace', '0'],
+  ],
+  4,
+  'reading commands',
+);
 
 const writing = ({ archive }: Workspace): readonly (readonly string[])[] => [
   ['load', '-i', archive],
@@ -101,7 +106,7 @@ test('does not take a store that it may not read for an empty one', async (t) =>
 
 test('refuses a store of a newer format, for reading and for writing, and changes nothing', async (t) => {
   const space = await workspace(t, { loaded: true });
-  for (const version of ['2\n', '10', '', 'x\n']) {
+  for (const version of sampleOf(['2\n', '10', '', 'x\n'], 1, 'versions')) {
     await writeFile(path.join(space.store, '.lading', 'version'), version);
     const contents = await contentsOf(space.store);
     await writesNothing(space.run, [...READING, ...writing(space)], 'ERR_STORE_VERSION');

@@ -8,7 +8,7 @@ import { controlOf } from './recovery.js';
 import { buildScene } from './scene.js';
 
 /** The operations of `npm test`. */
-const SOME: readonly string[] = ['load over images', 'prune'];
+const SOME: readonly string[] = ['load over images'];
 
 /** Points of each operation in the short form, and what all of them have in the long form at least. */
 const SHORT = 4;
