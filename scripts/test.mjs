@@ -122,7 +122,10 @@ async function end(status, { isRegular = false } = {}) {
   process.exit(status);
 }
 
+let isInterrupted = false;
+
 function interrupt(signal) {
+  isInterrupted = true;
   console.error(`tests: ended by ${signal}`);
   void end(128 + constants.signals[signal]);
 }
@@ -132,8 +135,7 @@ const parent = process.ppid;
 setInterval(() => process.ppid === parent || interrupt('SIGHUP'), PARENT_MS).unref();
 
 const [status] = await once(tests, 'close');
-if (left.length > 0) {
-  console.log(`Left to "npm run test:all", with all cases of what takes long: ${left.length} files`);
-  console.log(left.map((name) => `  ${name}`).join('\n'));
+if (left.length > 0 && !isInterrupted) {
+  console.log(`Left to "npm run test:all", beside cases of other files that take long: ${left.join(', ')}`);
 }
 await end(status ?? 1, { isRegular: true });

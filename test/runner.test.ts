@@ -56,7 +56,7 @@ async function start(t: TestContext, source: string, through: readonly string[] 
   await mkdir(temporary);
   await writeFile(file, source);
   const told = path.join(folder, 'told.json');
-  const [program = '', ...args] = [...through, process.execPath, RUNNER, file];
+  const [program, ...args] = [...through, process.execPath, RUNNER, file];
   const child = spawn(program, args, {
     env: { ...process.env, TMPDIR: temporary, TOLD: told, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],
