@@ -31,7 +31,8 @@ const ONLY_IN_ALL = [
   /^interop\/(?!differential|known-differences)/,
   // `npm test` has some of the kill points, the traps and the signals.
   /^faults\/(?:competing|full-volume|io-errors|meetings|mutants|power-cuts)\./,
-  /^sweeps\/huge-entry\./,
+  // Of work that grows too fast with the entries, test/sweeps/linear-work.test.ts finds out.
+  /^sweeps\/(?:huge-entry|many-entries)\./,
 ];
 
 function testFiles() {

@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import { LADING } from '../fixtures/cli-workspace.js';
 import type { Answer, Engine } from '../fixtures/engine.js';
 import { temporaryFolder } from '../fixtures/load-helpers.js';
-import { unitMs } from '../fixtures/work.js';
+import { unitsIn } from '../fixtures/work.js';
 import type { Archive } from './corpus.js';
 
 /** Every file and folder below a directory with its mode, size and content: byte for byte what is there. */
@@ -71,7 +71,6 @@ export async function runOn(
   const isFile = Buffer.isBuffer(archive);
   const input = isFile ? path.join(await temporaryFolder(t), 'archive.tar') : '-';
   if (isFile) await writeFile(input, archive);
-  const unit = unitMs();
   const child = spawn(process.execPath, ['--import', TELL_COST, LADING, ...args(input)], {
     env: { ...process.env, LADING_STORE: undefined, XDG_DATA_HOME: '/nonexistent' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
@@ -92,7 +91,7 @@ export async function runOn(
     status,
     stdout: texts[0] ?? '',
     stderr: texts[1] ?? '',
-    units: cpuMs / Math.max(unit, unitMs()),
+    units: unitsIn(cpuMs),
     peakBytes: peak,
     writtenBytes: written,
   };

@@ -52,7 +52,7 @@ function judgeReport(t: TestContext, what: string, { violations, ...counts }: Ab
   assert.ok(counts.aborted > 0, 'some signals came in time');
 }
 
-test('a load that gets a signal at any time leaves the store whole', async (t) => {
+test('a load that gets a signal at any time leaves the store whole', LEFT, async (t) => {
   if (!requireTool(t, 'strace')) return;
   const scene = await buildScene(t);
   const durationMs = await durationOf(scene, [
