@@ -45,7 +45,7 @@ describe('LayerProbe', () => {
   }
 
   it('ends in the middle when it is given up', async () => {
-    const layer = new LayerProbe();
+    const layer = new LayerProbe({ limits: DEFAULT_LIMITS });
     await layer.write(GZIP.subarray(0, 50_000));
     layer.destroy();
     layer.destroy();
