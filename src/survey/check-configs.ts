@@ -16,12 +16,12 @@ import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from './survey-images.js';
 import { type OnDamage, Documents } from '../content/documents.js';
 
-/** How the configs of images are judged. */
+/** How to judge the configs of images. */
 export interface CheckConfigsOptions {
   readonly limits: Limits;
-  /** Makes an error of what is a warning otherwise. */
+  /** Reports a platform that differs from its descriptor's as an error, not as a warning. */
   readonly strict?: boolean;
-  /** Told of what is wrong. Without it the first thing that is wrong is thrown. */
+  /** Called with each error. Without it, the first error is thrown. */
   readonly onProblem?: OnDamage;
 }
 
@@ -33,8 +33,8 @@ export interface WholeImage {
 }
 
 /**
- * Reads the config of every complete image among the nodes, one at a time: it must be one, and list a diff id for each
- * layer. That its platform is another than its descriptor's is a warning. Throws the errors of documents,
+ * Reads the config of every complete image among the nodes, one at a time. It must be a valid config that lists a diff
+ * id for each layer. A platform that differs from its descriptor's is a warning. Throws the errors of documents,
  * ERR_DIFF_ID_MISMATCH and, if strict, ERR_PLATFORM_MISMATCH.
  */
 export async function checkConfigs(
@@ -58,7 +58,7 @@ function raise(error: LadingError): never {
   throw error;
 }
 
-/** The complete images among the nodes with their documents. What speaks of an image, or is something else, is none. */
+/** The complete images among the nodes, each once, with their documents. Skips referrers and artifacts. */
 export async function* wholeImages(
   provider: ContentProvider,
   nodes: readonly ListedNode[],
@@ -76,7 +76,7 @@ export async function* wholeImages(
   }
 }
 
-/** Damage of the config is a problem of the manifest, too: nothing else refers to it. */
+/** Reports damage of the config under the digest of its manifest: nothing else refers to the config. */
 async function readImage(
   provider: ContentProvider,
   descriptor: Descriptor,
@@ -90,7 +90,7 @@ async function readImage(
   return config && { descriptor, manifest, config };
 }
 
-/** What names no platform is no image that could run, and may list what it likes. */
+/** Artifacts name no platform; their diff ids are not checked. */
 function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingError | undefined {
   const expected = diffIdsOf(config).length;
   if (expected === manifest.layers.length || !isNamedPlatform(platformOf(config))) return undefined;
@@ -98,7 +98,7 @@ function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingErro
   return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest: descriptor.digest } });
 }
 
-/** An ERR_PLATFORM_MISMATCH where descriptor and config name two platforms; what only one of them says is no contradiction. */
+/** An ERR_PLATFORM_MISMATCH if descriptor and config contradict each other. A part that only one names is fine. */
 export function platformMismatch({ digest, platform }: Descriptor, config: ImageConfig): LadingError | undefined {
   const own = platformOf(config);
   if (!isNamedPlatform(platform) || !isNamedPlatform(own) || agree(platform, own)) return undefined;
@@ -107,7 +107,7 @@ export function platformMismatch({ digest, platform }: Descriptor, config: Image
   return new LadingError('ERR_PLATFORM_MISMATCH', message, { details: { digest, expected: listed, platform: said } });
 }
 
-/** The same as a warning. */
+/** The same mismatch as a warning. */
 export function platformWarning({ message }: LadingError): Warning {
   return { code: 'WARN_PLATFORM_MISMATCH', message };
 }

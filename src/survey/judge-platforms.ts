@@ -5,17 +5,20 @@ import { labelOf, platformReportOf, type Warning } from './reports.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Survey } from './survey-images.js';
 
-/** `fail`: a requested platform that cannot be had is an error. `skip`: the rest is taken, and the result is incomplete. */
+/**
+ * What to do if a requested platform is not available. `fail` throws an error; `skip` takes the other platforms, and
+ * the result is incomplete.
+ */
 export type MissingPlatforms = 'fail' | 'skip';
 
-/** The images of which something is here, and whether anything that was asked for is not. */
+/** The images that have something to take, and whether anything requested is missing. */
 export interface Judgement {
   readonly taken: readonly ImageRecord[];
   readonly incomplete: boolean;
   readonly warnings: readonly Warning[];
 }
 
-/** A requested platform of an image that cannot be had. */
+/** A requested platform that an image does not list (`absent`), or lists without all of its content (`missing`). */
 interface Unavailable {
   readonly image: string;
   readonly platform: string;
@@ -24,8 +27,8 @@ interface Unavailable {
 }
 
 /**
- * Decides what can be taken of the images that were surveyed. `doing` is `saved` or `loaded`, for messages.
- * Throws ERR_PLATFORM_UNAVAILABLE, and ERR_BLOB_MISSING where no list was given and an image has nothing complete.
+ * Decides which of the surveyed images can be taken. `doing` is a word for messages. Throws ERR_PLATFORM_UNAVAILABLE.
+ * If no platforms were requested, throws ERR_BLOB_MISSING for an image that has no complete platform.
  */
 export function judgePlatforms(
   survey: Survey,
@@ -43,7 +46,7 @@ export function judgePlatforms(
   return { taken, incomplete: unavailable.length > 0 || taken.length < targets.length, warnings };
 }
 
-/** Whether the image has anything to take: a complete manifest, or with no list given indexes that are here and list none. */
+/** True if the image has a complete manifest that is wanted. Without a list, also if its indexes are here and empty. */
 function hasAnything({ platforms, nodes }: Survey, target: ImageRecord): boolean {
   const outcomes = platforms.outcomesOf(target);
   if (outcomes.some(({ state }) => state === 'complete')) return platforms.wantsAll || isMet(platforms, target);
@@ -53,7 +56,7 @@ function hasAnything({ platforms, nodes }: Survey, target: ImageRecord): boolean
   );
 }
 
-/** The first index of the image that is listed and not here, so that nobody knows what it lists. */
+/** The first index of the image that is listed but not here: nothing is known of the manifests under it. */
 function missingIndexOf(nodes: Survey['nodes'], target: ImageRecord): Digest | undefined {
   return nodes
     .filter(({ node }) => node.target === target && node.kind === 'index' && node.subject === undefined)
@@ -102,7 +105,7 @@ function unavailableError(
   return new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { unavailable } });
 }
 
-/** The Engine's words where its case is met exactly; else every image and platform that cannot be had, and why. */
+/** The Engine's own message if its case fits exactly; else every image and platform that is not available, and why. */
 function unavailableMessage(
   { platforms }: Survey,
   targets: readonly ImageRecord[],
@@ -128,7 +131,7 @@ function unavailableMessage(
   return `not ${doing}: ${pairs.join('; ')}`;
 }
 
-/** Platforms that nobody asked for by name, and that are listed but not here. */
+/** Warnings of the first missing index and of each platform that is not here. */
 function missingWarnings({ platforms, nodes }: Survey, target: ImageRecord): readonly Warning[] {
   const index = missingIndexOf(nodes, target);
   const message = `${labelOf(imageOf(target))}: index ${index} is listed, but missing`;

@@ -4,7 +4,7 @@ import type { PlatformOutcome } from '../model/platform-set.js';
 import { formatPlatformFull } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
 
-/** One platform of an image and what was found of it. `missing` is the first digest that is not here. */
+/** One platform of an image and its state. `missing` is the first digest that is not here. */
 export interface PlatformReport {
   /** `os[(os.version)]/arch[/variant]`, or `unknown` for a manifest that names no platform. */
   readonly platform: string;
@@ -15,21 +15,21 @@ export interface PlatformReport {
 
 /** One image of a save, load or listing. */
 export interface ImageReport {
-  /** Full name; undefined for an image without one. */
+  /** Full name; undefined for an unnamed image. */
   readonly name?: string;
   readonly digest: Digest;
-  /** The root that the image was made from, where that is another. */
+  /** The root that the image was made from, if it is another. */
   readonly sourceDigest?: Digest;
   readonly platforms: readonly PlatformReport[];
 }
 
-/** Something that went well enough, and that the caller should know. */
+/** Something that the caller should know, but that did not stop the work. */
 export interface Warning {
   readonly code: WarningCode;
   readonly message: string;
 }
 
-/** Every warning code; `docs/errors.md` lists them. */
+/** Every warning code. `docs/errors.md` explains them. */
 export const WARNING_CODES = [
   'WARN_PLATFORM_MISSING',
   'WARN_REFERRER_MISSING',
@@ -42,9 +42,10 @@ export const WARNING_CODES = [
   'WARN_DAMAGED',
 ] as const;
 
+/** A stable code of a warning: one of `WARNING_CODES`. */
 export type WarningCode = (typeof WARNING_CODES)[number];
 
-/** What was found of a manifest, in the words of a report. */
+/** The outcome of one platform as a report has it. */
 export function platformReportOf({ platform, digest, state, missing }: PlatformOutcome): PlatformReport {
   return {
     platform: platform === undefined ? 'unknown' : formatPlatformFull(platform),
@@ -54,7 +55,7 @@ export function platformReportOf({ platform, digest, state, missing }: PlatformO
   };
 }
 
-/** What a person calls the image: its familiar name, or its digest. */
+/** The image's familiar name, or its digest if it has no name. */
 export function labelOf({ name, digest }: { readonly name?: string; readonly digest: string }): string {
   return name === undefined ? digest : parseReference(name).familiar();
 }

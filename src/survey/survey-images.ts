@@ -14,7 +14,7 @@ import { WalkIndex } from '../stages/walk-index.js';
 import { Documents } from '../content/documents.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 
-/** Finds what refers to a digest. */
+/** Finds the manifests that refer to a digest. */
 export type ReferrersOf = (subject: Digest) => Promise<readonly Descriptor[]>;
 
 /** What to look for, and how. */
@@ -22,7 +22,7 @@ export interface SurveyOptions {
   readonly platforms?: readonly PlatformRequest[];
   readonly referrers?: ReferrerPolicy;
   readonly foreignLayers?: 'drop' | 'keep';
-  /** What refers to a digest without being listed by an index. */
+  /** Finds referrers that no index lists. */
   readonly referrersOf?: ReferrersOf;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,8 +44,8 @@ export interface Survey {
 }
 
 /**
- * Walks the images and finds out what of them is here. Reads documents, never layers. Damage that the documents tolerate
- * counts as missing.
+ * Walks the images and finds out which of their blobs are here. Reads documents, never layers. Damage that `documents`
+ * tolerates counts as missing.
  */
 export async function surveyImages(
   documents: Documents,
@@ -73,7 +73,7 @@ export async function surveyImages(
   return { needs, nodes, platforms, warnings: referrerWarnings(nodes) };
 }
 
-/** A sink that keeps every record: plans are lists. */
+/** A sink that puts every record into a list. */
 function collectInto(list: BlobNeed[]): Writable {
   return new Writable({
     objectMode: true,
@@ -84,19 +84,19 @@ function collectInto(list: BlobNeed[]): Writable {
   });
 }
 
-/** Asks for the referrers of what the filter may keep, and of nothing else: each may be a request to a registry. */
+/** Looks up referrers only for nodes that the filter may keep: each look-up may be a request to a registry. */
 function referrersOfWanted(
   platforms: PlatformSet<ImageRecord>,
   { referrers, referrersOf }: SurveyOptions,
 ): (node: ManifestNode) => Promise<readonly Descriptor[]> {
   if (referrersOf === undefined || referrers === 'drop') return async () => [];
-  // Which platform is the best is known only when all of them were seen.
+  // The best platform is known only after all of them were seen.
   const mayPass = ({ subject, platform }: ManifestNode): boolean =>
     subject !== undefined || platforms.choosesBest || platforms.wants(platform);
   return async (node) => (mayPass(node) ? await referrersOf(node.descriptor.digest) : []);
 }
 
-/** Of a manifest that is not here itself, nobody misses the attestations. */
+/** Warns of a missing referrer only if its subject itself is complete. */
 function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
   const complete = new Set(nodes.filter(isComplete).map(({ node }) => node.descriptor.digest));
   return nodes
@@ -106,7 +106,7 @@ function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
     )
     .map(({ node, completeness }) => ({
       code: 'WARN_REFERRER_MISSING',
-      message: `${node.descriptor.digest}, which speaks of ${node.subject}, was left out: ${completeness.missing} is missing`,
+      message: `${node.descriptor.digest}, which refers to ${node.subject}, was left out: ${completeness.missing} is missing`,
     }));
 }
 
@@ -114,7 +114,7 @@ function isComplete({ completeness }: ListedNode): boolean {
   return completeness.state === 'complete';
 }
 
-/** The referrers of the images that no index lists, as the descriptors that stand beside the images, in digest order. */
+/** The complete referrers that no index lists, as descriptors to stand beside the images, in digest order. */
 export function unlistedReferrers(survey: Survey): readonly Descriptor[] {
   const found = new Map<Digest, Descriptor>();
   for (const { node, completeness } of survey.nodes) {

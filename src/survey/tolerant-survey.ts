@@ -8,13 +8,13 @@ import { LadingError } from '../model/errors.js';
 import { type OnDamage, Documents } from '../content/documents.js';
 import { referrersIn } from '../stores/listed-images.js';
 
-/** How documents are read while listing. */
+/** How to read documents while listing. */
 export interface ListOptions {
   readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
 }
 
-/** A survey that takes damage for missing content, and tells it in warnings. */
+/** A survey that counts damage as missing content, and reports it in warnings. */
 export async function tolerantSurvey(
   store: ContentProvider,
   targets: readonly ImageRecord[],
