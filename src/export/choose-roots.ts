@@ -6,7 +6,10 @@ import type { ManifestNode } from '../stages/records.js';
 import type { Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
 
-/** Which document becomes the root of an image in an archive. */
+/**
+ * Which document becomes the root of an image in an archive. `auto`: the manifest if one platform was requested, else
+ * the index; `preserve`: the index as it is; `rewrite`: a new index of what is packed.
+ */
 export type IndexPolicy = 'auto' | 'preserve' | 'rewrite';
 
 /** The root of one image in the archive. */
@@ -18,15 +21,15 @@ export interface ChosenRoot {
 /** The roots of an archive. */
 export interface RootChoice {
   readonly roots: readonly ChosenRoot[];
-  /** Indexes that were written anew. */
+  /** New indexes, by digest. */
   readonly made: ReadonlyMap<Digest, Buffer>;
   /** Indexes of the store that are packed. */
   readonly keptIndexes: ReadonlySet<Digest>;
-  /** Indexes of the images that the archive does not have. What refers to them has lost its subject. */
+  /** Indexes of the images that the archive leaves out. Their referrers have lost their subject. */
   readonly replaced: ReadonlySet<Digest>;
 }
 
-/** Chooses the root of each image (docs/design/pipelines.md, "Which document is the root"). Holds one index at a time. */
+/** Chooses the root of each image (docs/design/pipelines.md, "Which document is the root"). Holds one index. */
 export async function chooseRoots(
   documents: Documents,
   survey: Survey,
@@ -45,7 +48,7 @@ export async function chooseRoots(
   return { roots, made: rewriter.made, ...indexesOf(survey, roots, rewriter.listed) };
 }
 
-/** The new root; undefined where the image keeps its own. */
+/** The new root; undefined if the image keeps its own. */
 async function chooseRoot(
   nodes: readonly ManifestNode[],
   { platforms }: Survey,
@@ -65,7 +68,7 @@ function completeNodesOf({ nodes }: Survey, target: ImageRecord): readonly Manif
     .map(({ node }) => node);
 }
 
-/** The one manifest that is left, unless something speaks of it: without the index its attestations would lose their tie. */
+/** The one manifest that is left, unless it has referrers: without the index, nothing would tie them to it. */
 function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
   const images = nodes.filter(({ kind, subject }) => kind !== 'index' && subject === undefined);
   const [only] = images;
@@ -73,7 +76,7 @@ function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
   return nodes.some(({ subject }) => subject === only.descriptor.digest) ? undefined : only.descriptor;
 }
 
-/** Writes indexes anew that list only what is packed. Holds the new documents, and the digests that they list. */
+/** Rewrites indexes to list only what is packed. Holds the new documents, and the digests that they list. */
 class IndexRewriter {
   readonly made = new Map<Digest, Buffer>();
   readonly listed = new Set<Digest>();
@@ -83,7 +86,7 @@ class IndexRewriter {
     this.#documents = documents;
   }
 
-  /** The index with only the packed children, in nested indexes too: the same descriptor if it loses none, undefined if all. */
+  /** The index with only the packed children, also in nested indexes. Unchanged if all stay, undefined if none does. */
   async rewrite(descriptor: Descriptor, packed: ReadonlySet<Digest>): Promise<Descriptor | undefined> {
     const index = isIndexType(descriptor.mediaType) ? await this.#documents.index(descriptor) : undefined;
     if (index === undefined) return descriptor;
@@ -104,7 +107,7 @@ class IndexRewriter {
   }
 }
 
-/** Which stored indexes the archive has: those under an unchanged root, and those that a new index lists as they were. */
+/** The archive keeps the stored indexes under an unchanged root, and those that a new index lists unchanged. */
 function indexesOf(
   survey: Survey,
   roots: readonly ChosenRoot[],
@@ -115,7 +118,7 @@ function indexesOf(
   const replaced = new Set<Digest>();
   for (const { node } of survey.nodes.filter(({ node: { kind } }) => kind === 'index')) {
     const { digest } = node.descriptor;
-    // Parents come first in a survey, so that what stands under a kept index is known to be kept too.
+    // A survey has parents first, so the parent of this index was judged before.
     const isUnderKept = node.parent !== undefined && kept.has(node.parent);
     if (same.has(node.target) || node.subject !== undefined || listed.has(digest) || isUnderKept) kept.add(digest);
     else replaced.add(digest);

@@ -5,9 +5,9 @@ import type { PlannedEntry } from './lay-out-archive.js';
 import { LadingError } from '../model/errors.js';
 
 /**
- * The entries of a plan with their bodies, as a load takes them: a copy to another place is these entries into `loadEntries`.
- * What they need is claimed before the first entry. Bodies may be read in any order, and after the last entry has come, so the
- * caller ends the reader, once it has read them. Throws ERR_BLOB_MISSING, ERR_SIZE_MISMATCH.
+ * The entries of a plan with their bodies. Passed to `loadEntries`, they make a copy in another place. All blobs are
+ * claimed before the first entry. Bodies may be read in any order, also after the last entry; so the caller ends the
+ * reader, after the last body. Throws ERR_BLOB_MISSING, ERR_SIZE_MISMATCH.
  */
 export async function* exportEntries(reader: SourceReader, plan: ExportPlan): AsyncGenerator<ArchiveEntry> {
   await reader.claim(plan.entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
@@ -15,7 +15,7 @@ export async function* exportEntries(reader: SourceReader, plan: ExportPlan): As
   for (const entry of plan.entries) yield { ...entry, body: bodyOf(reader, entry) };
 }
 
-/** From its claim on, only damage can take a blob away. What was removed since the plan was made is an error before the first byte. */
+/** Refuses a blob that was removed since the plan was made, before the first byte. Claimed blobs are not removed. */
 async function checkClaimed(reader: SourceReader, { content, size: expected }: PlannedEntry): Promise<void> {
   if (!('digest' in content)) return;
   const { digest, kind } = content;
@@ -26,12 +26,12 @@ async function checkClaimed(reader: SourceReader, { content, size: expected }: P
     });
   }
   if (found.size === expected) return;
-  const message = `blob ${digest}: ${found.size} bytes instead of ${expected}; lading verify tells what else is damaged`;
+  const message = `blob ${digest}: ${found.size} bytes instead of ${expected}; run lading verify to find other damage`;
   throw new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected, size: found.size } });
 }
 
 function bodyOf(reader: SourceReader, { content, size }: PlannedEntry): Body {
-  // By range, so that a small blob takes a small buffer; with a byte more than it has, so that one too many is seen.
+  // A range lets a small blob take a small buffer. It ends one byte late, to notice a blob that is too long.
   if ('bytes' in content) return inMemory(content.bytes);
   return reader.open(content.digest, { kind: content.kind, range: { start: 0, end: size + 1 } });
 }

@@ -8,9 +8,9 @@ import type { ImageSource } from '../stores/store.js';
 import { exportEntries } from './export-entries.js';
 
 /**
- * The archive of a plan, or of the named images, as a byte stream. What it needs is claimed before its first byte, so that
- * nobody removes it until the stream is over. Every blob is verified while it is packed; on any error the stream is destroyed
- * with it and never ends well. Holds a few chunks of 256 KiB, and one digest for each blob.
+ * The archive of a plan, or of the named images, as a byte stream. Its blobs are claimed before the first byte, so that
+ * they cannot be removed before the stream is over. Every blob is verified while it is packed. An error destroys the
+ * stream, which then never ends as if it were whole. Holds a few chunks of 256 KiB, and one digest for each blob.
  */
 export function exportImages(
   source: ImageSource,
@@ -18,11 +18,11 @@ export function exportImages(
   options: ExportOptions = {},
 ): Readable {
   const archive = new TarPack();
-  // It may be aborted before anybody reads it: whoever comes then is told all the same, and nobody else is hurt.
+  // Without a listener, an abort before the first read would crash the process; later readers still get the error.
   archive.on('error', () => {});
   const stopListening = destroyOnAbort(archive, options.signal);
   exportTo(archive, source, wanted, options)
-    // Ends the archive where no pipeline did; its reader is told by it.
+    // Destroys the archive if no pipeline did, so that its reader gets the error.
     .catch((error: Error) => archive.destroy(error))
     .finally(stopListening);
   return archive;
@@ -37,7 +37,7 @@ async function exportTo(
   const plan = isPlan(wanted) ? wanted : await planExport(source, wanted, options);
   const reader = await source.reader();
   try {
-    // Entries are made ahead of their bodies: the claims end with the archive, not with the last entry.
+    // Bodies are read after their entries were made, so the claims last until the archive ends.
     await pipeline(exportEntries(reader, plan), new VerifyDigests(), archive);
   } finally {
     await reader.end();

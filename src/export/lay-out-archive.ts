@@ -16,7 +16,7 @@ import { parseReference } from '../model/reference.js';
 import type { BlobNeed } from '../stages/records.js';
 import { type ContentKind, contentKindOf } from '../model/content.js';
 
-/** One entry of an archive to be written. `offset` is where its header starts; `size` is its body; both in bytes. */
+/** One entry of a planned archive. `offset` is where its header starts, `size` is that of its body, both in bytes. */
 export interface PlannedEntry {
   readonly name: string;
   readonly type: 'file' | 'directory';
@@ -34,7 +34,7 @@ interface UnplacedEntry {
   readonly content: PlannedEntry['content'];
 }
 
-/** The layout's own files, which come first so that a reader of the stream knows at once what it wants. */
+/** The layout's own files. They come first, so that a reader of the stream knows at once what it needs. */
 export function metadataOf(
   survey: Survey,
   choice: RootChoice,
@@ -53,7 +53,7 @@ function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
   return { name, size: bytes.length, content: { bytes }, ...(mode !== undefined && { mode }) };
 }
 
-/** How an image stands in the archive's `index.json`: full name, tag, and the root it came from where that is another. */
+/** An image's descriptor for `index.json`, with full name, tag, and the root it was made from if that differs. */
 function archiveDescriptorOf({ target, descriptor }: ChosenRoot): Descriptor {
   const isSame = descriptor.digest === target.descriptor.digest;
   const tag = target.name === undefined ? undefined : parseReference(target.name).tag;
@@ -82,7 +82,7 @@ function blobFile({ descriptor }: { readonly descriptor: Descriptor }): Unplaced
   return { name: entryNameOf(digest), size, content: { digest, kind: contentKindOf(descriptor) } };
 }
 
-/** Gives each entry its place; the folders of the blobs come before the first blob. */
+/** Sets the offset of each entry. The folders of the blobs come before the first blob. */
 export function layOut(
   metadata: readonly UnplacedEntry[],
   blobs: readonly UnplacedEntry[],

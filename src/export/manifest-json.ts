@@ -13,8 +13,8 @@ import type { Survey } from '../survey/survey-images.js';
 import { Documents } from '../content/documents.js';
 
 /**
- * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with the
- * familiar names of all images that chose it. Undefined where no image is one that such a loader could load.
+ * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with
+ * the familiar names of all images that chose it. Undefined if such a loader could load none of the images.
  */
 export async function manifestJsonOf(
   documents: Documents,
@@ -67,7 +67,7 @@ async function entryOf(documents: Documents, descriptor: Descriptor, tags: reado
   ];
 }
 
-/** An older loader pairs layers with diff ids, and unpacks every one of them. */
+/** An older loader unpacks every layer and needs a diff id for each. */
 async function isLoadable(documents: Documents, manifest: ImageManifest): Promise<boolean> {
   if (!isImageConfigType(manifest.config.mediaType)) return false;
   if (!manifest.layers.every(({ mediaType }) => isLayerType(mediaType))) return false;

@@ -18,11 +18,11 @@ import type { ImageSource } from '../stores/store.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { totalBytes } from '../model/content.js';
 
-/** What to export of the images. */
+/** What to export of the images, and how. */
 export interface ExportOptions {
-  /** Platforms to pack, as texts or OCI objects; none: everything complete. */
+  /** Platforms to pack, as texts or OCI objects; none: all that are complete. */
   readonly platforms?: readonly (string | Platform)[];
-  /** `auto`: one platform becomes the root; `preserve`: the index stays; `rewrite`: a new index of what is packed. */
+  /** Default `auto`. */
   readonly index?: IndexPolicy;
   readonly referrers?: ReferrerPolicy;
   readonly missingPlatforms?: MissingPlatforms;
@@ -31,25 +31,25 @@ export interface ExportOptions {
   readonly signal?: AbortSignal;
 }
 
-/** An archive that was thought through to its last byte, and not yet written. */
+/** An archive that is planned to its last byte, and not written yet. */
 export interface ExportPlan {
   /** Bytes of the whole archive. */
   readonly size: number;
-  /** The same for the same archive: a digest of its entries' names, sizes and content. */
+  /** A digest of the entries' names, sizes and content: equal for equal archives. */
   readonly digest: Digest;
   readonly entries: readonly PlannedEntry[];
   readonly images: readonly ImageReport[];
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly warnings: readonly Warning[];
-  /** Something that was asked for is not in it (`missingPlatforms: 'skip'` only). */
+  /** True if something that was requested is not in it (`missingPlatforms: 'skip'` only). */
   readonly incomplete: boolean;
   readonly hostPlatform: Platform;
 }
 
 /**
- * Plans an archive of the named images. Every error that can be known before the first byte comes from here:
- * ERR_IMAGE_UNKNOWN, ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_TARGET_UNSUPPORTED, ERR_PLATFORM_INVALID, and the errors
- * of damaged documents. Holds one small record for each distinct blob.
+ * Plans an archive of the named images. Throws every error that can be found before the first byte: ERR_IMAGE_UNKNOWN,
+ * ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_TARGET_UNSUPPORTED, ERR_PLATFORM_INVALID, and the errors of damaged
+ * documents. Holds one small record for each distinct blob.
  */
 export async function planExport(
   source: ImageSource,
@@ -68,7 +68,7 @@ export async function planExport(
   const found = await surveyImages(documents, targets, { ...request, referrersOf });
   const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
   const choice = await chooseRoots(documents, found, judgement.taken, options.index ?? 'auto');
-  // Left out as a whole: images of which nothing can be had, and what refers to an index that is not packed.
+  // Survey again without the images that have nothing to pack, and without referrers of an index that is not packed.
   const cut = request.referrers === 'drop' ? [] : await referrersOfAll(choice.replaced, referrersOf);
   const isWhole = cut.length === 0 && judgement.taken.length === targets.length;
   const survey = isWhole
@@ -126,7 +126,7 @@ function checkRoot({ digest, mediaType }: Descriptor): void {
 }
 
 function droppedWarning(descriptor: Descriptor): Warning {
-  const message = `${descriptor.digest} was left out: it speaks of an index that is not in the archive`;
+  const message = `${descriptor.digest} was left out: it refers to an index that is not in the archive`;
   return { code: 'WARN_REFERRER_DROPPED', message };
 }
 
