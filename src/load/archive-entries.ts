@@ -11,8 +11,8 @@ import { TarGuard } from '../stages/tar-guard.js';
 export type LoadSource = ArchiveSource | string;
 
 /**
- * Opens the archive, has its entries worked on, and closes it whatever comes of that. A tar in a file and a layout directory
- * are read by position; any other bytes are a stream: decompress ─► tar guard ─► tar extract.
+ * Opens the archive, calls `work` with its entries, and closes it, also after an error. A tar in a file and a layout
+ * directory are read by position; any other bytes are a stream: decompress ─► tar guard ─► tar extract.
  */
 export async function withEntries<T>(
   source: LoadSource,
@@ -36,7 +36,7 @@ async function withStream<T>(
   const entries = new TarExtract();
   // pipeline takes any async iterable; its type definitions know streams only.
   const reading = pipeline(bytes as Readable, new Decompress(limits), new TarGuard(limits), entries);
-  // Its error is also the error of the entries, which the work is told.
+  // The entries fail with the same error, so `work` gets it.
   reading.catch(() => {});
   try {
     return await work(entries);

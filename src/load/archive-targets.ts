@@ -18,24 +18,24 @@ import { followLinks } from '../model/archive-links.js';
 import { parseDockerManifest } from '../model/docker-archive.js';
 import { Documents } from '../content/documents.js';
 
-/** The images that an archive names, and the manifests in it that speak of others. */
+/** The images that an archive names, and the manifests in it that refer to others. */
 export interface ArchiveTargets {
   readonly images: readonly ImageRecord[];
-  /** Records without a name whose `io.containerd.manifest.subject` says what they refer to. */
+  /** Unnamed records. Their annotation `io.containerd.manifest.subject` names what they refer to. */
   readonly referrers: readonly ImageRecord[];
-  /** Records of types that we do not know: no images, and kept as bytes where everything is. */
+  /** Records of unknown types. They are not images; a load of all platforms keeps them as bytes. */
   readonly opaque: readonly ImageRecord[];
   readonly warnings: readonly Warning[];
 }
 
-/** Finds the images: of the OCI layout where the archive has one, else of the docker-archive. */
+/** Finds the images of the archive: by its OCI layout if it has one, else as a docker-archive. */
 export async function archiveTargets(
   session: DestinationSession,
   contents: ArchiveContents,
   limits: Limits,
 ): Promise<ArchiveTargets> {
   const { layout, index, dockerManifest, links } = contents;
-  // Also links that nothing refers to: whoever unpacks such an archive may go round in a circle.
+  // Unused links too: a tool that unpacks the archive could follow them in a circle.
   for (const name of links.keys()) followLinks(name, { links });
   if (layout !== undefined && index !== undefined) {
     checkLayoutVersion(layout, limits);
@@ -50,7 +50,7 @@ export async function archiveTargets(
   const message =
     layout === undefined && index === undefined
       ? 'the archive is neither an OCI layout nor a docker-archive: it has no index.json and no manifest.json'
-      : `the archive is no whole OCI layout: it has no ${missing}`;
+      : `the archive is not a complete OCI layout: it has no ${missing}`;
   throw new LadingError('ERR_ARCHIVE_FORMAT', message);
 }
 
@@ -71,11 +71,11 @@ async function layoutTargets(
   const documents = new Documents(session, { limits });
   const listed: Listed[] = [];
   for (const descriptor of manifests) listed.push(await classify(documents, descriptor));
-  const speaking = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
-  const known = speaking.length === 0 ? new Set<string>() : await knownDigests(session, listed, limits);
+  const referring = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
+  const known = referring.length === 0 ? new Set<string>() : await knownDigests(session, listed, limits);
   const resolved = new Set(listed.filter(({ isAnnotated }) => isAnnotated));
-  for (const one of speaking) {
-    // What this load itself has stored says nothing: that depends on the order of the archive's entries.
+  for (const one of referring) {
+    // What this load itself has stored does not count: it depends on the order of the archive's entries.
     const isInStore =
       !stored.has(one.subject as Digest) && (await session.stat(one.subject as Digest, 'manifest')) !== undefined;
     if (isInStore || known.has(one.subject as string)) resolved.add(one);
@@ -90,7 +90,7 @@ async function layoutTargets(
   };
 }
 
-/** A descriptor of `index.json`: its name, and what it speaks of by annotation or by its own `subject`. */
+/** A descriptor of `index.json`: its name, and its subject, from its annotation or its own document. */
 interface Listed {
   readonly record: ImageRecord;
   readonly subject?: string;
@@ -107,7 +107,7 @@ async function classify(documents: Documents, listed: Descriptor): Promise<Liste
   return { record: { descriptor }, isAnnotated: false, ...(subject && { subject }) };
 }
 
-/** Every digest that the archive lists, at the top or under an image, whether it is here or not. */
+/** Every digest that the archive lists, at the top or under an image, also of blobs that are not here. */
 async function knownDigests(
   session: DestinationSession,
   listed: readonly Listed[],
@@ -123,12 +123,12 @@ function isImageType({ mediaType }: Descriptor): boolean {
   return isIndexType(mediaType) || isManifestType(mediaType);
 }
 
-/** The full name that an archive gives an image. Throws ERR_REFERENCE_INVALID for a full name that is none. */
+/** The full name of an image in the archive. Throws ERR_REFERENCE_INVALID if that is not a valid name. */
 function nameOf({ annotations, digest }: Descriptor): string | undefined {
   const full = annotations?.[ANNOTATIONS.imageName];
   if (full !== undefined && full !== '' && full !== NO_NAME) return checkedName(full, digest);
   const short = annotations?.[ANNOTATIONS.refName];
-  // A bare tag such as `latest` says nothing about which repository it is a tag of.
+  // A bare tag such as `latest` does not say which repository it belongs to.
   if (short === undefined || short === NO_NAME || !/[/:@]/.test(short)) return undefined;
   try {
     return checkedName(short, digest);
@@ -142,7 +142,7 @@ const NO_NAME = '<none>:<none>';
 function checkedName(text: string, digest: Digest): string {
   const reference = parseImageName(text);
   if (reference.digest !== undefined && reference.digest !== digest) {
-    throw new LadingError('ERR_REFERENCE_INVALID', `${quote(text)} names another digest than its image has, ${digest}`);
+    throw new LadingError('ERR_REFERENCE_INVALID', `${quote(text)} has another digest than its image, ${digest}`);
   }
   return reference.toString();
 }
@@ -151,7 +151,7 @@ function withSubject(descriptor: Descriptor, subject: string): Descriptor {
   return { ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATIONS.subject]: subject } };
 }
 
-/** One target for each name and for each unnamed digest. Throws ERR_NAME_DUPLICATE for one name of two images. */
+/** One target for each name and for each unnamed digest. Throws ERR_NAME_DUPLICATE if two images have one name. */
 function withoutRepeats(targets: readonly ImageRecord[]): readonly ImageRecord[] {
   const kept = new Map<string, ImageRecord>();
   for (const target of targets) {
@@ -170,7 +170,7 @@ function duplicate(name: string, a: ImageRecord, b: ImageRecord): LadingError {
   return new LadingError('ERR_NAME_DUPLICATE', message, { details: { name, digests } });
 }
 
-/** The OCI layout wins over `manifest.json`; that they differ is worth a word. */
+/** The OCI layout wins over `manifest.json`. Warns of each name that only `manifest.json` has. */
 function disagreements(
   images: readonly ImageRecord[],
   dockerManifest: Buffer | undefined,

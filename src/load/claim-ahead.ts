@@ -3,12 +3,12 @@ import type { Digest } from '../model/digest.js';
 import type { ArchiveEntry } from '../stages/records.js';
 import type { SourceReader } from '../stores/store.js';
 
-/** Entries that are claimed together. */
+/** How many entries are claimed together. */
 const TOGETHER = 256;
 
 /**
- * Entries that are read by position, as they are; of those that may be needed, the blobs are claimed many at once before
- * somebody looks for each. Holds 256 entries.
+ * Passes on entries that are read by position. Claims the blobs that may be needed, many at once, before the load looks
+ * up each of them. Holds up to 256 entries.
  */
 export async function* claimAhead(
   entries: AsyncIterable<ArchiveEntry>,
@@ -19,7 +19,7 @@ export async function* claimAhead(
   for await (const entry of entries) {
     const digest = digestOfEntry(plainEntryName(entry.name));
     together.push(digest === undefined ? entry : { ...entry, digest });
-    // What is no blob may be what tells which blobs are needed.
+    // A metadata entry may change which blobs are needed, so claim what we have first.
     if (together.length < TOGETHER && digest !== undefined) continue;
     await claimAll(together, session, mayNeed);
     yield* together;

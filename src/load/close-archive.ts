@@ -18,22 +18,22 @@ import { referrersIn } from '../stores/listed-images.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { throwIfAborted } from '../model/aborted.js';
 
-/** How a load ends. */
+/** How to end a load. */
 export interface CloseOptions {
   readonly platforms: readonly PlatformRequest[];
   readonly referrers: ReferrerPolicy;
   readonly missingPlatforms: MissingPlatforms;
   readonly onConflict: OnConflict;
-  /** Whether a config of another platform than its descriptor ends the load. */
+  /** Whether to refuse a config whose platform differs from its descriptor's. */
   readonly strict: boolean;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a load came to. */
+/** The result of a load. */
 export interface ClosedArchive {
   readonly images: readonly ImageReport[];
-  /** Names that mean something else now. */
+  /** Names that are new, or mean another image than before. */
   readonly moved: readonly NameMove[];
   readonly warnings: readonly Warning[];
   readonly incomplete: boolean;
@@ -42,8 +42,8 @@ export interface ClosedArchive {
 }
 
 /**
- * Ends a load: finds the archive's images, checks that everything they need is here, lets go of what they do not need, and
- * publishes all names at once. Changes nothing visible before that last step.
+ * Ends a load: finds the archive's images, checks that everything they need is here, discards what they do not need,
+ * and publishes all names at once. Changes nothing visible before that last step.
  */
 export async function closeArchive(
   destination: ImageDestination,
@@ -87,7 +87,7 @@ export async function closeArchive(
   };
 }
 
-/** What an archive has beside its images and is kept where everything is: opaque content, and referrers of nothing here. */
+/** What a load of all platforms keeps beside the images: opaque content, and referrers whose subject is not here. */
 function companionsOf(
   { nodes }: Survey,
   opaque: readonly ImageRecord[],
@@ -99,7 +99,7 @@ function companionsOf(
   return follow === 'drop' ? opaque : [...opaque, ...orphans];
 }
 
-/** Damage in what an image needs is an error in every mode, also where a filter would call it missing. */
+/** Damage in a blob that an image needs is always an error, also where a filter would count the blob as missing. */
 function refusingDamaged(session: DestinationSession, damaged: ArchiveContents['damaged']): ContentProvider {
   return {
     open: (digest, options) => session.open(digest, options),
@@ -107,7 +107,7 @@ function refusingDamaged(session: DestinationSession, damaged: ArchiveContents['
   };
 }
 
-/** Which images are to be loaded, and which give way to one that the store has under the same name. */
+/** Decides which images to load, and which to leave out because the store has another one under that name. */
 async function resolveConflicts(
   destination: ImageDestination,
   images: readonly ImageRecord[],

@@ -18,8 +18,8 @@ import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { Documents } from '../content/documents.js';
 
 /**
- * The images of a docker-archive. Their manifests, which such an archive lacks, are made and stored. Layers are checked
- * against the diff ids, a config against its name where that is a digest. Errors: ERR_ARCHIVE_FORMAT, ERR_DOCUMENT_INVALID,
+ * The images of a docker-archive. Makes and stores their manifests, which such an archive lacks. Checks layers against
+ * the diff ids, and a config against its name if that is a digest. Throws ERR_ARCHIVE_FORMAT, ERR_DOCUMENT_INVALID,
  * ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH, ERR_DIGEST_MISMATCH, ERR_REFERENCE_INVALID.
  */
 export async function dockerArchiveTargets(
@@ -72,7 +72,7 @@ function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined
   return names.length === 0 ? [undefined] : names;
 }
 
-/** A name of `manifest.json` as content: a file of the archive, through its links, or a blob by its digest. */
+/** The content under a name of `manifest.json`: a file of the archive, also through links, or a blob by its digest. */
 async function contentOf(
   session: DestinationSession,
   contents: ArchiveContents,
@@ -97,7 +97,7 @@ function missing(name: string): LadingError {
   return new LadingError('ERR_BLOB_MISSING', message, { details: { entry: name } });
 }
 
-/** `<hex>.json`, as docker, skopeo and others name a config: nothing else in such an archive vouches for its bytes. */
+/** `<hex>.json`, as docker, skopeo and others name a config. Nothing else in such an archive confirms its bytes. */
 const CONFIG_NAME = /(?:^|\/)([0-9a-f]{64})\.json$/;
 
 function checkConfigName(name: string, actual: Digest): void {
@@ -107,7 +107,7 @@ function checkConfigName(name: string, actual: Digest): void {
   throw new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: `sha256:${hex}`, actual } });
 }
 
-/** The diff id of a layer that is not packed is its digest. Where nobody unpacked a layer, nobody can judge it. */
+/** The diff id of an uncompressed layer is its digest. A layer that was not unpacked cannot be checked. */
 function checkDiffIds(config: ImageConfig, layers: readonly Layer[]): void {
   const expected = diffIdsOf(config);
   if (expected.length !== layers.length) {

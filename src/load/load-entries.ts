@@ -14,26 +14,26 @@ import { closeArchive, type CloseOptions } from './close-archive.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
 import { rememberAbsent } from './remember-absent.js';
 
-/** What to load of the entries, with every choice made. */
+/** What to load of the entries, with every option set. */
 export interface LoadRequest extends CloseOptions {
-  /** Passes every blob on to be verified, wanted or not: to judge an archive, not to load it. */
+  /** Whether to verify every blob, wanted or not: to check an archive, not to load it. */
   readonly passesAll: boolean;
-  /** What is learned of layers while they pass, for a store that does not keep them. */
+  /** What to find out about layers while they pass, for a store that does not keep them. */
   readonly probing: LayerProbing;
-  /** Called for each blob while it is written, every few MiB, and when it is there. */
+  /** Called for each blob while it is written, every few MiB, and when it is stored. */
   readonly onProgress?: ((event: CommitEvent) => void) | undefined;
 }
 
-/** What a load did, and what the archive was found to have. */
+/** What a load did, and what it found in the archive. */
 export interface LoadOutcome {
   readonly report: LoadReport;
   readonly contents: ArchiveContents;
 }
 
 /**
- * Loads the entries of an archive as a transaction: select ─► verify digests ─► commit, then close. Every blob is verified,
- * and all names become visible together, or nothing does. A Readable is read entry by entry; the bodies of any other iterable
- * have to be readable in any order, and up to 256 of its entries are held.
+ * Loads the entries of an archive as a transaction: select ─► verify digests ─► commit, then close. Every blob is
+ * verified, and all names become visible together, or none does. A Readable is read entry by entry. The bodies of any
+ * other iterable must be readable in any order, and up to 256 of its entries are held.
  */
 export async function loadEntries(
   destination: ImageDestination,
@@ -59,18 +59,18 @@ export async function loadEntries(
     const { contents } = commit;
     return { report: loadReportOf(closed, contents.stored, select.skipped), contents };
   } catch (error) {
-    // The stage may be in the middle of a blob. What it has begun must be over before it can be taken back.
+    // The stage may be in the middle of a blob, which must end before it can be discarded.
     await commit.settled();
     throw await rollBack(session, commit.contents, error, signal);
   }
 }
 
-/** Whether a filter may still drop what the documents ask for, so that a wanted blob need not be a needed one. */
+/** True if a filter may still drop blobs that the documents list: then not every wanted blob is needed in the end. */
 function isFiltered({ platforms, referrers, onConflict }: LoadRequest): boolean {
   return platforms.length > 0 || referrers === 'drop' || onConflict === 'keep';
 }
 
-/** The end of the pipeline. */
+/** The end of the pipeline: passes each event to the caller. */
 function callingBack(onProgress: LoadRequest['onProgress']): Writable {
   return new Writable({
     objectMode: true,
@@ -82,8 +82,8 @@ function callingBack(onProgress: LoadRequest['onProgress']): Writable {
 }
 
 /**
- * A refused load leaves nothing behind. One that was interrupted leaves its finished blobs, safe for a while and visible to
- * none, so that a second try needs only the rest.
+ * A refused load leaves nothing behind. An aborted load leaves its finished blobs, invisible and kept for a while, so
+ * that a second try needs only the rest.
  */
 async function rollBack(
   session: DestinationSession,
@@ -96,7 +96,7 @@ async function rollBack(
     if (!isInterrupted) await session.discard(stored.keys());
     await session.end({ resumable: isInterrupted });
   } catch {
-    // The caller needs the first error, not this one. What could not be taken back is invisible, and goes with a prune.
+    // The caller needs the first error, not this one. Blobs that are left are invisible, and a prune removes them.
   }
   if (isInterrupted) return new LadingError('ERR_ABORTED', 'the load was aborted', { cause: error });
   return storageError(error, 'cannot read the archive');

@@ -12,25 +12,25 @@ import type { LoadReport } from './load-report.js';
 
 /** What to load of an archive. */
 export interface LoadOptions {
-  /** Platforms to keep, as texts or OCI objects; none: everything that is complete. */
+  /** Platforms to keep, as texts or OCI objects; none: all that are complete. */
   readonly platforms?: readonly (string | Platform)[];
   readonly referrers?: ReferrerPolicy;
   readonly missingPlatforms?: MissingPlatforms;
   readonly onConflict?: OnConflict;
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
-  /** Makes an error of what is a warning otherwise: a config of another platform than its descriptor. */
+  /** Refuses a config whose platform differs from its descriptor's. Otherwise that is a warning. */
   readonly strict?: boolean;
-  /** Called for each blob while it is written, every few MiB, and when it is there. */
+  /** Called for each blob while it is written, every few MiB, and when it is stored. */
   readonly onProgress?: (event: CommitEvent) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Loads an archive into the store, as a transaction: every blob is verified, and all names become visible together, or
- * nothing does. The archive may be an OCI layout or a docker-archive, packed with gzip or zstd or not, its entries in any
- * order. Holds a few MiB whatever the archive's size, and a small record for each blob.
- * Errors: every category of `docs/errors.md`.
+ * none does. The archive may be an OCI layout or a docker-archive, plain or compressed with gzip or zstd, its entries
+ * in any order. Holds a few MiB for an archive of any size, and a small record for each blob. Throws errors of every
+ * category in `docs/errors.md`.
  */
 export async function loadImages(
   destination: ImageDestination,
@@ -44,7 +44,7 @@ export async function loadImages(
   return report;
 }
 
-/** The options with every choice made. Throws ERR_PLATFORM_INVALID. */
+/** The options with every default filled in. Throws ERR_PLATFORM_INVALID. */
 export function loadRequestOf(options: LoadOptions): LoadRequest {
   return {
     platforms: parseRequest(options.platforms, options.hostPlatform ?? hostPlatform()),

@@ -21,7 +21,7 @@ export interface LoadReport {
   readonly incomplete: boolean;
 }
 
-/** The report of a load that stored these blobs, with their bytes. */
+/** The report of a load. `allStored` has the bytes of each blob that it stored. */
 export function loadReportOf(
   closed: ClosedArchive,
   allStored: ReadonlyMap<Digest, number>,
@@ -46,7 +46,7 @@ export function loadReportOf(
 }
 
 function lookalikeWarning(name: string): Warning {
-  const message = `the archive has ${name} in another case too, which was ignored; a disk that ignores case has only one of them`;
+  const message = `the archive also has ${name} in another case, which was ignored; a disk that ignores case keeps only one of them`;
   return { code: 'WARN_ENTRY_IGNORED', message };
 }
 

@@ -3,9 +3,9 @@ import type { Digest } from '../model/digest.js';
 import type { DestinationSession, Ingest, PartCopies } from '../stores/store.js';
 
 /**
- * A session that asks its store only once for what is not there: the documents of one archive may name the same absent blob
- * many times, or a hundred thousand of them. What the session itself stores is there from then on; what another process
- * stores meanwhile may stay unseen. Holds one digest for each absent blob.
+ * A session that looks up an absent blob in its store only once: the documents of one archive may name the same absent
+ * blob many times, or a hundred thousand of them. Blobs that the session itself stores are found from then on; those
+ * that another process stores meanwhile may not be. Holds one digest for each absent blob.
  */
 export function rememberAbsent(session: DestinationSession): DestinationSession {
   const absent = new Set<Digest>();
