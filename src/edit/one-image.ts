@@ -2,7 +2,7 @@ import { type ImageRecord, resolveRecords } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
 import { quote, LadingError } from '../model/errors.js';
 
-/** A text without tag means the tag `latest` here: a command that changes one name must not guess among several. */
+/** The one image that a text means. Of several it is the one tagged `latest`: a command that edits must not guess. */
 export function oneOf(records: readonly ImageRecord[], text: string): ImageRecord {
   const found = resolveRecords(records, text);
   const [first] = found;

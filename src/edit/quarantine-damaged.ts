@@ -2,8 +2,9 @@ import type { Digest } from '../model/digest.js';
 import type { Housekeeping } from '../stores/store.js';
 
 /**
- * Takes those of the blobs out of the store that are damaged, each hashed once more to be sure, and returns them. They are no
- * longer found, so that loading their images again restores them. Throws ERR_STORE_READONLY and the errors of storage.
+ * Takes damaged blobs out of the store and returns their digests. Hashes each blob once more to be sure. The store no
+ * longer finds the damaged ones, so that loading their images again restores them. Throws ERR_STORE_READONLY and the
+ * errors of storage.
  */
 export async function quarantineDamaged(
   store: Pick<Housekeeping, 'quarantine'>,

@@ -10,15 +10,15 @@ import { Documents } from '../content/documents.js';
 export interface RemoveReport {
   /** Names that are gone. */
   readonly untagged: readonly string[];
-  /** The same names with what they meant. */
+  /** The same names, with the images that they meant. */
   readonly moved: readonly NameMove[];
   /** Blobs that are gone, since nothing else needed them. */
   readonly deleted: readonly Digest[];
 }
 
 /**
- * Removes names, and the content that only they needed. An id removes every name of the image; with `keepNames` only the
- * image without a name, so that one that was named meanwhile stays.
+ * Removes names, and the content that only they needed. An id removes every name of the image. With `keepNames` it
+ * removes only the unnamed image, so that an image that was named meanwhile stays.
  */
 export async function removeImages(
   store: Store,
@@ -41,7 +41,7 @@ export async function removeImages(
     );
     const moved = await publishNames(session, (records) => withoutOrphans(records, removeRecords(records, gone)));
     const deleted = await session.discard(closure);
-    // What somebody else gave another image meanwhile is not gone, and not ours to tell of.
+    // A name that another process moved to another image meanwhile is not gone, so it is left out.
     const untagged = moved.filter(({ to }) => to === undefined).map(({ name }) => name);
     return { untagged, moved, deleted };
   });
@@ -61,7 +61,7 @@ function referrersOf(records: readonly ImageRecord[], gone: readonly ImageRecord
   return records.filter(({ descriptor }) => digests.has(descriptor.annotations?.[ANNOTATIONS.subject] ?? ''));
 }
 
-/** Without the referrers of a root that has just lost its last record. */
+/** The records without the referrers of a root that has just lost its last record. */
 function withoutOrphans(before: readonly ImageRecord[], after: readonly ImageRecord[]): readonly ImageRecord[] {
   const staying = new Set(after.map(({ descriptor }) => descriptor.digest));
   const lost = new Set(before.map(({ descriptor }) => descriptor.digest).filter((digest) => !staying.has(digest)));

@@ -55,13 +55,13 @@ export async function removePlatforms(
   });
 }
 
-/** A platform's manifests and what speaks of them; not the artifacts without platform that pass every filter. */
+/** False for artifacts without platform, which pass every filter; true for a platform's manifests and referrers. */
 function isNamed(kind: string, platform: Platform | undefined, subject: Digest | undefined): boolean {
   return kind === 'manifest' && (platform !== undefined || subject !== undefined);
 }
 
 function notHere(text: string, platform: Platform): LadingError {
-  const message = `${quote(text)} has no complete ${formatPlatformFull(platform)} that could be removed`;
+  const message = `${quote(text)} has no complete ${formatPlatformFull(platform)} to remove`;
   return new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { image: text } });
 }
 

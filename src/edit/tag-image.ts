@@ -6,14 +6,14 @@ import { LadingError, quote } from '../model/errors.js';
 import { inSession, publishNames } from '../stores/in-session.js';
 import { oneOf } from './one-image.js';
 
-/** What a tagging did: the full name, its image, and what the name meant before. */
+/** The result of tagging an image: its full name, its digest, and what the name meant before. */
 export interface TagReport {
   readonly name: string;
   readonly digest: Digest;
   readonly moved: readonly NameMove[];
 }
 
-/** Gives an image one more name. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
+/** Adds a name to an image. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
 export async function tagImage(store: Store, source: string, name: string): Promise<TagReport> {
   const reference = parseImageName(name);
   if (reference.digest !== undefined) {
