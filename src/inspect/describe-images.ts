@@ -13,37 +13,37 @@ import type { Warning } from '../survey/reports.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { Store } from '../stores/store.js';
 
-/** Which images to describe, and for what host. */
+/** How to describe images, and for which host. */
 export interface DescribeOptions extends ListOptions {
   readonly hostPlatform?: Platform;
-  /** Remembers descriptions of one store, made with the same limits, from call to call. */
+  /** Remembers descriptions between calls: of one store, and with the same limits. */
   readonly cache?: DescriptionCache<DescribedRoot>;
 }
 
-/** One root of a store with every name that it has, and all of its manifests. */
+/** One root of a store with all its names and manifests. */
 export interface ImageDescription {
   readonly descriptor: Descriptor;
-  /** Full names, sorted; none for an image that is known by its digest only. */
+  /** Full names, sorted; empty for an unnamed image. */
   readonly names: readonly string[];
   readonly manifests: readonly ManifestDescription[];
   /** The complete manifest that the host prefers, else the first complete one. */
   readonly best?: ManifestDescription;
-  /** Every blob of it that is here, once: bytes by digest. */
+  /** The size in bytes of each blob that is here, by digest. */
   readonly present: ReadonlyMap<Digest, number>;
   readonly warnings: readonly Warning[];
 }
 
-/** What it takes to describe an image of some platforms, and one that is remembered, in microseconds (docs/performance.md). */
+/** Microseconds to describe an image of some platforms, and one that is remembered (docs/performance.md). */
 const NEW_WORK = 650;
 const KNOWN_WORK = 65;
 
-/** How much is described before other work of the process gets its turn, in microseconds. */
+/** Microseconds of describing before other work of the process gets its turn. */
 const WORK_PER_TURN = 10_000;
 
 /**
- * Describes the roots of a store (those that `texts` mean; none given: all), each once, one at a time: other work of the
- * process gets its turn every few of them. Holds the documents of one image.
- * Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
+ * Describes the roots of a store that `texts` mean, or all of them without texts. Each root comes once, one at a time;
+ * other work of the process gets its turn every few of them. Holds the documents of one image. Throws
+ * ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
 export async function* describeImages(
   store: Store,
@@ -77,10 +77,10 @@ export function manifestsFor(image: ImageDescription, platform: Platform): reado
   return image.manifests.filter((manifest) => isRunnable(manifest) && matcher.matches(manifest.platform));
 }
 
-/** What the content of a root says, whatever its names and whoever asks. */
+/** What the content of a root says. It does not depend on names or on the host. */
 export type DescribedRoot = Pick<ImageDescription, 'manifests' | 'present' | 'warnings'>;
 
-/** The list of images, and what tells one set of referrers from another. */
+/** The list of images, and a digest that changes with the set of referrers in it. */
 interface Listed {
   readonly records: readonly ImageRecord[];
   readonly referrers: Digest;
@@ -97,7 +97,7 @@ async function describeRoot(
   const described = await cache.get(`${descriptor.digest} ${referrers}`, store, async (provider) => {
     isNew = true;
     const value = await describeContent(provider, records, descriptor, options);
-    // Damage may be mended without that a look at sizes tells.
+    // A repair can keep the size, so results with damage are never cached.
     return { value, isLasting: value.warnings.length === 0 };
   });
   const best = bestOf(described.manifests, options.hostPlatform ?? hostPlatform());

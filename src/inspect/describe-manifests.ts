@@ -14,23 +14,24 @@ import { contentKindOf } from '../model/content.js';
 /** One manifest of an image as the store has it. */
 export interface ManifestDescription {
   readonly descriptor: Descriptor;
-  /** `attestation`: speaks of `subject`. `unknown`: an artifact, or its manifest is not here and names no platform. */
+  /** `attestation`: refers to `subject`. `unknown`: an artifact, or a manifest that is not here and has no platform. */
   readonly kind: 'image' | 'attestation' | 'unknown';
   /** Whether manifest, config and every layer that may be distributed are here. */
   readonly available: boolean;
   readonly platform?: Platform;
   readonly subject?: Digest;
-  /** What of manifest, config and layers is here: bytes by digest. */
+  /** The size in bytes of the manifest, config and layers that are here, by digest. */
   readonly present: ReadonlyMap<Digest, number>;
-  /** The document, where it is here. */
+  /** The document, if it is here. */
   readonly manifest?: ImageManifest;
-  /** The image config with all its fields, where the manifest is that of an image and its config is here. */
+  /** The image config with all its fields, if this is an image and its config is here. */
   readonly config?: ImageConfig;
 }
 
 /**
- * Describes every manifest of a survey that tolerates damage, in the order of the walk. The survey told of damaged manifests;
- * a config that is damaged is told here, since a survey reads only those that it needs for a platform. Holds the documents.
+ * Describes every manifest of a survey that tolerates damage, in the order of the walk. The survey has warned of
+ * damaged manifests. It reads only the configs that it needs for a platform, so this warns of damaged configs. Holds
+ * the documents.
  */
 export async function describeManifests(
   provider: ContentProvider,
@@ -53,7 +54,7 @@ export async function describeManifests(
   return { manifests, warnings };
 }
 
-/** Manifests are read in silence, since the survey has told what is wrong with them. */
+/** Damage of manifests is not reported again: the survey has warned of it. */
 interface Readers {
   readonly provider: ContentProvider;
   readonly manifests: Documents;

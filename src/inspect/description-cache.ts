@@ -2,10 +2,10 @@ import type { Digest } from '../model/digest.js';
 import type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
 import type { ContentKind } from '../model/content.js';
 
-/** What a description was made of: the size of every blob that was looked for, undefined where it was not here. */
+/** What a description was made of: every blob that was looked up. */
 type Seen = ReadonlyMap<Digest, Look>;
 
-/** One look for a blob: its kind, and its size where it was here. */
+/** One look-up of a blob: its kind, and its size if it was here. */
 interface Look {
   readonly kind: ContentKind;
   readonly size: number | undefined;
@@ -17,13 +17,13 @@ interface Remembered<Value> {
   readonly bytes: number;
 }
 
-/** Bytes of documents that are kept, unless told otherwise. */
+/** Default limit, in bytes of documents. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Remembers what was made of documents, for as long as every blob that was looked for is here, or not here, as it was then.
- * Content never changes under its digest, so that to look up is enough and nothing has to be read again. Holds what was made
- * of 16 MiB of documents; what was not asked for the longest goes first.
+ * Remembers values that were made from documents. A value holds as long as every blob that was looked up for it is
+ * still here, or still absent. Content never changes under its digest, so a look-up is enough and nothing is read
+ * again. Holds the values of 16 MiB of documents; the least recently used goes first.
  */
 export class DescriptionCache<Value> {
   readonly #maxBytes: number;
@@ -34,7 +34,7 @@ export class DescriptionCache<Value> {
     this.#maxBytes = maxBytes;
   }
 
-  /** The value that is remembered under the key, if it still holds; else a new one, remembered where `make` says so. */
+  /** Returns the value remembered under the key if it still holds; else a new one, remembered if `isLasting`. */
   async get(
     key: string,
     provider: ContentProvider,
@@ -62,7 +62,7 @@ export class DescriptionCache<Value> {
   }
 
   #put(key: string, remembered: Remembered<Value>): void {
-    // Somebody else may have made the same meanwhile.
+    // Another call may have stored the same key meanwhile.
     this.#take(key);
     this.#remembered.set(key, remembered);
     this.#bytes += remembered.bytes;
@@ -80,10 +80,10 @@ async function isSame(provider: ContentProvider, seen: Seen): Promise<boolean> {
   return true;
 }
 
-/** Bytes that a record of one blob takes in memory, about. */
+/** About how many bytes a record of one blob takes in memory. */
 const RECORD_BYTES = 256;
 
-/** Passes everything on, and notes what was looked for and how much was read. */
+/** Passes every call on, and notes what was looked up and how much was read. */
 class Witness implements ContentProvider {
   readonly seen = new Map<Digest, Look>();
   readonly #provider: ContentProvider;
@@ -94,12 +94,12 @@ class Witness implements ContentProvider {
     this.#provider = provider;
   }
 
-  /** Bytes that it takes to remember what was made of it, about: documents are read twice, and objects are larger than texts. */
+  /** About how many bytes the value takes: documents are read twice, and objects are larger than texts. */
   get bytes(): number {
     return this.#read + this.seen.size * RECORD_BYTES;
   }
 
-  /** Whether every blob was found as it was found before: what was made while one came or went belongs to no state of the store. */
+  /** False if a blob came or went between two look-ups: then the value fits no single state of the store. */
   get isSteady(): boolean {
     return this.#isSteady;
   }

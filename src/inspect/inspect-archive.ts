@@ -5,7 +5,7 @@ import { loadImages } from '../load/load-images.js';
 import type { LoadSource } from '../load/archive-entries.js';
 import { isImage } from '../model/image-list.js';
 
-/** Inspects every image of an archive, without keeping it. Reads all of it. Throws what a load of it would throw. */
+/** Inspects every image of an archive without storing it. Reads the whole archive. Throws the errors of a load. */
 export async function inspectArchive(
   source: LoadSource,
   options: ListOptions = {},

@@ -10,14 +10,14 @@ import type { Store } from '../stores/store.js';
 import type { Survey } from '../survey/survey-images.js';
 import { totalBytes } from '../model/content.js';
 
-/** One layer of a platform: `size` in bytes as stored. */
+/** One layer of a platform. `size` is in bytes, as stored. */
 export interface LayerReport {
   readonly digest: Digest;
   readonly size: number;
   readonly mediaType: string;
 }
 
-/** One platform of an inspected image, with facts of its config where it is an image and its config is here. */
+/** One platform of an inspected image, with facts from its image config if that is here. */
 export interface PlatformInspection extends PlatformReport {
   readonly created?: string;
   readonly entrypoint?: readonly string[];
@@ -27,21 +27,21 @@ export interface PlatformInspection extends PlatformReport {
   readonly diffIds?: readonly string[];
   /** Bytes of manifest, config and layers. */
   readonly bytes?: number;
-  /** Bytes of them that other platforms of the image use too. */
+  /** How many of these bytes other platforms of the image use too. */
   readonly sharedBytes?: number;
 }
 
-/** Something that speaks of an image or of one of its platforms. */
+/** A manifest that refers to an image or to one of its platforms, such as an attestation. */
 export interface ReferrerReport {
   readonly digest: Digest;
   readonly subject: Digest;
   readonly state: string;
 }
 
-/** One image in full. */
+/** One image with all of its platforms and referrers. */
 export interface ImageInspection {
   readonly name?: string;
-  /** Every name of the same root, the asked one included. */
+  /** Every name of the same root, including `name`. */
   readonly names: readonly string[];
   readonly digest: Digest;
   readonly mediaType: string;

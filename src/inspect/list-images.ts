@@ -4,13 +4,13 @@ import type { Store } from '../stores/store.js';
 import { type ListOptions, tolerantSurvey } from '../survey/tolerant-survey.js';
 import { isImage } from '../model/image-list.js';
 
-/** The images of a store, and damage that was found on the way, which counts as missing here. */
+/** The images of a store, and warnings of damage that was found. Damaged content counts as missing. */
 export interface ImageListing {
   readonly images: readonly ImageReport[];
   readonly warnings: readonly Warning[];
 }
 
-/** Lists every image with the state of each of its platforms. Referrers that stand beside images are not listed. */
+/** Lists every image with the state of each of its platforms. Does not list referrers that stand beside images. */
 export async function listImages(store: Store, options: ListOptions = {}): Promise<ImageListing> {
   const records = await store.list();
   const targets = records.filter(isImage);
