@@ -12,17 +12,17 @@ import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from '../survey/survey-images.js';
 import { throwIfAborted } from '../model/aborted.js';
 
-/** How far images are judged beyond the digests of their blobs. */
+/** What to check of images beyond the digests of their blobs. */
 export interface CheckImagesOptions {
   readonly limits: Limits;
   readonly deep?: boolean;
   readonly strict?: boolean;
   readonly signal?: AbortSignal;
-  /** What is known of layers already, where the provider has none of their bytes. */
+  /** Returns what is known of a layer, for a provider that has no layers' bytes. */
   readonly factsOf?: (digest: Digest) => Promise<LayerFacts | undefined>;
 }
 
-/** One thing that is not what it should be. */
+/** One fault that a verification found. */
 export interface Problem {
   readonly code: ErrorCode;
   readonly digest?: Digest;
@@ -34,16 +34,16 @@ export function problemOf({ code, message }: LadingError, digest: Digest): Probl
   return { code, digest, message };
 }
 
-/** What was found beyond damaged blobs. */
+/** What the checks found beyond damaged blobs. */
 export interface Findings {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Warning[];
 }
 
 /**
- * Judges the complete images among the nodes by their configs, and if `deep` by what their layers unpack to: each must be
- * packed as its media type says, and have the diff id that the config lists for it. Holds one image's documents, and a
- * small record for each layer.
+ * Checks the configs of the complete images among the nodes. With `deep` it unpacks their layers too: each must be
+ * compressed as its media type says, and have the diff id that the config lists for it. Holds one image's documents,
+ * and a small record for each layer.
  */
 export async function checkImages(
   provider: ContentProvider,
@@ -88,7 +88,7 @@ async function readFacts(provider: ContentProvider, digest: Digest, limits: Limi
   return (await provider.stat(digest, 'blob')) && (await layerFactsOf(provider, digest, limits));
 }
 
-/** What is wrong with a layer, or as a text why nobody can tell. */
+/** Returns what is wrong with a layer, or a text that says why it could not be checked. */
 function judgeLayer(
   { config }: WholeImage,
   at: number,
@@ -104,7 +104,7 @@ function judgeLayer(
   if (error !== undefined) return unpackError(digest, error);
   const expected = diffIdsOf(config)[at];
   const actual = compression === 'none' ? digest : diffId;
-  // A count that differs is a problem of its own.
+  // A different number of diff ids is a problem that `checkConfigs` reports.
   if (expected === undefined || actual === undefined || actual === expected) return undefined;
   if (isDigest(expected) && algorithmOf(expected) !== algorithmOf(actual)) {
     return `layer ${digest} was not compared with its diff id, which is of another algorithm`;

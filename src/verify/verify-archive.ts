@@ -12,8 +12,8 @@ import { loadRequestOf } from '../load/load-images.js';
 import { isImage } from '../model/image-list.js';
 
 /**
- * Verifies an archive without keeping it: everything in it is hashed, wanted or not. Holds its documents, at most 64 MiB.
- * Throws what a load of it would throw; lying blobs that no image needs are problems in the report.
+ * Verifies an archive without storing it. Hashes every blob in it, needed or not. Holds its documents, at most 64 MiB.
+ * Throws the errors of a load. A damaged blob that no image needs is a problem in the report.
  */
 export async function verifyArchive(source: LoadSource, options: VerifyOptions = {}): Promise<VerifyReport> {
   const store = documentStore();
@@ -49,7 +49,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   };
 }
 
-/** What was learned of each layer, also of those without a digest in their name. */
+/** What is known of each layer, also of layers without a digest in their name. */
 function layersOf({ layers, files }: ArchiveContents): ReadonlyMap<Digest, LayerFacts> {
   return new Map([...layers, ...[...files.values()].map(({ digest, layer }) => [digest, layer] as const)]);
 }

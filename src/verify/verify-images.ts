@@ -12,17 +12,17 @@ import { Documents } from '../content/documents.js';
 import { referrersIn } from '../stores/listed-images.js';
 import { throwIfAborted } from '../model/aborted.js';
 
-/** How a verification is done. */
+/** How to verify. */
 export interface VerifyOptions {
   readonly limits?: Partial<Limits>;
   /** Unpacks every layer too, and compares it with its diff id and its media type. */
   readonly deep?: boolean;
-  /** Makes a problem of what is a warning otherwise: a config of another platform than its descriptor. */
+  /** Reports a config whose platform differs from its descriptor's as a problem, not as a warning. */
   readonly strict?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** What was verified: the images with their platforms' states, and every problem. No problem, all is well. */
+/** The result of a verification: the images with the state of each platform, and every problem that was found. */
 export interface VerifyReport {
   readonly images: readonly ImageReport[];
   readonly blobs: { readonly count: number; readonly bytes: number };
@@ -31,8 +31,9 @@ export interface VerifyReport {
 }
 
 /**
- * Reads and hashes every blob of the images (none named: of the whole store), and checks that everything they need is here.
- * Damage is a problem in the report, not an error; `quarantineDamaged` takes it away. Throws ERR_IMAGE_UNKNOWN and the errors of storage.
+ * Reads and hashes every blob of the named images, or of the whole store without names. Checks that everything the
+ * images need is here. Damage is a problem in the report, not an error; `quarantineDamaged` takes damaged blobs out of
+ * the store. Throws ERR_IMAGE_UNKNOWN and the errors of storage.
  */
 export async function verifyImages(
   store: Store,
@@ -78,7 +79,7 @@ async function hashAll(
     throwIfAborted(signal, 'the verification');
     const digester = new Digester(algorithmOf(digest));
     const problem = await hash(store, digest, digester);
-    // Somebody removed it meanwhile: that is no damage.
+    // Another process removed it meanwhile, which is not damage.
     if (problem === 'gone') continue;
     count += 1;
     bytes += digester.size;
@@ -87,7 +88,7 @@ async function hashAll(
   return { count, bytes };
 }
 
-/** What is wrong with a blob, if anything is; `gone` where it is not here. */
+/** Returns what is wrong with a blob, `gone` if it is not here, or undefined if it is good. */
 async function hash(store: Store, digest: Digest, digester: Digester): Promise<Problem | 'gone' | undefined> {
   try {
     for await (const chunk of store.open(digest, { kind: 'blob' })) digester.update(chunk);
@@ -99,7 +100,7 @@ async function hash(store: Store, digest: Digest, digester: Digester): Promise<P
   }
 }
 
-/** A document that cannot be read is damage for the survey too, which has to go on. */
+/** Reports a document that cannot be read as damage, so that the survey goes on. */
 function damageWhereUnreadable(
   store: Store,
   onDamage: (error: LadingError, digest: Digest) => void,
