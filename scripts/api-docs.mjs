@@ -3,15 +3,17 @@ import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
 /*
- * Writes docs/api.md: every exported name with the first sentence of its doc comment, grouped by task, with an example for
- * each task. `--check` writes nothing, and fails if the page is not what would be written. Run it from the project's folder.
+ * Writes docs/api.md: every exported name with the first sentence of its doc comment, grouped by task, with an example
+ * for each task. `--check` writes nothing, and fails if the page is not what would be written. Run it from the
+ * project's folder.
  */
 
 const PAGE = 'docs/api.md';
 
 /**
- * The sections of the page, one for each entry point of the package. A task takes the names whose declaration is in a file
- * that its pattern matches (a path under src/); a name goes to the first task that fits. `example` is a file of examples/.
+ * The sections of the page, one for each entry point of the package. A task takes the names whose declaration is in a
+ * file that its pattern matches (a path under src/); a name goes to the first task that fits. `example` is a file of
+ * examples/.
  */
 const SECTIONS = [
   {
@@ -89,7 +91,7 @@ function plain(comment) {
   return lines.join(' ').trim();
 }
 
-/** The first whole sentence: up to a full stop with a space or the end behind it. Code in backticks may have stops in it. */
+/** The first whole sentence: up to a full stop before a space or the end. Code in backticks may have stops. */
 function firstSentence({ name, comment }) {
   if (comment === '') return '';
   const [sentence] = /^(?:`[^`]*`|[^`])*?[.!?](?=\s|$)/.exec(comment) ?? [];

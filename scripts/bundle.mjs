@@ -3,18 +3,18 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 /*
- * Makes `dist/bin`, the command as few files, out of what tsc has compiled: half of the time that a small command takes goes
- * into finding and linking two hundred modules. The library stays as it is, and so does what only `lading serve` needs.
+ * Bundles what tsc has compiled into `dist/bin`, the command in a few files: a small command spends half of its time on
+ * finding and linking two hundred modules. The library and what only `lading serve` needs stay as they are.
  */
 
 const OUT = 'dist/bin';
 
-/** Loaded by `lading serve` alone, whose start nobody waits for. */
+/** Loaded by `lading serve` alone, whose start may take longer. */
 const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 
 await rm(OUT, { recursive: true, force: true });
 const { metafile } = await build({
-  // The thread's script lies beside the command: it is found by the name that it has beside its module.
+  // The thread's script lies beside the command, where it is found under the same name as beside its module.
   entryPoints: ['dist/cli/main.js', 'dist/stores/layout/ingest/copy-worker.js'],
   entryNames: '[name]',
   outdir: OUT,
@@ -24,7 +24,7 @@ const { metafile } = await build({
   format: 'esm',
   target: 'node20.19',
   external: SERVER_PACKAGES,
-  // Packages in CommonJS ask for builtins by `require`, which a module does not have.
+  // Packages in CommonJS load builtins with `require`, which a module does not have.
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
@@ -33,7 +33,7 @@ const { metafile } = await build({
 });
 await writeFile(path.join(OUT, 'LICENSES.txt'), await licensesOf(Object.keys(metafile.inputs)));
 
-/** What the licenses of the packages in the bundle ask for: their texts. */
+/** The license texts of the packages in the bundle. The licenses require that they are passed on. */
 async function licensesOf(inputs) {
   const folders = new Set(inputs.flatMap((file) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []));
   const texts = [...folders].map(async (folder) => {
