@@ -62,7 +62,7 @@ onEachStore('lists no index without platforms in a rewritten index', async (open
   assert.deepEqual(index && childrenOf(index), [amd64.digest]);
 });
 
-onEachStore('reads the config of a child without platform, and lets pass what has none', async (open) => {
+onEachStore('reads the config of a child without platform, and keeps a child whose config has none', async (open) => {
   const blobs = new BlobSet();
   const { platform: _, ...arm64 } = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
   const amd64 = buildManifest(blobs, { platform: 'linux/amd64', seed: 2 });
@@ -80,7 +80,7 @@ onEachStore('reads the config of a child without platform, and lets pass what ha
   assert.deepEqual(statesOf(saved.plan.images[0]), states);
 });
 
-onEachStore('gives children without platform that of the index they stand in', async (open) => {
+onEachStore('lets children without platform take the platform of their index', async (open) => {
   const blobs = new BlobSet();
   const nameless = (seed: string): Descriptor => {
     const empty = { os: '', architecture: '' };

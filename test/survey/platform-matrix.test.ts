@@ -20,7 +20,7 @@ import {
 import { save } from '../fixtures/saved-archive.js';
 
 /*
- * What was pulled × what is saved × what is loaded, each for every subset of the platforms (the empty list: no list given).
+ * Pulled × saved × loaded: each for every subset of the platforms, where the empty one means no list.
  * The oracle knows sets only.
  */
 
@@ -102,7 +102,7 @@ function expectedBlobs(outcome: Extract<Outcome, { root: string }>): readonly Di
   return outcome.root === 'index' ? sorted(image.root.digest, parts) : sorted(parts);
 }
 
-test(`gives what sets predict for ${SUBSETS.length ** 3} cases of pulled, saved and loaded (memory store)`, async () => {
+test(`does what sets predict in ${SUBSETS.length ** 3} cases of pulled, saved and loaded (memory store)`, async () => {
   for (const pulled of SUBSETS) {
     const store = new MemoryStore();
     await loadLayout(store, image.images, image.blobs, { platforms: pulled });
@@ -113,7 +113,7 @@ test(`gives what sets predict for ${SUBSETS.length ** 3} cases of pulled, saved 
   }
 });
 
-test('gives the same where one store is emptied and loaded again (layout store)', async (t) => {
+test('does the same if one store is emptied and loaded again (layout store)', async (t) => {
   // Every 31st case: 31 shares no factor with the eight subsets, so each of the three parts takes all of them.
   for (const one of CASES.filter((_, at) => at % 31 === 0)) {
     const store = await OciLayoutStore.open(await temporaryFolder(t));

@@ -29,7 +29,7 @@ onEachStore('follows transitively: image, attestation, signature of the attestat
   );
 });
 
-onEachStore('follows referrers that an index lists by their subject, and of those their own', async (open) => {
+onEachStore('follows referrers that an index lists by their subject, and the referrers of those', async (open) => {
   const store = await open();
   const { blobs, of } = example();
   const sbom = buildReferrer(blobs, of('linux/arm64'), { seed: 'sbom' });
@@ -50,7 +50,7 @@ onEachStore('follows referrers that an index lists by their subject, and of thos
   );
 });
 
-onEachStore('removes what speaks of an image with it', async (open) => {
+onEachStore('removes the referrers of an image with it', async (open) => {
   const store = await open();
   const { blobs, root, of } = example();
   const images = [
@@ -65,7 +65,7 @@ onEachStore('removes what speaks of an image with it', async (open) => {
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-onEachStore('keeps referrers of nothing that is here where everything is asked for, and only there', async (open) => {
+onEachStore('keeps referrers whose subject is not here only if every platform is loaded', async (open) => {
   const { blobs, root, of } = example();
   const elsewhere = buildManifest(blobs, { platform: 'linux/s390x', seed: 'elsewhere' });
   const orphan = buildReferrer(blobs, elsewhere, { seed: 'orphan' });
@@ -84,7 +84,7 @@ onEachStore('keeps referrers of nothing that is here where everything is asked f
 });
 
 onEachStore(
-  'knows a referrer by its own subject, also where the filter leaves that out, in every order',
+  'knows a referrer by its subject, also if the filter leaves the subject out, in every order',
   async (open) => {
     const { blobs, root, of } = example();
     const signature = buildReferrer(blobs, of('linux/amd64'), { seed: 'signature' });

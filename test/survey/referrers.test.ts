@@ -18,7 +18,7 @@ import {
 import { save } from '../fixtures/saved-archive.js';
 import { asListed, has, sign, withReferrers } from '../fixtures/referrers.js';
 
-onEachStore('loads referrers that no index lists beside their image, without a line of their own', async (open) => {
+onEachStore('loads referrers that no index lists with their image, and does not list them', async (open) => {
   const store = await open();
   const built = withReferrers(({ blobs, of }) => [
     sign(blobs, of('linux/arm64'), 'a'),
@@ -39,7 +39,7 @@ onEachStore('loads referrers that no index lists beside their image, without a l
   for (const { digest } of built.referrers) assert.ok(found.includes(digest));
 });
 
-onEachStore('finds a referrer by its own subject where nothing annotates it', async (open) => {
+onEachStore('finds a referrer by its own subject if it has no annotation', async (open) => {
   const store = await open();
   const { blobs, images, of } = example();
   const { referrer } = sign(blobs, of('linux/arm64'), 'a');
@@ -52,7 +52,7 @@ onEachStore('finds a referrer by its own subject where nothing annotates it', as
   assert.deepEqual(saved.roots[1], asListed(referrer, of('linux/arm64')));
 });
 
-onEachStore('takes an artifact as an image where its subject is not there', async (open) => {
+onEachStore('takes an artifact as an image if its subject is not there', async (open) => {
   const store = await open();
   const blobs = new BlobSet();
   const elsewhere = buildArtifact(new BlobSet(), { seed: 'elsewhere' });
@@ -124,7 +124,7 @@ onEachStore('keeps the index for one platform that has a referrer', async (open)
   );
 });
 
-onEachStore('leaves all of them out with --referrers drop, on save and on load', async (open) => {
+onEachStore('leaves all referrers out with --referrers drop, on save and on load', async (open) => {
   const built = withReferrers(({ blobs, of }) => [sign(blobs, of('linux/arm64'), 'a')]);
   const images = [...built.manifests.values()].flatMap((manifest) => closureOf(built.blobs, manifest));
   const expected = sorted(built.root.digest, images);
@@ -147,26 +147,23 @@ onEachStore('leaves all of them out with --referrers drop, on save and on load',
   );
 });
 
-onEachStore(
-  'lets referrers of an index follow it, and drops them with a warning where the root changes',
-  async (open) => {
-    const store = await open();
-    const { blobs, root, of } = example();
-    const { referrer } = sign(blobs, root, 'index');
-    await loadLayout(store, [{ root, name: NAME }, { root: referrer }], blobs);
-    const several = await save(store, [FAMILIAR], { platforms: ['linux/amd64', 'linux/arm64'] });
-    assert.deepEqual(several.roots[1], asListed(referrer, root));
-    assert.deepEqual(several.plan.warnings, []);
-    for (const index of ['auto', 'rewrite'] as const) {
-      const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], index });
-      assert.deepEqual([saved.roots.length, has(saved.blobs, referrer)], [1, false]);
-      assert.deepEqual(codesOf(saved.plan.warnings), ['WARN_REFERRER_DROPPED']);
-      assert.match(saved.plan.warnings[0]?.message ?? '', new RegExp(referrer.digest));
-    }
-    const asked = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], referrers: 'drop' });
-    assert.deepEqual([asked.roots[0]?.digest, asked.plan.warnings], [of('linux/arm64').digest, []]);
-  },
-);
+onEachStore('lets referrers of an index follow it, and drops them with a warning if the root changes', async (open) => {
+  const store = await open();
+  const { blobs, root, of } = example();
+  const { referrer } = sign(blobs, root, 'index');
+  await loadLayout(store, [{ root, name: NAME }, { root: referrer }], blobs);
+  const several = await save(store, [FAMILIAR], { platforms: ['linux/amd64', 'linux/arm64'] });
+  assert.deepEqual(several.roots[1], asListed(referrer, root));
+  assert.deepEqual(several.plan.warnings, []);
+  for (const index of ['auto', 'rewrite'] as const) {
+    const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], index });
+    assert.deepEqual([saved.roots.length, has(saved.blobs, referrer)], [1, false]);
+    assert.deepEqual(codesOf(saved.plan.warnings), ['WARN_REFERRER_DROPPED']);
+    assert.match(saved.plan.warnings[0]?.message ?? '', new RegExp(referrer.digest));
+  }
+  const asked = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], referrers: 'drop' });
+  assert.deepEqual([asked.roots[0]?.digest, asked.plan.warnings], [of('linux/arm64').digest, []]);
+});
 
 onEachStore('says which referrer of a packed image could not be packed', async (open) => {
   const store = await open();

@@ -23,7 +23,7 @@ import { save } from '../fixtures/saved-archive.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
-/** A graph to be built. Layers are drawn from a few seeds, so that manifests share them. */
+/** A graph to build. Its layers come from a few seeds, so that manifests share them. */
 type Shape =
   | {
       readonly kind: 'manifest';
@@ -61,7 +61,7 @@ const { shape } = fc.letrec<{ shape: Shape; manifest: Shape; index: Shape }>((ti
 
 const images = fc.array(shape, { minLength: 1, maxLength: 3 });
 
-/** The descriptors of a shape and of what attests it, in the order of an index. */
+/** The descriptors of a shape and of its attestations, in the order of an index. */
 function build(blobs: BlobSet, shape: Shape): Descriptor[] {
   if (shape.kind === 'index') {
     const children = shape.children.flatMap((child) => build(blobs, child));
@@ -121,7 +121,7 @@ function rootOf({ name, descriptor: { digest, mediaType, size } }: ImageRecord):
   return { name, digest, mediaType, size };
 }
 
-test('loads any graph alike, in whatever order its entries come', async () => {
+test('loads any graph alike, with its entries in any order', async () => {
   await fc.assert(
     fc.asyncProperty(images, fc.integer({ min: 0, max: 1000 }), async (shapes, seed) => {
       const graph = graphOf(shapes);

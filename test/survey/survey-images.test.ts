@@ -22,7 +22,7 @@ async function askedOf(options: SurveyOptions): Promise<readonly Digest[]> {
   return asked;
 }
 
-test('asks for the referrers of what the filter keeps, and of nothing else', async () => {
+test('asks for the referrers of nodes that the filter keeps, and of no others', async () => {
   const { root, of } = example();
   assert.deepEqual(await askedOf({}), [...['linux/amd64', 'linux/arm64', 'linux/arm/v7'].map(of), root].map(digestIn));
   const platforms = parseRequest(['linux/arm64']);
