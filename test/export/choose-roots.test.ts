@@ -41,7 +41,7 @@ onEachStore(
   },
 );
 
-onEachStore('keeps the index byte for byte with --index rewrite where nothing falls away', async (open) => {
+onEachStore('keeps the index byte for byte with --index rewrite if nothing is left out', async (open) => {
   const built = example({ attestations: true });
   const store = await storeOf(open, built);
   const saved = await save(store, [FAMILIAR], { index: 'rewrite' });
@@ -60,7 +60,7 @@ onEachStore('takes missing platforms out of a rewritten index', async (open) => 
   assert.deepEqual(statesOf(report.images[0]), { 'linux/amd64': 'complete', 'linux/arm/v7': 'complete' });
 });
 
-onEachStore('keeps the index for one platform that has an attestation, and packs that', async (open) => {
+onEachStore('keeps the index for one platform that has an attestation, and packs both', async (open) => {
   const built = example({ attestations: true });
   const store = await storeOf(open, built);
   const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'] });
@@ -78,7 +78,7 @@ onEachStore('keeps the index for one platform that has an attestation, and packs
   );
 });
 
-onEachStore('makes the manifest the root where its attestation is to be dropped', async (open) => {
+onEachStore('makes the manifest the root if its attestation is dropped', async (open) => {
   const built = example({ attestations: true });
   const store = await storeOf(open, built);
   const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], referrers: 'drop' });
@@ -107,7 +107,7 @@ for (const platforms of [['linux/amd64'], ['windows/amd64']]) {
   });
 }
 
-onEachStore('keeps orphaned attestations only where every platform is asked for', async (open) => {
+onEachStore('keeps orphaned attestations only if every platform is saved', async (open) => {
   const built = example({ platforms: ['linux/amd64', 'linux/arm64'] });
   const elsewhere = buildManifest(new BlobSet(), { platform: 'linux/386', seed: 'elsewhere' });
   const orphan = buildAttestation(built.blobs, elsewhere, { seed: 1 });

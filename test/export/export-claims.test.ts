@@ -27,7 +27,7 @@ import { digestsIn } from '../suites/stored.js';
 
 const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
 
-/** The example with layers that no buffer between store and reader holds all of, and its plan. */
+/** The plan of the example, with layers too large for the buffers between store and reader. */
 async function planned(store: Store): Promise<ExportPlan> {
   const { images, blobs } = example({ layerBytes: 1_500_000 });
   await loadLayout(store, images, blobs);
@@ -57,7 +57,7 @@ onEachStore('finishes an archive whose image is removed and pruned meanwhile', a
   assert.deepEqual(await digestsIn(store), []);
 });
 
-onEachStore('tells before the first byte what was removed since the plan was made', async (open) => {
+onEachStore('fails before the first byte if a blob was removed since the plan was made', async (open) => {
   const store = await open();
   const plan = await planned(store);
   await removeImages(store, [FAMILIAR]);
@@ -70,7 +70,7 @@ onEachStore('tells before the first byte what was removed since the plan was mad
   await leaseEnds(store);
 });
 
-onEachStore('plans no image that is removed while it is looked at', async (open) => {
+onEachStore('refuses to plan an image that is removed meanwhile', async (open) => {
   const store = await open();
   await planned(store);
   const racing = decorated<Store>(store, {
@@ -82,7 +82,7 @@ onEachStore('plans no image that is removed while it is looked at', async (open)
   await assert.rejects(planExport(racing, [FAMILIAR], { hostPlatform: HOST }), { category: 'not-found' });
 });
 
-test('claims while it reads, and lets go however the stream ends', async (t) => {
+test('claims blobs while it reads, and releases them however the stream ends', async (t) => {
   const store = await OciLayoutStore.open(await temporaryFolder(t));
   const plan = await planned(store);
   assert.deepEqual(await leasesOf(store), [], 'a plan that is never executed holds nothing');
@@ -107,7 +107,7 @@ test('claims while it reads, and lets go however the stream ends', async (t) => 
   }
 });
 
-test('lets go of what it claimed where a blob turns out to be damaged, or the plan fails', async (t) => {
+test('releases its claims if a blob is damaged or the plan fails', async (t) => {
   const store = await OciLayoutStore.open(await temporaryFolder(t));
   const plan = await planned(store);
   const last = plan.entries.at(-1)?.content;
@@ -118,7 +118,7 @@ test('lets go of what it claimed where a blob turns out to be damaged, or the pl
   await leaseEnds(store);
 });
 
-test('claims from a read-only store only where it is told to', async (t) => {
+test('claims blobs of a read-only store only with claimReads', async (t) => {
   const directory = await temporaryFolder(t);
   const plan = await planned(await OciLayoutStore.open(directory));
   for (const claimReads of [false, true]) {

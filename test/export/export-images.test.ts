@@ -43,7 +43,7 @@ onEachStore('is exactly as long as its plan says, entry by entry', async (open) 
   }
 });
 
-onEachStore('gives names over 100 bytes their real size in the plan', async (open) => {
+onEachStore('plans the real size of names over 100 bytes', async (open) => {
   const store = await open();
   const blobs = new BlobSet();
   const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
@@ -76,7 +76,7 @@ onEachStore('writes metadata first, then documents, then layers, with fixed mode
   assert.equal(new Set(names).size, names.length);
 });
 
-onEachStore('gives the same bytes each time, from a plan and from names', async (open) => {
+onEachStore('writes the same bytes each time, from a plan and from names', async (open) => {
   const store = await open();
   const { images, blobs } = example({ attestations: true });
   await loadLayout(store, images, blobs);
@@ -89,7 +89,7 @@ onEachStore('gives the same bytes each time, from a plan and from names', async 
   assert.deepEqual([again.archive, again.plan.digest], [archive, plan.digest]);
 });
 
-onEachStore('does not reorder what was there when an image is added', async (open) => {
+onEachStore('keeps the order of the other entries when an image is added', async (open) => {
   const store = await open();
   const blobs = new BlobSet();
   const records = ['a', 'b', 'c'].map((seed) => {
@@ -128,7 +128,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = { ...KINDS, 'is deleted': asyn
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
   for (const part of ['layer', 'config', 'manifest', 'index'] as const) {
-    test(`never ends well when a ${part} ${what} after the plan was made`, async (t) => {
+    test(`fails when a ${part} ${what} after the plan was made`, async (t) => {
       const { store, plan, fileOf } = await planned(t, part);
       await damage(fileOf);
       await assert.rejects(bytesOf(exportImages(store, plan)), ({ name, category }: Record<string, string>) => {
@@ -178,12 +178,12 @@ async function planned(t: TestContext, part: 'layer' | 'config' | 'manifest' | '
   return { store, plan, fileOf: path.join(directory, blobPath(digest)) };
 }
 
-onEachStore('ends with the error of the plan where it is given names', async (open) => {
+onEachStore('ends with the error of the plan when it is called with names', async (open) => {
   const store = await open();
   await assert.rejects(bytesOf(exportImages(store, ['nothing:1'])), { code: 'ERR_IMAGE_UNKNOWN' });
 });
 
-onEachStore('may be aborted before anybody listens, and tells whoever comes then', async (open) => {
+onEachStore('may be aborted before it has a listener, and later readers get the error', async (open) => {
   const store = await open();
   const built = example();
   await loadLayout(store, built.images, built.blobs);

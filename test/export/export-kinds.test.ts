@@ -72,10 +72,10 @@ onEachStore('refuses a root that is no index and no manifest', async (open) => {
   for (const name of ['config:1', 'text:1']) await refusesPlan(store, [name], {}, expected);
 });
 
-onEachStore('saves artifacts, and what it does not know inside an index as bytes', async (open) => {
+onEachStore('saves artifacts, and unknown content inside an index as bytes', async (open) => {
   const built = example({ platforms: ['linux/amd64'] });
   const opaque = built.blobs.descriptor('opaque', 'application/x-unknown');
-  const absent = new BlobSet().descriptor('nobody has this', 'application/x-unknown');
+  const absent = new BlobSet().descriptor('never stored', 'application/x-unknown');
   const root = buildIndex(built.blobs, [opaque, built.of('linux/amd64'), absent]);
   const artifact = buildArtifact(built.blobs, { seed: 1 });
   const store = await open();
@@ -94,7 +94,7 @@ onEachStore('saves artifacts, and what it does not know inside an index as bytes
   );
 });
 
-onEachStore('leaves out layers that may not be distributed, and never misses them', async (open) => {
+onEachStore('leaves out layers that may not be distributed, without a warning', async (open) => {
   const blobs = new BlobSet();
   const plain = buildManifest(blobs, { platform: 'windows(10.0.20348.1)/amd64', seed: 1 });
   const document = blobs.json(plain.digest) as { layers: Descriptor[] };

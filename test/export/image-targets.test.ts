@@ -82,7 +82,7 @@ onEachStore('takes a name with a digest only where both fit', async (open) => {
 onEachStore('refuses a prefix that fits two images, and one that fits none', async (open) => {
   const store = await open();
   const blobs = new BlobSet();
-  // Of 17 ids two begin with the same of 16 digits.
+  // Among 17 ids, at least two begin with the same of the 16 digits.
   const roots = Array.from({ length: 17 }, (_, seed) =>
     buildManifest(blobs, { platform: 'linux/amd64', seed, layers: [seed] }),
   );

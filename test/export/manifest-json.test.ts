@@ -7,7 +7,7 @@ import { example, FAMILIAR, fill, load, NAME, onEachStore, stateOf } from '../fi
 import { type DockerManifestEntry, save } from '../fixtures/saved-archive.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
-/** What `manifest.json` has to say of a manifest. */
+/** The expected entry of `manifest.json` for a manifest. */
 function entryOf(blobs: BlobSet, manifest: Descriptor, tags: readonly string[] | null): DockerManifestEntry {
   const { config, layers = [] } = blobs.links(manifest.digest);
   assert.ok(config);
@@ -73,7 +73,7 @@ onEachStore('has one path for each diff id, repeats included', async (open) => {
   assert.deepEqual([entry?.Layers.length, new Set(entry?.Layers).size, packed.length], [4, 2, 4]);
 });
 
-onEachStore('is not written where no image is one for an older loader', async (open) => {
+onEachStore('is not written if an older loader could load no image', async (open) => {
   const store = await open();
   const blobs = new BlobSet();
   const artifact = buildArtifact(blobs, { seed: 1 });
@@ -97,7 +97,7 @@ onEachStore('is enough for an older loader to load the image that it lists', asy
   const saved = await save(store, [FAMILIAR]);
   const second = await open();
   await load(second, await withoutLayout(saved.entries));
-  // Uncompressed Docker layers: the manifest that an importer makes is the one that it was.
+  // With uncompressed Docker layers, the manifest that the importer makes equals the original.
   const [image] = (await stateOf(second)).images;
   const made = JSON.parse(
     String(await firstChunk(second.open(image?.descriptor.digest ?? root.digest, { kind: 'blob' }))),

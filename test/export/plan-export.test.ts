@@ -34,7 +34,7 @@ onEachStore('saves everything, the index byte for byte, when no list is given', 
 });
 
 for (const host of ['linux/amd64', 'linux/arm64'] as const) {
-  onEachStore(`saves what is complete where ${host} is missing, and lists what is not`, async (open) => {
+  onEachStore(`saves the complete platforms where ${host} is missing, and lists the others`, async (open) => {
     const built = example();
     removeLayers(built.blobs, built.of(host));
     const store = await storeOf(open, built);
@@ -52,7 +52,7 @@ for (const host of ['linux/amd64', 'linux/arm64'] as const) {
   });
 }
 
-onEachStore('refuses to save without a list where nothing is complete', async (open) => {
+onEachStore('refuses to save without a list if nothing is complete', async (open) => {
   const built = example({ platforms: ['linux/amd64'] });
   removeLayers(built.blobs, built.of('linux/amd64'));
   const store = await storeOf(open, built);
@@ -121,7 +121,7 @@ onEachStore('refuses a listed platform whose content is missing, and names the d
   );
 });
 
-onEachStore('refuses a list of which a part cannot be had, naming every image, platform and reason', async (open) => {
+onEachStore('refuses a list with unavailable platforms, and names every image, platform and reason', async (open) => {
   const built = example();
   removeBlob(built.blobs, built.of('linux/arm64'));
   const other = buildManifest(built.blobs, { platform: 'linux/amd64', seed: 'other' });
@@ -168,7 +168,7 @@ onEachStore('saves the rest of a list where missing platforms may be skipped', a
   await refusesPlan(store, [FAMILIAR], none, { code: 'ERR_PLATFORM_UNAVAILABLE' });
 });
 
-onEachStore('leaves out the image that has nothing of the list where that may be skipped', async (open) => {
+onEachStore('leaves out an image without any listed platform where that may be skipped', async (open) => {
   const built = example();
   const other = buildManifest(built.blobs, { platform: 'linux/386', seed: 'other' });
   const store = await storeOf(open, built);
