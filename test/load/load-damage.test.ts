@@ -17,7 +17,7 @@ import {
 } from '../fixtures/load-helpers.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
-/** The archive with the body of one blob changed: one bit of it, or cut short by a byte. */
+/** The archive with one damaged blob: one bit of it is flipped, or its last byte is cut off. */
 async function damagedArchive(
   { images, blobs }: Pick<Example, 'images' | 'blobs'>,
   digest: Digest,
@@ -78,7 +78,7 @@ for (const order of ORDERS) {
     }
   });
 
-  onEachStore(`passes over damage in a platform that is not wanted, order ${order}`, async (open) => {
+  onEachStore(`ignores damage in a platform that is not wanted, order ${order}`, async (open) => {
     const store = await open();
     const built = example();
     const lying = layerOf(built, built.of('linux/arm64')).digest;
@@ -87,7 +87,7 @@ for (const order of ORDERS) {
     assert.ok(!(await stateOf(store)).blobs.includes(lying));
   });
 
-  onEachStore(`never stores a lying blob that nobody refers to, order ${order}`, async (open) => {
+  onEachStore(`never stores a damaged blob that no image refers to, order ${order}`, async (open) => {
     const store = await open();
     const built = example();
     const wanted = sorted([...built.blobs.keys()]);

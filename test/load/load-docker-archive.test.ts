@@ -17,7 +17,7 @@ function describe(mediaType: string, bytes: Buffer) {
   return { mediaType, digest: digestOf(bytes), size: bytes.length };
 }
 
-/** What the Engine's importer makes of the image: Docker types, compact JSON in this order, uncompressed layers. */
+/** The Engine's manifest of the image: Docker types, compact JSON in this order, uncompressed layers. */
 function engineManifest(
   config: Buffer,
   layers: readonly Buffer[],
@@ -47,20 +47,17 @@ const VARIANTS: readonly DockerArchiveOptions[] = [
 ];
 
 for (const variant of VARIANTS) {
-  onEachStore(
-    `gives a docker-archive the digests that the Engine gives it: ${JSON.stringify(variant)}`,
-    async (open) => {
-      const store = await open();
-      const image = dockerExample();
-      const manifest = Buffer.from(engineManifest(image.config, image.layers));
-      const report = await load(store, await dockerArchive([image], variant));
-      const [first, second] = report.images.map(({ name, digest }) => [name, digest]);
-      assert.deepEqual(first, ['docker.io/example/docker:1', digestOf(manifest)]);
-      assert.deepEqual(second, ['docker.io/example/docker:2', digestOf(manifest)]);
-      const content = [manifest, image.config, ...image.layers].map((bytes) => digestOf(bytes));
-      assert.deepEqual((await stateOf(store)).blobs, sorted(content));
-    },
-  );
+  onEachStore(`computes the digests of the Engine for a docker-archive: ${JSON.stringify(variant)}`, async (open) => {
+    const store = await open();
+    const image = dockerExample();
+    const manifest = Buffer.from(engineManifest(image.config, image.layers));
+    const report = await load(store, await dockerArchive([image], variant));
+    const [first, second] = report.images.map(({ name, digest }) => [name, digest]);
+    assert.deepEqual(first, ['docker.io/example/docker:1', digestOf(manifest)]);
+    assert.deepEqual(second, ['docker.io/example/docker:2', digestOf(manifest)]);
+    const content = [manifest, image.config, ...image.layers].map((bytes) => digestOf(bytes));
+    assert.deepEqual((await stateOf(store)).blobs, sorted(content));
+  });
 }
 
 onEachStore('keeps the compressed layers of a docker-archive as they are', async (open) => {
@@ -102,7 +99,7 @@ onEachStore('filters a docker-archive by the platform of its config', async (ope
   assert.equal(report.images.length, 2);
 });
 
-onEachStore('refuses a docker-archive whose layer is not the one of its diff id', async (open) => {
+onEachStore('refuses a docker-archive whose layer does not match its diff id', async (open) => {
   const store = await open();
   const { config, layers, tags } = dockerExample();
   const swapped = { config, tags, layers: layers.toReversed().slice(1) };
@@ -112,7 +109,7 @@ onEachStore('refuses a docker-archive whose layer is not the one of its diff id'
   await refuses(store, async () => await load(store, await dockerArchive([other])), { code: 'ERR_DIFF_ID_MISMATCH' });
 });
 
-onEachStore('refuses a docker-archive whose config is not the one of its name', async (open) => {
+onEachStore('refuses a docker-archive whose config does not match its name', async (open) => {
   const store = await open();
   const { config, layers, tags } = dockerExample();
   const entries = dockerArchiveEntries([{ config, layers, tags }]).map((entry) =>
@@ -124,7 +121,7 @@ onEachStore('refuses a docker-archive whose config is not the one of its name', 
   await refuses(store, async () => await load(store, await tarOf(entries)), { code: 'ERR_DIGEST_MISMATCH', message });
 });
 
-onEachStore('takes a config of any name that is no digest', async (open) => {
+onEachStore('accepts any name of a config that is not a digest', async (open) => {
   const store = await open();
   const { config, layers } = dockerExample();
   const paths = layers.map((_, at) => `${at}.tar`);
@@ -146,13 +143,13 @@ const BAD_MANIFESTS = [
 ] as const;
 
 for (const [what, value, code] of BAD_MANIFESTS) {
-  onEachStore(`refuses a manifest.json of ${what}`, async (open) => {
+  onEachStore(`refuses a manifest.json with ${what}`, async (open) => {
     const store = await open();
     await refuses(store, async () => await load(store, await tarOf([jsonEntry('manifest.json', value)])), { code });
   });
 }
 
-onEachStore('refuses a docker-archive whose layer is a link in a circle', async (open) => {
+onEachStore('refuses a docker-archive with a layer that is a link to itself', async (open) => {
   const store = await open();
   const entries = dockerArchiveEntries([dockerExample()]);
   const looped = entries.map((entry) => {

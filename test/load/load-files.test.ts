@@ -11,7 +11,7 @@ import { sampleOf } from '../fixtures/extent.js';
 import { example, load, ORDERS, refuses, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { openFds, until } from '../fixtures/until.js';
 
-/** More than is copied before threads are started. */
+/** Large enough for threads to be started. */
 const LARGE = 24 * 1024 * 1024;
 
 async function fileWith(t: TestContext, bytes: Uint8Array): Promise<string> {
@@ -24,7 +24,7 @@ async function newStore(t: TestContext): Promise<OciLayoutStore> {
   return await OciLayoutStore.open(await temporaryFolder(t));
 }
 
-/** Loads bytes as a stream and as a file, each into a store of its own; both must come to the same. */
+/** Loads bytes as a stream and as a file, each into a store of its own, and asserts that the results are equal. */
 async function loadsAlike(t: TestContext, bytes: Buffer, options: LoadOptions = {}): Promise<void> {
   const [streamed, read] = [await newStore(t), await newStore(t)];
   const byStream = await load(streamed, bytes, options);
@@ -34,7 +34,7 @@ async function loadsAlike(t: TestContext, bytes: Buffer, options: LoadOptions = 
 }
 
 for (const order of sampleOf(ORDERS, 1, 'orders of files')) {
-  test(`loads from a file what it loads from a stream, order ${order}`, async (t) => {
+  test(`loads the same from a file as from a stream, order ${order}`, async (t) => {
     const built = example({ layerBytes: 300_000, attestations: true });
     const bytes = await layoutArchive(built.images, built.blobs, { order });
     await loadsAlike(t, bytes);
@@ -72,7 +72,7 @@ test('loads a docker-archive from a file, with links and layers of other names',
   await loadsAlike(t, await dockerArchive([dockerImageOf(built.blobs, manifest, ['example/app:1'])]));
 });
 
-test('takes no more of what is no blob from a file than from a stream', async (t) => {
+test('limits the entries that are not blobs in a file as in a stream', async (t) => {
   const built = example({ platforms: ['linux/amd64'] });
   const extra = Array.from({ length: 20_001 }, (_, at) => ({ name: `other/${at}` }));
   const bytes = await layoutArchive(built.images, built.blobs, { extra });
@@ -83,12 +83,12 @@ test('takes no more of what is no blob from a file than from a stream', async (t
   }
 });
 
-/** Bytes that this process has read by read(2) and its like so far. */
+/** Bytes that this process has read so far, by read(2) and similar calls. */
 async function bytesRead(): Promise<number> {
   return Number(/rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
 }
 
-test('reads nothing of what nobody wants, and of what the store has', async (t) => {
+test('reads no blob that is not wanted or that the store already has', async (t) => {
   const built = example({ layerBytes: 4_000_000 });
   for (const order of ORDERS) {
     const file = await fileWith(t, await layoutArchive(built.images, built.blobs, { order }));
@@ -104,7 +104,7 @@ test('reads nothing of what nobody wants, and of what the store has', async (t) 
   }
 });
 
-test('refuses a file that is cut, wherever', async (t) => {
+test('refuses a file that is cut at any place', async (t) => {
   const built = example({ platforms: ['linux/amd64'], layerBytes: 5_000 });
   const bytes = await layoutArchive(built.images, built.blobs);
   const file = await fileWith(t, bytes);
@@ -115,7 +115,7 @@ test('refuses a file that is cut, wherever', async (t) => {
   }
 });
 
-test('gives copies up when it is aborted, and leaves nothing open', async (t) => {
+test('stops copies when it is aborted, and leaves nothing open', async (t) => {
   const built = example({ platforms: ['linux/amd64'], layerBytes: LARGE });
   const file = await fileWith(t, await layoutArchive(built.images, built.blobs));
   const before = openFds();

@@ -39,7 +39,7 @@ for (const size of [1, 7, 511, 512, 513, 65_536]) {
   });
 }
 
-onEachStore('unpacks gzip, of one member or of several', async (open) => {
+onEachStore('unpacks gzip with one member or several', async (open) => {
   const { images, blobs } = example();
   const archive = await layoutArchive(images, blobs);
   const half = Math.floor(archive.length / 2);
@@ -122,7 +122,7 @@ onEachStore('refuses a layout of another version', async (open) => {
   await refuses(store, async () => await load(store, archive), { code: 'ERR_FORMAT_UNSUPPORTED' });
 });
 
-onEachStore('refuses input that is no tar: empty, text, random bytes', async (open) => {
+onEachStore('refuses input that is not a tar: empty, text, random bytes', async (open) => {
   const store = await open();
   const inputs = [Buffer.alloc(0), Buffer.from('hello\n'), Buffer.alloc(2000, 'x'), Buffer.alloc(100)];
   for (const input of inputs) {
@@ -147,7 +147,7 @@ onEachStore('refuses an archive that was cut at any block, and at odd places', a
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-onEachStore('refuses what follows the end of the archive', async (open) => {
+onEachStore('refuses an entry after the end of the archive', async (open) => {
   const store = await open();
   const { images, blobs } = example();
   const archive = await layoutArchive(images, blobs);

@@ -37,7 +37,7 @@ onEachStore('loads every platform of an index when no list is given', async (ope
   assert.deepEqual((await stateOf(store)).blobs, [...blobs.keys()].toSorted());
 });
 
-onEachStore('loads an index of which some platforms are missing, and names them', async (open) => {
+onEachStore('loads an index with some platforms missing, and names them', async (open) => {
   const store = await open();
   const { images, blobs, of } = example();
   removeLayers(blobs, of('linux/arm64'));
@@ -53,7 +53,7 @@ onEachStore('loads an index of which some platforms are missing, and names them'
   assert.equal(report.incomplete, false);
 });
 
-onEachStore('refuses an index of which no platform is complete', async (open) => {
+onEachStore('refuses an index without a complete platform', async (open) => {
   const store = await open();
   const { images, blobs, of } = example({ platforms: ['linux/amd64', 'linux/arm64'] });
   removeLayers(blobs, of('linux/amd64'));
@@ -102,7 +102,7 @@ onEachStore('loads an empty index without a list, and refuses it with one', asyn
   assert.deepEqual(await stateOf(store), { images: [{ name: NAME, descriptor: root }], blobs: [root.digest] });
 });
 
-onEachStore('counts what the store has already as there', async (open) => {
+onEachStore('counts blobs that the store already has as complete', async (open) => {
   const store = await open();
   const { images, blobs, of } = example();
   await loadLayout(store, images, blobs, { platforms: ['linux/amd64'] });
@@ -113,7 +113,7 @@ onEachStore('counts what the store has already as there', async (open) => {
   assert.deepEqual((await stateOf(store)).blobs, [...blobs.keys()].toSorted());
 });
 
-onEachStore('counts what the store has for a requested platform that the archive lacks', async (open) => {
+onEachStore('uses blobs of the store for a requested platform that the archive lacks', async (open) => {
   const store = await open();
   const { images, blobs, root } = example();
   await loadLayout(store, images, blobs, { platforms: ['linux/amd64'] });
@@ -122,7 +122,7 @@ onEachStore('counts what the store has for a requested platform that the archive
   assert.deepEqual([report.blobs.stored, report.incomplete], [0, false]);
 });
 
-onEachStore('loads artifacts, and carries what it does not know inside an index as bytes', async (open) => {
+onEachStore('loads artifacts, and unknown content inside an index as bytes', async (open) => {
   const store = await open();
   const { blobs, of } = example();
   const opaque = blobs.descriptor('not a document', 'text/plain');

@@ -135,7 +135,7 @@ onEachStore('keeps the image that has the name already, and stores nothing of th
   assert.equal(report.blobs.stored, 0);
 });
 
-onEachStore('loads the other images of an archive of which one name is kept', async (open) => {
+onEachStore('loads the other images of an archive if the store keeps one name', async (open) => {
   const store = await open();
   const first = one({ name: NAME }, 'first');
   await loadLayout(store, first.images, first.blobs);
@@ -149,7 +149,7 @@ onEachStore('loads the other images of an archive of which one name is kept', as
   ]);
 });
 
-onEachStore('refuses a name that another image has, if it is to fail', async (open) => {
+onEachStore('refuses a name that another image has, with onConflict fail', async (open) => {
   const store = await open();
   const [first, second] = [one({ name: NAME }, 'first'), one({ name: NAME }, 'second')];
   await loadLayout(store, first.images, first.blobs);
@@ -158,7 +158,7 @@ onEachStore('refuses a name that another image has, if it is to fail', async (op
   await loadLayout(store, first.images, first.blobs, { onConflict: 'fail' });
 });
 
-onEachStore('gives an unnamed image of the store a name, and does not list it twice', async (open) => {
+onEachStore('names an unnamed image of the store, and does not list it twice', async (open) => {
   const store = await open();
   const { images, blobs } = one({});
   await loadLayout(store, images, blobs);

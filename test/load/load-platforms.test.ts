@@ -21,7 +21,7 @@ const UNMET = [
 ];
 
 for (const { list, words } of UNMET) {
-  onEachStore(`refuses a list of which the index has nothing: ${list.join(', ')}`, async (open) => {
+  onEachStore(`refuses a list if the index has none of it: ${list.join(', ')}`, async (open) => {
     const store = await open();
     const { images, blobs } = example();
     await refuses(store, async () => await loadLayout(store, images, blobs, { platforms: list }), {
@@ -82,7 +82,7 @@ for (const lost of ['manifest', 'layers'] as const) {
   });
 }
 
-onEachStore('refuses a list of which some are absent and some are missing, and says which', async (open) => {
+onEachStore('refuses a list with absent and missing platforms, and says which', async (open) => {
   const store = await open();
   const { images, blobs, of } = example();
   removeBlob(blobs, of('linux/arm64'));
@@ -123,7 +123,7 @@ onEachStore('loads only the image that has the platform where missing ones may b
   assert.deepEqual((await stateOf(store)).blobs, sorted(closureOf(blobs, other)));
 });
 
-onEachStore('refuses a list of which nothing can be had, also where missing platforms may be skipped', async (open) => {
+onEachStore('refuses a list if nothing of it is available, also if missing platforms are skipped', async (open) => {
   const store = await open();
   const { images, blobs } = example();
   const options = { platforms: ['linux/s390x'], missingPlatforms: 'skip' } as const;
@@ -151,11 +151,11 @@ for (const order of ['metadata-first', 'blobs-first', 7] as const) {
 const UNNAMED = [{}, { os: 'linux' }, { architecture: 'arm64' }, { os: '', architecture: '' }];
 
 for (const platform of UNNAMED) {
-  onEachStore(`reads the config where an index says ${JSON.stringify(platform)} of a platform`, async (open) => {
+  onEachStore(`reads the config if an index has the platform ${JSON.stringify(platform)}`, async (open) => {
     const store = await open();
     const blobs = new BlobSet();
     const manifest = buildManifest(blobs, { platform: 'linux/arm64', seed: 1 });
-    // What a stranger wrote: fields that the type has may be left out.
+    // A foreign document may lack fields that the type requires.
     const root = buildIndex(blobs, [{ ...manifest, platform: platform as Platform }]);
     for (const platforms of [['linux/arm64'], []]) {
       const report = await loadLayout(store, [{ root, name: NAME }], blobs, { platforms });

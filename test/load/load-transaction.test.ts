@@ -60,7 +60,7 @@ function bytesIn(blobs: BlobSet, digests: Iterable<Digest> = blobs.keys()): numb
 }
 
 for (const order of ORDERS) {
-  onEachStore(`stores of a filtered load only that platform and the index, order ${order}`, async (open) => {
+  onEachStore(`stores only the chosen platform and the index in a filtered load, order ${order}`, async (open) => {
     const store = await open();
     const { images, blobs, root, of } = example({ sharedLayer: true });
     const report = await loadLayout(store, images, blobs, { platforms: ['linux/arm/v7'], layout: { order } });
@@ -135,7 +135,7 @@ onEachStore('does nothing when it is aborted before it starts', async (open) => 
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-onEachStore('gives the error of a source that breaks, and changes nothing', async (open) => {
+onEachStore('fails with the error of a source that breaks, and changes nothing', async (open) => {
   const store = await open();
   const { images, blobs } = example();
   const archive = await layoutArchive(images, blobs);
