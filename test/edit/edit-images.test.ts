@@ -30,7 +30,7 @@ async function stored(open: OpenStore, built: Example): Promise<Store> {
   return store;
 }
 
-onEachStore('gives an image one more name, with the default tag', async (open) => {
+onEachStore('adds a name to an image, with the default tag', async (open) => {
   const built = example();
   const store = await stored(open, built);
   const name = 'docker.io/library/copy:latest';
@@ -48,7 +48,7 @@ onEachStore('gives an image one more name, with the default tag', async (open) =
   );
 });
 
-onEachStore('moves a name that another image had, and keeps that one unnamed', async (open) => {
+onEachStore('moves a name from another image, and keeps that image unnamed', async (open) => {
   const built = example();
   const store = await stored(open, built);
   const other = buildManifest(built.blobs, { platform: 'linux/amd64', seed: 'other' });
@@ -70,7 +70,7 @@ onEachStore('names an image that had no name, by its id', async (open) => {
   assert.deepEqual(await namesOf(store), ['docker.io/library/found:1']);
 });
 
-onEachStore('refuses to tag what is unknown, what means several, and with what is no tag', async (open) => {
+onEachStore('refuses to tag an unknown image, several images, or with an invalid name', async (open) => {
   const built = example();
   const store = await stored(open, built);
   const tagging = (source: string, name: string) => async () => await tagImage(store, source, name);
@@ -97,7 +97,7 @@ onEachStore('removes a name, and content only with the last one', async (open) =
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
-onEachStore('leaves a name that somebody else gave another image meanwhile', async (open) => {
+onEachStore('leaves a name that was moved to another image meanwhile', async (open) => {
   const built = example();
   const store = await stored(open, built);
   const other = example({ seed: 'other' });
@@ -130,7 +130,7 @@ onEachStore('keeps what another image shares', async (open) => {
   assert.deepEqual((await stateOf(store)).blobs, sorted(closureOf(blobs, b)));
 });
 
-onEachStore('removes every name of an image that is given by its id', async (open) => {
+onEachStore('removes every name of an image by its id', async (open) => {
   const built = example();
   const store = await stored(open, built);
   await tagImage(store, FAMILIAR, 'copy:1');
