@@ -8,7 +8,7 @@ import { bytesOf } from '../fixtures/saved-archive.js';
 const A = digestOf('a');
 const B = digestOf('b');
 
-/** Content by digest, and how often it was read. */
+/** Content by digest, with a count of its reads. */
 function contentOf(content: Map<Digest, string>): ContentProvider & { reads: number } {
   return {
     reads: 0,
@@ -23,7 +23,7 @@ function contentOf(content: Map<Digest, string>): ContentProvider & { reads: num
   };
 }
 
-/** Describes by reading `digests` as far as they are here. */
+/** Describes by reading those of `digests` that are here. */
 async function describe(
   cache: DescriptionCache<string>,
   key: string,
@@ -62,14 +62,14 @@ test('looks again when a blob went, came or changed its size', async () => {
   assert.equal(await look(), 'bb');
 });
 
-test('does not remember what is not to last', async () => {
+test('does not remember a value that is not lasting', async () => {
   const provider = contentOf(new Map([[A, 'a']]));
   const cache = new DescriptionCache<string>();
   for (let time = 0; time < 2; time += 1) await describe(cache, 'key', provider, [A], false);
   assert.equal(provider.reads, 2);
 });
 
-test('lets go of what was not asked for the longest, within its bytes', async () => {
+test('drops the least recently used values, to stay within its bytes', async () => {
   const large = 'x'.repeat(1000);
   const content = new Map([A, B, digestOf('c')].map((digest) => [digest, large]));
   const provider = contentOf(content);
@@ -88,7 +88,7 @@ test('lets go of what was not asked for the longest, within its bytes', async ()
   assert.equal(provider.reads, 4);
 });
 
-test('does not remember what was made while a blob came', async () => {
+test('does not remember a value that was made while a blob came', async () => {
   const content = new Map<Digest, string>();
   const provider = contentOf(content);
   const cache = new DescriptionCache<boolean>();

@@ -38,7 +38,7 @@ onEachStore('lists every image with the state of each platform', async (open) =>
   assert.deepEqual(warnings, []);
 });
 
-onEachStore('lists nothing of an empty store', async (open) => {
+onEachStore('lists nothing in an empty store', async (open) => {
   assert.deepEqual(await listImages(await open()), { images: [], warnings: [] });
 });
 
@@ -81,7 +81,7 @@ onEachStore('inspects every tag of a repository, and refuses what is unknown', a
   await refuses(store, async () => await inspectImages(store, 'nothing'), { code: 'ERR_IMAGE_UNKNOWN' });
 });
 
-onEachStore('shows attestations with what they speak of', async (open) => {
+onEachStore('shows attestations with their subjects', async (open) => {
   const store = await open();
   const built = example({ attestations: true });
   await loadLayout(store, built.images, built.blobs);
@@ -95,14 +95,14 @@ onEachStore('shows attestations with what they speak of', async (open) => {
   assert.equal(image.platforms.length, 3);
 });
 
-onEachStore('takes damaged documents as missing, and says so', async (open) => {
+onEachStore('counts damaged documents as missing, and warns of them', async (open) => {
   const store = await open();
   const built = example();
   const manifest = built.of('linux/arm64');
   const lying = new BlobSet(built.blobs);
   lying.delete(manifest.digest);
   await fill(store, [{ name: NAME, descriptor: built.root }], lying);
-  // Of the size of its descriptor, and not of its digest: what a disk may do.
+  // The right size but the wrong content, as after a fault of the disk.
   const damaged = Object.assign(Object.create(store) as typeof store, {
     list: async () => await store.list(),
     stat: async (digest: string) =>
@@ -117,7 +117,7 @@ onEachStore('takes damaged documents as missing, and says so', async (open) => {
   assert.deepEqual(codesOf(warnings), ['WARN_DAMAGED']);
 });
 
-onEachStore('sees in an archive what a store sees after it was loaded', async (open) => {
+onEachStore('shows the same of an archive as of a store that has loaded it', async (open) => {
   const store = await open();
   const built = example({ attestations: true });
   removeLayers(built.blobs, built.of('linux/arm64'));
@@ -128,7 +128,7 @@ onEachStore('sees in an archive what a store sees after it was loaded', async (o
   }
 });
 
-test('inspects a docker-archive, of compressed layers or not', async () => {
+test('inspects a docker-archive, with layers compressed or not', async () => {
   const { blobs, of } = example();
   const image = dockerImageOf(blobs, of('linux/amd64'), ['example/app:1']);
   for (const compressedLayers of [false, true]) {
