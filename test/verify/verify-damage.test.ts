@@ -58,7 +58,7 @@ function damagedIn({ problems }: VerifyReport): readonly Digest[] {
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
   for (const part of ['layer', 'config', 'manifest', 'index']) {
-    test(`finds, moves away and lets be loaded again a ${part} that ${what}`, async (t) => {
+    test(`finds a ${part} that ${what}, moves it away, and loads it again`, async (t) => {
       const { store, built, archive, fileOf, trash } = await onDisk(t);
       const digest = partsOf(built)[part] as Digest;
       await damage(fileOf(digest));
@@ -112,7 +112,7 @@ test('finds many damaged blobs in one go, and leaves good ones where they are', 
   assert.deepEqual((await quarantineDamaged(store, built.blobs.keys())).toSorted(), parts.toSorted());
 });
 
-onEachStore('takes no good blob away, and none that is not here', async (open) => {
+onEachStore('leaves good blobs where they are, and ignores absent ones', async (open) => {
   const store = await open();
   const { images, blobs, root } = example();
   await load(store, await layoutArchive(images, blobs));
@@ -121,7 +121,7 @@ onEachStore('takes no good blob away, and none that is not here', async (open) =
   assert.equal((await verifyImages(store)).blobs.count, blobs.size);
 });
 
-test('does not stumble over blobs that are removed while it reads', async (t) => {
+test('passes over blobs that are removed while it reads', async (t) => {
   const { store, built } = await onDisk(t);
   const digests = async function* (): AsyncGenerator<Digest> {
     yield* store.digests();

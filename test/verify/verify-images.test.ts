@@ -32,7 +32,7 @@ onEachStore('finds nothing wrong with a good store, and counts what it hashed', 
   assert.deepEqual(new Set(Object.values(statesOf(report.images[0]))), new Set(['complete']));
 });
 
-onEachStore('tells missing from damaged', async (open) => {
+onEachStore('reports missing content and damage apart', async (open) => {
   const store = await open();
   const { images, blobs, of } = example();
   removeLayers(blobs, of('linux/arm64'));
@@ -82,7 +82,7 @@ for (const part of ['layer', 'config', 'manifest', 'index'] as const) {
   });
 }
 
-test('finds a blob that was cut, and does not take a deleted one for damage', async (t) => {
+test('finds a blob that was cut, and does not report a deleted one as damage', async (t) => {
   const { store, built, fileOf } = await onDisk(t);
   const [cut, gone] = ['linux/arm64', 'linux/amd64'].map(
     (text) => built.blobs.links(built.of(text).digest).layers?.[0]?.digest,
@@ -117,7 +117,7 @@ onEachStore('verifies only the images that were named', async (open) => {
   await assert.rejects(verifyImages(store, ['nothing:1']), { code: 'ERR_IMAGE_UNKNOWN' });
 });
 
-test('judges every blob of an archive, also those that nobody refers to', async () => {
+test('checks every blob of an archive, also those that no image refers to', async () => {
   const { images, blobs } = example();
   const lying = blobs.add('nobody refers to this');
   const good = await layoutArchive(images, blobs);
