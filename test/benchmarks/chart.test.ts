@@ -40,7 +40,7 @@ test('draws a pair of bars for each case with a goal, the longest as wide as the
   );
 });
 
-test('gives the same chart for the same results, as well-formed text', () => {
+test('draws the same chart for the same results, as well-formed text', () => {
   const results: Results = { about, outcomes: [outcome('a & b', 0.5, 0.8)] };
   assert.equal(toChart(results), toChart(results));
   assert.match(toChart(results), /a &amp; b/);

@@ -32,7 +32,7 @@ test('builds the same archive for the same seed, and another for another', async
   assert.notEqual(digests[0], digests[2]);
 });
 
-test('makes small layers blobs of 10 KiB, as many as asked for', async (t) => {
+test('makes as many small layers as asked for, with blobs of 10 KiB', async (t) => {
   const folder = await folderOf(t);
   const [archive, layout] = [path.join(folder, 'archive.tar'), path.join(folder, 'layout')];
   const { blobs } = await buildFixture({ archive, layout, shape: smallBlobs(10) });
@@ -41,7 +41,7 @@ test('makes small layers blobs of 10 KiB, as many as asked for', async (t) => {
   for (const { size } of layers) assert.ok(size >= 10_240 && size < 10_300, `${size} bytes`);
 });
 
-test('loads both orders to the same blobs, and notices blobs that are missing or too many', async (t) => {
+test('loads the same blobs from both orders, and notices missing blobs and extra ones', async (t) => {
   const folder = await folderOf(t);
   const [archive, late] = [path.join(folder, 'archive.tar'), path.join(folder, 'late.tar')];
   const fixture = await buildFixture({ archive, layout: path.join(folder, 'layout'), shape: wholeImage(1_000_000) });
