@@ -10,8 +10,8 @@ const BELOW_VERBS = [...BELOW_SURVEY, 'survey'];
 const LAYOUT = 'stores/layout';
 
 /**
- * What each room may import beside itself: other rooms. A room is a folder of `src/`; the folders of the directory store are
- * rooms too. CONTRIBUTING.md has the same table.
+ * The rooms that each room may import beside itself. A room is a folder of `src/`; the folders of the directory store
+ * are rooms too. CONTRIBUTING.md has the same table in words.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   model: [],
@@ -43,7 +43,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   server: ['index'],
 };
 
-/** Single files that a room may import out of a room that is closed to it otherwise. */
+/** Single files that a room may import from another room that it may not import as a whole. */
 const FILES: Readonly<Record<string, readonly string[]>> = {
   [`${LAYOUT}/trash`]: [`${LAYOUT}/layout-parts`],
 };
@@ -54,7 +54,7 @@ const roomOf = (file: string): string => (file.includes('/') ? path.posix.dirnam
 /** Whether a file only passes on what others export. */
 const isBarrel = (file: string): boolean => BARRELS.includes(file.replace(/\.ts$/, ''));
 
-/** Rooms below server/ and cli/ are theirs. */
+/** Folders below server/ and cli/ count as part of these rooms. */
 const faceOf = (room: string): string => (/^(?:server|cli)\//.test(room) ? (room.split('/')[0] ?? room) : room);
 
 test('finds the sources and what they import', () => {
@@ -117,7 +117,7 @@ function isTypeOnly(file: string, imported: string): boolean {
   return own.length > 0 && own.every(([, type]) => type !== undefined);
 }
 
-/** The ways back to where they began, each as the names on it. */
+/** The circles, each as the names along it. */
 function circlesIn(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const circles: string[] = [];
   const done = new Set<string>();

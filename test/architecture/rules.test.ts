@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { projectRoot } from '../fixtures/tables.js';
 import { BARRELS, broken, files, importers, inside, isOurs, type SourceFile } from './source-files.js';
 
-test('keeps model pure: itself, and builtins without I/O', () => {
+test('lets model import only itself, and builtins without I/O', () => {
   const pure = ['node:crypto', 'node:path'];
   assert.deepEqual(
     broken((_, imported) => imported.startsWith('model/') || pure.includes(imported), inside('model')),
@@ -26,12 +26,12 @@ function isNoBarrel({ file }: SourceFile, imported: string): boolean {
   return !BARRELS.includes(imported) || (imported === 'index' && file.startsWith('server/'));
 }
 
-test('lets only the server import the public names, and only the package its parts', () => {
+test('lets only the server import index.ts, and no file but index.ts import the index of a room', () => {
   const importing = broken(isNoBarrel).filter((line) => !line.startsWith('index.ts '));
   assert.deepEqual(importing, ['cli/commands/serve.ts imports server/index']);
 });
 
-test('lets only the command import itself', () => {
+test('lets no other room import the command', () => {
   assert.deepEqual(
     broken(({ file }, imported) => !imported.startsWith('cli/') || file.startsWith('cli/')),
     [],
@@ -76,7 +76,7 @@ test('imports tar-stream in the two tar stages only', () => {
   assert.deepEqual(importers('tar-stream'), ['stages/tar-extract.ts', 'stages/tar-pack.ts']);
 });
 
-test('touches the file system in the rooms that are about it, but for sockets', () => {
+test('uses the file system only in the rooms for it, except for sockets', () => {
   const outside = importers('fs-extra', 'fs', 'node:fs', 'node:fs/promises', 'fs/promises').filter(
     (file) => !/^(?:files|archives|stores\/layout|cli)\//.test(file),
   );
@@ -110,13 +110,13 @@ test('imports only the packages that package.json lists', () => {
   assert.deepEqual(broken(isKnown), []);
 });
 
-test('asks for the process in the command, and in the one file that says who we are', () => {
+test('uses the process only in the command, and in the one file that says who we are', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
   assert.deepEqual(outside, ['stores/layout/place/identity.ts']);
 });
 
-test('knows no clock and no random number below the faces, except in stores', () => {
+test('uses no clock and no random number below the faces, except in stores', () => {
   const asking = files.filter(({ code }) =>
     /\bDate\.now\(|new Date\(\)|Math\.random\(|randomUUID|randomBytes/.test(code),
   );
@@ -145,7 +145,7 @@ test('keeps files to 250 lines', () => {
   );
 });
 
-test('tells the public names and nothing else in index.ts', () => {
+test('has only the public names in index.ts', () => {
   const index = files.find(({ file }) => file === 'index.ts');
   const statements = (index?.code ?? '').split(';').map((statement) => statement.trim());
   assert.deepEqual(

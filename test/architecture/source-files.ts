@@ -7,7 +7,7 @@ export interface SourceFile {
   readonly file: string;
   readonly lines: number;
   readonly code: string;
-  /** Packages and builtins by name, files of ours by their path under `src/`, without ending. */
+  /** Packages and builtins by name, our own files by their path under `src/` without ending. */
   readonly imports: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export const inside = (folder: string): readonly SourceFile[] =>
   files.filter(({ file }) => file.startsWith(`${folder}/`));
 export const isOurs = (name: string): boolean => files.some(({ file }) => file === `${name}.ts`);
 
-/** Files that only pass on what other files export. */
+/** Files that only re-export names of other files. */
 export const BARRELS = ['index', 'stages/index', 'stores/index', 'server/index'];
 
 /** Every file that breaks a rule, with what it imports: the message of a failing test. */
