@@ -26,10 +26,10 @@ async function bench(options: BenchOptions): Promise<void> {
   const containerd = new PeerContainerd(path.join(workspace.folder, 'containerd'));
   const { main = ownMain(), smallBlobs } = options;
   const ground = { main: path.resolve(main), workspace, containerd, smallBlobs };
-  // An interrupted run must not leave gigabytes in memory, nor a daemon.
+  // An interrupted run must not leave gigabytes in memory or a running daemon.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => giveUp(ground));
   try {
-    if (options.growth) process.stdout.write(await measureGrowth(ground, { ...options, tell }));
+    if (options.growth) process.stdout.write(await measureGrowth(ground, { ...options, onProgress: report }));
     else await compare(names, ground, options);
   } finally {
     await containerd.stop();
@@ -46,7 +46,7 @@ function namesOf(wanted: readonly string[]): readonly string[] {
 
 async function compare(names: readonly string[], ground: Ground, options: BenchOptions): Promise<void> {
   const { archiveFolder, archives } = ground.workspace;
-  tell(`building an archive with ${options.bytes} bytes of layers in ${archiveFolder} (${archives.fileSystem})`);
+  report(`building an archive with ${options.bytes} bytes of layers in ${archiveFolder} (${archives.fileSystem})`);
   const stand = await Stand.build(ground, 'archive', wholeImage(options.bytes));
   const outcomes = await runCases(names, stand, options.rounds);
   await publish({ about: aboutOf(options, stand), outcomes }, options);
@@ -59,7 +59,7 @@ function ownMain(): string {
 async function runCases(names: readonly string[], stand: Stand, rounds: number): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const [name, makeCase] of Object.entries(CASES).filter(([name]) => names.includes(name))) {
-    tell(`running ${name}`);
+    report(`running ${name}`);
     outcomes.push(await runCase(name, await makeCase(stand), rounds));
   }
   return outcomes;
@@ -97,7 +97,7 @@ function giveUp({ workspace, containerd }: Ground): void {
   process.exit(130);
 }
 
-function tell(progress: string): void {
+function report(progress: string): void {
   process.stderr.write(`bench: ${progress}\n`);
 }
 

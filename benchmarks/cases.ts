@@ -6,10 +6,10 @@ import { loadSmallBlobs, saveSmallBlobs } from './cases/small-blobs.js';
 import type { Case } from './run-case.js';
 import type { Stand } from './stand.js';
 
-/** Prepares a case. The stand has the archive that most of them move; some build others on the same ground. */
+/** Prepares a case. Most cases move the archive of the stand; some build others on the same ground. */
 export type CaseMaker = (stand: Stand) => Case | Promise<Case>;
 
-/** Every case by its name, in the order in which they run: those that need a full store stand together. */
+/** Every case by its name, in the order in which they run: cases that need a full store come together. */
 export const CASES: Readonly<Record<string, CaseMaker>> = {
   'save-pipe': savePipe,
   'reload-pipe': reloadPipe,

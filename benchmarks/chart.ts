@@ -9,8 +9,8 @@ const ROW_HEIGHT = 46;
 const TOP = 64;
 
 /**
- * A bar chart of the results as SVG, the same for the same results: for each case how fast Lading was beside its yardstick,
- * and where the goal is. The longest of the three fills the width, so that cases are not to be compared with each other.
+ * A bar chart of the results as SVG, the same for the same results. Shows for each case how fast Lading was, its
+ * yardstick and the goal. The longest of the three fills the width, so bars of different cases cannot be compared.
  */
 export function toChart({ about, outcomes }: Results): string {
   const rows = outcomes.flatMap(rowOf);
@@ -26,7 +26,7 @@ export function toChart({ about, outcomes }: Results): string {
   ].join('\n');
 }
 
-/** Colours for light pages, and for dark ones where the reader's system asks for them. */
+/** Colours for light pages, and for dark ones if the reader's system asks for them. */
 const STYLE = `<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .small { font-size: 11px; fill: #59636e }
@@ -42,7 +42,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 }
 </style>`;
 
-/** One case: how fast Lading is, and is to be, where the yardstick is 1. */
+/** One case: how fast Lading is, and its goal, where the yardstick is 1. */
 interface Row {
   readonly title: string;
   readonly yardstick: string;
@@ -51,7 +51,7 @@ interface Row {
 }
 
 function rowOf({ title, performances }: Outcome): readonly Row[] {
-  // The second is the yardstick; a case without a goal for it is not about speed beside it.
+  // The second contestant is the yardstick. A case without a goal for it has no bars.
   const { name, ratio, goal } = performances[1] ?? {};
   return name === undefined || ratio === undefined || goal === undefined
     ? []

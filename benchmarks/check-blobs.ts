@@ -8,13 +8,13 @@ import { Digester, type Digest } from '../src/model/digest.js';
 import { bytesOf } from './fixture.js';
 import type { Sample } from './measure.js';
 
-/** What a command may write beside blobs: its lists and what it says, and names of blobs that it lays claim to. */
+/** Bytes that a command may write beside blobs: its lists, its output, and the names of blobs that it claims. */
 const BESIDE_BYTES = 1024 * 1024;
 const BESIDE_BYTES_EACH = 256;
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Throws unless a store, or an archive that was unpacked, has just these blobs, each with the bytes of its digest. */
+/** Throws unless a store, or an unpacked archive, has exactly these blobs, each with the bytes of its digest. */
 export async function checkBlobs(folder: string, expected: readonly Descriptor[]): Promise<void> {
   const entries = [...new Set(expected.map(({ digest }) => entryNameOf(digest)))].toSorted();
   const found = await readdir(path.join(folder, 'blobs', 'sha256'));
@@ -24,11 +24,11 @@ export async function checkBlobs(folder: string, expected: readonly Descriptor[]
   }
 }
 
-/** Throws unless each run wrote no more than the blobs to the store, and what goes with them. */
+/** Throws if a run wrote more to the store than the blobs and what belongs to them. */
 export function checkWritten(samples: readonly Sample[], blobs: readonly Descriptor[]): void {
   const most = bytesOf(blobs) + BESIDE_BYTES + blobs.length * BESIDE_BYTES_EACH;
   for (const { probed } of samples) {
-    assert.ok(probed !== undefined, 'the run told what it wrote');
+    assert.ok(probed !== undefined, 'the run reported what it wrote');
     assert.ok(probed.writtenBytes <= most, `${probed.writtenBytes} bytes written, where ${most} are enough`);
   }
 }

@@ -5,7 +5,7 @@ import { measure, quoted } from './measure.js';
 import type { Contestant } from './run-case.js';
 import type { Stand } from './stand.js';
 
-/** What Lading's process may take of memory, whatever the size of the archive. */
+/** The most memory that Lading's process may take, for an archive of any size. */
 export const MAX_RSS_BYTES = 128 * 1024 * 1024;
 
 /** The end of a pipe: a process that reads everything and keeps nothing. */
@@ -26,7 +26,7 @@ export function loading(stand: Stand, command: string, name = 'lading'): Contest
   };
 }
 
-/** Lading, filling an empty store with the first platform's share. `written` is what it may write to get there. */
+/** Lading, filling an empty store with the first platform's share. `written` are the blobs that it may write. */
 export function loadingOne(stand: Stand, command: string, written = stand.fixture.firstPlatform): Contestant {
   const { store, fixture } = stand;
   return {
@@ -38,7 +38,7 @@ export function loadingOne(stand: Stand, command: string, written = stand.fixtur
   };
 }
 
-/** Lading, loading what the store has already. */
+/** Lading, loading what the store already has. */
 export function reloading(stand: Stand, command: string): Contestant {
   return {
     name: 'lading',
@@ -52,7 +52,7 @@ export function reloading(stand: Stand, command: string): Contestant {
   };
 }
 
-/** Lading, saving all platforms to a pipe. In the end GNU tar unpacks what comes, to see whether it is all there. */
+/** Lading, saving all platforms to a pipe. After the last run GNU tar unpacks the output, to check it. */
 export function saving(stand: Stand): Contestant {
   const save = (...words: readonly string[]): string => stand.lading('save', '--store', stand.store, IMAGE, ...words);
   return {
@@ -81,12 +81,12 @@ export function unpacking(stand: Stand, command: string, goal: number): Contesta
   return { name: 'tar x', command, goal, before: () => stand.clear(), after, watched: stand.unpacked };
 }
 
-/** What a pipe carries when nobody looks at it. */
+/** The speed of a pipe whose bytes are only passed on. */
 export function passing({ fixture }: Stand, goal: number): Contestant {
   return { name: 'cat | cat', command: `${quoted('cat', fixture.archive)} | ${DISCARD}`, goal };
 }
 
-/** The rate of one core's sha256, which verified work of one thread cannot surpass. */
+/** The rate of sha256 on one core: verified work on one thread cannot be faster. */
 export function hashing({ fixture }: Stand): Contestant {
   return {
     name: 'openssl sha256',

@@ -24,10 +24,10 @@ export interface Fixture {
   readonly firstPlatform: readonly Descriptor[];
 }
 
-/** Where a fixture is built and of what. */
+/** Where a fixture is built, and what it is made of. */
 export interface FixtureOptions {
   readonly archive: string;
-  /** A folder that is not there yet, for the layout that the archive is made of; removed afterwards. */
+  /** A folder that does not exist yet, for the layout that the archive is made from; removed afterwards. */
   readonly layout: string;
   readonly shape: ImageShape;
   readonly seed?: string;
@@ -35,7 +35,7 @@ export interface FixtureOptions {
 
 const run = promisify(execFile);
 
-/** Writes an OCI layout directory, then the archive of it with GNU tar. Holds a few MiB; needs twice the bytes for a while. */
+/** Writes an OCI layout directory, then the archive of it with GNU tar. Holds a few MiB; needs twice the disk space. */
 export async function buildFixture({ archive, layout, shape, seed = 'bench' }: FixtureOptions): Promise<Fixture> {
   try {
     await mkdir(layout, { recursive: true });
@@ -47,7 +47,7 @@ export async function buildFixture({ archive, layout, shape, seed = 'bench' }: F
   }
 }
 
-/** Packs the fixture's image, from a store that has it, the other way round: layers first, metadata last. */
+/** Packs the fixture's image from a store in the opposite order: layers first, metadata last. */
 export async function packBlobsFirst({ blobs }: Fixture, store: string, archive: string): Promise<void> {
   const entries = blobs.map(({ digest }) => entryNameOf(digest)).toReversed();
   await pack(store, archive, [...entries, INDEX_ENTRY, LAYOUT_ENTRY]);

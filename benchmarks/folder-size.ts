@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-/** How large a folder was at most and at the end, in bytes. */
+/** The largest and the last size of a folder, in bytes. */
 export interface FolderGrowth {
   readonly peakBytes: number;
   readonly endBytes: number;
@@ -14,10 +14,10 @@ export interface FolderWatch {
   stop(): Promise<FolderGrowth>;
 }
 
-/** Short beside a run of a second, and cheap: one look costs about a millisecond. */
+/** Short compared with a run of a second, and cheap: one look costs about a millisecond. */
 const INTERVAL_MS = 50;
 
-/** Looks at a folder again and again. What comes and goes between two looks is not seen. */
+/** Measures a folder again and again. Does not see files that come and go between two looks. */
 export function watchFolder(folder: string): FolderWatch {
   const end = new AbortController();
   const watch = async (): Promise<FolderGrowth> => {
@@ -38,7 +38,7 @@ export function watchFolder(folder: string): FolderWatch {
   };
 }
 
-/** Bytes of the files in a folder at any depth, each file once however many names it has. 0 where there is none. */
+/** Bytes of the files in a folder at any depth. Counts a file with several names once; 0 if the folder is absent. */
 export async function folderBytes(folder: string): Promise<number> {
   const sizes = new Map<bigint, bigint>();
   for (const file of await filesIn(folder)) {
@@ -58,7 +58,7 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** The folder is being changed while we look: a name may be gone by now. */
+/** The folder changes while it is read, so a name may be gone by now. */
 async function lookUp(file: string): Promise<BigIntStats | undefined> {
   try {
     return await lstat(file, { bigint: true });

@@ -6,7 +6,7 @@ import { manyPlatforms, smallBlobs, wholeImage, type ImageShape } from './shapes
 import { planning, Stand, type Ground } from './stand.js';
 import { largest, medianOf } from './statistics.js';
 
-/** An image, and what it has more of than the one before it. */
+/** An image, and how much it has of what grows. */
 interface Step {
   readonly what: string;
   readonly shape: ImageShape;
@@ -17,14 +17,14 @@ const SIZES = [64, 256, 1024];
 const BLOBS = [10, 100, 1000, 10_000];
 const PLATFORM_COUNTS = [1, 10, 100, 1000];
 
-/** Measures load, save and plan for images that grow in one respect; gives a table. Sizes go on to the one asked for. */
+/** Measures load, save and plan for images that grow in one respect, up to the size asked for. Returns a table. */
 export async function measureGrowth(
   ground: Ground,
-  options: { readonly bytes: number; readonly rounds: number; readonly tell: (progress: string) => void },
+  options: { readonly bytes: number; readonly rounds: number; readonly onProgress: (progress: string) => void },
 ): Promise<string> {
   const rows: string[][] = [['', 'load ← file s', 'RSS MiB', 'save → pipe s', 'RSS MiB', 'plan s', 'RSS MiB']];
   for (const { what, shape } of stepsUpTo(options.bytes)) {
-    options.tell(`measuring ${what}`);
+    options.onProgress(`measuring ${what}`);
     const stand = await Stand.build(ground, 'growth', shape);
     rows.push([what, ...(await measureStep(stand, options.rounds))]);
     await stand.remove();

@@ -12,7 +12,7 @@ import { Digester, digestOf, type Digest } from '../src/model/digest.js';
 import { MEDIA_TYPES } from '../src/model/media-types.js';
 import { endBlocks, rawHeader } from '../test/fixtures/tar-builder.js';
 
-/** A layer that was written: its descriptor, and the digest of its tar. */
+/** A written layer: its descriptor, and the digest of its tar. */
 export interface Layer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
@@ -21,14 +21,14 @@ export interface Layer {
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Writes a layer into an OCI layout directory: a gzip tar with one file of incompressible bytes, the same for the same seed.
- * `bytes` is the file's size; the blob is a few hundred bytes larger for each MiB. Holds a few MiB.
+ * Writes a layer into an OCI layout directory: a gzip tar with one file of incompressible bytes, the same for the same
+ * seed. `bytes` is the file's size; the blob is a few hundred bytes larger for each MiB. Holds a few MiB.
  */
 export async function writeLayer(layout: string, seed: string, bytes: number): Promise<Layer> {
   return bytes > SMALL_BYTES ? await streamLayer(layout, seed, bytes) : await writeSmallLayer(layout, seed, bytes);
 }
 
-/** Up to here a layer is made in memory, without streams: 10 000 of them take seconds. */
+/** A layer up to this size is made in memory, without streams, so that 10 000 of them take only seconds. */
 const SMALL_BYTES = 64 * 1024;
 
 async function writeSmallLayer(layout: string, seed: string, bytes: number): Promise<Layer> {

@@ -4,7 +4,7 @@ import { BlobSet, buildMultiPlatform } from '../test/fixtures/image-builder.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 
-/** Fills a store with images of two platforms each, through the library, as one archive. Holds all of them: tiny ones. */
+/** Fills a store with tiny images of two platforms each, through the library, as one archive. Holds all of them. */
 export async function fillStore(directory: string, count: number): Promise<void> {
   const blobs = new BlobSet();
   const images = Array.from({ length: count }, (_, at) => tinyImage(blobs, at));

@@ -11,24 +11,24 @@ import { cpuMsOf, peakBytesOf, watchProcesses } from './process-watch.js';
 /** What one run of a command line took. */
 export interface Sample {
   readonly wallMs: number;
-  /** User and system time of every process of the command line, and of the daemon that works for it. */
+  /** User and system time of every process of the command line, and of its daemon. */
   readonly cpuMs: number;
-  /** Peak resident memory of the largest process: told by the probe, else by the daemon, else as it was seen from outside. */
+  /** Peak resident memory of the largest process: from the probe, else from the daemon, else from the watch. */
   readonly peakRssBytes?: number;
-  /** Of the one process that loads the probe, if any does. */
+  /** The report of the one process that loads the probe, if any does. */
   readonly probed?: ProbeReport;
-  /** Of the watched folder. */
+  /** The sizes of the watched folder. */
   readonly folder?: FolderGrowth;
 }
 
-/** What is looked at beside the command line. */
+/** What to watch beside the command line. */
 export interface Watched {
   readonly folder?: string;
-  /** The id of a process that does the work, or some of it, for the command line. */
+  /** The id of a daemon that does the work, or some of it, for the command line. */
   readonly daemon?: number;
 }
 
-/** Runs a command line in bash to its end and measures it. Throws with what it said on stderr unless it succeeds. */
+/** Runs a command line in bash to its end and measures it. If it fails, throws an error with its stderr. */
 export async function measure(command: string, { folder, daemon }: Watched = {}): Promise<Sample> {
   const scratch = await mkdtemp(path.join(os.tmpdir(), 'lading-measure-'));
   const watch = folder === undefined ? undefined : watchFolder(folder);
@@ -52,12 +52,12 @@ export async function measure(command: string, { folder, daemon }: Watched = {})
   }
 }
 
-/** A command line's words, each as one argument whatever is in it. */
+/** A command line of these words, each quoted as one argument. */
 export function quoted(...words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
 }
 
-/** Gives the peak memory that was seen. bash's own `time` counts every process of a pipeline, and is there where `/usr/bin/time` is not. */
+/** Returns the peak memory. bash's own `time` counts every process of a pipeline, and needs no `/usr/bin/time`. */
 async function runTimed(command: string, scratch: string): Promise<number | undefined> {
   const script = `set -o pipefail; TIMEFORMAT='%3R %3U %3S'; { time { ${command}; } 2>&3; } 3>&2 2>"$TIMES"`;
   const files = { TIMES: path.join(scratch, 'times'), [PROBE_VARIABLE]: path.join(scratch, 'probe') };
@@ -82,7 +82,7 @@ async function readResults(scratch: string): Promise<Sample> {
 
 async function readProbe(file: string): Promise<ProbeReport | undefined> {
   try {
-    // Written by our own probe.
+    // Our own probe wrote this.
     return JSON.parse(await readFile(file, 'utf8')) as ProbeReport;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

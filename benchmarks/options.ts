@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 
-/** What a benchmark run was asked to do. */
+/** What a benchmark run has to do. */
 export interface BenchOptions {
-  /** Content of the layers. */
+  /** Bytes of content in the layers. */
   readonly bytes: number;
   readonly rounds: number;
   /** How many blobs the cases of small blobs move. */
@@ -43,7 +43,7 @@ const SIZES: Readonly<Record<string, number>> = {
   huge: 16_384 * MIB,
 };
 
-/** Reads the command line. Throws for one that cannot be understood. */
+/** Reads the command line. Throws an error if it is not valid. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const { quick, dir, main, json, write, growth, help } = values;

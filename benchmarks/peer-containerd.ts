@@ -6,7 +6,7 @@ import { launchContainerd, type RunningContainerd } from '../test/interop/contai
 import { isInstalled } from './installed.js';
 import { quoted } from './measure.js';
 
-/** A containerd of the benchmark's own, started when it is first asked for. */
+/** A containerd of the benchmark's own, started at its first use. */
 export class PeerContainerd {
   /** Where its content is. */
   readonly root: string;
@@ -14,13 +14,13 @@ export class PeerContainerd {
   #starting: Promise<string | undefined> | undefined;
   #running: RunningContainerd | undefined;
 
-  /** The root is on the file system of the stores, its socket elsewhere: a socket's path may have 107 characters. */
+  /** The root is on the file system of the stores, the socket elsewhere: its path may have at most 107 characters. */
   constructor(root: string) {
     this.root = root;
     this.#folder = path.join(os.tmpdir(), `lading-bench-${process.pid}`);
   }
 
-  /** Starts it unless it runs, and tells why it cannot be had, if it cannot. */
+  /** Starts it unless it runs. Returns the reason if that is not possible. */
   whyMissing(): Promise<string | undefined> {
     return (this.#starting ??= this.#start());
   }
@@ -34,14 +34,14 @@ export class PeerContainerd {
     return this.#running?.pid;
   }
 
-  /** Ends it, and removes what it wrote. */
+  /** Stops it, and removes what it wrote. */
   async stop(): Promise<void> {
     await this.#running?.stop();
     await rm(this.#folder, { recursive: true, force: true });
     await rm(this.root, { recursive: true, force: true });
   }
 
-  /** Ends it at once, for a process that is about to end. */
+  /** Kills it at once, for a process that is about to end. */
   kill(): void {
     if (this.pid !== undefined) process.kill(this.pid, 'SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });

@@ -39,7 +39,7 @@ export function ctrImportPiped(stand: Stand, goal: number): Contestant {
   return { ...ctr(stand, 'ctr import', command), goal, before: () => stand.clear() };
 }
 
-/** Its copy is gone again after each run, so that there is room for the others. */
+/** Its copy is removed after each run, so that there is room for the others. */
 function ctr({ ground: { containerd, workspace } }: Stand, name: string, command: string): Contestant {
   return {
     name,
@@ -55,7 +55,7 @@ function importing({ ground, fixture }: Stand, file = fixture.archive): string {
   return `${ground.containerd.ctr('images', 'import', '--all-platforms', '--no-unpack', file)} >/dev/null`;
 }
 
-/** It unpacks archives into TMPDIR, or packs them there, before it does anything else. */
+/** skopeo first unpacks archives into TMPDIR, or packs them there. */
 function skopeo(stand: Stand, source: string, target: string, before: () => Promise<void>): Contestant {
   const copy = quoted('skopeo', '--insecure-policy', 'copy', '-q', '--all', source, target);
   return {

@@ -1,18 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** What a Node process tells of itself when it ends. Bytes. */
+/** What a Node process reports of itself when it ends. Sizes are in bytes. */
 export interface ProbeReport {
   readonly peakRssBytes: number;
-  /** Everything that `write` and its kin were given: files, pipes, also what was removed again. */
+  /** Everything passed to `write` and similar calls: to files and pipes, also what was removed again. */
   readonly writtenBytes: number;
   /** User and system time of all its threads. */
   readonly cpuSeconds: number;
 }
 
-/** The variable that names the file to write the report to. */
+/** The environment variable with the file to write the report to. */
 export const PROBE_VARIABLE = 'LADING_BENCH_PROBE';
 
-// Loaded with `node --import`. Linux only: proc(5) has VmHWM, which unlike ru_maxrss starts anew with each exec.
+// Loaded with `node --import`. Linux only: VmHWM of proc(5), unlike ru_maxrss, starts at 0 with each exec.
 const file = process.env[PROBE_VARIABLE];
 if (file !== undefined) process.on('exit', () => writeFileSync(file, JSON.stringify(readReport())));
 

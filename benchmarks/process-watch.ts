@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
-/** A watch over a process and all below it that goes on until it is stopped. */
+/** A watch over a process and its descendants that goes on until it is stopped. */
 export interface ProcessWatch {
-  /** The largest peak resident memory of any one of them, shells apart, in bytes; undefined if none was seen. */
+  /** The largest peak resident memory of one of them, in bytes, without shells; undefined if none was seen. */
   stop(): Promise<number | undefined>;
 }
 
 const INTERVAL_MS = 50;
 
-/** Looks at processes again and again: what a process takes after the last look, or a process between two, is not seen. */
+/** Looks at processes again and again. Does not see what a process takes after the last look. */
 export function watchProcesses(root: number): ProcessWatch {
   const end = new AbortController();
   const watch = async (): Promise<number | undefined> => {
@@ -50,7 +50,7 @@ function isShell(pid: number): boolean {
   return proc(pid, 'comm').trim() === 'bash';
 }
 
-/** A process may end at any time: then there is nothing to read. */
+/** Empty if the process has ended, which may happen at any time. */
 function proc(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8');

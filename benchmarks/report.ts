@@ -3,7 +3,7 @@ import type { Sample } from './measure.js';
 import type { Outcome, Performance } from './run-case.js';
 import { largest, spreadOf, type Spread } from './statistics.js';
 
-/** What was measured, where, and how. */
+/** What was measured, and where and how. */
 export interface Results {
   readonly about: About;
   readonly outcomes: readonly Outcome[];
@@ -71,7 +71,7 @@ function linesOf(about: About): readonly string[] {
   ];
 }
 
-/** Page caches are left as they are: nothing here may be dropped for the sake of a figure. */
+/** The benchmark never drops page caches for the sake of a figure. */
 const COLD_ARCHIVE = 'the archive may not stay in memory, so that wall times depend on the disk: compare CPU seconds';
 
 function noteOf({ name, title, facts }: Outcome): string {

@@ -1,39 +1,39 @@
 import { measure, type Sample } from './measure.js';
 import { medianOf } from './statistics.js';
 
-/** Who does the work of a case, and how. */
+/** A program that does the work of a case, and how to run it. */
 export interface Contestant {
   readonly name: string;
-  /** For bash. Every process of it counts. */
+  /** A command line for bash. All of its processes are measured. */
   readonly command: string;
-  /** How many times as fast as this one Lading is to be. */
+  /** The goal: how many times as fast as this one Lading should be. */
   readonly goal?: number;
-  /** Tells why this one cannot take part here, if it cannot. Asked once, before the first round. */
+  /** Returns the reason if this one cannot take part here. Called once, before the first round. */
   readonly whyMissing?: () => Promise<string | undefined>;
   /** Brings everything to where this contestant starts. Not measured. */
   readonly before?: () => Promise<unknown>;
   /** Tidies up. Not measured. */
   readonly after?: () => Promise<unknown>;
-  /** Throws when wrong bytes were written. Done after the last run, before `after`. */
+  /** Throws if wrong bytes were written. Called after the last run, before `after`. */
   readonly check?: (samples: readonly Sample[]) => Promise<void>;
   /** A folder whose growth is watched during the run. */
   readonly watched?: string;
-  /** The id of a process that does the work. Asked for each run, when `before` is done. */
+  /** Returns the id of a daemon that does the work. Called for each run, after `before`. */
   readonly daemon?: () => number | undefined;
 }
 
-/** One piece of work that several do. */
+/** One piece of work that several contestants do. */
 export interface Case {
   readonly title: string;
-  /** Bytes that are moved, for the rate; nothing where only the time counts. */
+  /** Bytes that are moved, for the rate; undefined if only the time counts. */
   readonly bytes?: number;
-  /** Whether folders are watched: to look at many files again and again takes a core from whoever writes them. Default yes. */
+  /** Whether to watch folders. With many files, the watch takes a core from the contestant. Default true. */
   readonly isWatched?: boolean;
-  /** What Lading's process may take of memory. */
+  /** The most memory that Lading's process may take. */
   readonly maxRssBytes?: number;
-  /** The one that is measured, then the yardstick, then others for comparison. */
+  /** First Lading, then the yardstick, then others for comparison. */
   readonly contestants: readonly [Contestant, ...Contestant[]];
-  /** What else was promised and checked, or what the samples do not tell alone. */
+  /** What else was checked, or what the samples alone do not show. */
   readonly facts?: (performances: readonly Performance[]) => readonly string[];
   /** Tidies up after the last round. */
   readonly finish?: () => Promise<unknown>;
@@ -48,14 +48,14 @@ export interface Performance extends Pick<Contestant, 'name' | 'goal'> {
   readonly ratios: readonly number[];
 }
 
-/** A case that was run. */
+/** The results of a case. */
 export interface Outcome extends Pick<Case, 'title' | 'bytes' | 'maxRssBytes'> {
   readonly name: string;
   readonly performances: readonly Performance[];
   readonly facts: readonly string[];
 }
 
-/** Runs a case: each contestant once in every round, so that a machine that gets slower does so for all of them. */
+/** Runs a case: each contestant once in every round, so that a machine that slows down is slower for all. */
 export async function runCase(name: string, one: Case, rounds: number): Promise<Outcome> {
   const { contestants, isWatched = true, facts, finish, ...about } = one;
   try {

@@ -23,16 +23,16 @@ export const PLATFORMS = [
   'linux/riscv64',
 ] as const;
 
-/** How the bytes of one platform are dealt out to its own layers. */
+/** How the bytes of one platform are shared out among its own layers. */
 const LAYER_SHARES = [0.6, 0.3, 0.1];
 
-/** What of an image all of its platforms share: files that are for no processor, such as certificates and time zones. */
+/** The part of an image that all platforms share: files for any processor, such as certificates and time zones. */
 const BASE_SHARE = 1 / 40;
 
-/** With its tar header, the end of the tar and gzip's frame: a blob of 10 KiB. */
+/** Makes a blob of 10 KiB together with the tar header, the end of the tar and gzip's frame. */
 const SMALL_LAYER_BYTES = 17 * 512;
 
-/** 8 platforms with three layers each and a base, as large as asked for. */
+/** 8 platforms with three layers each and a shared base, of so many bytes together. */
 export function wholeImage(bytes: number): ImageShape {
   const baseBytes = Math.round(bytes * BASE_SHARE);
   const layers = LAYER_SHARES.map((part) => Math.round(((bytes - baseBytes) / PLATFORMS.length) * part));

@@ -8,7 +8,7 @@ import type { PeerContainerd } from './peer-containerd.js';
 import type { ImageShape } from './shapes.js';
 import { freshFolder, type Workspace } from './workspace.js';
 
-/** What stands have in common. */
+/** What all stands share. */
 export interface Ground {
   /** The file of the command that is measured. */
   readonly main: string;
@@ -20,7 +20,7 @@ export interface Ground {
 
 /**
  * What cases share: the command that is measured, a fixture, one store and one folder to unpack into. Cases fill and
- * clear them, so that the whole content is there in few copies only.
+ * clear these, so that only a few copies of the content exist at a time.
  */
 export class Stand {
   readonly ground: Ground;
@@ -44,29 +44,29 @@ export class Stand {
     this.unpacked = path.join(folder, 'unpacked');
   }
 
-  /** A `lading` command line whose process tells its memory and its writes. */
+  /** A `lading` command line whose process reports its memory and its writes. */
   lading(...words: readonly string[]): string {
     return probedNode(this.ground.main, ...words);
   }
 
-  /** A `lading` command line as a user has it, for times that the probe would lengthen. */
+  /** A `lading` command line without the probe, for times that the probe would lengthen. */
   plainLading(...words: readonly string[]): string {
     return quoted(process.execPath, this.ground.main, ...words);
   }
 
-  /** Brings about: no store, and an empty folder to unpack into. */
+  /** Removes the store, and makes an empty folder to unpack into. */
   async clear(): Promise<void> {
     this.#isFull = false;
     await rm(this.store, { recursive: true, force: true });
     await this.emptyUnpacked();
   }
 
-  /** Brings about: an empty folder to unpack into. */
+  /** Makes an empty folder to unpack into. */
   async emptyUnpacked(): Promise<void> {
     await freshFolder(this.unpacked);
   }
 
-  /** Brings about: the store has the whole fixture. */
+  /** Makes sure that the store has the whole fixture. */
   async fill(): Promise<void> {
     if (this.#isFull) return;
     await this.clear();
@@ -74,7 +74,7 @@ export class Stand {
     this.#isFull = true;
   }
 
-  /** Takes everything away. */
+  /** Removes everything. */
   async remove(): Promise<void> {
     await rm(path.dirname(this.store), { recursive: true, force: true });
     await rm(this.fixture.archive, { force: true });
@@ -86,7 +86,7 @@ export function planning(store: string, image: string): string {
   return probedNode(fileURLToPath(new URL('plan.js', import.meta.url)), store, image);
 }
 
-/** A command line of Node whose process tells its memory and its writes. */
+/** A command line of Node whose process reports its memory and its writes. */
 function probedNode(...words: readonly string[]): string {
   return quoted(process.execPath, '--import', new URL('probe.js', import.meta.url).href, ...words);
 }

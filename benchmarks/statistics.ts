@@ -1,4 +1,4 @@
-/** The middle of a series, and its ends. */
+/** The median, the least and the largest value of a series. */
 export interface Spread {
   readonly median: number;
   readonly min: number;

@@ -3,32 +3,32 @@ import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
-/** A place on a file system. `room` is what may be written there, in bytes. */
+/** A place on a file system. `room` is how many bytes may be written there. */
 export interface Place {
   readonly folder: string;
   readonly fileSystem: string;
   readonly room: number;
 }
 
-/** Folders of one benchmark run. The archive may have another place than the stores, where one cannot hold both. */
+/** Folders of one benchmark run. The archive and the stores have different places if one place cannot hold both. */
 export interface Workspace {
   readonly stores: Place;
   readonly archives: Place;
-  /** A folder of this run in the place for stores: what is in it comes and goes with the cases. */
+  /** A folder of this run in the place for stores. Its content changes with the cases. */
   readonly folder: string;
   readonly archiveFolder: string;
   /** Whether tools that keep copies of their own may take part. */
   readonly isRoomForPeers: boolean;
 }
 
-/** Archive, store, and up to two that a peer keeps for itself. */
+/** Copies of the bytes: the archive, the store, and up to two that a peer keeps for itself. */
 const COPIES_TOGETHER = 4;
-/** A store or what a yardstick writes, with what stands beside it. */
+/** Copies of the bytes without the archive: a store or the output of a yardstick, and what stands beside it. */
 const COPIES_APART = 1.5;
 
 /**
- * Makes folders for a run that moves so many bytes. Stores go into the directory asked for, else into memory where there
- * is room, else to the disk. Throws where nothing has room. What it makes is removed by `removeWorkspace`.
+ * Makes folders for a run that moves so many bytes. Stores go into the directory asked for, else into memory if it has
+ * room, else to the disk. Throws an error if no place has room. `removeWorkspace` removes the folders.
  */
 export async function makeWorkspace(bytes: number, directory?: string): Promise<Workspace> {
   const stores = await choosePlace(directory === undefined ? ['/dev/shm', os.tmpdir()] : [directory], bytes);
@@ -39,12 +39,12 @@ export async function makeWorkspace(bytes: number, directory?: string): Promise<
   return { stores, archives, folder, archiveFolder, isRoomForPeers: isRoomForAll };
 }
 
-/** Removes everything of a run. Works at once, so that it may be called when the process is about to end. */
+/** Removes everything of a run. Is synchronous, so that it may be called when the process is about to end. */
 export function removeWorkspace({ folder, archiveFolder }: Workspace): void {
   for (const each of [folder, archiveFolder]) rmSync(each, { recursive: true, force: true });
 }
 
-/** Makes an empty folder where there was one, or none. */
+/** Makes an empty folder, and replaces one that exists. */
 export async function freshFolder(folder: string): Promise<string> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });

@@ -3,7 +3,7 @@ import { quoted } from '../measure.js';
 import type { Case } from '../run-case.js';
 import type { Stand } from '../stand.js';
 
-/** From an archive file whose content the store has already. */
+/** Loads an archive file whose content the store already has. */
 export function reloadFile(stand: Stand): Case {
   const { store, fixture } = stand;
   const load = stand.lading('load', '--store', store, '-i', fixture.archive);
@@ -16,7 +16,7 @@ export function reloadFile(stand: Stand): Case {
   };
 }
 
-/** From a pipe whose content the store has already. */
+/** Loads from a pipe whose content the store already has. */
 export function reloadPipe(stand: Stand): Case {
   const { store, fixture } = stand;
   const load = `${quoted('cat', fixture.archive)} | ${stand.lading('load', '--store', store)}`;

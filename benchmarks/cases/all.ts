@@ -4,7 +4,7 @@ import { ctrExport, ctrImport, ctrImportPiped, skopeoLoad, skopeoSave } from '..
 import type { Case } from '../run-case.js';
 import type { Stand } from '../stand.js';
 
-/** All platforms from a store to a pipe. */
+/** Saves all platforms from a store to a pipe. */
 export function savePipe(stand: Stand): Case {
   return {
     title: 'save all → pipe',
@@ -14,7 +14,7 @@ export function savePipe(stand: Stand): Case {
   };
 }
 
-/** All platforms from an archive file to an empty store. */
+/** Loads all platforms from an archive file into an empty store. */
 export function loadFile(stand: Stand): Case {
   const { archive, archiveBytes } = stand.fixture;
   return {
@@ -31,7 +31,7 @@ export function loadFile(stand: Stand): Case {
   };
 }
 
-/** All platforms from a pipe to an empty store. */
+/** Loads all platforms from a pipe into an empty store. */
 export function loadPipe(stand: Stand): Case {
   const { archive, archiveBytes } = stand.fixture;
   return {

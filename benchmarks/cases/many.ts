@@ -11,7 +11,7 @@ import { freshFolder } from '../workspace.js';
 
 const MANY = 1000;
 
-/** The time it takes to start. */
+/** Lists an empty store: the time it takes to start. */
 export async function imagesOfNone(stand: Stand): Promise<Case> {
   const store = await emptyStore(stand);
   return {
@@ -23,7 +23,7 @@ export async function imagesOfNone(stand: Stand): Promise<Case> {
   };
 }
 
-/** Many images, against none: what each image costs. */
+/** Lists many images, and none for comparison: what each image costs. */
 export async function imagesOfMany(stand: Stand): Promise<Case> {
   const store = await freshFolder(path.join(stand.ground.workspace.folder, 'many-images'));
   await fillStore(store, MANY);
@@ -36,7 +36,7 @@ export async function imagesOfMany(stand: Stand): Promise<Case> {
   };
 }
 
-/** An export of an image with many platforms, planned through the library; against one with one platform. */
+/** Plans the export of an image with many platforms through the library, and with one platform for comparison. */
 export async function planOfMany({ ground }: Stand): Promise<Case> {
   const many = await Stand.build(ground, 'many-platforms', manyPlatforms(MANY));
   const one = await Stand.build(ground, 'one-platform', manyPlatforms(1));
@@ -58,7 +58,7 @@ async function emptyStore({ ground }: Stand): Promise<string> {
   return store;
 }
 
-/** How much more the first took than the second, by their medians. */
+/** How much more memory and time the first took than the second, by their medians. */
 function extraOf([first, second]: readonly Performance[]): string {
   const extra = (valueOf: (sample: Sample) => number): number => middle(first, valueOf) - middle(second, valueOf);
   const bytes = extra(({ peakRssBytes }) => peakRssBytes ?? Number.NaN);

@@ -9,7 +9,7 @@ import type { Stand } from '../stand.js';
 
 const ONE = `1 of ${PLATFORMS.length}`;
 
-/** One platform of an archive file. */
+/** Loads one platform of an archive file. */
 export function loadOneFile(stand: Stand): Case {
   const { archive } = stand.fixture;
   return {
@@ -20,7 +20,7 @@ export function loadOneFile(stand: Stand): Case {
   };
 }
 
-/** One platform of an archive file that tells only at its end what belongs to it: a reader in order writes everything. */
+/** Loads one platform of an archive file with its metadata last: a reader in order would write every blob. */
 export async function loadOneFileBlobsFirst(stand: Stand): Promise<Case> {
   const archive = path.join(stand.ground.workspace.archiveFolder, 'blobs-first.tar');
   await stand.fill();
@@ -36,7 +36,7 @@ export async function loadOneFileBlobsFirst(stand: Stand): Promise<Case> {
   };
 }
 
-/** One platform of a pipe whose other bytes have to go by. */
+/** Loads one platform from a pipe; its other bytes must be read and dropped. */
 export function loadOnePipe(stand: Stand): Case {
   return {
     title: `load ${ONE} ← pipe, metadata first`,

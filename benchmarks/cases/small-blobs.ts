@@ -4,7 +4,7 @@ import type { Case } from '../run-case.js';
 import { smallBlobs } from '../shapes.js';
 import { Stand } from '../stand.js';
 
-/** Many small blobs from a store to a pipe. */
+/** Saves many small blobs from a store to a pipe. */
 export async function saveSmallBlobs({ ground }: Stand): Promise<Case> {
   const stand = await Stand.build(ground, 'small-blobs', smallBlobs(ground.smallBlobs));
   return {
@@ -17,7 +17,7 @@ export async function saveSmallBlobs({ ground }: Stand): Promise<Case> {
   };
 }
 
-/** Many small blobs from an archive file to an empty store. */
+/** Loads many small blobs from an archive file into an empty store. */
 export async function loadSmallBlobs({ ground }: Stand): Promise<Case> {
   const stand = await Stand.build(ground, 'small-blobs', smallBlobs(ground.smallBlobs));
   const { archive, archiveBytes } = stand.fixture;

@@ -16,9 +16,9 @@ import { compareSingle } from './single.js';
 import { writeImageArchive } from '../../test/fixtures/image-archive.js';
 
 /*
- * Many transfers at once against the built `lading serve`: whether all come through, how even they are, how fast others are
- * answered meanwhile, and what memory it takes; then one save and one load over
- * the socket against the command's own. `npm run bench:serve -- [--clients 64] [--mib 64] [--single-mib 512] [--dir /dev/shm]`.
+ * Many transfers at once against the built `lading serve`: whether all succeed, how even they are, how fast other
+ * requests are answered meanwhile, and what memory it takes. Then compares one save and one load over the socket with
+ * the command's. `npm run bench:serve -- [--clients 64] [--mib 64] [--single-mib 512] [--dir /dev/shm]`.
  */
 
 const MIB = 1024 * 1024;
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const [clients, bytes] = [Number(values.clients), Number(values.mib) * MIB];
   const folder = await mkdtemp(path.join(values.dir, 'lading-serve-'));
   try {
-    await run(folder, clients, bytes);
+    await runTransfers(folder, clients, bytes);
     await runSingle(folder, Number(values['single-mib']) * MIB);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -59,7 +59,7 @@ async function runSingle(folder: string, bytes: number): Promise<void> {
   }
 }
 
-async function run(folder: string, clients: number, bytes: number): Promise<void> {
+async function runTransfers(folder: string, clients: number, bytes: number): Promise<void> {
   const archives = path.join(folder, 'archives');
   await mkdir(archives);
   const socket = path.join(await mkdtemp(path.join(os.tmpdir(), 'lading-')), 's');
@@ -114,7 +114,7 @@ function startLatency(socket: string, urls: readonly string[]): () => Promise<re
   const output = text(child.stdout);
   return async () => {
     child.stdin.end();
-    // Written by our own script.
+    // Our own script wrote this.
     const rows = JSON.parse(await output) as { url: string; count: number; p50: number; p99: number; max: number }[];
     return rows.map(
       ({ url, count, p50, p99, max }) =>

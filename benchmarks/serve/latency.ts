@@ -2,8 +2,8 @@ import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /*
- * A process of its own that asks small questions, one every few milliseconds, until it is told to end on its stdin; then it
- * prints how long the answers took: `latency.js SOCKET URL…`.
+ * A process of its own that sends a small request every few milliseconds until its stdin ends. Then it prints how long
+ * the answers took: `latency.js SOCKET URL…`.
  */
 
 const EVERY_MS = 5;

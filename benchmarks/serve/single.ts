@@ -16,7 +16,7 @@ export interface Comparison {
   readonly socket: readonly number[];
 }
 
-/** Saves and loads one image by the command and over a socket, in turns. `folder` is new and takes three times the bytes. */
+/** Saves and loads one image by the command and over a socket, in turns. `folder` is new; it takes three copies. */
 export async function compareSingle(folder: string, socket: string, bytes: number): Promise<readonly Comparison[]> {
   const archive = await writeImageArchive(path.join(folder, 'one.tar'), 'one', bytes);
   const [own, served] = ['own', 'served'].map((name) => path.join(folder, name));
