@@ -30,7 +30,7 @@ const PLATFORMS = [
   'linux/386',
   'windows(10.0.17763.1)/amd64',
 ];
-/** Of a root that is a manifest containerd does not read the variant (docs/differences.md). */
+/** containerd does not read the variant of a root that is a manifest (docs/differences.md). */
 const SINGLE_PLATFORMS = PLATFORMS.filter((platform) => platform !== 'linux/arm/v6');
 const REPOSITORIES = ['docker.io/library/alpine', 'docker.io/example/app', 'quay.io/a/b/c', 'localhost:5000/x'];
 const ORDERS: readonly ArchiveOrder[] = ['metadata-first', 'blobs-first', 5, 11];
@@ -46,7 +46,7 @@ async function layoutMember(random: SeededRandom, seed: number): Promise<FamilyA
   const names = random.shuffle(REPOSITORIES).slice(0, 1 + random.int(2));
   const images = names.map((name, at): LayoutImage => {
     const tag = `${at}.${seed}`;
-    // skopeo knows an image by this annotation: the tag alone, or all of the name.
+    // skopeo finds an image by this annotation: the tag alone, or the whole name.
     const refName = random.int(2) === 0 ? tag : `${name}:${tag}`;
     return { root: imageOf(random, blobs, `${seed}-${at}`), name: `${name}:${tag}`, refName };
   });

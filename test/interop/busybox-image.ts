@@ -25,7 +25,7 @@ export interface BusyboxImage extends Omit<MultiPlatformImage, 'attestations'> {
   readonly blobs: BlobSet;
 }
 
-/** Whether the packages of all platforms and dpkg are here; else skips the test, or fails it where that is required. */
+/** True if dpkg and the packages of all platforms are here. Else skips the test, or fails it if interop is required. */
 export function requireBusybox(t: TestContext): boolean {
   if (!requireTool(t, 'dpkg-deb')) return false;
   const missing = Object.values(BUSYBOX_PLATFORMS).filter((architecture) => packageOf(architecture) === undefined);
@@ -45,7 +45,7 @@ function buildPlatform(blobs: BlobSet, platform: string) {
   const architecture = BUSYBOX_PLATFORMS[platform];
   const file = architecture === undefined ? undefined : packageOf(architecture);
   if (file === undefined) throw new Error(`no busybox-static package for ${platform} in ${BUSYBOX_FOLDER}`);
-  // dpkg-deb gives the tar as it is in the package: file times are the package's, so nothing depends on the day.
+  // dpkg-deb prints the tar as it is in the package. File times are the package's, so nothing depends on the day.
   const tar = execFileSync('dpkg-deb', ['--fsys-tarfile', file], { maxBuffer: 64 * 1024 * 1024 });
   const config = { Env: ['PATH=/bin'], Entrypoint: ['/bin/busybox'], Labels: { 'org.example.busybox': platform } };
   return buildImage(blobs, [tar], { platform, gzipLevel: 1, configExtra: { config } });

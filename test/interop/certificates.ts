@@ -15,7 +15,7 @@ export interface Authority extends Certificate {
 
 const COMMON = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
 
-/** Makes an authority by `openssl`, its files in the folder. */
+/** Makes an authority with `openssl`, its files in the folder. */
 export async function makeAuthority(folder: string, name: string): Promise<Authority> {
   const make = async (file: string, subject: string, options: readonly string[]): Promise<Certificate> => {
     const made = { cert: join(folder, `${file}.pem`), key: join(folder, `${file}-key.pem`) };

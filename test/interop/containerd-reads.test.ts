@@ -5,7 +5,7 @@ import { requireContainerd, startContainerd } from './containerd.js';
 import { loadBusybox, manifestOf, NAME, onlyRootOf, save, sortedClosure } from './workspace.js';
 import { unpackArchive } from './unpack-archive.js';
 
-// ctr unpacks each layer that it imports, so that it checks diff ids too; "native" needs no file system of its own.
+// ctr unpacks each layer that it imports, which checks diff ids too; "native" needs no file system of its own.
 const IMPORT = ['images', 'import', '--snapshotter', 'native'];
 const PACKED = ['linux/amd64', 'linux/arm/v7', 'linux/s390x'];
 

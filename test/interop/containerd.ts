@@ -12,7 +12,7 @@ import { missingForInterop, output, requireTool, runCommand } from '../fixtures/
 
 /** A containerd of the test's own. */
 export interface Containerd {
-  /** Runs `ctr` against it; gives standard output, fails the test unless it exits with 0. */
+  /** Runs `ctr` against it and returns its standard output. Fails the test unless it exits with 0. */
   ctr(...args: readonly string[]): Promise<string>;
   /** The digest of an image's root. */
   digestOfImage(name: string): Promise<Digest>;
@@ -20,7 +20,7 @@ export interface Containerd {
   assertHas(digests: readonly Digest[]): Promise<void>;
 }
 
-/** What we do not use, or what needs more of the machine than a test may take. */
+/** Plugins that the tests do not use, or that need more of the machine than a test may take. */
 const DISABLED = [
   'io.containerd.grpc.v1.cri',
   'io.containerd.internal.v1.opt',
@@ -33,7 +33,7 @@ const DISABLED = [
   'io.containerd.tracing.processor.v1.otlp',
 ];
 
-/** Whether a containerd can be started here; else skips the test, or fails it where that is required. */
+/** True if a containerd can be started here. Else skips the test, or fails it if interop is required. */
 export function requireContainerd(t: TestContext): boolean {
   if (!requireTool(t, 'containerd', 'ctr')) return false;
   return process.getuid?.() === 0 || missingForInterop(t, 'needs root to start a containerd');
@@ -83,7 +83,7 @@ function configOf(folder: string, root: string): string {
 
 type Daemon = ChildProcessByStdio<null, null, Readable>;
 
-/** Resolves when the daemon says that it serves; rejects with its log when it ends before. */
+/** Resolves when the daemon logs that it serves. Rejects with its log if it ends before that. */
 async function booted(daemon: Daemon): Promise<void> {
   const log: string[] = [];
   const started = once(daemon, 'spawn');
@@ -93,7 +93,7 @@ async function booted(daemon: Daemon): Promise<void> {
   }
   await started;
   assert.equal(daemon.exitCode, null, `containerd did not start:\n${log.join('\n')}`);
-  // A full pipe would stop the daemon.
+  // A full pipe would block the daemon.
   daemon.stderr.resume();
 }
 

@@ -15,7 +15,7 @@ interface Bench extends Served {
   readonly archive: string;
   /** Runs curl against the server; the last argument is the path of the URL. */
   readonly curl: (...args: readonly string[]) => Promise<CommandResult>;
-  /** What curl is run with. */
+  /** The arguments that every curl gets. */
   readonly argsOf: (...args: readonly string[]) => readonly string[];
 }
 
@@ -42,7 +42,7 @@ async function loadedBench(t: TestContext): Promise<Bench> {
   return made;
 }
 
-/** The header fields of an answer in the form of `curl -i`, by their names in lower case, and its status. */
+/** The status of an answer in the form of `curl -i`, and its header fields by their names in lower case. */
 function headersOf(text: string): Readonly<Record<string, string>> {
   const [first = '', ...lines] = text.split('\r\n\r\n')[0]?.split('\r\n') ?? [];
   const fields = lines.map((line) => line.split(': ')).map(([name = '', value = '']) => [name.toLowerCase(), value]);
@@ -68,7 +68,7 @@ test('curl: a save has the bytes of lading save, and its length and ETag are kno
   );
 });
 
-test('curl: a save that the client has already is not sent again', async (t) => {
+test('curl: a save that the client already has is not sent again', async (t) => {
   if (!requireTool(t, 'curl')) return;
   const { curl } = await loadedBench(t);
   const etag = headersOf((await curl('-I', SAVED)).stdout)['etag'] ?? '';
@@ -104,7 +104,7 @@ test('curl: an upload that breaks in the middle leaves nothing', async (t) => {
   const child = spawn('curl', made.argsOf('-X', 'POST', '-T', '-', '/v1.52/images/load'));
   const archive = await readFile(made.archive);
   child.stdin.write(archive.subarray(0, archive.length / 2));
-  // Until the server keeps something of it.
+  // Waits until the server has stored a part of it.
   for await (const _ of seen) break;
   child.kill('SIGKILL');
   const { code, moved, bytes = 0 } = await made.audited('load');

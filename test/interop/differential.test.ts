@@ -62,10 +62,10 @@ test(`skopeo reads the same roots and configs in ${COUNT} archives`, async (t) =
     await load(store, member.bytes);
     for (const { name = '', descriptor } of await store.list()) {
       const source = `${member.transport}:${file}:${member.references.get(name)}`;
-      // Of a layout skopeo finds no root with a media type of Docker (docs/differences.md).
+      // In a layout skopeo finds no root with a media type of Docker (docs/differences.md).
       if (member.transport === 'oci-archive' && descriptor.mediaType.includes('docker')) continue;
       const where = `seed ${seed}: ${member.what}, ${name}`;
-      // Of a docker-archive skopeo makes up another manifest, around the same config.
+      // For a docker-archive skopeo makes another manifest, with the same config.
       if (member.transport === 'oci-archive') assert.equal(await rootBySkopeo(source), descriptor.digest, where);
       for (const [platform, config] of await configsOf(store, descriptor)) {
         assert.equal(await configBySkopeo(source, platform), config, `${where} for ${platform}`);
@@ -76,7 +76,7 @@ test(`skopeo reads the same roots and configs in ${COUNT} archives`, async (t) =
   assert.ok(compared >= COUNT, `${compared} configs`);
 });
 
-/** The configs under a root by platform, without OS versions, which skopeo cannot be asked for. */
+/** The configs under a root by platform, without OS versions, since skopeo cannot select by them. */
 async function configsOf(store: MemoryStore, root: Descriptor): Promise<Map<string, string>> {
   const { manifests = [], config } = await linksOf(store, root);
   if (config !== undefined) return new Map([[await platformOf(store, config), config.digest]]);
@@ -93,6 +93,6 @@ async function platformOf(store: MemoryStore, config: Descriptor): Promise<strin
 }
 
 async function linksOf(store: MemoryStore, { digest }: Descriptor): Promise<LinkFields> {
-  // A document of a fixture.
+  // The fixture has made this document.
   return JSON.parse((await bytesOf(store.open(digest))).toString('utf8')) as LinkFields;
 }

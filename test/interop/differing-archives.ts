@@ -35,7 +35,7 @@ export class SmallStock {
     return await layoutArchive([{ root: this.root, ...image }], this.blobs, options);
   }
 
-  /** The layout archive with more before its end blocks. */
+  /** The layout archive with more entries before its end blocks. */
   async layoutWith(...entries: readonly Buffer[]): Promise<Buffer> {
     return Buffer.concat([(await this.layout()).subarray(0, -endBlocks().length), ...entries, endBlocks()]);
   }
@@ -69,7 +69,7 @@ export class SmallStock {
     return await this.layout({ root: buildIndex(this.blobs, [child]), name: NAME, refName: '1' });
   }
 
-  /** A manifest for an older arm as the root. */
+  /** The root is a manifest for an older arm. */
   async singleVariant(): Promise<Buffer> {
     const root = buildManifest(this.blobs, { platform: 'linux/arm/v6', layers: 1, layerBytes: 100, seed: 'variant' });
     return await this.layout({ root, name: NAME, refName: '1' });
@@ -99,7 +99,7 @@ export class SmallStock {
     return await layoutArchive(images, this.blobs);
   }
 
-  /** A layer that is not what its name says. */
+  /** A layer whose content does not match its digest. */
   async flippedLayer(): Promise<Buffer> {
     const [layer] = this.blobs.links(this.manifest().digest).layers ?? [];
     if (layer === undefined) throw new Error('the image has no layer');

@@ -30,7 +30,7 @@ dockerTest('load -i stores every blob of an archive', {}, async ({ docker, archi
   await assertWhole(store, built);
 });
 
-dockerTest('load reads a pipe, also a gzipped one', {}, async ({ run, archive, store, built }) => {
+dockerTest('load reads a pipe, also with gzip', {}, async ({ run, archive, store, built }) => {
   const bytes = await readFile(archive);
   for (const input of [gzipSync(bytes), bytes]) {
     const { status, stdout } = await run(['load'], { input });
@@ -39,7 +39,7 @@ dockerTest('load reads a pipe, also a gzipped one', {}, async ({ run, archive, s
   }
 });
 
-dockerTest('load shows its progress on a terminal, and that an archive is corrupt', {}, async (bench, t) => {
+dockerTest('load shows its progress on a terminal, and reports a corrupt archive', {}, async (bench, t) => {
   if (!requireTool(t, 'script')) return;
   const { file, env, at, archive, store, built } = bench;
   await writeFile(at('bad.tar'), corrupted(built, await readFile(archive)));
@@ -56,7 +56,7 @@ dockerTest('load shows its progress on a terminal, and that an archive is corrup
   await assertWhole(store, built);
 });
 
-/** A byte of a layer is another one. */
+/** The archive with one changed byte in a layer. */
 function corrupted({ blobs, of }: Example, archive: Buffer): Buffer {
   const layer = blobs.links(of('linux/arm64').digest).layers?.[0];
   assert.ok(layer);
@@ -72,24 +72,24 @@ const BROKEN: Readonly<Record<string, readonly [(bench: DockerBench, archive: Bu
   'a corrupt archive': [({ built }, archive) => corrupted(built, archive), /content hashes to sha256:/],
   'a truncated archive': [(_, archive) => archive.subarray(0, archive.length / 2), /was cut, fetch it again/],
   'an empty file': [() => Buffer.alloc(0), /./],
-  'what is no archive': [() => Buffer.alloc(4096, 'no archive'), /./],
+  'bytes that are not an archive': [() => Buffer.alloc(4096, 'no archive'), /./],
 };
 
-dockerTest('load refuses what is broken, by file and by pipe', {}, async (bench) => {
+dockerTest('load refuses broken archives, from a file and from a pipe', {}, async (bench) => {
   const archive = await readFile(bench.archive);
   for (const [what, [breakIt, expected]] of Object.entries(BROKEN)) {
     const input = breakIt(bench, archive);
     await writeFile(bench.at('bad.tar'), input);
-    const told = await bench.refused('load', '-i', bench.at('bad.tar'));
-    assert.match(told, /^Error response from daemon: /, what);
-    assert.match(told, expected, what);
+    const message = await bench.refused('load', '-i', bench.at('bad.tar'));
+    assert.match(message, /^Error response from daemon: /, what);
+    assert.match(message, expected, what);
     const { status, stdout, stderr } = await bench.run(['load'], { input });
-    assert.deepEqual({ status, stdout, stderr }, { status: 1, stdout: '', stderr: told }, what);
+    assert.deepEqual({ status, stdout, stderr }, { status: 1, stdout: '', stderr: message }, what);
     await assertNothing(bench);
   }
 });
 
-dockerTest('save gives the bytes of lading save, to a file and to a pipe', { loaded: true }, async (bench) => {
+dockerTest('save writes the bytes of lading save, to a file and to a pipe', { loaded: true }, async (bench) => {
   const { docker, run, at, store } = bench;
   await docker('save', '-o', at('file.tar'), FAMILIAR);
   const { status, output } = await run(['save', FAMILIAR]);
@@ -143,9 +143,9 @@ for (const docker of DOCKERS) {
     await source.docker('tag', FAMILIAR, 'localhost:5000/deep/er/name:x');
     const names = [FAMILIAR, 'two:2', 'localhost:5000/deep/er/name:x'];
     await source.docker('save', '-o', from.at('all.tar'), ...names);
-    const told = await target.docker('load', '-i', from.at('all.tar'));
+    const output = await target.docker('load', '-i', from.at('all.tar'));
     assert.deepEqual(
-      told.split('\n').filter(Boolean).toSorted(),
+      output.split('\n').filter(Boolean).toSorted(),
       names.map((name) => `Loaded image: ${name}`).toSorted(),
     );
     const listed = ['images', '--no-trunc', '--digests', '--format', '{{.Repository}}:{{.Tag}} {{.Digest}} {{.ID}}'];

@@ -8,7 +8,7 @@ import { blobsOf } from './workspace.js';
 
 const JSON_ROWS = ['--format', '{{json .}}'];
 
-/** A second image, without a name, as a load leaves the one whose name it moves. */
+/** A second image, without a name, as after a load that moved its name. */
 async function loadUnnamed({ docker, at }: DockerBench): Promise<string> {
   const { root, blobs } = example({ seed: 'unnamed' });
   await writeFile(at('unnamed.tar'), await layoutArchive([{ root }], blobs));
@@ -46,7 +46,7 @@ dockerTest('images filters by reference and by name', { loaded: true }, async ({
   assert.deepEqual(await names('--filter', 'label=example.platform=plan9/mips'), []);
 });
 
-dockerTest('images tells images with a name from dangling ones', { loaded: true }, async (bench) => {
+dockerTest('images lists named images and dangling ones apart', { loaded: true }, async (bench) => {
   const { docker, built } = bench;
   const unnamed = await loadUnnamed(bench);
   const ids = async (...args: string[]): Promise<string[]> =>
@@ -105,7 +105,7 @@ dockerTest(
   },
 );
 
-dockerTest('tag gives a further name, and moves one', { loaded: true }, async (bench) => {
+dockerTest('tag adds a name, and moves one', { loaded: true }, async (bench) => {
   const { docker, refused, built } = bench;
   const unnamed = await loadUnnamed(bench);
   const idOf = async (name: string): Promise<string> => (await docker('inspect', '--format', '{{.Id}}', name)).trim();
@@ -139,16 +139,16 @@ dockerTest('rmi of an id with several names needs -f', { loaded: true }, async (
   assert.deepEqual(removed, [`Deleted: ${built.root.digest}`, `Untagged: ${FAMILIAR}`, 'Untagged: other:2']);
 });
 
-dockerTest('image prune removes dangling images, and not with -a', { loaded: true }, async (bench) => {
+dockerTest('image prune removes dangling images, but refuses -a', { loaded: true }, async (bench) => {
   const { docker, refused, built } = bench;
   const unnamed = await loadUnnamed(bench);
   assert.match(
     await refused('image', 'prune', '-a', '-f'),
     /runs no containers, so that prune -a would remove every image/,
   );
-  const told = await docker('image', 'prune', '-f');
-  assert.match(told, new RegExp(`^deleted: ${unnamed}$`, 'im'));
-  assert.match(told, /^Total reclaimed space: [1-9][\d.]*kB$/m);
+  const output = await docker('image', 'prune', '-f');
+  assert.match(output, new RegExp(`^deleted: ${unnamed}$`, 'im'));
+  assert.match(output, /^Total reclaimed space: [1-9][\d.]*kB$/m);
   assert.equal(await docker('images', '-q', '--no-trunc'), `${built.root.digest}\n`);
 });
 

@@ -11,22 +11,25 @@ import { blobsOf, onlyImageOf, sortedClosure, statesOf } from './workspace.js';
 // From docker 28 on the command can ask for one platform.
 const FROM_28 = { from: 28, loaded: true };
 
-dockerTest('save --platform gives the bytes of lading save, or says what is absent', FROM_28, async (bench) => {
+dockerTest('save --platform writes the bytes of lading save, or says what is absent', FROM_28, async (bench) => {
   const { docker, refused, at, store } = bench;
   for (const platform of PLATFORMS) {
     await docker('save', '--platform', platform, '-o', at('docker.tar'), FAMILIAR);
     await lading(['save', '--store', store, '--platform', platform, '-o', at('lading.tar'), FAMILIAR]);
     assert.ok((await readFile(at('docker.tar'))).equals(await readFile(at('lading.tar'))), platform);
   }
-  const told = await refused('save', '--platform', 'linux/s390x', '-o', at('out.tar'), FAMILIAR);
-  assert.match(told, /does not provide the specified platform \(linux\/s390x\)/);
+  const message = await refused('save', '--platform', 'linux/s390x', '-o', at('out.tar'), FAMILIAR);
+  assert.match(message, /does not provide the specified platform \(linux\/s390x\)/);
   assert.equal(existsSync(at('out.tar')), false);
 });
 
 dockerTest('load --platform stores nothing of the others, and fails for an absent one', { from: 28 }, async (bench) => {
   const { docker, refused, archive, store, built } = bench;
-  const told = await refused('load', '--platform', 'linux/s390x', '-i', archive);
-  assert.match(told, /example\/app:1 was not loaded: it doesn't provide the requested platform \(\[linux\/s390x\]\)/);
+  const message = await refused('load', '--platform', 'linux/s390x', '-i', archive);
+  assert.match(
+    message,
+    /example\/app:1 was not loaded: it doesn't provide the requested platform \(\[linux\/s390x\]\)/,
+  );
   assert.equal(await docker('images', '-q'), '');
   assert.equal(await docker('load', '--platform', 'linux/arm/v7', '-i', archive), `Loaded image: ${FAMILIAR}\n`);
   const listed = await onlyImageOf(store);
@@ -49,12 +52,12 @@ dockerTest('several platforms are all done, or refused in clear words', FROM_28,
   }
 });
 
-dockerTest('load of a partial archive warns of what it has not', { from: 28 }, async ({ docker, at, built }) => {
+dockerTest('load of a partial archive warns of what it lacks', { from: 28 }, async ({ docker, at, built }) => {
   const without = new Set(sortedClosure(built.blobs, built.of('linux/arm64')));
   await writeFile(at('partial.tar'), await layoutArchive(built.images, built.blobs, { without }));
-  const told = await docker('load', '-i', at('partial.tar'));
-  assert.match(told, /^warning: example\/app:1: linux\/arm64 is listed, but sha256:[0-9a-f]{64} is missing$/m);
-  assert.match(told, /^Loaded image: example\/app:1$/m);
+  const output = await docker('load', '-i', at('partial.tar'));
+  assert.match(output, /^warning: example\/app:1: linux\/arm64 is listed, but sha256:[0-9a-f]{64} is missing$/m);
+  assert.match(output, /^Loaded image: example\/app:1$/m);
 });
 
 dockerTest('image inspect --platform shows that manifest', FROM_28, async ({ docker, refused, built }) => {
@@ -70,18 +73,18 @@ dockerTest('image inspect --platform shows that manifest', FROM_28, async ({ doc
     assert.equal([shown?.Os, shown?.Architecture, shown?.Variant].filter(Boolean).join('/'), platform);
     assert.deepEqual(shown?.Config.Labels, { 'example.platform': platform });
   }
-  const told = await refused('image', 'inspect', '--platform', 'linux/s390x', FAMILIAR);
-  assert.match(told, /does not provide the specified platform \(linux\/s390x\)/);
+  const message = await refused('image', 'inspect', '--platform', 'linux/s390x', FAMILIAR);
+  assert.match(message, /does not provide the specified platform \(linux\/s390x\)/);
 });
 
 dockerTest('history --platform shows the steps of that manifest', FROM_28, async ({ docker, refused }) => {
   const steps = ['history', '--format', '{{.CreatedBy}}'];
   assert.equal(await docker(...steps, '--platform', 'linux/arm/v7', FAMILIAR), 'layer 1\nlayer 0\n');
-  const told = await refused(...steps, '--platform', 'linux/s390x', FAMILIAR);
-  assert.match(told, /does not provide the specified platform \(linux\/s390x\)/);
+  const message = await refused(...steps, '--platform', 'linux/s390x', FAMILIAR);
+  assert.match(message, /does not provide the specified platform \(linux\/s390x\)/);
 });
 
-dockerTest('images --tree shows every platform, and what is not here as empty', FROM_28, async (bench) => {
+dockerTest('images --tree shows every platform, with size 0 if it is not here', FROM_28, async (bench) => {
   const { docker, archive, built } = bench;
   const tree = async (): Promise<string> => await docker('images', '--tree');
   const row = (platform: string, size: string): RegExp =>
@@ -95,14 +98,14 @@ dockerTest('images --tree shows every platform, and what is not here as empty', 
   assert.match(partial, row('linux/arm/v7', '0B'));
 });
 
-dockerTest('rmi --platform takes the content of one platform, with --force only', FROM_28, async (bench) => {
+dockerTest('rmi --platform removes the content of one platform, only with --force', FROM_28, async (bench) => {
   const { docker, refused, run, store, built } = bench;
   const remove = ['rmi', '--platform', 'linux/arm64', FAMILIAR];
   assert.match(await refused(...remove), /must be forced/);
   assert.equal(await docker('rmi', '--force', ...remove.slice(1)), `Deleted: ${built.of('linux/arm64').digest}\n`);
   const states = statesOf(await onlyImageOf(store));
   assert.deepEqual(states, { 'linux/amd64': 'complete', 'linux/arm64': 'missing', 'linux/arm/v7': 'complete' });
-  // With --force the command takes what is not there for removed; the reason is told all the same.
+  // With --force the command treats an absent platform as removed, but still prints the reason.
   const again = await run(['rmi', '--force', ...remove.slice(1)]);
   assert.equal(again.status, 0);
   assert.match(again.stderr, /has no complete linux\/arm64 to remove/);

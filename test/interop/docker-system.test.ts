@@ -17,11 +17,11 @@ dockerTest('version and info say what the server is, without an error', {}, asyn
   assert.equal(info.status, 0);
   assert.match(info.stdout, /^ Storage Driver: lading$/m);
   assert.doesNotMatch(info.stdout + info.stderr, /error/i);
-  const told = (info.stdout + info.stderr).match(/^WARNING: .*$/gm);
-  assert.deepEqual(told, ['WARNING: this is Lading: it keeps images and runs no containers']);
+  const warnings = (info.stdout + info.stderr).match(/^WARNING: .*$/gm);
+  assert.deepEqual(warnings, ['WARNING: this is Lading: it keeps images and runs no containers']);
 });
 
-dockerTest('an API version is spoken as it is asked for, if it is served', { loaded: true }, async ({ run }) => {
+dockerTest('the API version that is asked for is used, if it is served', { loaded: true }, async ({ run }) => {
   const asked = async (version: string): Promise<{ status: number | null; text: string }> => {
     const args = ['images', '--format', '{{.Repository}}:{{.Tag}}'];
     const { status, stdout, stderr } = await run(args, { env: { DOCKER_API_VERSION: version } });
@@ -44,12 +44,12 @@ interface Event {
 
 const JSON_ROWS = ['--format', '{{json .}}'];
 
-dockerTest('events tells what was done, by time and by filter', { loaded: true }, async ({ docker, at, built }) => {
+dockerTest('events shows past actions, by time and by filter', { loaded: true }, async ({ docker, at, built }) => {
   await docker('save', '-o', at('out.tar'), FAMILIAR);
   await docker('tag', FAMILIAR, 'other:2');
   await docker('rmi', 'other:2');
   await docker('rmi', FAMILIAR);
-  // A duration means whole seconds, and would leave out those of this one.
+  // A duration counts whole seconds, and would leave out the events of this second.
   const past = ['events', '--since', '10m', '--until', new Date().toISOString(), ...JSON_ROWS];
   const { digest } = built.root;
   const events = rowsOf<Event>(await docker(...past));
@@ -72,7 +72,7 @@ dockerTest('events tells what was done, by time and by filter', { loaded: true }
   assert.equal(await docker('events', '--since', '2h', '--until', '1h'), '');
 });
 
-dockerTest('events sees a load and a tag as they happen', { loaded: true }, async (bench, t) => {
+dockerTest('events shows a load and a tag as they happen', { loaded: true }, async (bench, t) => {
   const { file, env, docker, archive, built } = bench;
   const child = spawn(file, ['events', '--since', '10m'], {
     env: { ...process.env, ...env },
@@ -80,7 +80,7 @@ dockerTest('events sees a load and a tag as they happen', { loaded: true }, asyn
   });
   t.after(() => child.kill());
   const log = new LineLog(child.stdout);
-  // The past load: from here on it listens.
+  // The past load is printed once the command listens.
   await log.find(/ image load /);
   await docker('tag', FAMILIAR, 'other:2');
   await log.find(new RegExp(` image tag ${built.root.digest} \\(name=other:2\\)$`));
@@ -98,7 +98,7 @@ dockerTest('events sees a load and a tag as they happen', { loaded: true }, asyn
 
 const ONLY_IMAGES = /this server only keeps images/;
 const NO_REGISTRY = /this server does not speak to registries/;
-const REFUSALS: readonly (readonly [args: readonly string[], status: number, told: RegExp])[] = [
+const REFUSALS: readonly (readonly [args: readonly string[], status: number, reason: RegExp])[] = [
   [['pull', 'example/app:1'], 1, NO_REGISTRY],
   [['pull', '--platform', 'linux/arm64', 'example/app:1'], 1, NO_REGISTRY],
   [['push', FAMILIAR], 1, NO_REGISTRY],
@@ -122,9 +122,9 @@ const REFUSALS: readonly (readonly [args: readonly string[], status: number, tol
 ];
 
 dockerTest('commands that need containers or a registry fail and say why', { loaded: true }, async ({ run }) => {
-  for (const [args, expected, told] of REFUSALS) {
+  for (const [args, expected, reason] of REFUSALS) {
     const { status, stderr } = await run(args);
     assert.equal(status, expected, args.join(' '));
-    assert.match(stderr, told, args.join(' '));
+    assert.match(stderr, reason, args.join(' '));
   }
 });

@@ -42,7 +42,7 @@ for (const docker of DOCKERS) {
     assert.equal((await audited('save')).bytes, saved.output.length);
   });
 
-  test(`docker ${docker.version}: is refused without a certificate, with a stranger's, and without TLS`, async (t) => {
+  test(`docker ${docker.version}: is refused without a certificate, with a foreign one, and without TLS`, async (t) => {
     if (!requireDocker(t, docker) || !requireTool(t, 'openssl')) return;
     const served = await startTlsServe(t);
     const { refused } = await dockerFor(docker, served);
@@ -82,7 +82,7 @@ test('curl is refused without a certificate and with one of another authority', 
   }
 });
 
-test('TCP without TLS is refused at start, but for loopback where that is asked for', async (t) => {
+test('TCP without TLS is refused at start, except for loopback with --insecure-no-tls', async (t) => {
   const store = `${await temporaryFolder(t)}/store`;
   for (const args of [
     ['--host', 'tcp://127.0.0.1:0'],
@@ -97,10 +97,10 @@ test('TCP without TLS is refused at start, but for loopback where that is asked 
 });
 
 for (const docker of DOCKERS) {
-  test(`docker ${docker.version}: speaks to loopback without TLS where that is asked for`, async (t) => {
+  test(`docker ${docker.version}: uses loopback without TLS if the server has --insecure-no-tls`, async (t) => {
     if (!requireDocker(t, docker)) return;
     const served = await startServe(t, { host: 'tcp://127.0.0.1:0', options: ['--insecure-no-tls'] });
-    const { docker: run } = await dockerFor(docker, served);
-    assert.equal(await run('images', '-q'), '');
+    const { docker: runDocker } = await dockerFor(docker, served);
+    assert.equal(await runDocker('images', '-q'), '');
   });
 }

@@ -18,7 +18,7 @@ export interface DockerCommand {
 /** Where `fetch-docker.sh` put Debian's command: LADING_DOCKER, else `build/docker` of the checkout. */
 const FETCHED = process.env['LADING_DOCKER'] ?? fileURLToPath(new URL('../../../build/docker/docker', import.meta.url));
 
-/** The fetched command, whether it is here or not, and one of another version where PATH has it. */
+/** The fetched command, even if it is not here, and one of another version if PATH has it. */
 export const DOCKERS: readonly DockerCommand[] = findDockers();
 
 function findDockers(): readonly DockerCommand[] {
@@ -42,18 +42,18 @@ export interface DockerBench extends Served {
   readonly archive: string;
   /** Runs the command, whatever its status. */
   readonly run: (args: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
-  /** Runs it and gives its standard output; fails the test unless it exits with 0. */
+  /** Runs it and returns its standard output. Fails the test unless it exits with 0. */
   readonly docker: (...args: readonly string[]) => Promise<string>;
-  /** Runs it and gives what it complains of; fails the test unless it exits with 1 and prints nothing else. */
+  /** Runs it and returns its standard error. Fails the test unless it exits with 1 and prints nothing else. */
   readonly refused: (...args: readonly string[]) => Promise<string>;
-  /** What the command's environment must be, for tests that start it themselves. */
+  /** The environment of the command, for tests that start it themselves. */
   readonly env: NonNullable<CommandOptions['env']>;
   readonly file: string;
 }
 
-/** What a docker test is registered with. */
+/** What a docker test needs. */
 export interface DockerTestOptions extends ServeArguments {
-  /** The major version from which the command can do it. */
+  /** The first major version of the command that can do it. */
   readonly from?: number;
   /** Whether the server has the example image already. */
   readonly loaded?: boolean;
@@ -74,7 +74,7 @@ export function dockerTest(
   }
 }
 
-/** Whether the command is here; else skips the test, or fails it where that is required. */
+/** True if the command is here. Else skips the test, or fails it if interop is required. */
 export function requireDocker(t: TestContext, { file }: DockerCommand): boolean {
   return versionOf(file) !== undefined || missingForInterop(t, `needs ${file}: run test/interop/fetch-docker.sh`);
 }
@@ -112,7 +112,7 @@ export async function dockerFor(
   return { run, docker, refused, env, file };
 }
 
-/** Variables that the docker command heeds, taken away. */
+/** Removes the variables that the docker command reads. */
 const NO_DOCKER_SETTINGS = {
   DOCKER_API_VERSION: undefined,
   DOCKER_CERT_PATH: undefined,
@@ -124,9 +124,9 @@ const NO_DOCKER_SETTINGS = {
 };
 
 /** Lines of JSON, as `--format '{{json .}}'` prints them. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- each test names the shape that it then asserts
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- each test names the shape that it asserts
 export function rowsOf<T>(text: string): T[] {
-  // The shape is what the test goes on to assert.
+  // The test asserts this shape.
   return text
     .split('\n')
     .filter(Boolean)

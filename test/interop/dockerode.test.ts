@@ -32,7 +32,7 @@ async function bench(t: TestContext, { loaded = true, version = 'v1.52' } = {}):
   return { ...served, docker, built, archive };
 }
 
-/** What a load prints, its lines put together. */
+/** The output of a load as one text. */
 async function streamOf(answer: Promise<NodeJS.ReadableStream>): Promise<string> {
   const lines = rowsOf<{ readonly stream?: string }>(String(await readAll(await answer)));
   return lines.map(({ stream = '' }) => stream).join('');
@@ -42,7 +42,7 @@ async function readAll(stream: NodeJS.ReadableStream): Promise<Buffer> {
   return await bytesOf(Readable.from(stream) as AsyncIterable<Buffer>);
 }
 
-/** A platform as the query has it. */
+/** A platform in the form of a query option. */
 function queryOf(platform: string): string {
   const [os, architecture, variant] = platform.split('/');
   return JSON.stringify({ os, architecture, variant });
@@ -83,16 +83,16 @@ test('dockerode: loadImage rejects with the reason, and refuses several platform
   assert.deepEqual(await docker.listImages(), []);
 });
 
-test('dockerode: listImages filters, and tells manifests', async (t) => {
+test('dockerode: listImages filters, and lists manifests', async (t) => {
   const { docker, built } = await bench(t);
   const [image, ...others] = await docker.listImages({ manifests: true });
   assert.equal(others.length, 0);
   assert.deepEqual([image?.Id, image?.RepoTags], [built.root.digest, [FAMILIAR]]);
   const { Manifests } = image as unknown as { Manifests: { ID: string; Kind: string; Available: boolean }[] };
-  const told = Manifests.map(({ ID, Kind, Available }) => `${Kind} ${ID} ${Available}`);
+  const listed = Manifests.map(({ ID, Kind, Available }) => `${Kind} ${ID} ${Available}`);
   const images = [...built.manifests.values()].map(({ digest }) => `image ${digest} true`);
   const attestations = [...built.attestations.values()].map(({ digest }) => `attestation ${digest} true`);
-  assert.deepEqual(told.toSorted(), [...images, ...attestations].toSorted());
+  assert.deepEqual(listed.toSorted(), [...images, ...attestations].toSorted());
   const count = async (filters: Record<string, string[]>): Promise<number> =>
     (await docker.listImages({ filters })).length;
   assert.equal(await count({ reference: ['example/*'] }), 1);
@@ -139,7 +139,7 @@ test('dockerode: platforms of an image are saved and removed by query options', 
   );
 });
 
-test('dockerode: pruneImages and df tell bytes', async (t) => {
+test('dockerode: pruneImages and df report bytes', async (t) => {
   const { docker, at } = await bench(t);
   const { root, blobs } = example({ seed: 'unnamed' });
   await writeFile(at('unnamed.tar'), await layoutArchive([{ root }], blobs));
@@ -157,7 +157,7 @@ test('dockerode: pruneImages and df tell bytes', async (t) => {
 });
 
 for (const version of ['v1.41', 'v1.52']) {
-  test(`dockerode: getEvents ${version} sees what happens`, async (t) => {
+  test(`dockerode: getEvents ${version} shows what happens`, async (t) => {
     const { docker } = await bench(t, { version });
     const events = await docker.getEvents({ filters: { event: ['tag', 'untag'] } });
     const log = new LineLog(events as Readable);

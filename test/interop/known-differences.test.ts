@@ -13,7 +13,7 @@ import { temporaryFolder } from './workspace.js';
 
 const ALL = [...ACCEPTED_DIFFERENTLY, ...REFUSED_BY_LADING];
 
-/** Each case's archive as a file, with the case. */
+/** Each case with its archive as a file. */
 async function* written(t: TestContext): AsyncGenerator<readonly [KnownDifference, file: string, bytes: Buffer]> {
   const folder = await temporaryFolder(t);
   for (const [at, difference] of ALL.entries()) {

@@ -3,14 +3,14 @@ import { endBlocks } from '../fixtures/tar-builder.js';
 import { NAME } from '../fixtures/load-helpers.js';
 import { oddEntries, SmallStock } from './differing-archives.js';
 
-/** An archive that readers take differently, and what each of them makes of it, as `docs/differences.md` lists it. */
+/** An archive that readers read differently, and the result of each reader, as `docs/differences.md` lists it. */
 export interface KnownDifference {
   readonly archive: string;
   readonly make: (stock: SmallStock) => Promise<Buffer>;
   readonly lading: string;
   readonly containerd: string;
   readonly skopeo: 'takes' | 'refuses';
-  /** Where skopeo looks, `oci-archive:FILE:1` unless given. */
+  /** Where skopeo looks. Default `oci-archive:FILE:1`. */
   readonly source?: (file: string) => string;
   readonly why: string;
 }
@@ -119,7 +119,7 @@ export const ACCEPTED_DIFFERENTLY: readonly KnownDifference[] = [
   },
 ];
 
-/** Archives that Lading refuses and another reader takes. */
+/** Archives that Lading refuses and another reader accepts. */
 export const REFUSED_BY_LADING: readonly KnownDifference[] = [
   {
     archive: 'cut on a block boundary, without its end blocks',
@@ -241,7 +241,7 @@ export function rowOf({ archive, lading, containerd, skopeo, why }: KnownDiffere
   return [archive, code(lading), code(containerd), skopeo, why];
 }
 
-/** Names and codes as code; words as words. */
+/** Formats names and codes as code, and leaves words as they are. */
 function code(text: string): string {
   return /^(?:refuses|no image)$/.test(text) ? text : `\`${text}\``;
 }

@@ -6,33 +6,33 @@ export class LineLog {
   readonly #lines: string[] = [];
   #wake = (): void => {};
   #isOver = false;
-  #told = this.#next();
+  #changed = this.#next();
 
   constructor(stream: Readable) {
-    const tell = (): void => {
+    const notify = (): void => {
       this.#wake();
-      this.#told = this.#next();
+      this.#changed = this.#next();
     };
     const lines = createInterface({ input: stream });
     lines.on('line', (line) => {
       this.#lines.push(line);
-      tell();
+      notify();
     });
     lines.on('close', () => {
       this.#isOver = true;
-      tell();
+      notify();
     });
   }
 
-  /** What was written so far. */
+  /** All lines that were written so far. */
   get text(): string {
     return this.#lines.join('\n');
   }
 
-  /** The first line that fits, as soon as it is written. Throws when the writer ends without it. */
+  /** Waits for the first line that fits. Throws an error if the writer ends without one. */
   async find(pattern: RegExp): Promise<RegExpExecArray> {
     for (let at = 0; ; at += 1) {
-      while (at >= this.#lines.length && !this.#isOver) await this.#told;
+      while (at >= this.#lines.length && !this.#isOver) await this.#changed;
       const line = this.#lines[at];
       if (line === undefined) throw new Error(`no line like ${pattern} in:\n${this.text}`);
       const match = pattern.exec(line);

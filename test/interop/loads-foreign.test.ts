@@ -37,7 +37,7 @@ async function prepare(t: TestContext): Promise<Prepared> {
   return { ...image, folder, source, store: join(folder, 'store') };
 }
 
-/** What `ctr images export` writes, with these options, of the source's image. */
+/** The archive of the source's image that `ctr images export` writes with these options. */
 async function exportByContainerd(t: TestContext, source: string, ...options: readonly string[]): Promise<string> {
   const containerd = await startContainerd(t);
   const archive = `${source}.ctr`;
@@ -104,7 +104,7 @@ for (const platform of ['linux/amd64', 'linux/arm/v7', 'linux/s390x']) {
   });
 }
 
-test('load gives a docker-archive the digest that containerd gives it', async (t) => {
+test('load computes the same digest for a docker-archive as containerd', async (t) => {
   if (!requireBusybox(t) || !requireTool(t, 'skopeo') || !requireContainerd(t)) return;
   const { folder, source, store } = await prepare(t);
   const archive = join(folder, 'docker.tar');
@@ -116,7 +116,7 @@ test('load gives a docker-archive the digest that containerd gives it', async (t
   assert.equal((await onlyImageOf(store)).digest, await containerd.digestOfImage(NAME));
 });
 
-test('load takes what ctr exported of all platforms', async (t) => {
+test('load takes an archive of all platforms that ctr exported', async (t) => {
   if (!requireBusybox(t) || !requireContainerd(t)) return;
   const { source, store, ...image } = await prepare(t);
   const archive = await exportByContainerd(t, source, '--all-platforms');
@@ -124,7 +124,7 @@ test('load takes what ctr exported of all platforms', async (t) => {
   await assertWhole(store, image);
 });
 
-test('load takes what ctr exported, gzipped, from a pipe', async (t) => {
+test('load takes an archive that ctr exported from a pipe, with gzip', async (t) => {
   if (!requireBusybox(t) || !requireContainerd(t)) return;
   const { source, store, ...image } = await prepare(t);
   const archive = await exportByContainerd(t, source, '--all-platforms');
@@ -145,7 +145,7 @@ test('load takes two platforms that ctr exported and reports the others missing'
   assert.deepEqual(statesOf(listed), { ...allPlatforms('missing'), ...complete });
 });
 
-test('load of one platform from what ctr exported stores no other manifest', async (t) => {
+test('load of one platform from an archive that ctr exported stores no other manifest', async (t) => {
   if (!requireBusybox(t) || !requireContainerd(t)) return;
   const { source, store, ...image } = await prepare(t);
   const archive = await exportByContainerd(t, source, '--all-platforms');

@@ -9,7 +9,7 @@ import { HOST } from '../fixtures/saved-archive.js';
 import type { Containerd } from './containerd.js';
 import { skopeoPlatform } from './skopeo.js';
 
-/** What a reader makes of an archive: the root and the platforms of each name; or the word by which it refuses. */
+/** What a reader finds in an archive: the root and the platforms of each name, or the word for its refusal. */
 export type View = Readonly<Record<string, SeenImage>> | string;
 
 export interface SeenImage {
@@ -18,7 +18,7 @@ export interface SeenImage {
   readonly platforms: readonly string[];
 }
 
-/** What `loadImages` makes of it; refused, the error's code. An image without a name is called `unnamed`. */
+/** What `loadImages` finds, or the code of its error. An image without a name is called `unnamed`. */
 export async function readWithLading(archive: Buffer): Promise<View> {
   try {
     const { images } = await loadImages(new MemoryStore(), chunksOf(archive), { hostPlatform: HOST });
@@ -34,7 +34,7 @@ export async function readWithLading(archive: Buffer): Promise<View> {
   }
 }
 
-/** What `ctr images import` makes of it, in a namespace of its own. Layers are not unpacked. */
+/** What `ctr images import` finds, in a namespace of its own. Does not unpack layers. */
 export async function readWithContainerd(containerd: Containerd, file: string, namespace: string): Promise<View> {
   try {
     await containerd.ctr('-n', namespace, 'images', 'import', '--all-platforms', '--no-unpack', file);
@@ -45,26 +45,26 @@ export async function readWithContainerd(containerd: Containerd, file: string, n
   return Object.fromEntries(rows.map(imageOfRow));
 }
 
-/** Columns: REF TYPE DIGEST SIZE UNIT PLATFORMS LABELS. A name that containerd makes up has the day in it. */
+/** Columns: REF TYPE DIGEST SIZE UNIT PLATFORMS LABELS. A name that containerd invents contains the date. */
 function imageOfRow(row: string): [string, SeenImage] {
   const [name = '', , root = '', , , platforms = ''] = row.split(/\s+/);
   const shown = name.replace(/^import-\d{4}-\d\d-\d\d/, 'import-DATE');
   return [shown, { root: root as Digest, platforms: platformList(platforms.split(',')) }];
 }
 
-/** Platforms as different readers write them, made alike. */
+/** Platforms in one spelling, from those of different readers. */
 function platformList(texts: readonly string[]): readonly string[] {
   const named = texts.filter((text) => !text.startsWith('unknown') && text !== '-');
   return [...new Set(named.map((text) => formatPlatform(normalizePlatform(parsePlatform(text)))))].toSorted();
 }
 
-/** The root that skopeo finds under a reference; undefined where it refuses. */
+/** The root that skopeo finds under a reference; undefined if it refuses. */
 export async function rootBySkopeo(source: string): Promise<Digest | undefined> {
   const { status, output } = await runCommand('skopeo', ['inspect', '--raw', source]);
   return status === 0 ? digestOf(output) : undefined;
 }
 
-/** The digest of the config that skopeo chooses for a platform; undefined where it finds none. */
+/** The digest of the config that skopeo chooses for a platform; undefined if it finds none. */
 export async function configBySkopeo(source: string, platform: string): Promise<Digest | undefined> {
   const args = [...skopeoPlatform(platform), 'inspect', '--raw', '--config', source];
   const { status, output } = await runCommand('skopeo', args);

@@ -10,7 +10,7 @@ import { LineLog } from './line-log.js';
 
 /** A built `lading serve` of the test's own, in a process of its own. */
 export interface Served {
-  /** Where it listens, as it says itself and as DOCKER_HOST takes it. */
+  /** Where it listens, as it prints it and as DOCKER_HOST takes it. */
   readonly url: string;
   /** A folder of the test's own; the store and the socket are in it. */
   readonly folder: string;
@@ -21,15 +21,15 @@ export interface Served {
   readonly audited: (action: AuditRecord['action']) => Promise<AuditRecord>;
 }
 
-/** How a server is started. */
+/** How to start a server. */
 export interface ServeArguments {
-  /** A unix socket in the folder unless given. */
+  /** Default: a unix socket in the folder. */
   readonly host?: string;
   /** More options of `lading serve`. */
   readonly options?: readonly string[];
 }
 
-/** Starts a server on a store of its own. After the test it must end well when it is told to; its folder is removed. */
+/** Starts a server on a store of its own. After the test it must stop with status 0; its folder is removed. */
 export async function startServe(t: TestContext, { host, options = [] }: ServeArguments = {}): Promise<Served> {
   // A socket's path may have 107 characters.
   const folder = await mkdtemp(join(tmpdir(), 'ls-'));
@@ -47,7 +47,7 @@ export async function startServe(t: TestContext, { host, options = [] }: ServeAr
   const [, url = ''] = await log.find(/^lading: listening on (.+)$/);
   const audited = async (action: string): Promise<AuditRecord> => {
     const [line] = await log.find(new RegExp(`^\\{.*"action":"${action}".*$`));
-    // One line of JSON for each record is what an audit log is.
+    // An audit log has one line of JSON for each record.
     return JSON.parse(line) as AuditRecord;
   };
   return { url, folder, store, at, audited };
@@ -58,7 +58,7 @@ async function stop(child: ChildProcess): Promise<void> {
   assert.equal(await statusOf(child), 0, 'lading serve did not end well');
 }
 
-/** Fails the test unless a store has no lease and nothing on its way in. */
+/** Fails the test if a store has a lease or an unfinished ingest. */
 export async function assertAtRest(store: string): Promise<void> {
   for (const folder of ['ingest', 'leases', 'trash'])
     assert.deepEqual(await readdir(join(store, '.lading', folder)), []);

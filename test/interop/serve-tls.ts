@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { makeAuthority, type Authority, type Certificate } from './certificates.js';
 import { startServe, type Served } from './serve-command.js';
 
-/** A server that wants certificates, and those of its clients. */
+/** A server that requires certificates, and those of its clients. */
 export interface TlsServed extends Served {
   readonly port: number;
   readonly authority: Authority;

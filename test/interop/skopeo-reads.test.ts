@@ -11,7 +11,7 @@ import { blobsOf, loadBusybox, manifestOf, NAME, onlyRootOf, readBlob, save, sor
 
 const PACKED = ['linux/amd64', 'linux/arm/v7', 'linux/s390x'];
 
-test('skopeo copies every platform of what save wrote', async (t) => {
+test('skopeo copies every platform of an archive that save wrote', async (t) => {
   if (!requireBusybox(t) || !requireTool(t, 'skopeo')) return;
   const image = await loadBusybox(t);
   const copy = join(image.folder, 'copy');
@@ -73,7 +73,7 @@ test('skopeo inspects the store directory by the full name', async (t) => {
   assert.equal(digestOf(await output('skopeo', ['inspect', '--raw', source])), root.digest);
   for (const platform of Object.keys(BUSYBOX_PLATFORMS)) {
     const config = await output('skopeo', [...skopeoPlatform(platform), 'inspect', '--config', source]);
-    const { config: run } = JSON.parse(config) as { config: { Labels: Record<string, string> } };
-    assert.equal(run.Labels['org.example.busybox'], platform);
+    const { config: imageConfig } = JSON.parse(config) as { config: { Labels: Record<string, string> } };
+    assert.equal(imageConfig.Labels['org.example.busybox'], platform);
   }
 });

@@ -8,7 +8,7 @@ import { BUSYBOX_PLATFORMS, requireBusybox, type BusyboxImage } from './busybox-
 import { unpackArchive } from './unpack-archive.js';
 import { loadBusybox, manifestOf, NAME, save, TAG, temporaryFolder } from './workspace.js';
 
-/** The platforms whose programs a machine of Node's architecture name can run. */
+/** The platforms whose programs a machine can run, by Node's name of its architecture. */
 const HOST: Readonly<Record<string, string>> = { x64: 'linux/amd64', arm64: 'linux/arm64', s390x: 'linux/s390x' };
 
 for (const platform of Object.keys(BUSYBOX_PLATFORMS)) {

@@ -14,7 +14,7 @@ import { buildBusyboxImage, type BusyboxImage } from './busybox-image.js';
 export const NAME = 'docker.io/example/busybox:1';
 export const TAG = '1';
 
-/** A folder of the test's own, with a short path for sockets; gone after the test. */
+/** A folder of the test's own, with a short path for sockets; removed after the test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'lading-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -44,7 +44,7 @@ export async function busyboxArchive({ blobs, root }: BusyboxImage): Promise<Buf
   return layoutArchive([{ root, name: NAME, refName: TAG }], blobs, { order: 'blobs-first' });
 }
 
-/** Saves the image with these options of `lading save`; gives the archive's path. */
+/** Saves the image with these options of `lading save`, and returns the archive's path. */
 export async function save({ folder, store }: LoadedImage, ...options: readonly string[]): Promise<string> {
   const file = join(folder, 'out.tar');
   await lading(['save', '--store', store, '-o', file, ...options, NAME]);
