@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SeededRandom } from '../fixtures/seeded.js';
 
-/** Choices that depend on the seed alone, a thousand times as fast as those of the fixtures (xorshift128). */
+/** Random choices that depend only on the seed, a thousand times as fast as those of the fixtures (xorshift128). */
 export function fastRandom(seed: string): SeededRandom {
   const digest = createHash('sha256').update(seed).digest();
   let [a, b, c, d] = [0, 4, 8, 12].map((at) => digest.readUInt32LE(at)) as [number, number, number, number];

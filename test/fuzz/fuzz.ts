@@ -6,7 +6,7 @@ import { assertUnpolluted, type FuzzTarget } from './target.js';
 export interface FuzzOptions {
   readonly seed: string;
   readonly seconds: number;
-  /** The first iteration: a failure is tried again by its number. */
+  /** The first iteration. The number of a failure repeats it. */
   readonly from?: number;
   /** How many iterations at most. */
   readonly count?: number;

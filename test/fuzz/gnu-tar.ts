@@ -3,7 +3,7 @@ import type { SeenEntry } from './reference-tar.js';
 
 const TYPES: Readonly<Record<string, SeenEntry['type']>> = { '-': 'file', d: 'directory', l: 'symlink', h: 'link' };
 
-/** What GNU tar lists of an archive; undefined where there is no GNU tar. Throws when it refuses the archive. */
+/** The entries that GNU tar lists; undefined without GNU tar. Throws an error if it refuses the archive. */
 export function listWithGnuTar(archive: Buffer): Omit<SeenEntry, 'digest'>[] | undefined {
   const options = ['--list', '--verbose', '--numeric-owner', '--quoting-style=literal', '--show-stored-names', '--utc'];
   const env = { ...process.env, LC_ALL: 'C.UTF-8' };
@@ -13,7 +13,7 @@ export function listWithGnuTar(archive: Buffer): Omit<SeenEntry, 'digest'>[] | u
   return stdout.toString('utf8').split('\n').filter(Boolean).map(entryOf);
 }
 
-/** `-rw-r--r-- 0/0   5 1970-01-01 00:00 name`, and behind the name ` -> target` or ` link to target`. */
+/** `-rw-r--r-- 0/0   5 1970-01-01 00:00 name`, and after the name ` -> target` or ` link to target`. */
 function entryOf(line: string): Omit<SeenEntry, 'digest'> {
   const match = /^(\S)\S+ \S+ +(\d+) \S+ \S+ (.*)$/s.exec(line);
   const type = TYPES[match?.[1] ?? ''];

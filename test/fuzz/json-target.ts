@@ -7,7 +7,7 @@ import { parseStrictJson } from '../../src/content/strict-json.js';
 import { BlobSet, buildMultiPlatform } from '../fixtures/image-builder.js';
 import { codeOf, mutationsOf, resultOf, type FuzzTarget } from './target.js';
 
-/** Words of JSON and of the documents, among them what readers take differently. */
+/** Words of JSON and of the documents, also some that readers read differently. */
 export const JSON_WORDS = [
   ...'{ } [ ] : , " \\ null true false NaN -0 1e999 0.1 {} [] "" \\u0000 \\ud800 \\u00e9 é \u2028 /**/'.split(' '),
   ...'"__proto__" "constructor" "schemaVersion" "SchemaVersion" "mediaType" "digest" "size" "manifests"'.split(' '),
@@ -58,7 +58,7 @@ function parseLoosely(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-/** What is refused though it is JSON: a key twice, too many levels, bytes that are not UTF-8. */
+/** JSON that must be refused: a repeated key, too many levels, bytes that are not UTF-8. */
 function isStricter({ code, message }: LadingError, bytes: Buffer): boolean {
   const isUtf8 = Buffer.from(bytes.toString('utf8')).equals(bytes);
   return code === 'ERR_LIMIT_DEPTH' || message.endsWith('stands twice') || !isUtf8;

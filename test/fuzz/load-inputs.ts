@@ -55,7 +55,7 @@ export function dockerInput(random: SeededRandom): Buffer {
   return packed(random, changedEntries(random, entries));
 }
 
-/** Changes one document, and all that name it, so that digests and sizes fit again. */
+/** Changes one document, and all documents that name it, so that digests and sizes fit again. */
 function changedDocument(random: SeededRandom, entries: readonly TarEntry[]): TarEntry[] {
   const bodies = new Map(entries.map(({ name, body }) => [name, Buffer.from(body ?? [])]));
   const documents = [...bodies].filter(([name, body]) => name.startsWith('blobs/') && body[0] === 0x7b);
@@ -67,7 +67,7 @@ function changedDocument(random: SeededRandom, entries: readonly TarEntry[]): Ta
     for (const [above, content] of bodies) {
       const text = (renamed.get(above) ?? content).toString('latin1');
       const now = relinked(text, `sha256:${old.slice('blobs/sha256/'.length)}`, digest, body.length);
-      // What was renamed already is looked at again, since its digest changes once more.
+      // Renamed documents are visited again, since their digests change once more.
       if (now === text || above === old) continue;
       renamed.delete(above);
       renamed.set(above, Buffer.from(now, 'latin1'));
@@ -80,14 +80,14 @@ function changedDocument(random: SeededRandom, entries: readonly TarEntry[]): Ta
   });
 }
 
-/** The text with digest and size of what changed below it. */
+/** The text with the new digest and size of each changed document below it. */
 function relinked(text: string, old: string, digest: string, size: number): string {
   return text
     .replaceAll(new RegExp(`"digest":"${old}","size":\\d+`, 'g'), `"digest":"${digest}","size":${size}`)
     .replaceAll(old, digest);
 }
 
-/** One to three entries gone, twice there, renamed, made links or given another body. */
+/** One to three entries are removed, repeated, renamed, turned into links or changed in their bodies. */
 function changedEntries(random: SeededRandom, entries: readonly TarEntry[]): TarEntry[] {
   const changed = [...entries];
   for (let left = 1 + random.int(3); left > 0 && changed.length > 0; left -= 1) {

@@ -13,7 +13,7 @@ import type { SeededRandom } from '../fixtures/seeded.js';
 import { dockerInput, layoutInput } from './load-inputs.js';
 import { resultOf, type FuzzTarget } from './target.js';
 
-/** Lists of platforms, none among them twice as often as each other. */
+/** Lists of platforms. The empty one is twice as likely as each other. */
 const REQUESTS = [[], [], ['linux/amd64'], ['linux/arm64', 'linux/amd64'], ['local']] as const;
 
 /** Whole loads into a memory store. */
@@ -31,7 +31,7 @@ async function checkLoad(archive: Buffer, random: SeededRandom): Promise<void> {
   }
 }
 
-/** Of an archive with two faults, which one is told depends on which of them is reached first. */
+/** Two refusals count as alike: of two faults in an archive, a load reports the one that it reaches first. */
 function assertAlike(actual: Loaded, expected: Loaded, how: string): void {
   if ('code' in actual && 'code' in expected) return;
   assert.deepEqual(actual, expected, `another result ${how}`);
@@ -39,7 +39,7 @@ function assertAlike(actual: Loaded, expected: Loaded, how: string): void {
 
 type Loaded = Awaited<ReturnType<typeof resultOf<LoadReport>>>;
 
-/** What a load gives, after the store was found to be what that says. */
+/** The result of a load. Asserts that the store matches it. */
 async function loadInto(archive: Buffer, platforms: readonly string[], chunkBytes: number): Promise<Loaded> {
   const store = new MemoryStore();
   const options = { platforms, hostPlatform: HOST, missingPlatforms: 'skip' } as const;
@@ -71,7 +71,7 @@ async function checkCommitted(store: Store, report: LoadReport, blobs: readonly 
   );
 }
 
-/** What a manifest asks for and the store lacks, but for layers that may not be distributed. */
+/** Content that a manifest needs and the store lacks, except layers that may not be distributed. */
 async function missingUnder(store: ContentProvider, manifest: Digest): Promise<readonly Digest[]> {
   const { config, layers = [] } = (await linksOf(store, manifest)) ?? {};
   const needed = [
@@ -83,7 +83,7 @@ async function missingUnder(store: ContentProvider, manifest: Digest): Promise<r
   return missing;
 }
 
-/** Every digest that a walk over whatever looks like a document comes to. */
+/** Every digest that a walk over all content that looks like a document reaches. */
 async function reachedFrom(store: ContentProvider, root: Digest): Promise<readonly Digest[]> {
   const reached = new Set([root]);
   for (const digest of reached) {
@@ -96,7 +96,7 @@ async function reachedFrom(store: ContentProvider, root: Digest): Promise<readon
 async function linksOf(store: ContentProvider, digest: Digest): Promise<LinkFields | undefined> {
   if ((await store.stat(digest, 'blob')) === undefined) return undefined;
   try {
-    // Whatever it is: a walk over something else finds no fields.
+    // Not checked: a walk over anything else finds no fields.
     const value = JSON.parse(
       (await bytesOf(store.open(digest, { kind: 'blob' }))).toString('utf8'),
     ) as LinkFields | null;

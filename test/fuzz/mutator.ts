@@ -1,17 +1,17 @@
 import type { SeededRandom } from '../fixtures/seeded.js';
 
-/** Numbers at which readers go wrong. */
+/** Numbers that readers often get wrong. */
 const NUMBERS = '0 1 -1 7 8 64 100 255 256 511 512 513 4096 65535 65536 1048576 2147483648 4294967296'.split(' ');
 const HUGE_NUMBERS = '8589934592 9007199254740991 9007199254740992 18446744073709551616 1e3 1e400 0.5 00 077 +1'.split(
   ' ',
 );
 
-/** Changes bytes as chance has it: the same random source, the same changes. */
+/** Changes bytes at random: the same random source makes the same changes. */
 export class Mutator {
   readonly #random: SeededRandom;
   readonly #dictionary: readonly Buffer[];
 
-  /** `dictionary` has texts that mean something in the format. */
+  /** `dictionary` has words of the format. */
   constructor(random: SeededRandom, dictionary: readonly string[]) {
     this.#random = random;
     this.#dictionary = dictionary.map((text) => Buffer.from(text, 'latin1'));
@@ -57,7 +57,7 @@ export class Mutator {
     return bytes;
   }
 
-  /** Puts the new bytes where `removed` bytes were. */
+  /** Replaces `removed` bytes by the new ones. */
   #replace(bytes: Buffer, removed: number, put: Buffer): Buffer {
     const at = this.#random.int(bytes.length + 1);
     return Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + removed)]);
@@ -70,7 +70,7 @@ export class Mutator {
 
   #span(bytes: Buffer): Buffer {
     const from = this.#random.int(bytes.length + 1);
-    // Of tar archives whole blocks are worth more than other spans.
+    // In tar archives, whole blocks find more than other spans.
     const [start, size] =
       this.#random.int(2) === 0 ? [from, this.#random.int(64)] : [from & ~511, 512 << this.#random.int(3)];
     return Buffer.from(bytes.subarray(start, start + size));
@@ -84,7 +84,7 @@ export class Mutator {
     return this.#dictionary.length === 0 ? this.#noise() : this.#random.pick(this.#dictionary);
   }
 
-  /** One of the numbers that stand in the bytes, as digits, becomes another. */
+  /** Replaces one of the numbers that stand in the bytes as digits. */
   #changeNumber(bytes: Buffer): Buffer {
     const found = [...bytes.toString('latin1').matchAll(/\d+/g)];
     if (found.length === 0) return bytes;
@@ -97,12 +97,12 @@ export class Mutator {
       this.#random.pick(NUMBERS),
       this.#random.pick(HUGE_NUMBERS),
     ]);
-    // In a field of its own length a number keeps that length, so that what follows stays where it is.
+    // A number in a field of fixed length keeps its length, so that the bytes after it do not move.
     const text = this.#random.int(2) === 0 ? number : number.padStart(digits.length, '0').slice(-digits.length);
     return Buffer.concat([bytes.subarray(0, index), Buffer.from(text), bytes.subarray(index + digits.length)]);
   }
 
-  /** One word of the dictionary that stands in the bytes becomes another. */
+  /** Replaces one word of the dictionary that stands in the bytes by another. */
   #swapToken(bytes: Buffer): Buffer {
     const found = this.#dictionary.filter((token) => token.length > 0 && bytes.includes(token));
     if (found.length === 0) return bytes;

@@ -1,6 +1,6 @@
 import { digestOf, type Digest } from '../../src/model/digest.js';
 
-/** One entry as a reader sees it. */
+/** One entry as a reader finds it. */
 export interface SeenEntry {
   readonly name: string;
   readonly type: 'file' | 'directory' | 'symlink' | 'link';
@@ -19,8 +19,9 @@ const TYPES: Readonly<Record<string, SeenEntry['type']>> = {
 };
 
 /**
- * Reads an archive that a guard let pass as POSIX pax and the GNU manual say, with nothing shared with the sources: offsets
- * into the whole of it, extensions applied to the next entry. Throws a plain Error where it does not know what to do.
+ * Reads an archive that the guard has accepted, as POSIX pax and the GNU manual say. Shares no code with the sources:
+ * uses offsets into the whole archive, and applies extensions to the next entry. Throws a plain Error for anything
+ * unknown.
  */
 export function readReferenceTar(archive: Buffer): SeenEntry[] {
   const entries: SeenEntry[] = [];

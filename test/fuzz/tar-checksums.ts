@@ -1,4 +1,4 @@
-/** The archive with the right checksum in every block that looks like a header, so that what a change did to it is read. */
+/** The archive with correct checksums in all blocks that look like headers, so that a changed header is still read. */
 export function withRightChecksums(bytes: Buffer): Buffer {
   const fixed = Buffer.from(bytes);
   for (let at = 0; at + 512 <= fixed.length; at += 512) {

@@ -17,7 +17,7 @@ import { mutationsOf, resultOf, type FuzzTarget } from './target.js';
 import { readReferenceTar, type SeenEntry } from './reference-tar.js';
 import { withRightChecksums } from './tar-checksums.js';
 
-/** Of this many accepted archives GNU tar sees one. */
+/** GNU tar checks one of this many accepted archives. */
 const GNU_TAR_ONE_IN = 200;
 
 const SEEDS = [
@@ -46,12 +46,12 @@ const WORDS = [
 
 const raw = mutationsOf(SEEDS, WORDS);
 
-/** Tar headers: what the guard passes, every reader reads the same. */
+/** Tar headers: every reader reads the same from an archive that the guard passes. */
 const guardTarget: FuzzTarget = {
   name: 'tar',
   make: async (random) => {
     const bytes = await raw(random);
-    // Else hardly any change would get past the checksum.
+    // Without this, hardly any change would get past the checksum.
     return random.int(8) === 0 ? bytes : withRightChecksums(bytes);
   },
   async check(bytes, random) {
@@ -65,8 +65,8 @@ const guardTarget: FuzzTarget = {
     assert.deepEqual(await readByStages(bytes), expected, 'read differently by tar-stream');
     if (random.int(GNU_TAR_ONE_IN) !== 0) return;
     const listed = listWithGnuTar(bytes);
-    const told = expected.map(({ name, type, size, linkname }) => ({ name, type, size, linkname }));
-    if (listed !== undefined) assert.deepEqual(listed, told, 'read differently by GNU tar');
+    const ours = expected.map(({ name, type, size, linkname }) => ({ name, type, size, linkname }));
+    if (listed !== undefined) assert.deepEqual(listed, ours, 'read differently by GNU tar');
   },
 };
 
@@ -94,7 +94,7 @@ async function readByStages(bytes: Buffer): Promise<SeenEntry[]> {
   return entries;
 }
 
-/** PAX records: what is accepted says all that the bytes say. */
+/** PAX records: the accepted values account for all of the bytes. */
 const paxTarget: FuzzTarget = {
   name: 'pax',
   make: mutationsOf(
@@ -116,7 +116,7 @@ const paxTarget: FuzzTarget = {
   },
 };
 
-/** The record in its one spelling, or two: the length counts its own digits, so that 9 and 10 may both be right. */
+/** The record in its one or two spellings: the length counts its own digits, so 9 and 10 may both be right. */
 function spellingsOf(key: Buffer, value: Buffer): Buffer[] {
   const rest = Buffer.concat([Buffer.from(' '), key, Buffer.from('='), value, Buffer.from('\n')]);
   const lengths = [1, 2, 3, 4, 5, 6].map((digits) => String(rest.length + digits));
@@ -127,7 +127,7 @@ function spellingsOf(key: Buffer, value: Buffer): Buffer[] {
 
 const PACKED = [gzipSync('a'), gzipSync(SEEDS[0] ?? ''), Buffer.concat([gzipSync('a'), gzipSync('b', { level: 0 })])];
 
-/** The gzip wrapper: unpacks to what zlib unpacks to, or refuses; passes on what is not packed. */
+/** The gzip wrapper: unpacks to the same bytes as zlib, or refuses. Passes on other bytes. */
 const gzipTarget: FuzzTarget = {
   name: 'gzip',
   make: mutationsOf(
@@ -145,5 +145,5 @@ const gzipTarget: FuzzTarget = {
   },
 };
 
-/** What an archive is wrapped in. */
+/** The compression of an archive. */
 export const tarTargets: readonly FuzzTarget[] = [guardTarget, paxTarget, gzipTarget];

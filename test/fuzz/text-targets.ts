@@ -12,7 +12,7 @@ const PLATFORM_WORDS =
   'linux windows darwin macos arm arm64 amd64 386 x86_64 armhf v5 v7 v8 / ( ) + % %2F 10.0 unknown'.split(' ');
 const DIGEST_WORDS = 'sha256: sha384: sha512: md5: : / ../ ./ blobs/ blobs/sha256/ A'.split(' ');
 
-/** Docker's own short form of these reads as something else: a repository of another host, or an image id. */
+/** Docker's short form of these means something else: a repository of another host, or an image id. */
 const AMBIGUOUS = /^(?:localhost\/|[^/]*\.[^/]*\/|library\/[0-9a-f]{64}$)/;
 
 const references: FuzzTarget = {
