@@ -142,10 +142,7 @@ dockerTest('rmi of an id with several names needs -f', { loaded: true }, async (
 dockerTest('image prune removes dangling images, but refuses -a', { loaded: true }, async (bench) => {
   const { docker, refused, built } = bench;
   const unnamed = await loadUnnamed(bench);
-  assert.match(
-    await refused('image', 'prune', '-a', '-f'),
-    /runs no containers, so that prune -a would remove every image/,
-  );
+  assert.match(await refused('image', 'prune', '-a', '-f'), /runs no containers, so prune -a would remove every image/);
   const output = await docker('image', 'prune', '-f');
   assert.match(output, new RegExp(`^deleted: ${unnamed}$`, 'im'));
   assert.match(output, /^Total reclaimed space: [1-9][\d.]*kB$/m);
