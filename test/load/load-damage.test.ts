@@ -11,11 +11,11 @@ import {
   NAME,
   onEachStore,
   ORDERS,
-  refuses,
   sorted,
   stateOf,
 } from '../fixtures/load-helpers.js';
 import { tarOf } from '../fixtures/tar-builder.js';
+import { refusesLayout, refusesLoad } from './refused-loads.js';
 
 /** The archive with one damaged blob: one bit of it is flipped, or its last byte is cut off. */
 async function damagedArchive(
@@ -54,9 +54,9 @@ for (const order of ORDERS) {
       const digest = partsOf(built)[part]?.digest ?? built.root.digest;
       const archive = await damagedArchive(built, digest, 'flip', { order });
       const message = new RegExp(digest);
-      await refuses(store, async () => await load(store, archive), { code: 'ERR_DIGEST_MISMATCH', message });
+      await refusesLoad(store, { archive, code: 'ERR_DIGEST_MISMATCH', message });
       const options = { platforms: ['linux/amd64', 'linux/arm64'], missingPlatforms: 'skip' } as const;
-      await refuses(store, async () => await load(store, archive, options), { code: 'ERR_DIGEST_MISMATCH' });
+      await refusesLoad(store, { archive, ...options, code: 'ERR_DIGEST_MISMATCH' });
     });
   }
 
@@ -74,7 +74,7 @@ for (const order of ORDERS) {
     const store = await open();
     const code = 'ERR_SIZE_MISMATCH';
     for (const { images, blobs } of wrongSizes()) {
-      await refuses(store, async () => await loadLayout(store, images, blobs, { layout: { order } }), { code });
+      await refusesLayout(store, { images, blobs, layout: { order }, code });
     }
   });
 
@@ -126,6 +126,6 @@ onEachStore('leaves what was there before when a later image of the archive is b
   const digest = layerOf(built, broken).digest;
   for (const order of ORDERS) {
     const archive = await damagedArchive({ images, blobs: built.blobs }, digest, 'flip', { order });
-    await refuses(store, async () => await load(store, archive), { code: 'ERR_DIGEST_MISMATCH' });
+    await refusesLoad(store, { archive, code: 'ERR_DIGEST_MISMATCH' });
   }
 });

@@ -10,8 +10,9 @@ import {
   type DockerArchiveOptions,
 } from '../fixtures/archive-builder.js';
 import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import { load, namesOf, onEachStore, refuses, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { load, namesOf, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
 import { tarOf } from '../fixtures/tar-builder.js';
+import { refusesLoad } from './refused-loads.js';
 
 function describe(mediaType: string, bytes: Buffer) {
   return { mediaType, digest: digestOf(bytes), size: bytes.length };
@@ -77,7 +78,7 @@ onEachStore('refuses a compressed layer of a docker-archive that cannot be unpac
     const spoiled = entries.map((entry) =>
       /^\w{64}\.tar$/.test(entry.name) ? { ...entry, body: spoil(Buffer.from(entry.body ?? [])) } : entry,
     );
-    await refuses(store, async () => await load(store, await tarOf(spoiled)), { code: 'ERR_COMPRESSED_DATA' });
+    await refusesLoad(store, { archive: await tarOf(spoiled), code: 'ERR_COMPRESSED_DATA' });
   }
 });
 
@@ -91,7 +92,9 @@ onEachStore('loads two images of one docker-archive that share a layer', async (
 onEachStore('filters a docker-archive by the platform of its config', async (open) => {
   const store = await open();
   const archive = await dockerArchive([dockerExample()]);
-  await refuses(store, async () => await load(store, archive, { platforms: ['linux/arm64'] }), {
+  await refusesLoad(store, {
+    archive,
+    platforms: ['linux/arm64'],
     code: 'ERR_PLATFORM_UNAVAILABLE',
     message: /they don't provide the requested platform \(\[linux\/arm64\]\)$/,
   });
@@ -103,10 +106,9 @@ onEachStore('refuses a docker-archive whose layer does not match its diff id', a
   const store = await open();
   const { config, layers, tags } = dockerExample();
   const swapped = { config, tags, layers: layers.toReversed().slice(1) };
-  const attempt = async () => await load(store, await dockerArchive([swapped]));
-  await refuses(store, attempt, { code: 'ERR_DIFF_ID_MISMATCH' });
+  await refusesLoad(store, { archive: await dockerArchive([swapped]), code: 'ERR_DIFF_ID_MISMATCH' });
   const other = { config, tags, layers: [layers[1], layers[0], layers[2]].filter((layer) => layer !== undefined) };
-  await refuses(store, async () => await load(store, await dockerArchive([other])), { code: 'ERR_DIFF_ID_MISMATCH' });
+  await refusesLoad(store, { archive: await dockerArchive([other]), code: 'ERR_DIFF_ID_MISMATCH' });
 });
 
 onEachStore('refuses a docker-archive whose config does not match its name', async (open) => {
@@ -118,7 +120,7 @@ onEachStore('refuses a docker-archive whose config does not match its name', asy
       : entry,
   );
   const message = /^config "[0-9a-f]{64}\.json": content hashes to sha256:[0-9a-f]{64}; the archive is damaged/;
-  await refuses(store, async () => await load(store, await tarOf(entries)), { code: 'ERR_DIGEST_MISMATCH', message });
+  await refusesLoad(store, { archive: await tarOf(entries), code: 'ERR_DIGEST_MISMATCH', message });
 });
 
 onEachStore('accepts any name of a config that is not a digest', async (open) => {
@@ -145,7 +147,7 @@ const BAD_MANIFESTS = [
 for (const [what, value, code] of BAD_MANIFESTS) {
   onEachStore(`refuses a manifest.json with ${what}`, async (open) => {
     const store = await open();
-    await refuses(store, async () => await load(store, await tarOf([jsonEntry('manifest.json', value)])), { code });
+    await refusesLoad(store, { archive: await tarOf([jsonEntry('manifest.json', value)]), code });
   });
 }
 
@@ -156,5 +158,5 @@ onEachStore('refuses a docker-archive with a layer that is a link to itself', as
     if (!entry.name.endsWith('/layer.tar')) return entry;
     return { name: entry.name, type: 'symlink' as const, linkname: 'layer.tar' };
   });
-  await refuses(store, async () => await load(store, await tarOf(looped)), { code: 'ERR_ARCHIVE_FORMAT' });
+  await refusesLoad(store, { archive: await tarOf(looped), code: 'ERR_ARCHIVE_FORMAT' });
 });

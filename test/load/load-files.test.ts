@@ -10,6 +10,7 @@ import { tarOf } from '../fixtures/tar-builder.js';
 import { sampleOf } from '../fixtures/extent.js';
 import { example, load, ORDERS, refuses, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { openFds, until } from '../fixtures/until.js';
+import { refusesLoad } from './refused-loads.js';
 
 /** Large enough for threads to be started. */
 const LARGE = 24 * 1024 * 1024;
@@ -56,10 +57,7 @@ for (const order of sampleOf(ORDERS, 1, 'orders of files')) {
     body[body.length - 7] = 1 + (body[body.length - 7] ?? 0);
     const store = await newStore(t);
     const file = await fileWith(t, await tarOf(entries));
-    await refuses(store, async () => await load(store, file), {
-      code: 'ERR_DIGEST_MISMATCH',
-      message: new RegExp(layer.digest),
-    });
+    await refusesLoad(store, { archive: file, code: 'ERR_DIGEST_MISMATCH', message: new RegExp(layer.digest) });
   });
 }
 
@@ -79,7 +77,7 @@ test('limits the entries that are not blobs in a file as in a stream', async (t)
   const store = await newStore(t);
   const file = await fileWith(t, bytes);
   for (const source of [file, bytes]) {
-    await refuses(store, async () => await load(store, source), { code: 'ERR_LIMIT_ENTRIES' });
+    await refusesLoad(store, { archive: source, code: 'ERR_LIMIT_ENTRIES' });
   }
 });
 
@@ -111,7 +109,7 @@ test('refuses a file that is cut at any place', async (t) => {
   const store = await newStore(t);
   for (let length = bytes.length - 513; length >= 512; length -= 1024) {
     await truncate(file, length);
-    await refuses(store, async () => await load(store, file), { code: 'ERR_ARCHIVE_TRUNCATED' });
+    await refusesLoad(store, { archive: file, code: 'ERR_ARCHIVE_TRUNCATED' });
   }
 });
 

@@ -17,11 +17,11 @@ import {
   NAME,
   namesOf,
   onEachStore,
-  refuses,
   sorted,
   stateOf,
   statesOf,
 } from '../fixtures/load-helpers.js';
+import { refusesLayout } from './refused-loads.js';
 
 onEachStore('loads every platform of an index when no list is given', async (open) => {
   const store = await open();
@@ -58,7 +58,7 @@ onEachStore('refuses an index without a complete platform', async (open) => {
   const { images, blobs, of } = example({ platforms: ['linux/amd64', 'linux/arm64'] });
   removeLayers(blobs, of('linux/amd64'));
   removeBlob(blobs, of('linux/arm64'));
-  await refuses(store, async () => await loadLayout(store, images, blobs), { code: 'ERR_BLOB_MISSING' });
+  await refusesLayout(store, { images, blobs, code: 'ERR_BLOB_MISSING' });
 });
 
 onEachStore('refuses an archive whose only manifest lacks a layer', async (open) => {
@@ -66,8 +66,7 @@ onEachStore('refuses an archive whose only manifest lacks a layer', async (open)
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
   removeLayers(blobs, root);
-  const attempt = async () => await loadLayout(store, [{ root, name: NAME }], blobs);
-  await refuses(store, attempt, { code: 'ERR_BLOB_MISSING' });
+  await refusesLayout(store, { images: [{ root, name: NAME }], blobs, code: 'ERR_BLOB_MISSING' });
 });
 
 onEachStore('loads nothing of two images when one of them has nothing complete', async (open) => {
@@ -75,17 +74,19 @@ onEachStore('loads nothing of two images when one of them has nothing complete',
   const { images, blobs } = example();
   const broken = buildManifest(blobs, { platform: 'linux/amd64', seed: 'broken' });
   removeLayers(blobs, broken);
-  const attempt = async () =>
-    await loadLayout(store, [...images, { root: broken, name: 'docker.io/example/b:1' }], blobs);
-  await refuses(store, attempt, { code: 'ERR_BLOB_MISSING', message: /^image example\/b:1 was not loaded/ });
+  await refusesLayout(store, {
+    images: [...images, { root: broken, name: 'docker.io/example/b:1' }],
+    blobs,
+    code: 'ERR_BLOB_MISSING',
+    message: /^image example\/b:1 was not loaded/,
+  });
 });
 
 onEachStore('refuses an index that names a root which is not there', async (open) => {
   const store = await open();
   const { images, blobs, root } = example();
   removeBlob(blobs, root);
-  const attempt = async () => await loadLayout(store, images, blobs);
-  await refuses(store, attempt, { code: 'ERR_BLOB_MISSING', message: new RegExp(root.digest) });
+  await refusesLayout(store, { images, blobs, code: 'ERR_BLOB_MISSING', message: new RegExp(root.digest) });
 });
 
 onEachStore('loads an empty index without a list, and refuses it with one', async (open) => {
@@ -93,7 +94,10 @@ onEachStore('loads an empty index without a list, and refuses it with one', asyn
   const blobs = new BlobSet();
   const root = buildIndex(blobs, []);
   const images = [{ root, name: NAME }];
-  await refuses(store, async () => await loadLayout(store, images, blobs, { platforms: ['linux/amd64'] }), {
+  await refusesLayout(store, {
+    images,
+    blobs,
+    platforms: ['linux/amd64'],
     code: 'ERR_PLATFORM_UNAVAILABLE',
     message: `image ${FAMILIAR} was not loaded: it doesn't provide the requested platform ([linux/amd64])`,
   });

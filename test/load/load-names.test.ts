@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import type { LayoutImage } from '../fixtures/archive-builder.js';
 import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import {
-  codesOf,
-  example,
-  loadLayout,
-  NAME,
-  namesOf,
-  onEachStore,
-  refuses,
-  stateOf,
-} from '../fixtures/load-helpers.js';
+import { codesOf, example, loadLayout, NAME, namesOf, onEachStore, stateOf } from '../fixtures/load-helpers.js';
+import { refusesLayout } from './refused-loads.js';
 
 function one(naming: Omit<LayoutImage, 'root'>, seed = 'one'): { images: LayoutImage[]; blobs: BlobSet } {
   const blobs = new BlobSet();
@@ -54,7 +46,7 @@ for (const name of [
   onEachStore(`refuses the full name ${JSON.stringify(name.slice(0, 20))}`, async (open) => {
     const store = await open();
     const { images, blobs } = one({ name });
-    await refuses(store, async () => await loadLayout(store, images, blobs), { code: 'ERR_REFERENCE_INVALID' });
+    await refusesLayout(store, { images, blobs, code: 'ERR_REFERENCE_INVALID' });
   });
 }
 
@@ -64,9 +56,7 @@ onEachStore('takes a name with the digest of its image, and refuses one with ano
   const [{ root } = {}] = images;
   assert.ok(root);
   const [good, bad] = [`example/app@${root.digest}`, `example/app@${example().root.digest}`];
-  await refuses(store, async () => await loadLayout(store, [{ root, name: bad }], blobs), {
-    code: 'ERR_REFERENCE_INVALID',
-  });
+  await refusesLayout(store, { images: [{ root, name: bad }], blobs, code: 'ERR_REFERENCE_INVALID' });
   await loadLayout(store, [{ root, name: good }], blobs);
   assert.deepEqual(await namesOf(store), [`docker.io/${good}`]);
 });
@@ -98,14 +88,12 @@ onEachStore('refuses one name for two images', async (open) => {
   const store = await open();
   const { images, blobs } = example();
   const other = buildManifest(blobs, { platform: 'linux/386', seed: 'other' });
-  await refuses(
-    store,
-    async () => await loadLayout(store, [...images, { root: other, refName: 'example/app:1' }], blobs),
-    {
-      code: 'ERR_NAME_DUPLICATE',
-      message: /"docker\.io\/example\/app:1"/,
-    },
-  );
+  await refusesLayout(store, {
+    images: [...images, { root: other, refName: 'example/app:1' }],
+    blobs,
+    code: 'ERR_NAME_DUPLICATE',
+    message: /"docker\.io\/example\/app:1"/,
+  });
 });
 
 onEachStore('moves a name to the new image and keeps the old one unnamed', async (open) => {
@@ -153,8 +141,12 @@ onEachStore('refuses a name that another image has, with onConflict fail', async
   const store = await open();
   const [first, second] = [one({ name: NAME }, 'first'), one({ name: NAME }, 'second')];
   await loadLayout(store, first.images, first.blobs);
-  const attempt = async () => await loadLayout(store, second.images, second.blobs, { onConflict: 'fail' });
-  await refuses(store, attempt, { code: 'ERR_NAME_CONFLICT' });
+  await refusesLayout(store, {
+    images: second.images,
+    blobs: second.blobs,
+    onConflict: 'fail',
+    code: 'ERR_NAME_CONFLICT',
+  });
   await loadLayout(store, first.images, first.blobs, { onConflict: 'fail' });
 });
 

@@ -8,11 +8,11 @@ import {
   NAME,
   namesOf,
   onEachStore,
-  refuses,
   sorted,
   stateOf,
   statesOf,
 } from '../fixtures/load-helpers.js';
+import { refusesLayout } from './refused-loads.js';
 
 const UNMET = [
   { list: ['linux/arm/v5'], words: 'linux/arm/v5' },
@@ -24,7 +24,10 @@ for (const { list, words } of UNMET) {
   onEachStore(`refuses a list if the index has none of it: ${list.join(', ')}`, async (open) => {
     const store = await open();
     const { images, blobs } = example();
-    await refuses(store, async () => await loadLayout(store, images, blobs, { platforms: list }), {
+    await refusesLayout(store, {
+      images,
+      blobs,
+      platforms: list,
       code: 'ERR_PLATFORM_UNAVAILABLE',
       message: `image ${FAMILIAR} was not loaded: it doesn't provide the requested platform ([${words}])`,
     });
@@ -36,7 +39,10 @@ onEachStore('names all the images that do not provide a platform', async (open) 
   const { images, blobs } = example();
   const root = buildIndex(blobs, [buildManifest(blobs, { platform: 'linux/386', seed: 2 })]);
   const both = [...images, { root, name: 'docker.io/library/b:2' }];
-  await refuses(store, async () => await loadLayout(store, both, blobs, { platforms: ['linux/arm/v5'] }), {
+  await refusesLayout(store, {
+    images: both,
+    blobs,
+    platforms: ['linux/arm/v5'],
     code: 'ERR_PLATFORM_UNAVAILABLE',
     message: `images [${FAMILIAR}, b:2] were not loaded: they don't provide the requested platform ([linux/arm/v5])`,
   });
@@ -46,14 +52,13 @@ onEachStore('refuses a single manifest of another platform', async (open) => {
   const store = await open();
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
-  await refuses(
-    store,
-    async () => await loadLayout(store, [{ root, name: NAME }], blobs, { platforms: ['linux/arm64'] }),
-    {
-      code: 'ERR_PLATFORM_UNAVAILABLE',
-      message: `image ${FAMILIAR} was not loaded: it doesn't provide the requested platform ([linux/arm64])`,
-    },
-  );
+  await refusesLayout(store, {
+    images: [{ root, name: NAME }],
+    blobs,
+    platforms: ['linux/arm64'],
+    code: 'ERR_PLATFORM_UNAVAILABLE',
+    message: `image ${FAMILIAR} was not loaded: it doesn't provide the requested platform ([linux/arm64])`,
+  });
 });
 
 onEachStore('reads the config of a single manifest whose descriptor names no platform', async (open) => {
@@ -73,7 +78,10 @@ for (const lost of ['manifest', 'layers'] as const) {
     if (lost === 'manifest') removeBlob(blobs, arm64);
     else removeLayers(blobs, arm64);
     const missing = lost === 'manifest' ? arm64.digest : layer?.digest;
-    await refuses(store, async () => await loadLayout(store, images, blobs, { platforms: ['linux/arm64'] }), {
+    await refusesLayout(store, {
+      images,
+      blobs,
+      platforms: ['linux/arm64'],
       code: 'ERR_PLATFORM_UNAVAILABLE',
       message: new RegExp(
         `requested platform\\(s\\) \\(\\[linux/arm64\\]\\) found, but some content is missing: ${missing}$`,
@@ -87,7 +95,10 @@ onEachStore('refuses a list with absent and missing platforms, and says which', 
   const { images, blobs, of } = example();
   removeBlob(blobs, of('linux/arm64'));
   const platforms = ['linux/amd64', 'linux/arm64', 'linux/s390x'];
-  await refuses(store, async () => await loadLayout(store, images, blobs, { platforms }), {
+  await refusesLayout(store, {
+    images,
+    blobs,
+    platforms,
     code: 'ERR_PLATFORM_UNAVAILABLE',
     message: new RegExp(
       `${FAMILIAR} lists linux/arm64, but ${of('linux/arm64').digest} is missing; ${FAMILIAR} does not list linux/s390x`,
@@ -127,9 +138,7 @@ onEachStore('refuses a list if nothing of it is available, also if missing platf
   const store = await open();
   const { images, blobs } = example();
   const options = { platforms: ['linux/s390x'], missingPlatforms: 'skip' } as const;
-  await refuses(store, async () => await loadLayout(store, images, blobs, options), {
-    code: 'ERR_PLATFORM_UNAVAILABLE',
-  });
+  await refusesLayout(store, { images, blobs, ...options, code: 'ERR_PLATFORM_UNAVAILABLE' });
 });
 
 for (const order of ['metadata-first', 'blobs-first', 7] as const) {

@@ -17,11 +17,11 @@ import {
   namesOf,
   onEachStore,
   ORDERS,
-  refuses,
   sorted,
   stateOf,
 } from '../fixtures/load-helpers.js';
 import { watchIngests } from '../fixtures/watch-ingests.js';
+import { refusesLayout, refusesLoad } from './refused-loads.js';
 
 /** A list of the files in `blobs/` that would show any write: name, inode and time. */
 async function filesOf(store: Store): Promise<readonly string[]> {
@@ -94,8 +94,7 @@ onEachStore('refuses the same blob twice, even if both are the same', async (ope
   const store = await open();
   const { images, blobs, root } = example();
   const twice = { name: blobPath(root.digest), body: blobs.bytes(root.digest) };
-  const attempt = async () => await loadLayout(store, images, blobs, { layout: { extra: [twice] } });
-  await refuses(store, attempt, { code: 'ERR_TAR_ENTRY' });
+  await refusesLayout(store, { images, blobs, layout: { extra: [twice] }, code: 'ERR_TAR_ENTRY' });
 });
 
 onEachStore('keeps the finished blobs of an aborted load for the next one, and shows nothing', async (open) => {
@@ -139,8 +138,11 @@ onEachStore('fails with the error of a source that breaks, and changes nothing',
   const store = await open();
   const { images, blobs } = example();
   const archive = await layoutArchive(images, blobs);
-  const attempt = async () => await load(store, breakAfter(chunksOf(archive, 4096), archive.length / 2));
-  await refuses(store, attempt, { code: 'ERR_STORAGE_IO', message: /connection lost/ });
+  await refusesLoad(store, {
+    archive: breakAfter(chunksOf(archive, 4096), archive.length / 2),
+    code: 'ERR_STORAGE_IO',
+    message: /connection lost/,
+  });
 });
 
 async function* breakAfter(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
