@@ -2,17 +2,14 @@ import assert from 'node:assert/strict';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { BlobSet, buildArtifact, buildIndex, buildManifest, closureOf } from '../fixtures/image-builder.js';
-import {
-  example,
-  FAMILIAR,
-  fill,
-  NAME,
-  onEachStore,
-  refusesPlan,
-  statesOf,
-  storeOf,
-} from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, fill, NAME, onEachStore, statesOf, storeOf } from '../fixtures/load-helpers.js';
 import { pathsOf, save } from '../fixtures/saved-archive.js';
+import { refusesSave } from './refused-saves.js';
+
+const NO_AMD64 = {
+  code: 'ERR_PLATFORM_UNAVAILABLE',
+  message: `image ${FAMILIAR} was not saved: it doesn't provide the requested platform ([linux/amd64])`,
+} as const;
 
 onEachStore('saves an empty index as it is, and refuses it with a list', async (open) => {
   const blobs = new BlobSet();
@@ -22,15 +19,7 @@ onEachStore('saves an empty index as it is, and refuses it with a list', async (
   const saved = await save(store, [FAMILIAR]);
   assert.deepEqual([saved.roots.map(({ digest }) => digest), saved.blobs], [[root.digest], pathsOf(root.digest)]);
   assert.equal(saved.dockerManifest, undefined);
-  await refusesPlan(
-    store,
-    [FAMILIAR],
-    { platforms: ['linux/amd64'] },
-    {
-      code: 'ERR_PLATFORM_UNAVAILABLE',
-      message: `image ${FAMILIAR} was not saved: it doesn't provide the requested platform ([linux/amd64])`,
-    },
-  );
+  await refusesSave(store, { names: [FAMILIAR], platforms: ['linux/amd64'], ...NO_AMD64 });
 });
 
 onEachStore('saves a single manifest whose platform is asked for, and refuses another', async (open) => {
@@ -45,15 +34,7 @@ onEachStore('saves a single manifest whose platform is asked for, and refuses an
   );
   assert.equal(roots[0]?.annotations?.[ANNOTATIONS.sourceDigest], undefined);
   assert.deepEqual(statesOf(plan.images[0]), { 'linux/arm64': 'complete' });
-  await refusesPlan(
-    store,
-    [FAMILIAR],
-    { platforms: ['linux/amd64'] },
-    {
-      code: 'ERR_PLATFORM_UNAVAILABLE',
-      message: `image ${FAMILIAR} was not saved: it doesn't provide the requested platform ([linux/amd64])`,
-    },
-  );
+  await refusesSave(store, { names: [FAMILIAR], platforms: ['linux/amd64'], ...NO_AMD64 });
 });
 
 onEachStore('refuses a root that is no index and no manifest', async (open) => {
@@ -69,7 +50,7 @@ onEachStore('refuses a root that is no index and no manifest', async (open) => {
   ];
   await fill(store, records, blobs);
   const expected = { code: 'ERR_TARGET_UNSUPPORTED', message: /only manifests may be exported/ } as const;
-  for (const name of ['config:1', 'text:1']) await refusesPlan(store, [name], {}, expected);
+  for (const name of ['config:1', 'text:1']) await refusesSave(store, { names: [name], ...expected });
 });
 
 onEachStore('saves artifacts, and unknown content inside an index as bytes', async (open) => {
@@ -117,10 +98,10 @@ onEachStore('leaves out layers that may not be distributed, without a warning', 
 
 onEachStore('refuses an unknown image, an invalid name, an invalid platform and no name at all', async (open) => {
   const store = await storeOf(open, example());
-  await refusesPlan(store, ['nothing:1'], {}, { code: 'ERR_IMAGE_UNKNOWN' });
-  await refusesPlan(store, [FAMILIAR, 'nothing:1'], {}, { code: 'ERR_IMAGE_UNKNOWN' });
-  await refusesPlan(store, ['NOT A NAME'], {}, { code: 'ERR_REFERENCE_INVALID' });
-  await refusesPlan(store, [FAMILIAR], { platforms: ['linux/'] }, { code: 'ERR_PLATFORM_INVALID' });
-  await refusesPlan(store, [FAMILIAR], { platforms: ['unknown/unknown'] }, { code: 'ERR_PLATFORM_INVALID' });
-  await refusesPlan(store, [], {}, { code: 'ERR_OPTION_INVALID' });
+  await refusesSave(store, { names: ['nothing:1'], code: 'ERR_IMAGE_UNKNOWN' });
+  await refusesSave(store, { names: [FAMILIAR, 'nothing:1'], code: 'ERR_IMAGE_UNKNOWN' });
+  await refusesSave(store, { names: ['NOT A NAME'], code: 'ERR_REFERENCE_INVALID' });
+  await refusesSave(store, { names: [FAMILIAR], platforms: ['linux/'], code: 'ERR_PLATFORM_INVALID' });
+  await refusesSave(store, { names: [FAMILIAR], platforms: ['unknown/unknown'], code: 'ERR_PLATFORM_INVALID' });
+  await refusesSave(store, { names: [], code: 'ERR_OPTION_INVALID' });
 });

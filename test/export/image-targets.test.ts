@@ -3,8 +3,9 @@ import { removeImages } from '../../src/edit/remove-images.js';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import type { Store } from '../../src/stores/store.js';
 import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import { fill, load, namesOf, onEachStore, refuses, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { fill, load, namesOf, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
 import { save, type Saved } from '../fixtures/saved-archive.js';
+import { refusesSave } from './refused-saves.js';
 
 const NAMES = [
   'docker.io/example/app:1',
@@ -73,10 +74,8 @@ onEachStore('takes a name with a digest only where both fit', async (open) => {
   const [first, second] = roots;
   assert.deepEqual(listed(await save(store, [`example/app@${first?.digest}`])), [[undefined, first?.digest]]);
   assert.deepEqual(listed(await save(store, [`example/app:1@${first?.digest}`])), [[NAMES[0], first?.digest]]);
-  const unlike = async () => await save(store, [`example/app:1@${second?.digest}`]);
-  await refuses(store, unlike, { code: 'ERR_IMAGE_UNKNOWN' });
-  const elsewhere = async () => await save(store, [`example/other@${first?.digest}`]);
-  await refuses(store, elsewhere, { code: 'ERR_IMAGE_UNKNOWN' });
+  await refusesSave(store, { names: [`example/app:1@${second?.digest}`], code: 'ERR_IMAGE_UNKNOWN' });
+  await refusesSave(store, { names: [`example/other@${first?.digest}`], code: 'ERR_IMAGE_UNKNOWN' });
 });
 
 onEachStore('refuses a prefix that fits two images, and one that fits none', async (open) => {
@@ -93,10 +92,9 @@ onEachStore('refuses a prefix that fits two images, and one that fits none', asy
   );
   const digits = roots.map(({ digest }) => digest.charAt(7));
   const shared = digits.find((digit, at) => digits.indexOf(digit) !== at);
-  const ambiguous = async () => await save(store, [`sha256:${shared}`]);
-  await refuses(store, ambiguous, { code: 'ERR_REFERENCE_AMBIGUOUS' });
-  await refuses(store, async () => await save(store, ['0'.repeat(20)]), { code: 'ERR_IMAGE_UNKNOWN' });
-  await refuses(store, async () => await save(store, ['sha256:']), { code: 'ERR_REFERENCE_INVALID' });
+  await refusesSave(store, { names: [`sha256:${shared}`], code: 'ERR_REFERENCE_AMBIGUOUS' });
+  await refusesSave(store, { names: ['0'.repeat(20)], code: 'ERR_IMAGE_UNKNOWN' });
+  await refusesSave(store, { names: ['sha256:'], code: 'ERR_REFERENCE_INVALID' });
 });
 
 onEachStore('lets a name win over an id prefix', async (open) => {
