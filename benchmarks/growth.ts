@@ -6,7 +6,7 @@ import { manyPlatforms, smallBlobs, wholeImage, type ImageShape } from './shapes
 import { planning, Stand, type Ground } from './stand.js';
 import { largest, medianOf } from './statistics.js';
 
-/** An image, and how much it has of what grows. */
+/** One size of a series: its label, and the image to build. */
 interface Step {
   readonly what: string;
   readonly shape: ImageShape;
