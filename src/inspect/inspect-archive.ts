@@ -1,9 +1,9 @@
 import { documentStore } from '../stores/memory/document-store.js';
 import { inspectRecord, type ImageInspection } from './inspect-images.js';
 import type { ListOptions } from '../survey/tolerant-survey.js';
-import { loadImages } from '../load/load-images.js';
 import type { LoadSource } from '../load/archive-entries.js';
 import { isImage } from '../model/image-list.js';
+import { loadArchive, loadRequestOf } from '../load/load-images.js';
 
 /** Inspects every image of an archive without storing it. Reads the whole archive. Throws the errors of a load. */
 export async function inspectArchive(
@@ -11,7 +11,8 @@ export async function inspectArchive(
   options: ListOptions = {},
 ): Promise<readonly ImageInspection[]> {
   const store = documentStore();
-  await loadImages(store, source, options);
+  // The store keeps no layers, so what they are packed with is learned as they pass.
+  await loadArchive(store, source, { ...loadRequestOf(options), probing: 'heads' });
   const records = await store.list();
   const inspections: ImageInspection[] = [];
   for (const record of records.filter(isImage)) {

@@ -7,7 +7,7 @@ import type { ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import { withEntries, type LoadSource } from './archive-entries.js';
-import { loadEntries, type LoadRequest } from './load-entries.js';
+import { loadEntries, type LoadOutcome, type LoadRequest } from './load-entries.js';
 import type { LoadReport } from './load-report.js';
 
 /** What to load of an archive. */
@@ -37,11 +37,18 @@ export async function loadImages(
   source: LoadSource,
   options: LoadOptions = {},
 ): Promise<LoadReport> {
-  const request = loadRequestOf(options);
-  const { report } = await withEntries(source, request.limits, async (entries) => {
+  return (await loadArchive(destination, source, loadRequestOf(options))).report;
+}
+
+/** Opens the archive, loads its entries and closes it. */
+export async function loadArchive(
+  destination: ImageDestination,
+  source: LoadSource,
+  request: LoadRequest,
+): Promise<LoadOutcome> {
+  return await withEntries(source, request.limits, async (entries) => {
     return await loadEntries(destination, entries, request);
   });
-  return report;
 }
 
 /** The options with every default filled in. Throws ERR_PLATFORM_INVALID. */

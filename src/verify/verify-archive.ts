@@ -1,14 +1,14 @@
 import type { Digest } from '../model/digest.js';
 import { documentStore } from '../stores/memory/document-store.js';
-import { type LoadSource, withEntries } from '../load/archive-entries.js';
+import type { LoadSource } from '../load/archive-entries.js';
 import { checkImages, problemOf } from './check-images.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { surveyImages } from '../survey/survey-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
 import { Documents } from '../content/documents.js';
-import { type LoadRequest, loadEntries } from '../load/load-entries.js';
+import type { LoadRequest } from '../load/load-entries.js';
 import type { ArchiveContents } from '../stages/records.js';
-import { loadRequestOf } from '../load/load-images.js';
+import { loadRequestOf, loadArchive } from '../load/load-images.js';
 import { isImage } from '../model/image-list.js';
 
 /**
@@ -19,13 +19,11 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   const store = documentStore();
   const { deep = false, strict = false, limits, signal } = options;
   const request: LoadRequest = {
-    ...loadRequestOf({ strict, ...(limits && { limits }), ...(signal && { signal }) }),
+    ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }) }),
     passesAll: true,
     probing: deep ? 'all' : 'heads',
   };
-  const { report, contents } = await withEntries(source, request.limits, async (entries) => {
-    return await loadEntries(store, entries, request);
-  });
+  const { report, contents } = await loadArchive(store, source, request);
   const documents = new Documents(store, request);
   const targets = (await store.list()).filter(isImage);
   const { nodes } = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
