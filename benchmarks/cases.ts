@@ -1,6 +1,6 @@
+import { reloadFile, reloadPipe } from './cases/again.js';
 import { loadFile, loadPipe, savePipe } from './cases/all.js';
 import { imagesOfMany, imagesOfNone, planOfMany } from './cases/many.js';
-import { reloadFile, reloadPipe } from './cases/again.js';
 import { loadOneFile, loadOneFileBlobsFirst, loadOnePipe } from './cases/one-of-all.js';
 import { loadSmallBlobs, saveSmallBlobs } from './cases/small-blobs.js';
 import type { Case } from './run-case.js';

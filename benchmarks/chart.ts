@@ -1,5 +1,5 @@
-import type { Outcome } from './run-case.js';
 import type { About, Results } from './report.js';
+import type { Outcome } from './run-case.js';
 
 const WIDTH = 860;
 const LABEL_WIDTH = 300;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { OciLayoutStore, loadImages } from '../src/index.js';
+import { loadImages, OciLayoutStore } from '../src/index.js';
 import { buildFixture, type Fixture } from './fixture.js';
 import { quoted } from './measure.js';
 import type { PeerContainerd } from './peer-containerd.js';

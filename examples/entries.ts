@@ -1,4 +1,4 @@
-import { type Readable, Writable } from 'node:stream';
+import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DEFAULT_LIMITS } from '../src/index.js';
 import { Decompress, TarExtract, TarGuard, type ArchiveEntry } from '../src/stages/index.js';

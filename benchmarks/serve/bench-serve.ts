@@ -12,8 +12,8 @@ import {
   type EngineProcess,
   type Moved,
 } from '../../test/fixtures/engine-process.js';
-import { compareSingle } from './single.js';
 import { writeImageArchive } from '../../test/fixtures/image-archive.js';
+import { compareSingle } from './single.js';
 
 /*
  * Many transfers at once against the built `lading serve`: whether all succeed, how even they are, how fast other

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import fs from 'fs-extra';
-import { type FileEntry, fileEntry } from './file-entry.js';
-import { METADATA_ENTRIES } from '../model/archive-layout.js';
-import { namesIn } from '../files/if-there.js';
 import { SharedFile } from '../files/file-part.js';
+import { namesIn } from '../files/if-there.js';
 import { openAgain } from '../files/read-file.js';
 import { isNotFound, storageError } from '../files/storage-error.js';
+import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import { quote } from '../model/errors.js';
+import { fileEntry, type FileEntry } from './file-entry.js';
 
 const { O_NOFOLLOW } = fs.constants;
 

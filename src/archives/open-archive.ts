@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import fs from 'fs-extra';
+import { SharedFile } from '../files/file-part.js';
+import { openAgain } from '../files/read-file.js';
+import { isNotFound, storageError } from '../files/storage-error.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import type { FileEntry } from './file-entry.js';
-import { SharedFile } from '../files/file-part.js';
-import { isNotFound, storageError } from '../files/storage-error.js';
-import { tarFileEntries } from './tar-file.js';
 import { layoutFiles } from './layout-folder.js';
-import { openAgain } from '../files/read-file.js';
+import { tarFileEntries } from './tar-file.js';
 
 /** The bytes of an archive, in any chunks. */
 export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;

@@ -1,10 +1,10 @@
 import { fstatSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { SharedFile } from '../files/file-part.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import type { Limits } from '../model/limits.js';
 import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
-import type { SharedFile } from '../files/file-part.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 
 /** Bytes that are read for one header: enough for most headers with a long name. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
+import { LadingError } from '../model/errors.js';
 import { addPlatforms, type CommandContext, type CommonOptions } from './command-context.js';
 import type { RemoveOptions } from './commands/edit.js';
 import type { InspectOptions } from './commands/inspect.js';
@@ -11,7 +12,6 @@ import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
 import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
-import { LadingError } from '../model/errors.js';
 
 /** Runs a command and sets the exit status. Nothing calls `process.exit`, so that pending output is still written. */
 async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {

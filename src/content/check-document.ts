@@ -1,9 +1,9 @@
 import type { Descriptor } from '../model/descriptor.js';
-import type { Limits } from '../model/limits.js';
+import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { sizeMismatch, digestMismatch } from './mismatch.js';
-import { Digester, algorithmOf } from '../model/digest.js';
+import type { Limits } from '../model/limits.js';
 import type { FoundBlob } from './content-provider.js';
+import { digestMismatch, sizeMismatch } from './mismatch.js';
 
 /** Throws ERR_LIMIT_DOCUMENT for a document that is larger than the limit, before a byte of it is read. */
 export function checkDocumentSize({ digest, size }: Descriptor, limits: Limits): void {

@@ -1,3 +1,4 @@
+import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, type LadingError } from '../model/errors.js';
@@ -9,7 +10,6 @@ import { isIndexType, isManifestType } from '../model/media-types.js';
 import { checkDocument, checkDocumentSize, checkFound, readAll } from './check-document.js';
 import type { ContentProvider } from './content-provider.js';
 import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
-import { contentKindOf } from '../model/content.js';
 
 /** Called with the error of damaged content, and the digest that the content should have. */
 export type OnDamage = (error: LadingError, digest: Digest) => void;

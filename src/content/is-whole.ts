@@ -1,7 +1,7 @@
+import { isUnreadable } from '../files/storage-error.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ContentProvider } from './content-provider.js';
-import { isUnreadable } from '../files/storage-error.js';
 
 /**
  * Whether the blob can be read and hashes to its digest; undefined if it is not here. Throws errors that do not come

@@ -1,6 +1,6 @@
-import { type ImageRecord, resolveRecords } from '../model/image-list.js';
+import { LadingError, quote } from '../model/errors.js';
+import { resolveRecords, type ImageRecord } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
-import { quote, LadingError } from '../model/errors.js';
 
 /** The one image that a text means. Of several it is the one tagged `latest`: a command that edits must not guess. */
 export function oneOf(records: readonly ImageRecord[], text: string): ImageRecord {

@@ -1,10 +1,10 @@
-import { ANNOTATIONS } from '../model/descriptor.js';
-import type { Digest } from '../model/digest.js';
-import { removeRecords, resolveRecords, type ImageRecord, type NameMove, refersTo } from '../model/image-list.js';
-import { publishNames, inSession } from '../stores/in-session.js';
-import type { Store } from '../stores/store.js';
 import { closureOf } from '../content/closure.js';
 import { Documents } from '../content/documents.js';
+import { ANNOTATIONS } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { refersTo, removeRecords, resolveRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
+import { inSession, publishNames } from '../stores/in-session.js';
+import type { Store } from '../stores/store.js';
 
 /** What a removal did. */
 export interface RemoveReport {

@@ -1,18 +1,18 @@
-import type { Store } from '../stores/store.js';
-import { type Platform, formatPlatformFull } from '../model/platform.js';
-import { hostPlatform, parseRequest } from '../survey/host-platform.js';
-import type { RemoveReport } from './remove-images.js';
-import { inSession } from '../stores/in-session.js';
-import { oneOf } from './one-image.js';
-import { surveyImages } from '../survey/survey-images.js';
-import type { Digest } from '../model/digest.js';
 import { closureOf } from '../content/closure.js';
-import { removeRecords, refersTo } from '../model/image-list.js';
-import { LadingError, quote } from '../model/errors.js';
-import { type Limits, limitsOf } from '../model/limits.js';
 import { Documents } from '../content/documents.js';
-import { referrersIn } from '../stores/listed-images.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError, quote } from '../model/errors.js';
+import { refersTo, removeRecords } from '../model/image-list.js';
+import { limitsOf, type Limits } from '../model/limits.js';
 import type { PlatformOutcome } from '../model/platform-set.js';
+import { formatPlatformFull, type Platform } from '../model/platform.js';
+import { inSession } from '../stores/in-session.js';
+import { referrersIn } from '../stores/listed-images.js';
+import type { Store } from '../stores/store.js';
+import { hostPlatform, parseRequest } from '../survey/host-platform.js';
+import { surveyImages } from '../survey/survey-images.js';
+import { oneOf } from './one-image.js';
+import type { RemoveReport } from './remove-images.js';
 
 /**
  * Removes the content of some platforms of an image; the index and what other platforms share stay. Throws

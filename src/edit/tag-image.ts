@@ -1,9 +1,9 @@
 import type { Digest } from '../model/digest.js';
-import { type NameMove, type ImageRecord, publishRecords } from '../model/image-list.js';
-import type { Store } from '../stores/store.js';
-import { parseImageName } from '../model/reference.js';
 import { LadingError, quote } from '../model/errors.js';
+import { publishRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
+import { parseImageName } from '../model/reference.js';
 import { inSession, publishNames } from '../stores/in-session.js';
+import type { Store } from '../stores/store.js';
 import { oneOf } from './one-image.js';
 
 /** The result of tagging an image: its full name, its digest, and what the name meant before. */

@@ -1,10 +1,10 @@
+import { Documents } from '../content/documents.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import { isIndexType } from '../model/media-types.js';
 import type { ImageRecord } from '../model/image-list.js';
+import { isIndexType } from '../model/media-types.js';
 import type { ManifestNode } from '../stages/records.js';
 import type { Survey } from '../survey/survey-images.js';
-import { Documents } from '../content/documents.js';
 
 /**
  * Which document becomes the root of an image in an archive. `auto`: the manifest if one platform was requested, else

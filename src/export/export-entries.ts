@@ -1,8 +1,8 @@
-import type { SourceReader } from '../stores/store.js';
-import type { ExportPlan } from './plan-export.js';
-import type { ArchiveEntry, Body } from '../stages/records.js';
-import type { PlannedEntry } from './lay-out-archive.js';
 import { LadingError } from '../model/errors.js';
+import type { ArchiveEntry, Body } from '../stages/records.js';
+import type { SourceReader } from '../stores/store.js';
+import type { PlannedEntry } from './lay-out-archive.js';
+import type { ExportPlan } from './plan-export.js';
 
 /**
  * The entries of a plan with their bodies. Passed to `loadEntries`, they make a copy in another place. All blobs are

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LadingError } from '../model/errors.js';
-import { planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
 import { TarPack } from '../stages/tar-pack.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { ImageSource } from '../stores/store.js';
 import { exportEntries } from './export-entries.js';
+import { planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
 
 /**
  * The archive of a plan, or of the named images, as a byte stream. Its blobs are claimed before the first byte, so that

@@ -1,20 +1,20 @@
-import { type Digest, digestOf } from '../model/digest.js';
-import { type Survey, unlistedReferrers } from '../survey/survey-images.js';
-import type { RootChoice, ChosenRoot } from './choose-roots.js';
-import { MEDIA_TYPES } from '../model/media-types.js';
 import {
-  LAYOUT_ENTRY,
-  LAYOUT_BYTES,
-  INDEX_ENTRY,
   DOCKER_MANIFEST_ENTRY,
   entryNameOf,
-  tarEntryBytes,
+  INDEX_ENTRY,
+  LAYOUT_BYTES,
+  LAYOUT_ENTRY,
   TAR_END_BYTES,
+  tarEntryBytes,
 } from '../model/archive-layout.js';
-import { type Descriptor, withAnnotations, ANNOTATIONS } from '../model/descriptor.js';
+import { contentKindOf, type ContentKind } from '../model/content.js';
+import { ANNOTATIONS, withAnnotations, type Descriptor } from '../model/descriptor.js';
+import { digestOf, type Digest } from '../model/digest.js';
+import { MEDIA_TYPES } from '../model/media-types.js';
 import { parseReference } from '../model/reference.js';
 import type { BlobNeed } from '../stages/records.js';
-import { type ContentKind, contentKindOf } from '../model/content.js';
+import { unlistedReferrers, type Survey } from '../survey/survey-images.js';
+import type { ChosenRoot, RootChoice } from './choose-roots.js';
 
 /** One entry of a planned archive. `offset` is where its header starts, `size` is that of its body, both in bytes. */
 export interface PlannedEntry {

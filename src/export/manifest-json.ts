@@ -1,16 +1,16 @@
+import { Documents } from '../content/documents.js';
 import { entryNameOf } from '../model/archive-layout.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { diffIdsOf } from '../model/image-config.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import { isImageConfigType, isLayerType } from '../model/media-types.js';
 import { selectPlatforms } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
-import type { ImageRecord } from '../model/image-list.js';
 import type { ManifestNode } from '../stages/records.js';
 import type { Survey } from '../survey/survey-images.js';
-import { Documents } from '../content/documents.js';
 
 /**
  * The bytes of `manifest.json` for loaders that do not know the OCI layout: one entry for each chosen manifest, with

@@ -1,22 +1,22 @@
+import { Documents } from '../content/documents.js';
+import { totalBytes } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { Platform } from '../model/platform.js';
-import { manifestJsonOf } from './manifest-json.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import type { ImageSource } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import { chooseRoots, type IndexPolicy } from './choose-roots.js';
-import type { ImageRecord } from '../model/image-list.js';
 import { surveyImages, type ReferrersOf } from '../survey/survey-images.js';
-import { type PlannedEntry, layOut, metadataOf, contentsOf, digestOfPlan } from './lay-out-archive.js';
-import { Documents } from '../content/documents.js';
-import type { ImageSource } from '../stores/store.js';
-import type { ReferrerPolicy } from '../model/wanted-blobs.js';
-import { totalBytes } from '../model/content.js';
+import { chooseRoots, type IndexPolicy } from './choose-roots.js';
+import { contentsOf, digestOfPlan, layOut, metadataOf, type PlannedEntry } from './lay-out-archive.js';
+import { manifestJsonOf } from './manifest-json.js';
 
 /** What to export of the images, and how. */
 export interface ExportOptions {

@@ -1,8 +1,8 @@
+import { readFileSync, unlinkSync, type Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import fs from 'fs-extra';
-import { readFileSync, unlinkSync, type Stats } from 'node:fs';
 import { quote } from '../model/errors.js';
-import { isNotFound, isExisting, readError } from './storage-error.js';
+import { isExisting, isNotFound, readError } from './storage-error.js';
 
 /** All bytes of a small file; undefined if it does not exist. */
 export function readIfThere(file: string): Buffer | undefined {

@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
+import type { ContentProvider } from '../content/content-provider.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import { resolveRecords, type ImageRecord, isImage } from '../model/image-list.js';
+import { isImage, resolveRecords, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { compatibleWith, exactly } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
+import type { Store } from '../stores/store.js';
+import { hostPlatform } from '../survey/host-platform.js';
+import type { Warning } from '../survey/reports.js';
+import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 import { DescriptionCache } from './description-cache.js';
-import { hostPlatform } from '../survey/host-platform.js';
-import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
-import type { Warning } from '../survey/reports.js';
-import type { ContentProvider } from '../content/content-provider.js';
-import type { Store } from '../stores/store.js';
 
 /** How to describe images, and for which host. */
 export interface DescribeOptions extends ListOptions {

@@ -1,3 +1,6 @@
+import type { ContentProvider } from '../content/content-provider.js';
+import { Documents } from '../content/documents.js';
+import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import type { ImageConfig } from '../model/image-config.js';
@@ -6,10 +9,7 @@ import type { Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
 import type { Warning } from '../survey/reports.js';
-import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode, Survey } from '../survey/survey-images.js';
-import { Documents } from '../content/documents.js';
-import { contentKindOf } from '../model/content.js';
 
 /** One manifest of an image as the store has it. */
 export interface ManifestDescription {

@@ -1,6 +1,6 @@
-import type { Digest } from '../model/digest.js';
 import type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
 import type { ContentKind } from '../model/content.js';
+import type { Digest } from '../model/digest.js';
 
 /** What a description was made of: every blob that was looked up. */
 type Seen = ReadonlyMap<Digest, Look>;

@@ -1,9 +1,9 @@
-import { documentStore } from '../stores/memory/document-store.js';
-import { inspectRecord, type ImageInspection } from './inspect-images.js';
-import type { ListOptions } from '../survey/tolerant-survey.js';
 import type { LoadSource } from '../load/archive-entries.js';
-import { isImage } from '../model/image-list.js';
 import { loadArchive, loadRequestOf } from '../load/load-images.js';
+import { isImage } from '../model/image-list.js';
+import { documentStore } from '../stores/memory/document-store.js';
+import type { ListOptions } from '../survey/tolerant-survey.js';
+import { inspectRecord, type ImageInspection } from './inspect-images.js';
 
 /** Inspects every image of an archive without storing it. Reads the whole archive. Throws the errors of a load. */
 export async function inspectArchive(

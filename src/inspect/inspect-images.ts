@@ -1,14 +1,14 @@
+import { totalBytes } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
-import { platformMismatch, platformWarning } from '../survey/check-configs.js';
 import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
 import { resolveRecords, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
-import { describeManifests, type ManifestDescription } from './describe-manifests.js';
-import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
-import { platformReportOf, type PlatformReport, type Warning } from '../survey/reports.js';
 import type { Store } from '../stores/store.js';
+import { platformMismatch, platformWarning } from '../survey/check-configs.js';
+import { platformReportOf, type PlatformReport, type Warning } from '../survey/reports.js';
 import type { Survey } from '../survey/survey-images.js';
-import { totalBytes } from '../model/content.js';
+import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
+import { describeManifests, type ManifestDescription } from './describe-manifests.js';
 
 /** One layer of a platform. `size` is in bytes, as stored. */
 export interface LayerReport {

@@ -1,8 +1,8 @@
+import { isImage } from '../model/image-list.js';
+import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import type { Store } from '../stores/store.js';
-import { type ListOptions, tolerantSurvey } from '../survey/tolerant-survey.js';
-import { isImage } from '../model/image-list.js';
+import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 
 /** The images of a store, and warnings of damage that was found. Damaged content counts as missing. */
 export interface ImageListing {

@@ -1,8 +1,8 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import type { Digest } from '../model/digest.js';
-import type { Limits } from '../model/limits.js';
-import { type LayerFacts, LayerProbe } from './layer-probe.js';
 import { LadingError } from '../model/errors.js';
+import type { Limits } from '../model/limits.js';
+import { LayerProbe, type LayerFacts } from './layer-probe.js';
 
 /** What the bytes of a layer show. Reads a packed layer to its end, and only the first bytes of a plain one. */
 export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {

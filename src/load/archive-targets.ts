@@ -1,22 +1,22 @@
+import { closureOf } from '../content/closure.js';
+import { Documents } from '../content/documents.js';
+import { parseLayoutIndex } from '../content/parse-document.js';
+import { parseStrictJson } from '../content/strict-json.js';
 import { LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { followLinks } from '../model/archive-links.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import { parseDockerManifest } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import { withoutName, type ImageRecord } from '../model/image-list.js';
 import { asFields } from '../model/json.js';
 import type { Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import { parseImageName, parseReference } from '../model/reference.js';
-import { dockerArchiveTargets } from './docker-archive-targets.js';
-import type { Warning } from '../survey/reports.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
-import { closureOf } from '../content/closure.js';
-import { parseLayoutIndex } from '../content/parse-document.js';
-import { parseStrictJson } from '../content/strict-json.js';
-import { followLinks } from '../model/archive-links.js';
-import { parseDockerManifest } from '../model/docker-archive.js';
-import { Documents } from '../content/documents.js';
+import type { Warning } from '../survey/reports.js';
+import { dockerArchiveTargets } from './docker-archive-targets.js';
 
 /** The images that an archive names, and the manifests in it that refer to others. */
 export interface ArchiveTargets {

@@ -1,22 +1,22 @@
+import type { ContentProvider } from '../content/content-provider.js';
+import { Documents } from '../content/documents.js';
+import { throwIfAborted } from '../model/aborted.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import type { PlatformRequest } from '../model/platform-set.js';
-import { archiveTargets } from './archive-targets.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import type { ArchiveContents } from '../stages/records.js';
+import { publishNames } from '../stores/in-session.js';
+import { referrersIn } from '../stores/listed-images.js';
+import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { checkConfigs } from '../survey/check-configs.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
-import { publishNames } from '../stores/in-session.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import type { ArchiveContents } from '../stages/records.js';
-import type { ContentProvider } from '../content/content-provider.js';
-import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
-import { Documents } from '../content/documents.js';
-import { referrersIn } from '../stores/listed-images.js';
-import type { ReferrerPolicy } from '../model/wanted-blobs.js';
-import { throwIfAborted } from '../model/aborted.js';
+import { archiveTargets } from './archive-targets.js';
 
 /** How to end a load. */
 export interface CloseOptions {

@@ -1,21 +1,21 @@
+import { checkDocumentSize } from '../content/check-document.js';
+import { Documents } from '../content/documents.js';
+import { parseStrictJson } from '../content/strict-json.js';
+import type { LayerFacts } from '../layers/layer-probe.js';
+import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
-import { digestOf, type Digest } from '../model/digest.js';
 import { followLinks } from '../model/archive-links.js';
-import { parseDockerManifest, synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import type { Content, ContentKind } from '../model/content.js';
+import { digestOf, type Digest } from '../model/digest.js';
+import { parseDockerManifest, synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import { MEDIA_TYPES } from '../model/media-types.js';
 import { parseImageName } from '../model/reference.js';
 import type { ArchiveContents, ArchiveFile } from '../stages/records.js';
-import type { ImageRecord } from '../model/image-list.js';
-import type { LayerFacts } from '../layers/layer-probe.js';
 import type { DestinationSession } from '../stores/store.js';
-import { checkDocumentSize } from '../content/check-document.js';
-import { parseStrictJson } from '../content/strict-json.js';
-import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
-import { Documents } from '../content/documents.js';
 
 /**
  * The images of a docker-archive. Makes and stores their manifests, which such an archive lacks. Checks layers against

@@ -1,6 +1,6 @@
-import type { Platform } from '../model/platform.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
+import type { Platform } from '../model/platform.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { CommitEvent } from '../stages/records.js';
 import type { ImageDestination } from '../stores/store.js';

@@ -1,9 +1,9 @@
+import { totalBytes } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import type { NameMove } from '../model/image-list.js';
 import type { SkippedEntries } from '../stages/select-entries.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ClosedArchive } from './close-archive.js';
-import { totalBytes } from '../model/content.js';
 
 /** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
 export interface LoadReport {

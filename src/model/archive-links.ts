@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { LadingError, quote } from './errors.js';
 import { badEntry } from './entry-name.js';
+import { LadingError, quote } from './errors.js';
 
 /** The largest number of links that one name may pass. */
 const MAX_LINKS = 16;

@@ -1,5 +1,5 @@
-import { isIndexType, isManifestType } from './media-types.js';
 import type { Digest } from './digest.js';
+import { isIndexType, isManifestType } from './media-types.js';
 
 /** Digest and size of a blob. */
 export interface Content {

@@ -1,7 +1,7 @@
+import type { Content } from './content.js';
 import { algorithmOf, digestOf, isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
 import { asFields, asObject, asText, asTexts } from './json.js';
-import type { Content } from './content.js';
 import type { Platform } from './platform.js';
 
 /** An OCI content descriptor (image-spec, "Descriptor"). Unknown fields are kept. */

@@ -1,7 +1,7 @@
+import type { Content } from './content.js';
 import type { Descriptor } from './descriptor.js';
 import { asFields, asList, asText, asTexts, invalid } from './json.js';
 import { MEDIA_TYPES } from './media-types.js';
-import type { Content } from './content.js';
 
 /** One image of `manifest.json` (Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset"). */
 export interface DockerArchiveImage {

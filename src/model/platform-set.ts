@@ -1,7 +1,7 @@
 import type { PlatformState } from './completeness.js';
 import type { Digest } from './digest.js';
 import { compatibleWith, exactly, type PlatformMatcher } from './platform-matcher.js';
-import { formatPlatformFull, normalizePlatform, type Platform, listingKeyOf } from './platform.js';
+import { formatPlatformFull, listingKeyOf, normalizePlatform, type Platform } from './platform.js';
 
 /** The state of one manifest of an image. `missing` is the first digest that is not here. */
 export interface PlatformOutcome {

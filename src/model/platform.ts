@@ -1,5 +1,5 @@
-import { LadingError, quote } from './errors.js';
 import type { Digest } from './digest.js';
+import { LadingError, quote } from './errors.js';
 
 /** An OCI platform object (image-spec, "Image Index"). Keys are the spec's own names. */
 export interface Platform {

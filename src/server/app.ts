@@ -1,7 +1,7 @@
-import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import { arch } from 'node:os';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
 import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
 import { clientOf, type ServerContext } from './context.js';
 import { checkHost } from './host-guard.js';

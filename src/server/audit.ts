@@ -1,5 +1,4 @@
-import { jsonLine } from '../index.js';
-import type { NameMove } from '../index.js';
+import { jsonLine, type NameMove } from '../index.js';
 
 /** Who did what to the store, or saved an archive from it. One record for each load, save, tag, delete and prune. */
 export interface AuditRecord {

@@ -1,6 +1,6 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DescribeOptions, Platform, Store } from '../index.js';
 import type { Answers } from './answers.js';
 import type { Audit } from './audit.js';

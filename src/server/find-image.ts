@@ -1,4 +1,4 @@
-import { LadingError, parseReference, resolveRecords, type ImageRecord, type Store, jsonLine } from '../index.js';
+import { jsonLine, LadingError, parseReference, resolveRecords, type ImageRecord, type Store } from '../index.js';
 
 const ID = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
 

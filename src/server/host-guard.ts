@@ -1,6 +1,6 @@
-import { jsonLine } from '../index.js';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { jsonLine } from '../index.js';
 import { EngineError, STATUS } from './statuses.js';
 
 /**

@@ -2,7 +2,7 @@ import { chmod, lstat, rm } from 'node:fs/promises';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
-import { LadingError, jsonLine } from '../index.js';
+import { jsonLine, LadingError } from '../index.js';
 import { Connections } from './connections.js';
 
 /** Where a server listens. */

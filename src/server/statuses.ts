@@ -1,4 +1,4 @@
-import { LadingError, type ErrorCategory, type ErrorCode, isDamage } from '../index.js';
+import { isDamage, LadingError, type ErrorCategory, type ErrorCode } from '../index.js';
 
 /** Every HTTP status that the server answers with, by its name in RFC 9110. No other server file has such a number. */
 export const STATUS = {

@@ -1,14 +1,14 @@
+import { readAll } from '../content/check-document.js';
+import type { FoundBlob } from '../content/content-provider.js';
+import type { FilePart } from '../files/file-part.js';
+import { SideWork } from '../flow/side-work.js';
+import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
-import type { FilePart } from '../files/file-part.js';
-import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
-import type { FoundBlob } from '../content/content-provider.js';
 import type { DestinationSession, PartCopies } from '../stores/store.js';
-import { readAll } from '../content/check-document.js';
-import { SideWork } from '../flow/side-work.js';
-import type { CommitEvent, SelectedEntry, VerifiedEntry, ArchiveContents, ArchiveFile } from './records.js';
+import type { ArchiveContents, ArchiveFile, CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
 
 /** What to find out about blobs as layers while they pass: nothing, their compression, or also their diff ids. */

@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
 import { LadingError } from '../model/errors.js';
 import { exceedsRatio, type Limits } from '../model/limits.js';
-import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
 
 const CHUNK_BYTES = 256 * 1024;
 

@@ -1,10 +1,10 @@
 import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
-import type { ImageRecord } from '../model/image-list.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { ManifestNode } from './records.js';
 import { Stage } from './stage.js';
-import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 
 /** The platforms to keep, and whether attestations and referrers `follow` their subject; `drop` leaves them out. */
 export interface FilterPlatformsOptions {

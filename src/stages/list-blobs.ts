@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
+import { Documents } from '../content/documents.js';
 import { completenessOf, type Completeness } from '../model/completeness.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { contentOf, type ImageManifest } from '../model/image-manifest.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { BlobNeed, ManifestNode } from './records.js';
-import type { ImageRecord } from '../model/image-list.js';
 import { Stage } from './stage.js';
-import { Documents } from '../content/documents.js';
 
 /** Where to look blobs up, which of them to leave out, and where to report the result. */
 export interface ListBlobsOptions {

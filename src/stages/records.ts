@@ -1,12 +1,12 @@
-import type { Descriptor } from '../model/descriptor.js';
-import type { Digest, Digester } from '../model/digest.js';
-import type { Platform } from '../model/platform.js';
+import type { FoundBlob } from '../content/content-provider.js';
 import type { FilePart } from '../files/file-part.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
-import type { FoundBlob } from '../content/content-provider.js';
 import type { ContentKind } from '../model/content.js';
-import type { IngestOutcome } from '../stores/store.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest, Digester } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import type { Platform } from '../model/platform.js';
+import type { IngestOutcome } from '../stores/store.js';
 
 /** One index or manifest of an image. Each stage reads the document itself if it needs it, so that nodes stay small. */
 export interface ManifestNode {

@@ -9,13 +9,13 @@ import type { Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { linkTarget } from '../model/entry-name.js';
 import { LadingError } from '../model/errors.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { SourceReader } from '../stores/store.js';
 import type { ArchiveEntry, Body, SelectedEntry } from './records.js';
-import type { ImageRecord } from '../model/image-list.js';
 import { Stage } from './stage.js';
 
 /** Which entries to keep, and where to look for content that is stored already. */

@@ -1,9 +1,9 @@
+import { digestMismatch } from '../content/mismatch.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ArchiveEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
-import { digestMismatch } from '../content/mismatch.js';
 
 /**
  * Hashes each body as it passes. The body of `blobs/<algorithm>/<hex>` throws ERR_DIGEST_MISMATCH at its end if it

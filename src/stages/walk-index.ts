@@ -1,14 +1,14 @@
+import { Documents } from '../content/documents.js';
 import { attestedBy, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { platformOf } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
-import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
-import { isNamedPlatform, type Platform, listingKeyOf } from '../model/platform.js';
 import type { ImageRecord } from '../model/image-list.js';
+import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
+import { isNamedPlatform, listingKeyOf, type Platform } from '../model/platform.js';
 import type { ManifestNode } from './records.js';
 import { Stage } from './stage.js';
-import { Documents } from '../content/documents.js';
 
 /** The documents to walk, and where to find their referrers. */
 export interface WalkIndexOptions {

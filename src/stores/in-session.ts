@@ -1,5 +1,5 @@
 import { movesOf, type NameMove } from '../model/image-list.js';
-import type { ImageListChange, DestinationSession, ImageDestination } from './store.js';
+import type { DestinationSession, ImageDestination, ImageListChange } from './store.js';
 
 /** Publishes a change of the list of images. Returns the names that it moved, compared with the list before. */
 export async function publishNames(session: DestinationSession, change: ImageListChange): Promise<readonly NameMove[]> {

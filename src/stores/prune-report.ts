@@ -1,5 +1,5 @@
-import type { ImageRecord } from '../model/image-list.js';
 import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
 
 /** A number of blobs or files, and the sum of their bytes. */
 export interface Amount {

@@ -1,8 +1,8 @@
-import type { Digest } from '../model/digest.js';
-import { removeRecords, type ImageRecord, refersTo, isImage } from '../model/image-list.js';
 import { closureOf } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
+import type { Digest } from '../model/digest.js';
+import { isImage, refersTo, removeRecords, type ImageRecord } from '../model/image-list.js';
 
 /** The images that a prune removes: unnamed ones that are old, and referrers whose subject does not stay. */
 export async function pruneableImages(

@@ -1,5 +1,5 @@
-import type { ContentProvider } from '../content/content-provider.js';
 import type { Cut } from '../content/closure.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import type { FilePart } from '../files/file-part.js';
 import type { Content, ContentKind } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';

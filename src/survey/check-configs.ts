@@ -1,3 +1,5 @@
+import type { ContentProvider } from '../content/content-provider.js';
+import { Documents, type OnDamage } from '../content/documents.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { LadingError } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
@@ -7,14 +9,12 @@ import { isImageConfigType } from '../model/media-types.js';
 import {
   formatPlatformFull,
   isNamedPlatform,
+  listingKeyOf,
   normalizePlatform,
   type Platform,
-  listingKeyOf,
 } from '../model/platform.js';
 import type { Warning } from './reports.js';
-import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from './survey-images.js';
-import { type OnDamage, Documents } from '../content/documents.js';
 
 /** How to judge the configs of images. */
 export interface CheckConfigsOptions {

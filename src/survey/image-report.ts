@@ -1,6 +1,6 @@
-import type { Survey } from './survey-images.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { type ImageReport, platformReportOf } from './reports.js';
+import { platformReportOf, type ImageReport } from './reports.js';
+import type { Survey } from './survey-images.js';
 
 /** The report of one image. `digest` is the root that it has in the archive or store. */
 export function imageReportOf(survey: Survey, target: ImageRecord, digest = target.descriptor.digest): ImageReport {

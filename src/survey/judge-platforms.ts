@@ -1,8 +1,8 @@
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { formatPlatformFull } from '../model/platform.js';
 import { labelOf, platformReportOf, type Warning } from './reports.js';
-import type { ImageRecord } from '../model/image-list.js';
 import type { Survey } from './survey-images.js';
 
 /**

@@ -1,18 +1,18 @@
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { Documents } from '../content/documents.js';
 import type { Completeness } from '../model/completeness.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
-import type { Warning } from './reports.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { DedupeBlobs } from '../stages/dedupe-blobs.js';
 import { FilterPlatforms } from '../stages/filter-platforms.js';
 import { ListBlobs } from '../stages/list-blobs.js';
 import type { BlobNeed, ManifestNode } from '../stages/records.js';
-import type { ImageRecord } from '../model/image-list.js';
 import { WalkIndex } from '../stages/walk-index.js';
-import { Documents } from '../content/documents.js';
-import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import type { Warning } from './reports.js';
 
 /** Finds the manifests that refer to a digest. */
 export type ReferrersOf = (subject: Digest) => Promise<readonly Descriptor[]>;

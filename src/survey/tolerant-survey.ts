@@ -1,12 +1,12 @@
-import { type Limits, limitsOf } from '../model/limits.js';
 import type { ContentProvider } from '../content/content-provider.js';
-import type { ImageRecord } from '../model/image-list.js';
-import { type Survey, surveyImages } from './survey-images.js';
-import type { Warning } from './reports.js';
+import { Documents, type OnDamage } from '../content/documents.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { type OnDamage, Documents } from '../content/documents.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { limitsOf, type Limits } from '../model/limits.js';
 import { referrersIn } from '../stores/listed-images.js';
+import type { Warning } from './reports.js';
+import { surveyImages, type Survey } from './survey-images.js';
 
 /** How to read documents while listing. */
 export interface ListOptions {

@@ -1,16 +1,16 @@
-import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
+import type { ContentProvider } from '../content/content-provider.js';
+import type { LayerFacts } from '../layers/layer-probe.js';
 import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
+import { throwIfAborted } from '../model/aborted.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, isDigest, type Digest } from '../model/digest.js';
 import { LadingError, type ErrorCode } from '../model/errors.js';
 import { diffIdsOf } from '../model/image-config.js';
 import type { Limits } from '../model/limits.js';
 import { layerCompressionOf } from '../model/media-types.js';
+import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
 import type { Warning } from '../survey/reports.js';
-import type { LayerFacts } from '../layers/layer-probe.js';
-import type { ContentProvider } from '../content/content-provider.js';
 import type { ListedNode } from '../survey/survey-images.js';
-import { throwIfAborted } from '../model/aborted.js';
 
 /** What to check of images beyond the digests of their blobs. */
 export interface CheckImagesOptions {

@@ -1,15 +1,15 @@
-import type { Digest } from '../model/digest.js';
-import { documentStore } from '../stores/memory/document-store.js';
-import type { LoadSource } from '../load/archive-entries.js';
-import { checkImages, problemOf } from './check-images.js';
-import type { LayerFacts } from '../layers/layer-probe.js';
-import { surveyImages } from '../survey/survey-images.js';
-import type { VerifyOptions, VerifyReport } from './verify-images.js';
 import { Documents } from '../content/documents.js';
+import type { LayerFacts } from '../layers/layer-probe.js';
+import type { LoadSource } from '../load/archive-entries.js';
 import type { LoadRequest } from '../load/load-entries.js';
-import type { ArchiveContents } from '../stages/records.js';
-import { loadRequestOf, loadArchive } from '../load/load-images.js';
+import { loadArchive, loadRequestOf } from '../load/load-images.js';
+import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
+import type { ArchiveContents } from '../stages/records.js';
+import { documentStore } from '../stores/memory/document-store.js';
+import { surveyImages } from '../survey/survey-images.js';
+import { checkImages, problemOf } from './check-images.js';
+import type { VerifyOptions, VerifyReport } from './verify-images.js';
 
 /**
  * Verifies an archive without storing it. Hashes every blob in it, needed or not. Holds its documents, at most 64 MiB.

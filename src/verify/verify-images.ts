@@ -1,16 +1,16 @@
+import { Documents } from '../content/documents.js';
+import { isUnreadable } from '../files/storage-error.js';
+import { throwIfAborted } from '../model/aborted.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { resolveRecords, isImage } from '../model/image-list.js';
+import { isImage, resolveRecords } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
-import { checkImages, problemOf, type Problem } from './check-images.js';
+import { referrersIn } from '../stores/listed-images.js';
+import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import type { Store } from '../stores/store.js';
-import { isUnreadable } from '../files/storage-error.js';
 import { surveyImages } from '../survey/survey-images.js';
-import { Documents } from '../content/documents.js';
-import { referrersIn } from '../stores/listed-images.js';
-import { throwIfAborted } from '../model/aborted.js';
+import { checkImages, problemOf, type Problem } from './check-images.js';
 
 /** How to verify. */
 export interface VerifyOptions {

@@ -3,12 +3,12 @@ import type { ChildProcess } from 'node:child_process';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { jsonOf, startLading, statusOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
+import type { LoadReport } from '../../src/load/load-report.js';
 import { entryNameOf } from '../../src/model/archive-layout.js';
+import type { PruneReport } from '../../src/stores/prune-report.js';
+import { jsonOf, startLading, statusOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
 import { example } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
-import type { LoadReport } from '../../src/load/load-report.js';
-import type { PruneReport } from '../../src/stores/prune-report.js';
 
 const LAYER_BYTES = 1_500_000;
 

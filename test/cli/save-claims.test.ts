@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { startLading, statusOf, workspace } from '../fixtures/cli-workspace.js';
 import { example, FAMILIAR, load, statesOf } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 
 test('saves a whole archive of an image that another process removes and prunes meanwhile', async (t) => {
   const { run, store, state } = await workspace(t, { loaded: true, built: example({ layerBytes: 3_000_000 }) });

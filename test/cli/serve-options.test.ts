@@ -5,8 +5,8 @@ import { clientTls, makeCertificates } from '../fixtures/certificates.js';
 import { workspace } from '../fixtures/cli-workspace.js';
 import { requireTool } from '../fixtures/command.js';
 import { startDaemon } from '../fixtures/daemon.js';
-import { sampleOf } from '../fixtures/extent.js';
 import { requestOver } from '../fixtures/engine.js';
+import { sampleOf } from '../fixtures/extent.js';
 import { dial } from '../fixtures/wire.js';
 
 test('refuses addresses where it cannot listen', async (t) => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/daemon.js';
 import { example, FAMILIAR, leasesOf } from '../fixtures/load-helpers.js';
-import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { until } from '../fixtures/until.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 

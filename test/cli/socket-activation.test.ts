@@ -5,8 +5,8 @@ import { test, type TestContext } from 'node:test';
 import { clientTls, makeCertificates } from '../fixtures/certificates.js';
 import { requireTool, runCommand } from '../fixtures/command.js';
 import { spawnDaemon, startDaemon, type Daemon, type DaemonOptions } from '../fixtures/daemon.js';
-import { sampleOf } from '../fixtures/extent.js';
 import { requestOver } from '../fixtures/engine.js';
+import { sampleOf } from '../fixtures/extent.js';
 import { temporaryFolder } from '../fixtures/load-helpers.js';
 
 /**

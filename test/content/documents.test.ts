@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Descriptor } from '../../src/model/descriptor.js';
-import { digestOf, parseDigest, type Digest } from '../../src/model/digest.js';
-import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
-import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import type { ContentProvider } from '../../src/content/content-provider.js';
 import { readAll } from '../../src/content/check-document.js';
+import type { ContentProvider } from '../../src/content/content-provider.js';
 import { Documents } from '../../src/content/documents.js';
 import { parseIndexBytes } from '../../src/content/parse-document.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
+import { digestOf, parseDigest, type Digest } from '../../src/model/digest.js';
 import { LadingError } from '../../src/model/errors.js';
+import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
+import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { buildReferrer } from '../fixtures/artifact-builder.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
-import { buildManifest } from '../fixtures/manifest-builder.js';
 import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 
 const LAYER = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf('layer'), size: 5 };
 const CONFIG = { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf('{}'), size: 2 };

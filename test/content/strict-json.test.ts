@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { LadingError } from '../../src/model/errors.js';
 import { parseStrictJson } from '../../src/content/strict-json.js';
+import { LadingError } from '../../src/model/errors.js';
 
 const parse = (text: string | Uint8Array, maxDepth = 64): unknown =>
   parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text, 'the document', maxDepth);

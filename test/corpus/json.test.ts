@@ -2,9 +2,9 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, parseDigest } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { blobPath, indexJson } from '../fixtures/archive-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { buildIndex } from '../fixtures/image-builder.js';
 import { tarOf } from '../fixtures/tar-builder.js';
-import { BlobSet } from '../fixtures/blob-set.js';
 import {
   base,
   BASE_NAME,

@@ -1,7 +1,6 @@
-import { digestOf } from '../../src/model/digest.js';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
-import type { Verdict } from './corpus.js';
-import { base, layoutOf, loads, type CorpusCase } from './corpus.js';
+import { digestOf } from '../../src/model/digest.js';
+import { base, layoutOf, loads, type CorpusCase, type Verdict } from './corpus.js';
 import { runFamily } from './run-family.js';
 
 /** The base image under this full name. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { exitStatusOf } from '../../src/cli/exit-status.js';
+import { closureOf } from '../../src/content/closure.js';
+import { Documents } from '../../src/content/documents.js';
 import { loadImages, type LoadOptions } from '../../src/load/load-images.js';
 import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import { failureOf } from '../../src/server/statuses.js';
-import { Documents } from '../../src/content/documents.js';
-import { closureOf } from '../../src/content/closure.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { startEngine, type Answer, type Engine } from '../fixtures/engine.js';
 import { IS_ALL } from '../fixtures/extent.js';

@@ -6,9 +6,7 @@ import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
 import type { Store } from '../../src/stores/store.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
-import { buildManifest } from '../fixtures/manifest-builder.js';
 import {
-  type Example,
   example,
   FAMILIAR,
   fill,
@@ -16,12 +14,14 @@ import {
   NAME,
   namesOf,
   onEachStore,
-  type OpenStore,
   refuses,
   sorted,
   stateOf,
   statesOf,
+  type Example,
+  type OpenStore,
 } from '../fixtures/load-helpers.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { HOST } from '../fixtures/saved-archive.js';
 
 async function stored(open: OpenStore, built: Example): Promise<Store> {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { decorated } from '../../src/model/decorated.js';
 import { removeImages } from '../../src/edit/remove-images.js';
 import { exportImages } from '../../src/export/export-images.js';
 import { planExport, type ExportPlan } from '../../src/export/plan-export.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { decorated } from '../../src/model/decorated.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import {

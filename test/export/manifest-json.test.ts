@@ -4,7 +4,7 @@ import type { Platform } from '../../src/model/platform.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { BlobSet, buildArtifact, buildIndex, buildManifest } from '../fixtures/image-builder.js';
 import { example, FAMILIAR, fill, load, NAME, onEachStore, stateOf } from '../fixtures/load-helpers.js';
-import { type DockerManifestEntry, save } from '../fixtures/saved-archive.js';
+import { save, type DockerManifestEntry } from '../fixtures/saved-archive.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
 /** The expected entry of `manifest.json` for a manifest. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
 import { chosen, forEachPoint, IS_LONG, tell } from './form.js';
-import { controlOfMeeting, MEETINGS, meetAt } from './meetings.js';
+import { controlOfMeeting, meetAt, MEETINGS } from './meetings.js';
 import { buildScene } from './scene.js';
 
 /** Points of each pair of commands in the short form. */

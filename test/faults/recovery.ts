@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import { runProgram } from './program.js';
 import { commandLine, type Operation } from './operations.js';
+import { runProgram } from './program.js';
 import type { Scene } from './scene.js';
 import { judge, leftOver, passResumeTime, type Judgement, type StoreState } from './store-oracle.js';
 import { pointsOf, runTraced, type Point, type TracedRun } from './traced-calls.js';

@@ -1,7 +1,7 @@
-import { run } from 'node:test';
-import { spec } from 'node:test/reporters';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { COUNTED } from './form.js';
 

@@ -4,7 +4,7 @@ import { requireTool } from '../fixtures/command.js';
 import { faultFolder } from './form.js';
 import { killAt } from './kill-points.js';
 import { whyNoVolume } from './loop-volume.js';
-import { controlOfMeeting, MEETINGS, meetAt, type Meeting } from './meetings.js';
+import { controlOfMeeting, meetAt, MEETINGS, type Meeting } from './meetings.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
 import { controlSteps, powerCuts } from './power-cuts.js';
 import { runProgram } from './program.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { DEFAULT_LIMITS } from '../../src/model/limits.js';
-import { LadingError } from '../../src/model/errors.js';
 import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from '../../src/content/parse-document.js';
 import { parseStrictJson } from '../../src/content/strict-json.js';
+import { LadingError } from '../../src/model/errors.js';
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import { BlobSet, buildMultiPlatform } from '../fixtures/image-builder.js';
 import { codeOf, mutationsOf, resultOf, type FuzzTarget } from './target.js';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
+import type { ContentProvider } from '../../src/content/content-provider.js';
 import { loadImages } from '../../src/load/load-images.js';
 import type { LoadReport } from '../../src/load/load-report.js';
 import type { Digest } from '../../src/model/digest.js';
-import type { ContentProvider } from '../../src/content/content-provider.js';
-import type { Store } from '../../src/stores/store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import type { Store } from '../../src/stores/store.js';
 import type { LinkFields } from '../fixtures/blob-set.js';
 import { chunksOf, stateOf } from '../fixtures/load-helpers.js';
 import { bytesOf, HOST } from '../fixtures/saved-archive.js';

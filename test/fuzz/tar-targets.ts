@@ -1,8 +1,8 @@
-import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import { parsePaxRecords } from '../../src/model/tar-header.js';
 import { Decompress } from '../../src/stages/decompress.js';
 import type { ArchiveEntry } from '../../src/stages/records.js';
@@ -13,9 +13,9 @@ import { endBlocks, rawEntry, rawHeader } from '../fixtures/tar-builder.js';
 import { cut } from '../stages/bodies.js';
 import { base256, longName, pax, paxRecord } from '../stages/tar-extensions.js';
 import { listWithGnuTar } from './gnu-tar.js';
-import { mutationsOf, resultOf, type FuzzTarget } from './target.js';
 import { readReferenceTar, type SeenEntry } from './reference-tar.js';
 import { withRightChecksums } from './tar-checksums.js';
+import { mutationsOf, resultOf, type FuzzTarget } from './target.js';
 
 /** GNU tar checks one of this many accepted archives. */
 const GNU_TAR_ONE_IN = 200;

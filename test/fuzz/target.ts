@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { SeededRandom } from '../fixtures/seeded.js';
 import { LadingError, type ErrorCode } from '../../src/model/errors.js';
+import type { SeededRandom } from '../fixtures/seeded.js';
 import { isHiddenBug } from '../sweeps/outcome.js';
 import { Mutator } from './mutator.js';
 

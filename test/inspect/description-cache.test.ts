@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ContentProvider } from '../../src/content/content-provider.js';
 import { DescriptionCache } from '../../src/inspect/description-cache.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
-import type { ContentProvider } from '../../src/content/content-provider.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 
 const A = digestOf('a');

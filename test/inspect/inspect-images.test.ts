@@ -4,9 +4,9 @@ import { tagImage } from '../../src/edit/tag-image.js';
 import { inspectArchive } from '../../src/inspect/inspect-archive.js';
 import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
-import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
+import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import {
   chunksOf,
   codesOf,

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { missingForInterop, requireTool } from '../fixtures/command.js';
 import { BlobSet, buildImage, buildIndex, type MultiPlatformImage } from '../fixtures/image-builder.js';
 

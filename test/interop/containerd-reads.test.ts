@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireBusybox } from './busybox-image.js';
 import { requireContainerd, startContainerd } from './containerd.js';
-import { loadBusybox, manifestOf, NAME, onlyRootOf, save, sortedClosure } from './workspace.js';
 import { unpackArchive } from './unpack-archive.js';
+import { loadBusybox, manifestOf, NAME, onlyRootOf, save, sortedClosure } from './workspace.js';
 
 // ctr unpacks each layer that it imports, which checks diff ids too; "native" needs no file system of its own.
 const IMPORT = ['images', 'import', '--snapshotter', 'native'];

@@ -5,7 +5,7 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { requireTool, runCommand, runLading } from '../fixtures/command.js';
 import { example, FAMILIAR, NAME } from '../fixtures/load-helpers.js';
 import type { Certificate } from './certificates.js';
-import { DOCKERS, dockerFor, requireDocker } from './docker.js';
+import { dockerFor, DOCKERS, requireDocker } from './docker.js';
 import { startServe } from './serve-command.js';
 import { startTlsServe, type TlsServed } from './serve-tls.js';
 import { onlyImageOf, temporaryFolder } from './workspace.js';

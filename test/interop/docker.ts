@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { missingForInterop, runCommand, type CommandOptions, type CommandResult } from '../fixtures/command.js';
 import { example, type Example } from '../fixtures/load-helpers.js';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { writeFile, readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import Docker from 'dockerode';
-import { hostPlatform } from '../../src/survey/host-platform.js';
 import { digestOf } from '../../src/model/digest.js';
+import { hostPlatform } from '../../src/survey/host-platform.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading, requireTool } from '../fixtures/command.js';
 import { requestOver } from '../fixtures/engine.js';

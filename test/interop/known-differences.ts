@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { endBlocks } from '../fixtures/tar-builder.js';
 import { NAME } from '../fixtures/load-helpers.js';
+import { endBlocks } from '../fixtures/tar-builder.js';
 import { oddEntries, SmallStock } from './differing-archives.js';
 
 /** An archive that readers read differently, and the result of each reader, as `docs/differences.md` lists it. */

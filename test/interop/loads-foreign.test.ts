@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { lading, output, requireTool } from '../fixtures/command.js';
 import type { LinkFields } from '../fixtures/image-builder.js';
-import { BUSYBOX_PLATFORMS, buildBusyboxImage, requireBusybox, type BusyboxImage } from './busybox-image.js';
+import { buildBusyboxImage, BUSYBOX_PLATFORMS, requireBusybox, type BusyboxImage } from './busybox-image.js';
 import { requireContainerd, startContainerd } from './containerd.js';
 import { skopeoPlatform } from './skopeo.js';
 import {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { LayerProbe, type LayerFacts } from '../../src/layers/layer-probe.js';
 import { digestOf } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
-import { LayerProbe, type LayerFacts } from '../../src/layers/layer-probe.js';
 import { seededBytes } from '../fixtures/seeded.js';
 
 const TAR = Buffer.concat([seededBytes('layer', 100_000), Buffer.alloc(400_000)]);

@@ -4,7 +4,6 @@ import type { Digest } from '../../src/model/digest.js';
 import { blobPath, layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
 import { buildIndex, buildManifest } from '../fixtures/image-builder.js';
 import {
-  type Example,
   example,
   load,
   loadLayout,
@@ -13,6 +12,7 @@ import {
   ORDERS,
   sorted,
   stateOf,
+  type Example,
 } from '../fixtures/load-helpers.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 import { refusesLayout, refusesLoad } from './refused-loads.js';

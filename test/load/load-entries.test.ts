@@ -5,9 +5,9 @@ import { exportEntries } from '../../src/export/export-entries.js';
 import { planExport } from '../../src/export/plan-export.js';
 import { loadEntries, type LoadOutcome } from '../../src/load/load-entries.js';
 import { loadRequestOf } from '../../src/load/load-images.js';
+import type { ArchiveEntry } from '../../src/stages/records.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import type { ArchiveEntry } from '../../src/stages/records.js';
 import type { Store } from '../../src/stores/store.js';
 import {
   example,

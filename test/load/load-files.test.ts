@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadOptions } from '../../src/load/load-images.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { blobPath, dockerArchive, dockerImageOf, layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
-import { tarOf } from '../fixtures/tar-builder.js';
 import { sampleOf } from '../fixtures/extent.js';
 import { example, load, ORDERS, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
+import { tarOf } from '../fixtures/tar-builder.js';
 import { openFds, until } from '../fixtures/until.js';
 import { refusesLoad } from './refused-loads.js';
 

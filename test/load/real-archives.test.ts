@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import { planExport } from '../../src/export/plan-export.js';
 import { exportImages } from '../../src/export/export-images.js';
+import { planExport } from '../../src/export/plan-export.js';
 import { load, namesOf, onEachStore } from '../fixtures/load-helpers.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { projectRoot } from '../fixtures/tables.js';

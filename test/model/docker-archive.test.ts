@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf } from '../../src/model/digest.js';
 import { followLinks } from '../../src/model/archive-links.js';
+import { digestOf } from '../../src/model/digest.js';
 import { parseDockerManifest, synthesiseManifest } from '../../src/model/docker-archive.js';
 import { parseImageManifest } from '../../src/model/image-manifest.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf } from '../../src/model/digest.js';
 import { digestOfEntry, entryNameOf } from '../../src/model/archive-layout.js';
+import { digestOf } from '../../src/model/digest.js';
 import { EntryLedger, type LedgerEntry } from '../../src/model/entry-ledger.js';
 import { limitsOf } from '../../src/model/limits.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { startEngine } from '../fixtures/engine.js';
 import { engineWithExample } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
 import { example } from '../fixtures/load-helpers.js';
 
 const TYPES = [

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
 import { example, leasesOf, stateOf } from '../fixtures/load-helpers.js';
 import { until } from '../fixtures/until.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 
 const LINGER_MS = 300;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRefused, bodyOf, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
 import { closureOf } from '../fixtures/blob-set.js';
+import { assertRefused, bodyOf, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
 import { removeLayers } from '../fixtures/image-builder.js';
 import { example, namesOf, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EngineEvent } from '../../src/server/event-log.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { startEngine, type Engine } from '../fixtures/engine.js';
 import { openEvents } from '../fixtures/engine-events.js';
 import { assertRefused, engineWithExample, filtersQuery } from '../fixtures/engine-store.js';
+import { startEngine, type Engine } from '../fixtures/engine.js';
 import { example } from '../fixtures/load-helpers.js';
 
 /** A clock that stands still: 2025-11-24T16:00:00.500Z. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BlobSet, buildManifest, removeLayers } from '../fixtures/image-builder.js';
-import { assertRefused, bodyOf, engineWith, engineWithExample, filtersQuery } from '../fixtures/engine-store.js';
 import { closureOf } from '../fixtures/blob-set.js';
+import { assertRefused, bodyOf, engineWith, engineWithExample, filtersQuery } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
+import { BlobSet, buildManifest, removeLayers } from '../fixtures/image-builder.js';
 import { example } from '../fixtures/load-helpers.js';
 
 interface Summary {

@@ -9,8 +9,8 @@ import {
   layoutArchive,
   layoutEntries,
 } from '../fixtures/archive-builder.js';
-import { startEngine } from '../fixtures/engine.js';
 import { assertRefused } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
 import { example, PLATFORMS, stateOf, type Example } from '../fixtures/load-helpers.js';
 import { rawEntry, tarOf, type TarEntry } from '../fixtures/tar-builder.js';
 

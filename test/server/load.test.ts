@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { startEngine } from '../fixtures/engine.js';
-import { assertRefused, platformQuery } from '../fixtures/engine-store.js';
-import { buildAttestation, removeLayers } from '../fixtures/image-builder.js';
 import { closureOf } from '../fixtures/blob-set.js';
+import { assertRefused, platformQuery } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
+import { buildAttestation, removeLayers } from '../fixtures/image-builder.js';
 import { chunksOf, example, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
-import { Readable } from 'node:stream';
 
 const LOADED = { stream: 'Loaded image: example/app:1\n' };
 

@@ -3,8 +3,8 @@ import { test, type TestContext } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
 import { example, FAMILIAR, stateOf } from '../fixtures/load-helpers.js';
-import { dial, uploadHead } from '../fixtures/wire.js';
 import { until } from '../fixtures/until.js';
+import { dial, uploadHead } from '../fixtures/wire.js';
 
 /** Samples by name and labels, as in the text. Fails if it is not Prometheus's text format 0.0.4. */
 function parse(text: string): ReadonlyMap<string, number> {

@@ -1,10 +1,10 @@
-import { Validator } from '@seriousme/openapi-schema-validator';
-import fastify from 'fastify';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import fastify from 'fastify';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { startEngine, type Answer } from '../fixtures/engine.js';
 import { engineWithExample, filtersQuery, platformQuery } from '../fixtures/engine-store.js';
+import { startEngine, type Answer } from '../fixtures/engine.js';
 import { example } from '../fixtures/load-helpers.js';
 
 interface Media {

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { Descriptor } from '../../src/model/descriptor.js';
 import { removeImages } from '../../src/edit/remove-images.js';
 import { tagImage } from '../../src/edit/tag-image.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
 import type { EngineEvent } from '../../src/server/event-log.js';
 import type { ServerOptions } from '../../src/server/index.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
-import { buildManifest } from '../fixtures/manifest-builder.js';
-import { startEngine } from '../fixtures/engine.js';
 import { assertRefused, bodyOf, engineWith, filtersQuery } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
 import { fill, namesOf, stateOf } from '../fixtures/load-helpers.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 
 /** An image of the year 2020 with the label team=a. */
 function imageOf(blobs: BlobSet, seed: string): Descriptor {

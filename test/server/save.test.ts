@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import type { Digest } from '../../src/model/digest.js';
-import { engineWith, engineWithExample, assertRefused, platformQuery } from '../fixtures/engine-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { assertRefused, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
 import { startEngine, type Answer } from '../fixtures/engine.js';
 import { removeLayers } from '../fixtures/image-builder.js';
 import { example, fill, load, NAME, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
 import { readTar } from '../fixtures/saved-archive.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 
 /** The descriptors in the `index.json` of a saved archive. */
 async function rootsIn(answer: Answer): Promise<readonly Descriptor[]> {

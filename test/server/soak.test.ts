@@ -4,14 +4,14 @@ import { readdir } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { verifyImages } from '../../src/verify/verify-images.js';
 import { download, startEngineStand, uploadFile, type EngineProcess } from '../fixtures/engine-process.js';
 import { requestOver } from '../fixtures/engine.js';
 import { IS_ALL } from '../fixtures/extent.js';
 import { writeImageArchive } from '../fixtures/image-archive.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { until } from '../fixtures/until.js';
-import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
-import { verifyImages } from '../../src/verify/verify-images.js';
 
 const MIB = 1024 * 1024;
 

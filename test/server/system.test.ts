@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closureOf } from '../fixtures/blob-set.js';
-import { startEngine } from '../fixtures/engine.js';
 import { assertRefused, bodyOf, engineWith, engineWithExample } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
 import { example } from '../fixtures/load-helpers.js';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { requestOver, startEngine, type Engine } from '../fixtures/engine.js';
 import type { ServerOptions } from '../../src/server/index.js';
+import { requestOver, startEngine, type Engine } from '../fixtures/engine.js';
 import { chunk, dial, uploadHead } from '../fixtures/wire.js';
 
 async function tcpEngine(

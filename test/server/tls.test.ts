@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
+import type { ServerOptions } from '../../src/server/index.js';
+import { layoutArchive } from '../fixtures/archive-builder.js';
 import { clientTls, makeCertificates, type Certificates } from '../fixtures/certificates.js';
 import { requireTool } from '../fixtures/command.js';
 import { requestOver, startEngine, type Engine } from '../fixtures/engine.js';
-import type { ServerOptions } from '../../src/server/index.js';
-import { layoutArchive } from '../fixtures/archive-builder.js';
 import { example, FAMILIAR, load } from '../fixtures/load-helpers.js';
 import { openFds, until } from '../fixtures/until.js';
 import { dial } from '../fixtures/wire.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { digestOf } from '../../src/model/digest.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
-import { leasesOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { Turns } from '../../src/server/turns.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { leasesOf, temporaryFolder } from '../fixtures/load-helpers.js';
 
 const MIB = 1024 * 1024;
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import http, { type IncomingMessage } from 'node:http';
 import { readdir, unlink } from 'node:fs/promises';
+import http, { type IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { verifyImages } from '../../src/verify/verify-images.js';
+import { download, startEngineStand, uploadFile, type EngineStand } from '../fixtures/engine-process.js';
 import { IS_ALL } from '../fixtures/extent.js';
 import { writeImageArchive } from '../fixtures/image-archive.js';
-import { download, startEngineStand, uploadFile, type EngineStand } from '../fixtures/engine-process.js';
-import { verifyImages } from '../../src/verify/verify-images.js';
-import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 
 const MIB = 1024 * 1024;
 

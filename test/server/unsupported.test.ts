@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startEngine } from '../fixtures/engine.js';
 import { assertRefused } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
 
 const NO_REGISTRY = 'this server does not speak to registries yet; use save and load';
 const NO_CONTAINERS = 'this server only keeps images: it runs no containers and builds nothing';

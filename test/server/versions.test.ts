@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startEngine } from '../fixtures/engine.js';
 import { assertRefused, engineWithExample } from '../fixtures/engine-store.js';
+import { startEngine } from '../fixtures/engine.js';
 
 test('answers a ping with the headers for version negotiation', async (t) => {
   const { request } = await startEngine(t);

@@ -1,6 +1,6 @@
-import type { ArchiveEntry } from '../../src/stages/records.js';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { digestOf } from '../../src/model/digest.js';
+import type { ArchiveEntry } from '../../src/stages/records.js';
 import { seededBytes } from '../fixtures/seeded.js';
 
 /** Makes entry bodies, and counts how many are open and how many chunks were taken. */

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { pipeline } from 'node:stream/promises';
 import { before, describe, it } from 'node:test';
-import { decorated } from '../../src/model/decorated.js';
 import { gzipSync } from 'node:zlib';
 import { entryNameOf } from '../../src/model/archive-layout.js';
+import { decorated } from '../../src/model/decorated.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import { Commit, type CommitOptions } from '../../src/stages/commit.js';
 import type { ArchiveContents, CommitEvent, SelectedEntry, VerifiedEntry } from '../../src/stages/records.js';
 import { VerifyDigests } from '../../src/stages/verify-digests.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import type { Ingest, DestinationSession } from '../../src/stores/store.js';
+import type { DestinationSession, Ingest } from '../../src/stores/store.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { atRest, runStage, sinkOf, stageSuite } from '../suites/stage-suite.js';
 import { bytesOf, digestsIn, inSession } from '../suites/stored.js';

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { formatPlatform, parsePlatform } from '../../src/model/platform.js';
 import { FilterPlatforms } from '../../src/stages/filter-platforms.js';
-import type { ImageRecord } from '../../src/model/image-list.js';
 import type { ManifestNode } from '../../src/stages/records.js';
 import { WalkIndex } from '../../src/stages/walk-index.js';
-import { BlobSet } from '../fixtures/blob-set.js';
 import { buildArtifact, buildAttestation } from '../fixtures/artifact-builder.js';
-import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
 import { documentsOf } from './set-provider.js';
 

@@ -3,14 +3,14 @@ import { describe, it } from 'node:test';
 import type { Completeness } from '../../src/model/completeness.js';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import type { LadingError } from '../../src/model/errors.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
 import { limitsOf } from '../../src/model/limits.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { ListBlobs, type ListBlobsOptions } from '../../src/stages/list-blobs.js';
 import type { BlobNeed, ManifestNode } from '../../src/stages/records.js';
-import type { ImageRecord } from '../../src/model/image-list.js';
+import { buildReferrer } from '../fixtures/artifact-builder.js';
 import { BlobSet, removeBlob, removeLayers } from '../fixtures/blob-set.js';
 import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
-import { buildReferrer } from '../fixtures/artifact-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
 import { documentsOf, SetProvider } from './set-provider.js';
 

@@ -1,9 +1,9 @@
+import type { ContentProvider } from '../../src/content/content-provider.js';
 import { Documents, type DocumentsOptions } from '../../src/content/documents.js';
+import type { Digest } from '../../src/model/digest.js';
+import { LadingError } from '../../src/model/errors.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import type { SourceReader } from '../../src/stores/store.js';
-import { LadingError } from '../../src/model/errors.js';
-import type { Digest } from '../../src/model/digest.js';
-import type { ContentProvider } from '../../src/content/content-provider.js';
 import { BlobSet } from '../fixtures/blob-set.js';
 
 /** A provider of the blobs of a set that counts look-ups and opened blobs. */

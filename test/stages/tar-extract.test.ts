@@ -1,7 +1,7 @@
-import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import assert from 'node:assert/strict';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
+import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import type { ArchiveEntry } from '../../src/stages/records.js';
 import { TarExtract } from '../../src/stages/tar-extract.js';
 import { TarGuard } from '../../src/stages/tar-guard.js';

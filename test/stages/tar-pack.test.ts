@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { entryNameOf, tarEntryBytes, TAR_END_BYTES } from '../../src/model/archive-layout.js';
+import { entryNameOf, TAR_END_BYTES, tarEntryBytes } from '../../src/model/archive-layout.js';
 import { digestOf } from '../../src/model/digest.js';
 import { paddingOf } from '../../src/model/tar-header.js';
 import type { ArchiveEntry } from '../../src/stages/records.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf, Digester, parseDigest } from '../../src/model/digest.js';
+import { Digester, digestOf, parseDigest } from '../../src/model/digest.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { bytesOf, describeBytes, digestsIn, inSession, storeBytes, withStore, type OpenStore } from './stored.js';
 

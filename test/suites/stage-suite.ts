@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Readable, Writable, type Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setImmediate } from 'node:timers/promises';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 /** A stage, its input, and how it must behave. */
 export interface StageCase<In, Out> {

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { removeImages } from '../../src/edit/remove-images.js';
 import { inspectImages } from '../../src/inspect/inspect-images.js';
 import type { Digest } from '../../src/model/digest.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { closureOf } from '../fixtures/image-builder.js';
 import {

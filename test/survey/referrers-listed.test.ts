@@ -4,8 +4,8 @@ import { listImages } from '../../src/inspect/list-images.js';
 import { blobPath } from '../fixtures/archive-builder.js';
 import { buildIndex, buildManifest, buildReferrer, closureOf } from '../fixtures/image-builder.js';
 import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
-import { save } from '../fixtures/saved-archive.js';
 import { has, sign, withReferrers } from '../fixtures/referrers.js';
+import { save } from '../fixtures/saved-archive.js';
 
 onEachStore('follows transitively: image, attestation, signature of the attestation', async (open) => {
   const store = await open();

@@ -15,8 +15,8 @@ import {
   sorted,
   stateOf,
 } from '../fixtures/load-helpers.js';
-import { save } from '../fixtures/saved-archive.js';
 import { asListed, has, sign, withReferrers } from '../fixtures/referrers.js';
+import { save } from '../fixtures/saved-archive.js';
 
 onEachStore('loads referrers that no index lists with their image, and does not list them', async (open) => {
   const store = await open();

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { Documents } from '../../src/content/documents.js';
 import type { Digest } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { parseRequest } from '../../src/survey/host-platform.js';
 import { surveyImages, type SurveyOptions } from '../../src/survey/survey-images.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { example, storeOf } from '../fixtures/load-helpers.js';
 
 /** Surveys the example, and returns the digests whose referrers were asked for. */

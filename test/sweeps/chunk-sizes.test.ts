@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { dockerArchive, dockerImageOf, layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
 import { IS_ALL } from '../fixtures/extent.js';
-import { example, type Example, ORDERS } from '../fixtures/load-helpers.js';
+import { example, ORDERS, type Example } from '../fixtures/load-helpers.js';
 import { endBlocks, rawEntry, rawHeader } from '../fixtures/tar-builder.js';
 import { longName, pax } from '../stages/tar-extensions.js';
 import { outcomeOf, type Outcome } from './outcome.js';

@@ -1,7 +1,7 @@
+import type { LoadOptions } from '../../src/load/load-images.js';
+import type { Digest } from '../../src/model/digest.js';
 import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import type { ImageRecord } from '../../src/model/image-list.js';
-import type { Digest } from '../../src/model/digest.js';
-import type { LoadOptions } from '../../src/load/load-images.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { chunksOf, load, stateOf } from '../fixtures/load-helpers.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { IS_ALL, sampleOf } from '../fixtures/extent.js';
 import { load, loadLayout, refuses, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
 import { seededRandom } from '../fixtures/seeded.js';

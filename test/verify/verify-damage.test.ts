@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { decorated } from '../../src/model/decorated.js';
-import type { Store } from '../../src/stores/store.js';
+import { quarantineDamaged } from '../../src/edit/quarantine-damaged.js';
 import { listImages } from '../../src/inspect/list-images.js';
+import { decorated } from '../../src/model/decorated.js';
 import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
-import { quarantineDamaged } from '../../src/edit/quarantine-damaged.js';
+import type { Store } from '../../src/stores/store.js';
 import { verifyImages, type VerifyReport } from '../../src/verify/verify-images.js';
-import { blobPath } from '../fixtures/archive-entries.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
 import { DAMAGES } from '../fixtures/damage.js';
 import {
   example,

@@ -10,7 +10,6 @@ import { blobPath, layoutArchive, layoutEntries } from '../fixtures/archive-buil
 import { buildManifest, removeLayers } from '../fixtures/image-builder.js';
 import {
   chunksOf,
-  type Example,
   example,
   FAMILIAR,
   fill,
@@ -19,6 +18,7 @@ import {
   onEachStore,
   statesOf,
   temporaryFolder,
+  type Example,
 } from '../fixtures/load-helpers.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 

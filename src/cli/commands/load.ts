@@ -1,7 +1,7 @@
-import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { loadImages } from '../../load/load-images.js';
 import type { OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
+import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import type { ImageReport } from '../../survey/reports.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';

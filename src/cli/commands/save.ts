@@ -1,7 +1,7 @@
-import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import { exportImages } from '../../export/export-images.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
+import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { checkOutput, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printReport, warn } from '../console.js';

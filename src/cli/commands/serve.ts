@@ -5,8 +5,8 @@ import path from 'node:path';
 import { LadingError, quote } from '../../model/errors.js';
 import { auditLine, EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
 import { openAuditLog } from '../audit-log.js';
-import { printable } from '../console.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { printable } from '../console.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
 

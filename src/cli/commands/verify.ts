@@ -1,9 +1,9 @@
+import { quarantineDamaged } from '../../edit/quarantine-damaged.js';
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import type { ImageReport } from '../../survey/reports.js';
 import { verifyArchive } from '../../verify/verify-archive.js';
-import { quarantineDamaged } from '../../edit/quarantine-damaged.js';
 import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';

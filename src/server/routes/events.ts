@@ -1,5 +1,5 @@
-import type { FastifyInstance } from 'fastify';
 import { PassThrough } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
 import type { ServerContext } from '../context.js';
 import { EVENT_FILTERS, eventMatches, type EngineEvent } from '../event-log.js';
 import { parseFilters } from '../filters.js';

@@ -2,11 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import {
   describeImages,
   formatPlatformFull,
+  jsonLine,
   LadingError,
   manifestsFor,
   type ImageDescription,
   type ManifestDescription,
-  jsonLine,
 } from '../../index.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage } from '../find-image.js';

@@ -1,11 +1,11 @@
-import type { FastifyInstance } from 'fastify';
 import { PassThrough } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
 import { labelOf, loadImages, type LoadOptions, type LoadReport } from '../../index.js';
 import { audited } from '../audited.js';
 import type { Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
-import { failureOf } from '../statuses.js';
 import { LOAD_SCHEMA } from '../schemas.js';
+import { failureOf } from '../statuses.js';
 import { Upload } from '../upload.js';
 
 interface LoadRoute {

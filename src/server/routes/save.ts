@@ -1,5 +1,5 @@
-import type { FastifyInstance } from 'fastify';
 import type { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
 import {
   exportImages,
   formatPlatformFull,

@@ -1,5 +1,5 @@
-import { LayoutPaths } from './place/layout-paths.js';
 import { BlobFiles } from './blobs/blob-files.js';
+import { LayoutPaths } from './place/layout-paths.js';
 import { RefsLog } from './refs/refs-log.js';
 
 /** The parts of a store in a directory. */

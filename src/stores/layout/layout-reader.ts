@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Digest } from '../../model/digest.js';
-import type { LayoutParts } from './layout-parts.js';
-import { ClaimedBlobs } from './blobs/claimed-blobs.js';
-import { Lease } from './leases/lease.js';
-import type { SourceReader } from '../store.js';
 import type { OpenOptions } from '../../content/content-provider.js';
+import type { Digest } from '../../model/digest.js';
+import type { SourceReader } from '../store.js';
+import { ClaimedBlobs } from './blobs/claimed-blobs.js';
+import type { LayoutParts } from './layout-parts.js';
+import { Lease } from './leases/lease.js';
 
 /** Codes of a store that can be read but not written: a read-only medium, a store of another user, a full disk. */
 const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOSPC', 'EDQUOT'];

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import type { Digest, Digester } from '../../model/digest.js';
-import type { ChangeQueue } from './refs/change-queue.js';
-import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import type { Cut } from '../../content/closure.js';
-import { collect } from './trash/collect.js';
-import type { LayoutParts } from './layout-parts.js';
-import { syncFolder } from '../../files/durable-file.js';
-import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
-import { Lease } from './leases/lease.js';
-import { PartCopier } from './ingest/part-copier.js';
-import type { ImageListChange, DestinationSession, ExpectedContent } from '../store.js';
-import { RefsPublisher } from './refs/refs-publisher.js';
-import { storageError } from '../../files/storage-error.js';
 import type { OpenOptions } from '../../content/content-provider.js';
+import { syncFolder } from '../../files/durable-file.js';
+import { storageError } from '../../files/storage-error.js';
+import type { Digest, Digester } from '../../model/digest.js';
+import type { DestinationSession, ExpectedContent, ImageListChange } from '../store.js';
+import { ClaimedBlobs } from './blobs/claimed-blobs.js';
+import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
+import { PartCopier } from './ingest/part-copier.js';
+import type { LayoutParts } from './layout-parts.js';
+import { Lease } from './leases/lease.js';
+import type { ChangeQueue } from './refs/change-queue.js';
+import { RefsPublisher } from './refs/refs-publisher.js';
+import { collect } from './trash/collect.js';
 
 /**
  * One operation that writes to a directory store, under a lease. Holds the claimed digests, and the folders with new

@@ -1,19 +1,19 @@
+import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
+import { namesIn, readIfThere } from '../../files/if-there.js';
+import { readError, storageError } from '../../files/storage-error.js';
+import type { Descriptor } from '../../model/descriptor.js';
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import type { ImageRecord } from '../../model/image-list.js';
-import { BlobFiles } from './blobs/blob-files.js';
-import { namesIn, readIfThere } from '../../files/if-there.js';
-import { isOurs } from './place/check-ownership.js';
-import { ChangeQueue } from './refs/change-queue.js';
-import type { LayoutParts } from './layout-parts.js';
-import type { PruneOptions, PruneReport } from '../prune-report.js';
-import type { Store, SourceReader, DestinationSession } from '../store.js';
-import { RefsLog } from './refs/refs-log.js';
-import { readError, storageError } from '../../files/storage-error.js';
-import { FORMAT_VERSION, LayoutPaths } from './place/layout-paths.js';
 import { ListedImages } from '../listed-images.js';
-import type { Descriptor } from '../../model/descriptor.js';
-import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
+import type { PruneOptions, PruneReport } from '../prune-report.js';
+import type { DestinationSession, SourceReader, Store } from '../store.js';
+import { BlobFiles } from './blobs/blob-files.js';
+import type { LayoutParts } from './layout-parts.js';
+import { isOurs } from './place/check-ownership.js';
+import { FORMAT_VERSION, LayoutPaths } from './place/layout-paths.js';
+import { ChangeQueue } from './refs/change-queue.js';
+import { RefsLog } from './refs/refs-log.js';
 
 /** How to open a store. With `readOnly` nothing is written, and a folder that does not exist is an empty store. */
 export interface OpenStoreOptions {

@@ -1,10 +1,10 @@
 import fs from 'fs-extra';
-import { LAYOUT_BYTES } from '../../model/archive-layout.js';
-import { namesIn } from '../../files/if-there.js';
-import { checkOwnership } from './place/check-ownership.js';
 import { ensureDurableFolder, linkDurable } from '../../files/durable-file.js';
-import { RefsPublisher } from './refs/refs-publisher.js';
+import { namesIn } from '../../files/if-there.js';
+import { LAYOUT_BYTES } from '../../model/archive-layout.js';
+import { checkOwnership } from './place/check-ownership.js';
 import { FORMAT_VERSION, OPENER, type LayoutPaths } from './place/layout-paths.js';
+import { RefsPublisher } from './refs/refs-publisher.js';
 
 /** Makes the folders and files that the store does not have yet. Another call can complete what was interrupted. */
 export async function prepareLayout(paths: LayoutPaths): Promise<void> {

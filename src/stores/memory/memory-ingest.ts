@@ -1,8 +1,8 @@
+import { digestMismatch, sizeMismatch } from '../../content/mismatch.js';
+import type { Content } from '../../model/content.js';
 import { Digester, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import type { Ingest, IngestOutcome } from '../store.js';
-import type { Content } from '../../model/content.js';
-import { sizeMismatch, digestMismatch } from '../../content/mismatch.js';
 
 /** A blob in memory. `bytes` is undefined if only its size is kept. */
 export interface MemoryBlob {

@@ -1,17 +1,17 @@
+import { closureWithout, type Cut } from '../../content/closure.js';
+import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
+import { Documents } from '../../content/documents.js';
+import { isWhole } from '../../content/is-whole.js';
+import { totalBytes } from '../../model/content.js';
+import type { Descriptor } from '../../model/descriptor.js';
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
-import { closureWithout, type Cut } from '../../content/closure.js';
-import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
-import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
-import type { ImageListChange, Store, SourceReader, DestinationSession, IngestOutcome } from '../store.js';
-import { pruneableImages } from '../pruneable-images.js';
-import { isWhole } from '../../content/is-whole.js';
-import { Documents } from '../../content/documents.js';
 import { ListedImages } from '../listed-images.js';
-import type { Descriptor } from '../../model/descriptor.js';
-import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
-import { totalBytes } from '../../model/content.js';
+import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
+import { pruneableImages } from '../pruneable-images.js';
+import type { DestinationSession, ImageListChange, IngestOutcome, SourceReader, Store } from '../store.js';
+import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 

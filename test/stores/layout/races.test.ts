@@ -8,15 +8,15 @@ import { entryNameOf } from '../../../src/model/archive-layout.js';
 import { digestOf, type Digest } from '../../../src/model/digest.js';
 import type { ImageRecord } from '../../../src/model/image-list.js';
 import { BlobFiles } from '../../../src/stores/layout/blobs/blob-files.js';
-import { collect, emptyAllTrash } from '../../../src/stores/layout/trash/collect.js';
 import { Lease } from '../../../src/stores/layout/leases/lease.js';
 import { readLeases } from '../../../src/stores/layout/leases/read-leases.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
-import { RefsLog } from '../../../src/stores/layout/refs/refs-log.js';
 import { LayoutPaths } from '../../../src/stores/layout/place/layout-paths.js';
-import { mountTmpfs } from '../../fixtures/small-disk.js';
+import { RefsLog } from '../../../src/stores/layout/refs/refs-log.js';
+import { collect, emptyAllTrash } from '../../../src/stores/layout/trash/collect.js';
 import { BlobSet } from '../../fixtures/blob-set.js';
 import { buildManifest } from '../../fixtures/manifest-builder.js';
+import { mountTmpfs } from '../../fixtures/small-disk.js';
 import { bytesOf, digestsIn, inSession, storeBytes, storeSet } from '../../suites/stored.js';
 import { inFolder, privateFiles } from './layout-folder.js';
 

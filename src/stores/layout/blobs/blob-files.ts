@@ -1,13 +1,13 @@
-import path from 'node:path';
 import { closeSync, constants, lstatSync, readdirSync } from 'node:fs';
 import { link } from 'node:fs/promises';
-import { isDigest, type Digest } from '../../../model/digest.js';
-import { LadingError } from '../../../model/errors.js';
+import path from 'node:path';
 import type { ContentProvider, OpenOptions } from '../../../content/content-provider.js';
+import { namesIn } from '../../../files/if-there.js';
 import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
+import { isDigest, type Digest } from '../../../model/digest.js';
+import { LadingError } from '../../../model/errors.js';
 import { QUARANTINE, type LayoutPaths } from '../place/layout-paths.js';
-import { namesIn } from '../../../files/if-there.js';
 
 /** The file of a blob: its path, its size in bytes, and when it was stored. */
 export interface BlobFile {

@@ -1,6 +1,6 @@
 import type { Digest } from '../../../model/digest.js';
-import type { BlobFile, BlobFiles } from './blob-files.js';
 import type { Lease } from '../leases/lease.js';
+import type { BlobFile, BlobFiles } from './blob-files.js';
 
 /** Looks up blobs for an operation that has a lease. Holds the digests that it claimed. */
 export class ClaimedBlobs {

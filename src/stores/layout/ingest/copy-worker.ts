@@ -1,11 +1,11 @@
 import { readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { storageError } from '../../../files/storage-error.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
-import type { Copied, PartTask, Answer, CopyTask, CopyWorkerData, StoreTask, TaskError } from './copy-tasks.js';
-import { ingestCopy } from './ingest-copy.js';
-import { storageError } from '../../../files/storage-error.js';
 import type { IngestOutcome } from '../../store.js';
+import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask, TaskError } from './copy-tasks.js';
+import { ingestCopy } from './ingest-copy.js';
 
 /*
  * A thread of CopyWorkers. It copies parts of files, one after another, with blocking calls: they are faster than

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { LadingError, type ErrorCode } from '../../../model/errors.js';
-import type { Copied, PartTask, Answer, CopyTask, CopyWorkerData, StoreTask } from './copy-tasks.js';
 import type { IngestOutcome } from '../../store.js';
+import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask } from './copy-tasks.js';
 
 /** More threads than this would only wait for the disk. */
 const MAX_WORKERS = 8;

@@ -2,17 +2,17 @@ import fs from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { digestMismatch, sizeMismatch } from '../../../content/mismatch.js';
+import { unlinkIfThere } from '../../../files/if-there.js';
+import { readFileChunks } from '../../../files/read-file.js';
+import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
+import { withoutBytes } from '../../../files/without-bytes.js';
 import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { DEFAULT_LIMITS } from '../../../model/limits.js';
-import type { Copied } from './copy-tasks.js';
 import type { Ingest, IngestOutcome } from '../../store.js';
-import { readFileChunks } from '../../../files/read-file.js';
-import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
-import { unlinkIfThere } from '../../../files/if-there.js';
-import { withoutBytes } from '../../../files/without-bytes.js';
-import { sizeMismatch, digestMismatch } from '../../../content/mismatch.js';
+import type { Copied } from './copy-tasks.js';
 
 /** Bytes that are collected for one write. */
 const BATCH_BYTES = 1024 * 1024;

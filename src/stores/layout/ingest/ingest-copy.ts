@@ -1,7 +1,7 @@
 import type { Content } from '../../../model/content.js';
+import type { IngestOutcome } from '../../store.js';
 import type { Copied } from './copy-tasks.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
-import type { IngestOutcome } from '../../store.js';
 
 /**
  * Stores a blob: `copy` writes its bytes to an open file. Runs in a thread as well as in the main process. Throws what

@@ -1,15 +1,15 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
+import type { FilePart } from '../../../files/file-part.js';
+import { readFileChunks } from '../../../files/read-file.js';
+import { throwIfAborted } from '../../../model/aborted.js';
 import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
+import type { IngestOutcome } from '../../store.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
-import type { FilePart } from '../../../files/file-part.js';
 import { ingestCopy } from './ingest-copy.js';
-import { readFileChunks } from '../../../files/read-file.js';
-import type { IngestOutcome } from '../../store.js';
-import { throwIfAborted } from '../../../model/aborted.js';
 
 /** Parts up to this size go to a thread in groups, as whole blobs: one message each would take longer than the copy. */
 const SMALL_BYTES = 256 * 1024;

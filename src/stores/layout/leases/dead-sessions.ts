@@ -1,8 +1,8 @@
 import path from 'node:path';
 import fs from 'fs-extra';
-import { namesIn, lstatIfThere } from '../../../files/if-there.js';
-import { isLapsed, readLeases, type SeenLease } from './read-leases.js';
+import { lstatIfThere, namesIn } from '../../../files/if-there.js';
 import { OPENER, type LayoutPaths } from '../place/layout-paths.js';
+import { isLapsed, readLeases, type SeenLease } from './read-leases.js';
 
 /** The leases of a store, and the files that ended sessions left behind. */
 export interface Sessions {

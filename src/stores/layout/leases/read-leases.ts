@@ -1,9 +1,9 @@
 import path from 'node:path';
 import fs from 'fs-extra';
-import { type Digest, isDigest } from '../../../model/digest.js';
-import { type ProcessIdentity, stateOfProcess } from '../place/identity.js';
 import { namesIn } from '../../../files/if-there.js';
 import { isNotFound } from '../../../files/storage-error.js';
+import { isDigest, type Digest } from '../../../model/digest.js';
+import { stateOfProcess, type ProcessIdentity } from '../place/identity.js';
 
 /** A lease as other processes read it. */
 export interface SeenLease {

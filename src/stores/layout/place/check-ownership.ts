@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
+import { statIfThere } from '../../../files/if-there.js';
 import { LadingError } from '../../../model/errors.js';
 import { effectiveUser } from './identity.js';
 import type { LayoutPaths } from './layout-paths.js';
-import { statIfThere } from '../../../files/if-there.js';
 
 /** Mode bits that let other users write. */
 const WRITABLE_BY_OTHERS = 0o022;

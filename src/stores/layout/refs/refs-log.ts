@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { LadingError } from '../../../model/errors.js';
-import { recordsOf, type ImageRecord } from '../../../model/image-list.js';
 import { parseIndexBytes } from '../../../content/parse-document.js';
 import { readIfThere } from '../../../files/if-there.js';
-import { isSealed } from './sealed-list.js';
 import { isNotFound } from '../../../files/storage-error.js';
-import type { LayoutPaths } from '../place/layout-paths.js';
+import { LadingError } from '../../../model/errors.js';
+import { recordsOf, type ImageRecord } from '../../../model/image-list.js';
 import { STORED_LIMITS } from '../../../model/limits.js';
+import type { LayoutPaths } from '../place/layout-paths.js';
+import { isSealed } from './sealed-list.js';
 
 const GENERATION = /^([1-9][0-9]*)\.json$/;
 

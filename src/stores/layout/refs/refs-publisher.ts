@@ -1,9 +1,9 @@
 import fs from 'fs-extra';
 import { linkDurable, replaceDurable } from '../../../files/durable-file.js';
 import type { ImageListChange } from '../../store.js';
+import type { LayoutPaths } from '../place/layout-paths.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
 import { sealedList } from './sealed-list.js';
-import type { LayoutPaths } from '../place/layout-paths.js';
 
 /** The number of generations that are kept for slow readers. */
 const KEPT_GENERATIONS = 32;

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import fs from 'fs-extra';
+import { closureWithout, type Cut } from '../../../content/closure.js';
+import { Documents } from '../../../content/documents.js';
+import { moveIfThere, namesIn, removeIfEmpty } from '../../../files/if-there.js';
 import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
-import { namesIn, moveIfThere, removeIfEmpty } from '../../../files/if-there.js';
-import { closureWithout, type Cut } from '../../../content/closure.js';
+import type { LayoutParts } from '../layout-parts.js';
 import { readLeases } from '../leases/read-leases.js';
 import { digestOfTrashed, QUARANTINE } from '../place/layout-paths.js';
-import type { LayoutParts } from '../layout-parts.js';
-import { Documents } from '../../../content/documents.js';
 
 /** The leases, manifests and images that a collection ignores. */
 export interface CollectOptions {

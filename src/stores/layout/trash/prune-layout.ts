@@ -1,17 +1,17 @@
 import fs from 'fs-extra';
+import { closureOf } from '../../../content/closure.js';
+import { Documents } from '../../../content/documents.js';
+import { totalBytes } from '../../../model/content.js';
 import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
-import { closureOf } from '../../../content/closure.js';
-import { collect, collectable, emptyAllTrash, leftInTrash } from './collect.js';
+import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-report.js';
+import { pruneableImages } from '../../pruneable-images.js';
+import type { DestinationSession } from '../../store.js';
 import type { LayoutParts } from '../layout-parts.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
 import { RESUME_MS } from '../leases/read-leases.js';
-import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-report.js';
-import type { DestinationSession } from '../../store.js';
-import { pruneableImages } from '../../pruneable-images.js';
+import { collect, collectable, emptyAllTrash, leftInTrash } from './collect.js';
 import { quarantinedIn } from './quarantine.js';
-import { Documents } from '../../../content/documents.js';
-import { totalBytes } from '../../../model/content.js';
 
 type Sizes = ReadonlyMap<Digest, number>;
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import fs from 'fs-extra';
-import type { Digest } from '../../../model/digest.js';
-import { namesIn, lstatIfThere, moveIfThere } from '../../../files/if-there.js';
-import type { LayoutParts } from '../layout-parts.js';
-import { isExisting } from '../../../files/storage-error.js';
-import { digestOfTrashed, QUARANTINE, trashName, type LayoutPaths } from '../place/layout-paths.js';
 import { isWhole } from '../../../content/is-whole.js';
+import { lstatIfThere, moveIfThere, namesIn } from '../../../files/if-there.js';
+import { isExisting } from '../../../files/storage-error.js';
+import type { Digest } from '../../../model/digest.js';
+import type { LayoutParts } from '../layout-parts.js';
+import { digestOfTrashed, QUARANTINE, trashName, type LayoutPaths } from '../place/layout-paths.js';
 
 /** A damaged blob that was taken out of `blobs/`: its file, its size in bytes, and when, in milliseconds since 1970. */
 export interface Quarantined {
