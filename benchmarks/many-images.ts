@@ -1,6 +1,7 @@
 import { loadImages, OciLayoutStore } from '../src/index.js';
 import { layoutArchive, type LayoutImage } from '../test/fixtures/archive-builder.js';
-import { BlobSet, buildMultiPlatform } from '../test/fixtures/image-builder.js';
+import { BlobSet } from '../test/fixtures/blob-set.js';
+import { buildMultiPlatform } from '../test/fixtures/image-builder.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];
 

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { digestOf } from '../src/model/digest.js';
 import { CopyWorkers } from '../src/stores/layout/ingest/copy-workers.js';
-import { temporaryFolder } from './fixtures/load-helpers.js';
+import { temporaryFolder } from './fixtures/stores.js';
 import { projectRoot } from './fixtures/tables.js';
 
 const ENTRIES = {

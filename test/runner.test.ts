@@ -6,7 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { contentOf } from './fixtures/cli-workspace.js';
-import { temporaryFolder } from './fixtures/load-helpers.js';
+import { temporaryFolder } from './fixtures/stores.js';
 import { projectRoot } from './fixtures/tables.js';
 import { until } from './fixtures/until.js';
 

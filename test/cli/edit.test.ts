@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
+import { closureOf } from '../fixtures/blob-set.js';
 import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
-import { closureOf } from '../fixtures/image-builder.js';
-import { example, FAMILIAR, NAME, sorted } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
 
 test('tags an image, silently or with a JSON report, and says why it cannot', async (t) => {
   const { run, state, built } = await workspace(t, { loaded: true });

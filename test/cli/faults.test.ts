@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand, runLading } from '../fixtures/command.js';
-import { example, FAMILIAR } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
 
 test('refuses a path where no store can be made', async (t) => {

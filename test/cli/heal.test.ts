@@ -4,11 +4,11 @@ import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Digest } from '../../src/model/digest.js';
-import { blobPath } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
 import { jsonOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
 import { DAMAGES, flipBit } from '../fixtures/damage.js';
+import { FAMILIAR } from '../fixtures/example.js';
 import { sampleOf } from '../fixtures/extent.js';
-import { FAMILIAR } from '../fixtures/load-helpers.js';
 import { asNobody } from '../fixtures/other-user.js';
 import { whileReadOnly } from '../fixtures/small-disk.js';
 

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { jsonEntry } from '../fixtures/archive-entries.js';
+import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
 import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
 import { output } from '../fixtures/command.js';
-import { BlobSet, buildManifest, removeLayers } from '../fixtures/image-builder.js';
-import { example, NAME } from '../fixtures/load-helpers.js';
+import { example, NAME } from '../fixtures/example.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
 test('prints what docker prints, for named images and for unnamed ones', async (t) => {

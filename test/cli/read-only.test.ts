@@ -4,8 +4,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { jsonOf, workspace, type ToldError, type Workspace } from '../fixtures/cli-workspace.js';
 import { output, type CommandResult } from '../fixtures/command.js';
+import { FAMILIAR } from '../fixtures/example.js';
 import { sampleOf } from '../fixtures/extent.js';
-import { FAMILIAR } from '../fixtures/load-helpers.js';
 import { asNobody } from '../fixtures/other-user.js';
 import { whileReadOnly } from '../fixtures/small-disk.js';
 

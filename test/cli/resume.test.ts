@@ -7,7 +7,7 @@ import type { LoadReport } from '../../src/load/load-report.js';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import type { PruneReport } from '../../src/stores/prune-report.js';
 import { jsonOf, startLading, statusOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 import { until } from '../fixtures/until.js';
 
 const LAYER_BYTES = 1_500_000;

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { startLading, statusOf, workspace } from '../fixtures/cli-workspace.js';
-import { example, FAMILIAR, load, statesOf } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { load, statesOf } from '../fixtures/loading.js';
 import { until } from '../fixtures/until.js';
 
 test('saves a whole archive of an image that another process removes and prunes meanwhile', async (t) => {

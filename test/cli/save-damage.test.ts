@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { blobPath } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
 import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
 import { DAMAGES } from '../fixtures/damage.js';
+import { FAMILIAR } from '../fixtures/example.js';
 import { sampleOf } from '../fixtures/extent.js';
-import { FAMILIAR } from '../fixtures/load-helpers.js';
 
 /** Two 512-byte blocks of zeros: the end of a whole tar. */
 const END = Buffer.alloc(1024);

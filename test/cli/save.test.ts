@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { blobPath } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { removeLayers } from '../fixtures/blob-set.js';
 import { contentOf, jsonOf, workspace, type ToldError, type Workspace } from '../fixtures/cli-workspace.js';
-import { removeLayers } from '../fixtures/image-builder.js';
-import { example, FAMILIAR, NAME } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 import { readTar } from '../fixtures/saved-archive.js';
 
 test('saves to stdout and to a file alike', async (t) => {

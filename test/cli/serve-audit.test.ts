@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { AuditRecord } from '../../src/server/index.js';
 import { contentOf } from '../fixtures/cli-workspace.js';
 import { startDaemon } from '../fixtures/daemon.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
 
 async function linesOf(file: string): Promise<readonly string[]> {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { spawnDaemon, startDaemon } from '../fixtures/daemon.js';
 import { requestOver } from '../fixtures/engine.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 
 const modeOf = (file: string): number => lstatSync(file).mode & 0o777;
 

@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/daemon.js';
-import { example, FAMILIAR, leasesOf } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { leasesOf } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 

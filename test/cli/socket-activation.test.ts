@@ -7,7 +7,7 @@ import { requireTool, runCommand } from '../fixtures/command.js';
 import { spawnDaemon, startDaemon, type Daemon, type DaemonOptions } from '../fixtures/daemon.js';
 import { requestOver } from '../fixtures/engine.js';
 import { sampleOf } from '../fixtures/extent.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 
 /**
  * Opens sockets as a service manager does, passes them from file descriptor 3 on, and becomes the command. The first

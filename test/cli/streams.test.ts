@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LADING, startLading, statusOf, workspace } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand } from '../fixtures/command.js';
-import { example, FAMILIAR, NAME } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 
 test('pipes a save into a load, with no file in between', async (t) => {
   const { store, at, built } = await workspace(t, { loaded: true });

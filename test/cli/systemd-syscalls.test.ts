@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { LADING, workspace } from '../fixtures/cli-workspace.js';
 import { output, requireTool, runCommand } from '../fixtures/command.js';
 import { startDaemon } from '../fixtures/daemon.js';
-import { FAMILIAR } from '../fixtures/load-helpers.js';
+import { FAMILIAR } from '../fixtures/example.js';
 import { projectRoot } from '../fixtures/tables.js';
 
 /** Counts the system calls of a command and its threads into a file. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { jsonOf, workspace } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand } from '../fixtures/command.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 import { projectRoot } from '../fixtures/tables.js';
 
 const FOLDER = path.join(projectRoot(), 'examples', 'systemd');

@@ -1,9 +1,9 @@
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { buildIndex, buildManifest } from '../fixtures/image-builder.js';
-import type { Example } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import type { Example } from '../fixtures/example.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { base, BASE_NAME, flipped, layoutOf, loads, single, withBlob, withEntries, type CorpusCase } from './corpus.js';
 import { runFamily } from './run-family.js';
 

@@ -1,8 +1,9 @@
 import type { LoadOptions } from '../../src/load/load-images.js';
 import type { ErrorCode } from '../../src/model/errors.js';
 import type { WarningCode } from '../../src/survey/reports.js';
-import { blobPath, inOrder, jsonEntry, layoutEntries, type LayoutImage } from '../fixtures/archive-builder.js';
-import { example, type Example } from '../fixtures/load-helpers.js';
+import { layoutEntries, type LayoutImage } from '../fixtures/archive-builder.js';
+import { blobPath, inOrder, jsonEntry } from '../fixtures/archive-entries.js';
+import { example, type Example } from '../fixtures/example.js';
 import { endBlocks, tarOf, type TarEntry } from '../fixtures/tar-builder.js';
 
 /** An archive as bytes, or for what is too large for memory as a stream that can be opened again and again. */

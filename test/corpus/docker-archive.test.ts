@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { encodedOf } from '../../src/model/digest.js';
-import { blobPath, dockerArchiveEntries, dockerImageOf, jsonEntry } from '../fixtures/archive-builder.js';
+import { blobPath, jsonEntry } from '../fixtures/archive-entries.js';
+import { dockerArchiveEntries, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { rawEntry, type TarEntry } from '../fixtures/tar-builder.js';
 import { base, loads, withEntries, type CorpusCase } from './corpus.js';

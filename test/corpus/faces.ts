@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { TestContext } from 'node:test';
 import { LADING } from '../fixtures/cli-workspace.js';
 import type { Answer, Engine } from '../fixtures/engine.js';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 import { unitsIn } from '../fixtures/work.js';
 import type { Archive } from './corpus.js';
 

@@ -1,9 +1,10 @@
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { digestOf, parseDigest } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
-import { blobPath, indexJson } from '../fixtures/archive-builder.js';
+import { indexJson } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
 import { BlobSet } from '../fixtures/blob-set.js';
-import { buildIndex } from '../fixtures/image-builder.js';
+import { buildIndex } from '../fixtures/manifest-builder.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 import {
   base,

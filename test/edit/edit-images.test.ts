@@ -6,23 +6,12 @@ import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
 import type { Store } from '../../src/stores/store.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
-import {
-  example,
-  FAMILIAR,
-  fill,
-  loadLayout,
-  NAME,
-  namesOf,
-  onEachStore,
-  refuses,
-  sorted,
-  stateOf,
-  statesOf,
-  type Example,
-  type OpenStore,
-} from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME, sorted, type Example } from '../fixtures/example.js';
+import { loadLayout, statesOf } from '../fixtures/loading.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
+import { refuses } from '../fixtures/refusals.js';
 import { HOST } from '../fixtures/saved-archive.js';
+import { fill, namesOf, onEachStore, stateOf, type OpenStore } from '../fixtures/stores.js';
 
 async function stored(open: OpenStore, built: Example): Promise<Store> {
   const store = await open();

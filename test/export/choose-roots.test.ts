@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
 import type { ImageIndex } from '../../src/model/image-index.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import {
-  BlobSet,
-  buildAttestation,
-  buildIndex,
-  buildManifest,
-  closureOf,
-  removeLayers,
-} from '../fixtures/image-builder.js';
-import { example, FAMILIAR, load, onEachStore, sorted, stateOf, statesOf, storeOf } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { buildAttestation } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf, removeLayers } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, sorted } from '../fixtures/example.js';
+import { load, statesOf } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { childrenOf, pathsOf, rootOf, save } from '../fixtures/saved-archive.js';
+import { onEachStore, stateOf, storeOf } from '../fixtures/stores.js';
 
 onEachStore('keeps the index with --index preserve, also for one platform', async (open) => {
   const built = example();

@@ -9,19 +9,11 @@ import { decorated } from '../../src/model/decorated.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import {
-  example,
-  FAMILIAR,
-  leasesOf,
-  load,
-  loadLayout,
-  NAME,
-  onEachStore,
-  statesOf,
-  temporaryFolder,
-} from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { load, loadLayout, statesOf } from '../fixtures/loading.js';
 import { bytesOf, HOST } from '../fixtures/saved-archive.js';
+import { leasesOf, onEachStore, temporaryFolder } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
 import { digestsIn } from '../suites/stored.js';
 

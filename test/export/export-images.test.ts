@@ -8,22 +8,16 @@ import { planExport } from '../../src/export/plan-export.js';
 import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { withReads } from '../../src/stores/with-reads.js';
-import { blobPath } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { runCommand } from '../fixtures/command.js';
 import { DAMAGES as KINDS, type Damage } from '../fixtures/damage.js';
-import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import {
-  example,
-  FAMILIAR,
-  fill,
-  load,
-  loadLayout,
-  NAME,
-  onEachStore,
-  temporaryFolder,
-} from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { load, loadLayout } from '../fixtures/loading.js';
 import { withLongDigest } from '../fixtures/long-digest.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { bytesOf, HOST, readTar, save } from '../fixtures/saved-archive.js';
+import { fill, onEachStore, temporaryFolder } from '../fixtures/stores.js';
 
 onEachStore('is exactly as long as its plan says, entry by entry', async (open) => {
   const store = await open();

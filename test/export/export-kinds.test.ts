@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { BlobSet, buildArtifact, buildIndex, buildManifest, closureOf } from '../fixtures/image-builder.js';
-import { example, FAMILIAR, fill, NAME, onEachStore, statesOf, storeOf } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { statesOf } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { pathsOf, save } from '../fixtures/saved-archive.js';
+import { fill, onEachStore, storeOf } from '../fixtures/stores.js';
 import { refusesSave } from './refused-saves.js';
 
 const NO_AMD64 = {

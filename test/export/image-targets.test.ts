@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { removeImages } from '../../src/edit/remove-images.js';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import type { Store } from '../../src/stores/store.js';
-import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import { fill, load, namesOf, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { sorted } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { save, type Saved } from '../fixtures/saved-archive.js';
+import { fill, namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { refusesSave } from './refused-saves.js';
 
 const NAMES = [

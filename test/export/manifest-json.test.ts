@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import type { Platform } from '../../src/model/platform.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { BlobSet, buildArtifact, buildIndex, buildManifest } from '../fixtures/image-builder.js';
-import { example, FAMILIAR, fill, load, NAME, onEachStore, stateOf } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { save, type DockerManifestEntry } from '../fixtures/saved-archive.js';
+import { fill, onEachStore, stateOf } from '../fixtures/stores.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
 /** The expected entry of `manifest.json` for a manifest. */

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { BlobSet, buildManifest, closureOf, removeBlob, removeLayers } from '../fixtures/image-builder.js';
-import { codesOf, example, FAMILIAR, fill, NAME, onEachStore, statesOf, storeOf } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { BlobSet, closureOf, removeBlob, removeLayers } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { codesOf, statesOf } from '../fixtures/loading.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { HOST, pathsOf, save } from '../fixtures/saved-archive.js';
+import { fill, onEachStore, storeOf } from '../fixtures/stores.js';
 import { refusesSave } from './refused-saves.js';
 
 onEachStore('saves everything, the index byte for byte, when no list is given', async (open) => {

@@ -1,6 +1,6 @@
 import type { ExportOptions } from '../../src/export/plan-export.js';
 import type { Store } from '../../src/stores/store.js';
-import { refusesPlan, type Refusal } from '../fixtures/load-helpers.js';
+import { refusesPlan, type Refusal } from '../fixtures/refusals.js';
 
 /** A save of these images, with these options, and the code and message of its error. */
 interface RefusedSave extends ExportOptions, Refusal {

@@ -2,8 +2,10 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { layoutArchive, type LayoutImage, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { LADING } from '../fixtures/cli-workspace.js';
-import { BlobSet, buildManifest, buildMultiPlatform, closureOf } from '../fixtures/image-builder.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { faultFolder } from './form.js';
 import { runProgram } from './program.js';
 

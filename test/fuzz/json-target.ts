@@ -4,7 +4,8 @@ import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from '../../src
 import { parseStrictJson } from '../../src/content/strict-json.js';
 import { LadingError } from '../../src/model/errors.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
-import { BlobSet, buildMultiPlatform } from '../fixtures/image-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
 import { codeOf, mutationsOf, resultOf, type FuzzTarget } from './target.js';
 
 /** Words of JSON and of the documents, also some that readers read differently. */

@@ -1,13 +1,11 @@
 import { digestOf } from '../../src/model/digest.js';
-import {
-  blobPath,
-  dockerArchiveEntries,
-  dockerImageOf,
-  layoutEntries,
-  type ArchiveOrder,
-} from '../fixtures/archive-builder.js';
-import { BlobSet, buildIndex, buildMultiPlatform } from '../fixtures/image-builder.js';
-import { NAME } from '../fixtures/load-helpers.js';
+import { layoutEntries } from '../fixtures/archive-builder.js';
+import { blobPath, type ArchiveOrder } from '../fixtures/archive-entries.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { dockerArchiveEntries, dockerImageOf } from '../fixtures/docker-archive-builder.js';
+import { NAME } from '../fixtures/example.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildIndex } from '../fixtures/manifest-builder.js';
 import type { SeededRandom } from '../fixtures/seeded.js';
 import { endBlocks, rawEntry, type TarEntry } from '../fixtures/tar-builder.js';
 import { JSON_WORDS } from './json-target.js';

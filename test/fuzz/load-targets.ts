@@ -7,9 +7,10 @@ import type { Digest } from '../../src/model/digest.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import type { LinkFields } from '../fixtures/blob-set.js';
-import { chunksOf, stateOf } from '../fixtures/load-helpers.js';
+import { chunksOf } from '../fixtures/loading.js';
 import { bytesOf, HOST } from '../fixtures/saved-archive.js';
 import type { SeededRandom } from '../fixtures/seeded.js';
+import { stateOf } from '../fixtures/stores.js';
 import { dockerInput, layoutInput } from './load-inputs.js';
 import { resultOf, type FuzzTarget } from './target.js';
 

@@ -7,18 +7,10 @@ import { listImages } from '../../src/inspect/list-images.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
 import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
-import {
-  chunksOf,
-  codesOf,
-  example,
-  FAMILIAR,
-  fill,
-  loadLayout,
-  NAME,
-  onEachStore,
-  refuses,
-  statesOf,
-} from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { chunksOf, codesOf, loadLayout, statesOf } from '../fixtures/loading.js';
+import { refuses } from '../fixtures/refusals.js';
+import { fill, onEachStore } from '../fixtures/stores.js';
 
 onEachStore('lists every image with the state of each platform', async (open) => {
   const store = await open();

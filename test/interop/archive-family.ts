@@ -1,13 +1,11 @@
 import { gzipSync } from 'node:zlib';
 import type { Descriptor } from '../../src/model/descriptor.js';
-import {
-  dockerArchive,
-  dockerImageOf,
-  layoutArchive,
-  type ArchiveOrder,
-  type LayoutImage,
-} from '../fixtures/archive-builder.js';
-import { BlobSet, buildIndex, buildManifest, buildMultiPlatform } from '../fixtures/image-builder.js';
+import { layoutArchive, type LayoutImage } from '../fixtures/archive-builder.js';
+import type { ArchiveOrder } from '../fixtures/archive-entries.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { seededBytes, seededRandom, type SeededRandom } from '../fixtures/seeded.js';
 
 /** An archive of the family, and how to ask skopeo for each of its images. */

@@ -3,8 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { missingForInterop, requireTool } from '../fixtures/command.js';
-import { BlobSet, buildImage, buildIndex, type MultiPlatformImage } from '../fixtures/image-builder.js';
+import type { MultiPlatformImage } from '../fixtures/image-builder.js';
+import { buildImage, buildIndex } from '../fixtures/manifest-builder.js';
 
 /** Debian's name of each architecture, by the platform of its packages. */
 export const BUSYBOX_PLATFORMS: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { digestOf } from '../../src/model/digest.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading, requireTool, runCommand, type CommandResult } from '../fixtures/command.js';
-import { example, FAMILIAR, type Example } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, type Example } from '../fixtures/example.js';
 import { assertAtRest, startServe, type Served } from './serve-command.js';
 import { blobsOf, onlyImageOf, sortedClosure } from './workspace.js';
 

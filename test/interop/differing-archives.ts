@@ -1,16 +1,12 @@
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { encodedOf } from '../../src/model/digest.js';
-import {
-  blobPath,
-  dockerArchive,
-  dockerImageOf,
-  layoutArchive,
-  layoutEntries,
-  type LayoutImage,
-  type LayoutOptions,
-} from '../fixtures/archive-builder.js';
-import { BlobSet, buildIndex, buildManifest, buildMultiPlatform, removeBlob } from '../fixtures/image-builder.js';
-import { NAME } from '../fixtures/load-helpers.js';
+import { layoutArchive, layoutEntries, type LayoutImage, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { BlobSet, removeBlob } from '../fixtures/blob-set.js';
+import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
+import { NAME } from '../fixtures/example.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { endBlocks, rawEntry, rawHeader, tarOf } from '../fixtures/tar-builder.js';
 
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];

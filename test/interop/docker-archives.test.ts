@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading, requireTool, runCommand, type CommandResult } from '../fixtures/command.js';
-import { example, FAMILIAR, NAME, type Example } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME, type Example } from '../fixtures/example.js';
 import { dockerFor, DOCKERS, dockerTest, requireDocker, type DockerBench } from './docker.js';
 import { assertAtRest, startServe } from './serve-command.js';
 import { blobsOf, onlyImageOf, sortedClosure } from './workspace.js';

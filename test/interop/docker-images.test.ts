@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { hostPlatform } from '../../src/survey/host-platform.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { example, FAMILIAR } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
 import { dockerTest, rowsOf, type DockerBench } from './docker.js';
 import { blobsOf } from './workspace.js';
 

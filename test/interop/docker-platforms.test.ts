@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading } from '../fixtures/command.js';
-import { FAMILIAR, PLATFORMS } from '../fixtures/load-helpers.js';
+import { FAMILIAR, PLATFORMS } from '../fixtures/example.js';
 import { dockerTest } from './docker.js';
 import { blobsOf, onlyImageOf, sortedClosure, statesOf } from './workspace.js';
 

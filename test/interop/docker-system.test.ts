@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { FAMILIAR } from '../fixtures/load-helpers.js';
+import { FAMILIAR } from '../fixtures/example.js';
 import { dockerTest, rowsOf } from './docker.js';
 import { LineLog } from './line-log.js';
 

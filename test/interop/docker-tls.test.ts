@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { requireTool, runCommand, runLading } from '../fixtures/command.js';
-import { example, FAMILIAR, NAME } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 import type { Certificate } from './certificates.js';
 import { dockerFor, DOCKERS, requireDocker } from './docker.js';
 import { startServe } from './serve-command.js';

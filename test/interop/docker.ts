@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { missingForInterop, runCommand, type CommandOptions, type CommandResult } from '../fixtures/command.js';
-import { example, type Example } from '../fixtures/load-helpers.js';
+import { example, type Example } from '../fixtures/example.js';
 import { startServe, type ServeArguments, type Served } from './serve-command.js';
 
 /** A docker command of this machine. */

@@ -8,7 +8,7 @@ import { hostPlatform } from '../../src/survey/host-platform.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading, requireTool } from '../fixtures/command.js';
 import { requestOver } from '../fixtures/engine.js';
-import { example, FAMILIAR, type Example } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, type Example } from '../fixtures/example.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 import { rowsOf } from './docker.js';
 import { LineLog } from './line-log.js';

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { NAME } from '../fixtures/load-helpers.js';
+import { NAME } from '../fixtures/example.js';
 import { endBlocks } from '../fixtures/tar-builder.js';
 import { oddEntries, SmallStock } from './differing-archives.js';
 

@@ -4,7 +4,7 @@ import { LadingError } from '../../src/model/errors.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../src/model/platform.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { runCommand } from '../fixtures/command.js';
-import { chunksOf } from '../fixtures/load-helpers.js';
+import { chunksOf } from '../fixtures/loading.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import type { Containerd } from './containerd.js';
 import { skopeoPlatform } from './skopeo.js';

@@ -6,8 +6,8 @@ import type { TestContext } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import { parseDigest, type Digest } from '../../src/model/digest.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
+import { closureOf, type BlobSet } from '../fixtures/blob-set.js';
 import { lading } from '../fixtures/command.js';
-import { closureOf, type BlobSet } from '../fixtures/image-builder.js';
 import { buildBusyboxImage, type BusyboxImage } from './busybox-image.js';
 
 /** The full name of the image in every interop test, and its tag. */

@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import type { Digest } from '../../src/model/digest.js';
-import { blobPath, layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
-import { buildIndex, buildManifest } from '../fixtures/image-builder.js';
-import {
-  example,
-  load,
-  loadLayout,
-  NAME,
-  onEachStore,
-  ORDERS,
-  sorted,
-  stateOf,
-  type Example,
-} from '../fixtures/load-helpers.js';
+import { layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { example, NAME, sorted, type Example } from '../fixtures/example.js';
+import { load, loadLayout, ORDERS } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { onEachStore, stateOf } from '../fixtures/stores.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 import { refusesLayout, refusesLoad } from './refused-loads.js';
 

@@ -2,15 +2,18 @@ import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
+import { jsonEntry } from '../fixtures/archive-entries.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import {
   dockerArchive,
   dockerArchiveEntries,
   dockerImageOf,
-  jsonEntry,
   type DockerArchiveOptions,
-} from '../fixtures/archive-builder.js';
-import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import { load, namesOf, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
+} from '../fixtures/docker-archive-builder.js';
+import { sorted } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
+import { namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 import { refusesLoad } from './refused-loads.js';
 

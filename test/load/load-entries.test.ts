@@ -9,19 +9,10 @@ import type { ArchiveEntry } from '../../src/stages/records.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
-import {
-  example,
-  FAMILIAR,
-  leasesOf,
-  loadLayout,
-  NAME,
-  PLATFORMS,
-  sorted,
-  stateOf,
-  statesOf,
-  temporaryFolder,
-} from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME, PLATFORMS, sorted } from '../fixtures/example.js';
+import { loadLayout, statesOf } from '../fixtures/loading.js';
 import { HOST } from '../fixtures/saved-archive.js';
+import { leasesOf, stateOf, temporaryFolder } from '../fixtures/stores.js';
 
 const OPENERS: Readonly<Record<string, (t: TestContext) => Promise<Store>>> = {
   memory: async () => new MemoryStore(),

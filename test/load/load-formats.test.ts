@@ -2,19 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { jsonEntry, layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
-import {
-  chunksOf,
-  codesOf,
-  example,
-  load,
-  NAME,
-  namesOf,
-  onEachStore,
-  sorted,
-  stateOf,
-  temporaryFolder,
-} from '../fixtures/load-helpers.js';
+import { layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
+import { jsonEntry } from '../fixtures/archive-entries.js';
+import { example, NAME, sorted } from '../fixtures/example.js';
+import { chunksOf, codesOf, load } from '../fixtures/loading.js';
+import { namesOf, onEachStore, stateOf, temporaryFolder } from '../fixtures/stores.js';
 import { rawEntry, tarOf } from '../fixtures/tar-builder.js';
 import { refusesLoad } from './refused-loads.js';
 

@@ -1,26 +1,11 @@
 import assert from 'node:assert/strict';
 import { planExport } from '../../src/export/plan-export.js';
-import {
-  BlobSet,
-  buildArtifact,
-  buildIndex,
-  buildManifest,
-  closureOf,
-  removeBlob,
-  removeLayers,
-} from '../fixtures/image-builder.js';
-import {
-  codesOf,
-  example,
-  FAMILIAR,
-  loadLayout,
-  NAME,
-  namesOf,
-  onEachStore,
-  sorted,
-  stateOf,
-  statesOf,
-} from '../fixtures/load-helpers.js';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf, removeBlob, removeLayers } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
+import { codesOf, loadLayout, statesOf } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { refusesLayout } from './refused-loads.js';
 
 onEachStore('loads every platform of an index when no list is given', async (open) => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import type { LayoutImage } from '../fixtures/archive-builder.js';
-import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
-import { codesOf, example, loadLayout, NAME, namesOf, onEachStore, stateOf } from '../fixtures/load-helpers.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { example, NAME } from '../fixtures/example.js';
+import { codesOf, loadLayout } from '../fixtures/loading.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
+import { namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { refusesLayout } from './refused-loads.js';
 
 function one(naming: Omit<LayoutImage, 'root'>, seed = 'one'): { images: LayoutImage[]; blobs: BlobSet } {

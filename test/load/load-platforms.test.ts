@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Platform } from '../../src/model/platform.js';
-import { BlobSet, buildIndex, buildManifest, closureOf, removeBlob, removeLayers } from '../fixtures/image-builder.js';
-import {
-  example,
-  FAMILIAR,
-  loadLayout,
-  NAME,
-  namesOf,
-  onEachStore,
-  sorted,
-  stateOf,
-  statesOf,
-} from '../fixtures/load-helpers.js';
+import { BlobSet, closureOf, removeBlob, removeLayers } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
+import { loadLayout, statesOf } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
+import { namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { refusesLayout } from './refused-loads.js';
 
 const UNMET = [

@@ -4,22 +4,12 @@ import path from 'node:path';
 import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import type { Store } from '../../src/stores/store.js';
-import { blobPath, layoutArchive } from '../fixtures/archive-builder.js';
-import { closureOf, type BlobSet } from '../fixtures/image-builder.js';
-import {
-  chunksOf,
-  codesOf,
-  example,
-  leasesOf,
-  load,
-  loadLayout,
-  NAME,
-  namesOf,
-  onEachStore,
-  ORDERS,
-  sorted,
-  stateOf,
-} from '../fixtures/load-helpers.js';
+import { layoutArchive } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { closureOf, type BlobSet } from '../fixtures/blob-set.js';
+import { example, NAME, sorted } from '../fixtures/example.js';
+import { chunksOf, codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
+import { leasesOf, namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { watchIngests } from '../fixtures/watch-ingests.js';
 import { refusesLayout, refusesLoad } from './refused-loads.js';
 

@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { exportImages } from '../../src/export/export-images.js';
 import { planExport } from '../../src/export/plan-export.js';
-import { load, namesOf, onEachStore } from '../fixtures/load-helpers.js';
+import { load } from '../fixtures/loading.js';
 import { HOST } from '../fixtures/saved-archive.js';
+import { namesOf, onEachStore } from '../fixtures/stores.js';
 import { projectRoot } from '../fixtures/tables.js';
 
 /** An archive as a widely used tool writes it, with small content, and what a store lists once it is loaded. */

@@ -2,8 +2,9 @@ import type { LoadSource } from '../../src/load/archive-entries.js';
 import type { LoadOptions } from '../../src/load/load-images.js';
 import type { Store } from '../../src/stores/store.js';
 import type { LayoutImage, LayoutOptions } from '../fixtures/archive-builder.js';
-import type { BlobSet } from '../fixtures/image-builder.js';
-import { load, loadLayout, refuses, type Refusal } from '../fixtures/load-helpers.js';
+import type { BlobSet } from '../fixtures/blob-set.js';
+import { load, loadLayout } from '../fixtures/loading.js';
+import { refuses, type Refusal } from '../fixtures/refusals.js';
 
 /** A load of this archive, with these options, and the code and message of its error. */
 interface RefusedLoad extends LoadOptions, Refusal {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { auditLine, type AuditRecord } from '../../src/server/index.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example, FAMILIAR, load, NAME } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { until } from '../fixtures/until.js';
 import { dial, uploadHead } from '../fixtures/wire.js';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { engineWithExample } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 const TYPES = [
   'application/json',

@@ -4,7 +4,8 @@ import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
-import { example, leasesOf, stateOf } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
+import { leasesOf, stateOf } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 

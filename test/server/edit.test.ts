@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closureOf } from '../fixtures/blob-set.js';
+import { closureOf, removeLayers } from '../fixtures/blob-set.js';
 import { assertRefused, bodyOf, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
-import { removeLayers } from '../fixtures/image-builder.js';
-import { example, namesOf, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
+import { example, PLATFORMS } from '../fixtures/example.js';
+import { namesOf, stateOf } from '../fixtures/stores.js';
 
 for (const [query, name] of [
   ['repo=other&tag=2', 'docker.io/library/other:2'],

@@ -5,7 +5,7 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { openEvents } from '../fixtures/engine-events.js';
 import { assertRefused, engineWithExample, filtersQuery } from '../fixtures/engine-store.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 /** A clock that stands still: 2025-11-24T16:00:00.500Z. */
 const NOW = 1_764_000_000_500;

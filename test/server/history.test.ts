@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { bodyOf, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
-import { BlobSet, buildArtifact } from '../fixtures/image-builder.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 interface Step {
   readonly Id: string;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closureOf } from '../fixtures/blob-set.js';
+import { BlobSet, closureOf, removeLayers } from '../fixtures/blob-set.js';
 import { assertRefused, bodyOf, engineWith, engineWithExample, filtersQuery } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
-import { BlobSet, buildManifest, removeLayers } from '../fixtures/image-builder.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 
 interface Summary {
   readonly Id: string;

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
 import { assertRefused, bodyOf, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
-import { BlobSet, buildArtifact, buildManifest, removeLayers } from '../fixtures/image-builder.js';
-import { example, PLATFORMS } from '../fixtures/load-helpers.js';
+import { example, PLATFORMS } from '../fixtures/example.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 
 type Inspected = Readonly<Record<string, unknown>>;
 

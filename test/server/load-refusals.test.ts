@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
-import {
-  blobPath,
-  dockerArchiveEntries,
-  dockerImageOf,
-  jsonEntry,
-  layoutArchive,
-  layoutEntries,
-} from '../fixtures/archive-builder.js';
+import { layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
+import { blobPath, jsonEntry } from '../fixtures/archive-entries.js';
+import { dockerArchiveEntries, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { assertRefused } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example, PLATFORMS, stateOf, type Example } from '../fixtures/load-helpers.js';
+import { example, PLATFORMS, type Example } from '../fixtures/example.js';
+import { stateOf } from '../fixtures/stores.js';
 import { rawEntry, tarOf, type TarEntry } from '../fixtures/tar-builder.js';
 
 type Make = (built: Example) => Promise<Buffer>;

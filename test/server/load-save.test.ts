@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 test('loads an archive and saves it again', async (t) => {
   const { request } = await startEngine(t);

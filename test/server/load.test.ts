@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
-import { closureOf } from '../fixtures/blob-set.js';
+import { buildAttestation } from '../fixtures/artifact-builder.js';
+import { closureOf, removeLayers } from '../fixtures/blob-set.js';
 import { assertRefused, platformQuery } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
-import { buildAttestation, removeLayers } from '../fixtures/image-builder.js';
-import { chunksOf, example, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
+import { example, PLATFORMS } from '../fixtures/example.js';
+import { chunksOf } from '../fixtures/loading.js';
+import { stateOf } from '../fixtures/stores.js';
 
 const LOADED = { stream: 'Loaded image: example/app:1\n' };
 

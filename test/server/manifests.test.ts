@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { BlobSet, removeBlob, removeLayers } from '../fixtures/blob-set.js';
 import { bodyOf, engineWith, engineWithExample } from '../fixtures/engine-store.js';
-import {
-  BlobSet,
-  buildArtifact,
-  buildIndex,
-  buildManifest,
-  removeBlob,
-  removeLayers,
-} from '../fixtures/image-builder.js';
-import { example, PLATFORMS } from '../fixtures/load-helpers.js';
+import { example, PLATFORMS } from '../fixtures/example.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 
 interface Manifest {
   readonly ID: string;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
-import { example, FAMILIAR, stateOf } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { stateOf } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
 import { dial, uploadHead } from '../fixtures/wire.js';
 

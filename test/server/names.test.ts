@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertRefused, bodyOf, engineWith, engineWithExample } from '../fixtures/engine-store.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 interface Inspected {
   readonly Id: string;

@@ -5,7 +5,7 @@ import fastify from 'fastify';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { engineWithExample, filtersQuery, platformQuery } from '../fixtures/engine-store.js';
 import { startEngine, type Answer } from '../fixtures/engine.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 interface Media {
   readonly content?: Readonly<Record<string, { readonly schema: object }>>;

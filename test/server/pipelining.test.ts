@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example, FAMILIAR, load } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { until } from '../fixtures/until.js';
 
 /** The bytes of a request. */

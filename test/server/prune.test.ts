@@ -9,8 +9,8 @@ import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { assertRefused, bodyOf, engineWith, filtersQuery } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
-import { fill, namesOf, stateOf } from '../fixtures/load-helpers.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
+import { fill, namesOf, stateOf } from '../fixtures/stores.js';
 
 /** An image of the year 2020 with the label team=a. */
 function imageOf(blobs: BlobSet, seed: string): Descriptor {

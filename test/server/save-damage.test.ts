@@ -4,10 +4,10 @@ import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Descriptor } from '../../src/model/descriptor.js';
-import { blobPath } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
 import { DAMAGES, flipBit } from '../fixtures/damage.js';
 import { assertRefused, engineWithExample } from '../fixtures/engine-store.js';
-import { example, type Example } from '../fixtures/load-helpers.js';
+import { example, type Example } from '../fixtures/example.js';
 import { until } from '../fixtures/until.js';
 
 /** Two 512-byte blocks of zeros: the end of a whole tar. */

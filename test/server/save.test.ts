@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { ANNOTATIONS, type Descriptor } from '../../src/model/descriptor.js';
 import type { Digest } from '../../src/model/digest.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { removeLayers } from '../fixtures/blob-set.js';
 import { assertRefused, engineWith, engineWithExample, platformQuery } from '../fixtures/engine-store.js';
 import { startEngine, type Answer } from '../fixtures/engine.js';
-import { removeLayers } from '../fixtures/image-builder.js';
-import { example, fill, load, NAME, PLATFORMS, stateOf } from '../fixtures/load-helpers.js';
+import { example, NAME, PLATFORMS } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { readTar } from '../fixtures/saved-archive.js';
+import { fill, stateOf } from '../fixtures/stores.js';
 
 /** The descriptors in the `index.json` of a saved archive. */
 async function rootsIn(answer: Answer): Promise<readonly Descriptor[]> {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { closureOf } from '../fixtures/blob-set.js';
 import { assertRefused, bodyOf, engineWith, engineWithExample } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 

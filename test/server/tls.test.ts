@@ -6,7 +6,8 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { clientTls, makeCertificates, type Certificates } from '../fixtures/certificates.js';
 import { requireTool } from '../fixtures/command.js';
 import { requestOver, startEngine, type Engine } from '../fixtures/engine.js';
-import { example, FAMILIAR, load } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { openFds, until } from '../fixtures/until.js';
 import { dial } from '../fixtures/wire.js';
 

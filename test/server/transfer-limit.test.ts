@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
-import { example, FAMILIAR, load } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { until } from '../fixtures/until.js';
 import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 

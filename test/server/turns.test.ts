@@ -5,7 +5,7 @@ import { digestOf } from '../../src/model/digest.js';
 import { Turns } from '../../src/server/turns.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { leasesOf, temporaryFolder } from '../fixtures/load-helpers.js';
+import { leasesOf, temporaryFolder } from '../fixtures/stores.js';
 
 const MIB = 1024 * 1024;
 

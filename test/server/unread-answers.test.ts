@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import type { ServerOptions } from '../../src/server/index.js';
 import { engineWithExample } from '../fixtures/engine-store.js';
 import type { Engine } from '../fixtures/engine.js';
-import { example } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
 import { openFds, until } from '../fixtures/until.js';
 import { dial, type Wire } from '../fixtures/wire.js';
 

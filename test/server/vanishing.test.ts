@@ -5,8 +5,10 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { startEngine, type Engine } from '../fixtures/engine.js';
-import { example, FAMILIAR, leasesOf, load, stateOf } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { seededRandom } from '../fixtures/seeded.js';
+import { leasesOf, stateOf } from '../fixtures/stores.js';
 import { openFds, until } from '../fixtures/until.js';
 import { chunk, dial, uploadHead } from '../fixtures/wire.js';
 

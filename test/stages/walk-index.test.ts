@@ -7,16 +7,10 @@ import { limitsOf } from '../../src/model/limits.js';
 import { formatPlatform } from '../../src/model/platform.js';
 import type { ManifestNode } from '../../src/stages/records.js';
 import { WalkIndex, type WalkIndexOptions } from '../../src/stages/walk-index.js';
-import {
-  BlobSet,
-  buildArtifact,
-  buildAttestation,
-  buildIndex,
-  buildManifest,
-  buildMultiPlatform,
-  buildReferrer,
-  removeBlob,
-} from '../fixtures/image-builder.js';
+import { buildArtifact, buildAttestation, buildReferrer } from '../fixtures/artifact-builder.js';
+import { BlobSet, removeBlob } from '../fixtures/blob-set.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { runStage, stageSuite } from '../suites/stage-suite.js';
 import { documentsOf, SetProvider } from './set-provider.js';
 

@@ -3,8 +3,9 @@ import { ANNOTATIONS, withAnnotations } from '../../src/model/descriptor.js';
 import { digestOf } from '../../src/model/digest.js';
 import { withReads } from '../../src/stores/with-reads.js';
 import { buildReferrer } from '../fixtures/artifact-builder.js';
-import { example, FAMILIAR, fill, NAME, onEachStore, storeOf } from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
+import { fill, onEachStore, storeOf } from '../fixtures/stores.js';
 
 onEachStore('resolves texts in their order, each to the images that it means', async (open) => {
   const built = example();

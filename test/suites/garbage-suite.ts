@@ -5,14 +5,10 @@ import { digestOf } from '../../src/model/digest.js';
 import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import type { Store } from '../../src/stores/store.js';
-import {
-  BlobSet,
-  buildIndex,
-  buildManifest,
-  buildMultiPlatform,
-  buildReferrer,
-  closureOf,
-} from '../fixtures/image-builder.js';
+import { buildReferrer } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { digestsIn, inSession, namesIn, storeBytes, storeSet, withStore, type OpenStore } from './stored.js';
 
 const NAME = 'docker.io/example/app:1';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { publishRecords, removeRecords, type ImageRecord } from '../../src/model/image-list.js';
-import { BlobSet, buildManifest } from '../fixtures/image-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { inSession, namesIn, withStore, type OpenStore } from './stored.js';
 
 const blobs = new BlobSet();

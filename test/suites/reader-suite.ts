@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../src/model/digest.js';
-import { BlobSet, buildManifest, closureOf } from '../fixtures/image-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { bytesOf, digestsIn, inSession, storeBytes, storeSet, withStore, type OpenStore } from './stored.js';
 
 const NAME = 'docker.io/example/app:1';

@@ -4,7 +4,7 @@ import { digestOf, type Digest } from '../../src/model/digest.js';
 import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import type { DestinationSession, Store } from '../../src/stores/store.js';
-import type { BlobSet } from '../fixtures/image-builder.js';
+import type { BlobSet } from '../fixtures/blob-set.js';
 
 /** An empty store for one test, and a function that removes it. */
 export interface OpenedStore {

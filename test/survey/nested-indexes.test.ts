@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Descriptor } from '../../src/model/descriptor.js';
 import type { ImageIndex } from '../../src/model/image-index.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { BlobSet, buildIndex, buildManifest, closureOf } from '../fixtures/image-builder.js';
-import { FAMILIAR, load, onEachStore, sorted, statesOf, storeOf } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { FAMILIAR, sorted } from '../fixtures/example.js';
+import { load, statesOf } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { childrenOf, pathsOf, rootOf, save } from '../fixtures/saved-archive.js';
+import { onEachStore, storeOf } from '../fixtures/stores.js';
 
 function nested() {
   const blobs = new BlobSet();

@@ -6,18 +6,11 @@ import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
-import { closureOf } from '../fixtures/image-builder.js';
-import {
-  example,
-  FAMILIAR,
-  load,
-  loadLayout,
-  PLATFORMS,
-  sorted,
-  stateOf,
-  temporaryFolder,
-} from '../fixtures/load-helpers.js';
+import { closureOf } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, PLATFORMS, sorted } from '../fixtures/example.js';
+import { load, loadLayout } from '../fixtures/loading.js';
 import { save } from '../fixtures/saved-archive.js';
+import { stateOf, temporaryFolder } from '../fixtures/stores.js';
 
 /*
  * Pulled × saved × loaded: each for every subset of the platforms, where the empty one means no list.

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { removeImages } from '../../src/edit/remove-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { buildIndex, buildManifest, buildReferrer, closureOf } from '../fixtures/image-builder.js';
-import { example, FAMILIAR, load, loadLayout, NAME, onEachStore, sorted, stateOf } from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { buildReferrer } from '../fixtures/artifact-builder.js';
+import { closureOf } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
+import { load, loadLayout } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { has, sign, withReferrers } from '../fixtures/referrers.js';
 import { save } from '../fixtures/saved-archive.js';
+import { onEachStore, stateOf } from '../fixtures/stores.js';
 
 onEachStore('follows transitively: image, attestation, signature of the attestation', async (open) => {
   const store = await open();

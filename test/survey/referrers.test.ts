@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
 import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
-import { blobPath } from '../fixtures/archive-builder.js';
-import { BlobSet, buildArtifact, buildReferrer, closureOf, removeBlob } from '../fixtures/image-builder.js';
-import {
-  codesOf,
-  example,
-  FAMILIAR,
-  load,
-  loadLayout,
-  NAME,
-  namesOf,
-  onEachStore,
-  sorted,
-  stateOf,
-} from '../fixtures/load-helpers.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { buildArtifact, buildReferrer } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf, removeBlob } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
+import { codesOf, load, loadLayout } from '../fixtures/loading.js';
 import { asListed, has, sign, withReferrers } from '../fixtures/referrers.js';
 import { save } from '../fixtures/saved-archive.js';
+import { namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 
 onEachStore('loads referrers that no index lists with their image, and does not list them', async (open) => {
   const store = await open();

@@ -9,18 +9,15 @@ import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { inOrder } from '../fixtures/archive-entries.js';
-import {
-  BlobSet,
-  buildAttestation,
-  buildIndex,
-  buildManifest,
-  closureOf,
-  type MediaTypeFamily,
-} from '../fixtures/image-builder.js';
-import { fill, load, sorted, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
+import { buildAttestation } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { sorted } from '../fixtures/example.js';
+import { load } from '../fixtures/loading.js';
 import { withLongDigest } from '../fixtures/long-digest.js';
+import { buildIndex, buildManifest, type MediaTypeFamily } from '../fixtures/manifest-builder.js';
 import { save } from '../fixtures/saved-archive.js';
 import { seededRandom } from '../fixtures/seeded.js';
+import { fill, stateOf, temporaryFolder } from '../fixtures/stores.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
 /** A graph to build. Its layers come from a few seeds, so that manifests share them. */

@@ -6,7 +6,8 @@ import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { parseRequest } from '../../src/survey/host-platform.js';
 import { surveyImages, type SurveyOptions } from '../../src/survey/survey-images.js';
-import { example, storeOf } from '../fixtures/load-helpers.js';
+import { example } from '../fixtures/example.js';
+import { storeOf } from '../fixtures/stores.js';
 
 /** Surveys the example, and returns the digests whose referrers were asked for. */
 async function askedOf(options: SurveyOptions): Promise<readonly Digest[]> {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { dockerArchive, dockerImageOf, layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
+import { example, type Example } from '../fixtures/example.js';
 import { IS_ALL } from '../fixtures/extent.js';
-import { example, ORDERS, type Example } from '../fixtures/load-helpers.js';
+import { ORDERS } from '../fixtures/loading.js';
 import { endBlocks, rawEntry, rawHeader } from '../fixtures/tar-builder.js';
 import { longName, pax } from '../stages/tar-extensions.js';
 import { outcomeOf, type Outcome } from './outcome.js';

@@ -8,7 +8,7 @@ import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { blobPath } from '../fixtures/archive-entries.js';
 import { BlobSet } from '../fixtures/blob-set.js';
-import { NAME } from '../fixtures/load-helpers.js';
+import { NAME } from '../fixtures/example.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { endBlocks, rawHeader } from '../fixtures/tar-builder.js';
 import { base256, pax } from '../stages/tar-extensions.js';

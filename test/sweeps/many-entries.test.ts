@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { temporaryFolder } from '../fixtures/load-helpers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 import { endBlocks } from '../fixtures/tar-builder.js';
 import { pipeInto, type PipedResult } from './piped-command.js';
 import { smallLayout } from './small-archives.js';

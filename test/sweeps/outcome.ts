@@ -4,7 +4,8 @@ import { LadingError, type ErrorCode } from '../../src/model/errors.js';
 import type { ImageRecord } from '../../src/model/image-list.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
-import { chunksOf, load, stateOf } from '../fixtures/load-helpers.js';
+import { chunksOf, load } from '../fixtures/loading.js';
+import { stateOf } from '../fixtures/stores.js';
 
 /** What a load came to: what the store shows afterwards, or the error that it was refused with. */
 export type Outcome = Committed | Refused;

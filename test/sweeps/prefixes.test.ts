@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { IS_ALL, sampleOf } from '../fixtures/extent.js';
-import { load, loadLayout, refuses, stateOf, temporaryFolder } from '../fixtures/load-helpers.js';
+import { load, loadLayout } from '../fixtures/loading.js';
+import { refuses } from '../fixtures/refusals.js';
 import { seededRandom } from '../fixtures/seeded.js';
+import { stateOf, temporaryFolder } from '../fixtures/stores.js';
 import { outcomeIn } from './outcome.js';
 import { smallArchives, smallImage } from './small-archives.js';
 

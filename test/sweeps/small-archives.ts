@@ -1,8 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import type { Descriptor } from '../../src/model/descriptor.js';
-import { dockerArchive, layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
-import { BlobSet, buildImage } from '../fixtures/image-builder.js';
-import { NAME } from '../fixtures/load-helpers.js';
+import { layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
+import { dockerArchive } from '../fixtures/docker-archive-builder.js';
+import { NAME } from '../fixtures/example.js';
+import { buildImage } from '../fixtures/manifest-builder.js';
 
 /** An image of one platform and one layer of a few bytes, so that its archive has few bytes to sweep over. */
 export interface SmallImage {

@@ -12,15 +12,9 @@ import { verifyImages, type VerifyReport } from '../../src/verify/verify-images.
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { blobPath } from '../fixtures/archive-entries.js';
 import { DAMAGES } from '../fixtures/damage.js';
-import {
-  example,
-  FAMILIAR,
-  load,
-  onEachStore,
-  statesOf,
-  temporaryFolder,
-  type Example,
-} from '../fixtures/load-helpers.js';
+import { example, FAMILIAR, type Example } from '../fixtures/example.js';
+import { load, statesOf } from '../fixtures/loading.js';
+import { onEachStore, temporaryFolder } from '../fixtures/stores.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 

@@ -6,20 +6,13 @@ import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { verifyArchive } from '../../src/verify/verify-archive.js';
 import { verifyImages } from '../../src/verify/verify-images.js';
-import { blobPath, layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
-import { buildManifest, removeLayers } from '../fixtures/image-builder.js';
-import {
-  chunksOf,
-  example,
-  FAMILIAR,
-  fill,
-  load,
-  NAME,
-  onEachStore,
-  statesOf,
-  temporaryFolder,
-  type Example,
-} from '../fixtures/load-helpers.js';
+import { layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { removeLayers } from '../fixtures/blob-set.js';
+import { example, FAMILIAR, NAME, type Example } from '../fixtures/example.js';
+import { chunksOf, load, statesOf } from '../fixtures/loading.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
+import { fill, onEachStore, temporaryFolder } from '../fixtures/stores.js';
 import { tarOf } from '../fixtures/tar-builder.js';
 
 onEachStore('finds nothing wrong with a good store, and counts what it hashed', async (open) => {

@@ -6,7 +6,8 @@ import { digestOf } from '../../../src/model/digest.js';
 import { publishRecords } from '../../../src/model/image-list.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
 import type { Store } from '../../../src/stores/store.js';
-import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
+import { BlobSet } from '../../fixtures/blob-set.js';
+import { buildManifest } from '../../fixtures/manifest-builder.js';
 import { digestsIn, inSession, namesIn } from '../../suites/stored.js';
 import { inFolder } from './layout-folder.js';
 

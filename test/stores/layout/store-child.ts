@@ -3,7 +3,8 @@ import { removeImages } from '../../../src/edit/remove-images.js';
 import { publishRecords } from '../../../src/model/image-list.js';
 import { OciLayoutStore } from '../../../src/stores/layout/oci-layout-store.js';
 import { verifyImages } from '../../../src/verify/verify-images.js';
-import { BlobSet, buildManifest } from '../../fixtures/image-builder.js';
+import { BlobSet } from '../../fixtures/blob-set.js';
+import { buildManifest } from '../../fixtures/manifest-builder.js';
 import { seededBytes } from '../../fixtures/seeded.js';
 import { storeBytes, storeSet } from '../../suites/stored.js';
 

@@ -6,8 +6,8 @@ import { test, type TestContext } from 'node:test';
 import { digestOf } from '../../../../src/model/digest.js';
 import type { Copied, PartTask } from '../../../../src/stores/layout/ingest/copy-tasks.js';
 import { CopyWorkers, WorkerFailure } from '../../../../src/stores/layout/ingest/copy-workers.js';
-import { temporaryFolder } from '../../../fixtures/load-helpers.js';
 import { seededBytes } from '../../../fixtures/seeded.js';
+import { temporaryFolder } from '../../../fixtures/stores.js';
 import { openFds, until } from '../../../fixtures/until.js';
 
 /** Counts files, so that each has its own name. */

@@ -12,9 +12,9 @@ import { LadingError } from '../../../../src/model/errors.js';
 import { CopyWorkers } from '../../../../src/stores/layout/ingest/copy-workers.js';
 import type { FileIngestOptions } from '../../../../src/stores/layout/ingest/file-ingest.js';
 import { PartCopier } from '../../../../src/stores/layout/ingest/part-copier.js';
-import { temporaryFolder } from '../../../fixtures/load-helpers.js';
 import { seededBytes } from '../../../fixtures/seeded.js';
 import { mountTmpfs } from '../../../fixtures/small-disk.js';
+import { temporaryFolder } from '../../../fixtures/stores.js';
 import { openFds } from '../../../fixtures/until.js';
 
 const BYTES = seededBytes('part', 40 * 1024 * 1024);

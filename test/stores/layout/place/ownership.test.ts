@@ -4,7 +4,8 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { publishRecords } from '../../../../src/model/image-list.js';
 import { OciLayoutStore } from '../../../../src/stores/layout/oci-layout-store.js';
-import { BlobSet, buildManifest } from '../../../fixtures/image-builder.js';
+import { BlobSet } from '../../../fixtures/blob-set.js';
+import { buildManifest } from '../../../fixtures/manifest-builder.js';
 import { inSession, namesIn, storeSet } from '../../../suites/stored.js';
 import { inFolder } from '../layout-folder.js';
 

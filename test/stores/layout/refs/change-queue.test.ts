@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ImageRecord } from '../../../../src/model/image-list.js';
 import { ChangeQueue, type PublishChange } from '../../../../src/stores/layout/refs/change-queue.js';
-import { BlobSet, buildManifest } from '../../../fixtures/image-builder.js';
+import { BlobSet } from '../../../fixtures/blob-set.js';
+import { buildManifest } from '../../../fixtures/manifest-builder.js';
 
 const [descriptor] = [buildManifest(new BlobSet(), { platform: 'linux/amd64', seed: 'one' })];
 
