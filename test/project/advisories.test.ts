@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { projectRoot } from './fixtures/tables.js';
+import { projectRoot } from '../fixtures/tables.js';
 
 const read = (file: string): string => readFileSync(path.join(projectRoot(), file), 'utf8');
 

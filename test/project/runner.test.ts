@@ -5,10 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { contentOf } from './fixtures/cli-workspace.js';
-import { temporaryFolder } from './fixtures/stores.js';
-import { projectRoot } from './fixtures/tables.js';
-import { until } from './fixtures/until.js';
+import { contentOf } from '../fixtures/cli-workspace.js';
+import { temporaryFolder } from '../fixtures/stores.js';
+import { projectRoot } from '../fixtures/tables.js';
+import { until } from '../fixtures/until.js';
 
 const RUNNER = path.join(projectRoot(), 'scripts', 'test.mjs');
 

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { ERROR_CODES, WARNING_CODES } from '../src/index.js';
-import { projectRoot } from './fixtures/tables.js';
+import { ERROR_CODES, WARNING_CODES } from '../../src/index.js';
+import { projectRoot } from '../fixtures/tables.js';
 
 /** The first two cells of each row of `docs/errors.md` whose first cell starts with the prefix. */
 function documented(prefix: string): [string, string][] {

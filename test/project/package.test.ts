@@ -5,10 +5,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { digestOf } from '../src/model/digest.js';
-import { CopyWorkers } from '../src/stores/layout/ingest/copy-workers.js';
-import { temporaryFolder } from './fixtures/stores.js';
-import { projectRoot } from './fixtures/tables.js';
+import { digestOf } from '../../src/model/digest.js';
+import { CopyWorkers } from '../../src/stores/layout/ingest/copy-workers.js';
+import { temporaryFolder } from '../fixtures/stores.js';
+import { projectRoot } from '../fixtures/tables.js';
 
 const ENTRIES = {
   lading: 'src/index.ts',
