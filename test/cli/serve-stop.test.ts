@@ -12,10 +12,10 @@ import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 const SAVE = `GET /v1.52/images/get?names=${FAMILIAR} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 const READY = 'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-/** A daemon that ends sooner has not waited for the time. */
+/** A daemon with this timeout that ends has not waited for it. */
 const NO_STOP_TIMEOUT = { args: ['--stop-timeout', '1h'] };
 
-/** A daemon with an upload on its way, and what is still to be sent. */
+/** A daemon with an upload on its way, and the bytes that are not sent yet. */
 async function loading(
   t: TestContext,
   options: DaemonOptions = {},
@@ -151,7 +151,7 @@ test('accepts an upload again that a stop broke', async (t) => {
   assert.deepEqual([status, stdout], [0, `Loaded image: ${FAMILIAR}\n`]);
 });
 
-test('stops at once where nothing is on its way, whoever is connected', async (t) => {
+test('stops at once if no archive is on its way, also with open connections', async (t) => {
   const { child, socket, ended, request } = await startDaemon(t, NO_STOP_TIMEOUT);
   const wires = [await dial({ path: socket }), await dial({ path: socket })];
   await wires[0]?.send('GET /v1.52/events HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -106,7 +106,7 @@ const NOT_PASSED: readonly Readonly<Record<string, string>>[] = [
 ];
 
 for (const env of sampleOf(NOT_PASSED, 2, 'sockets that were not passed')) {
-  test(`takes no socket that was not passed to it: ${JSON.stringify(env)}`, async (t) => {
+  test(`uses no socket that was not passed to it: ${JSON.stringify(env)}`, async (t) => {
     if (!requireTool(t, 'python3')) return;
     const socket = await socketPath(t);
     const runtime = await temporaryFolder(t);

@@ -17,7 +17,7 @@ async function probe(bytes: Uint8Array, chunkBytes: number): Promise<LayerFacts>
 
 describe('LayerProbe', () => {
   for (const chunkBytes of [1, 1000, 65_536, 1_000_000]) {
-    it(`knows the diff id of gzip in chunks of ${chunkBytes}`, async () => {
+    it(`returns the diff id of gzip in chunks of ${chunkBytes}`, async () => {
       const [tar, gzip] = chunkBytes === 1 ? [TAR.subarray(0, 3000), gzipSync(TAR.subarray(0, 3000))] : [TAR, GZIP];
       assert.deepEqual(await probe(gzip, chunkBytes), { compression: 'gzip', diffId: digestOf(tar) });
       assert.deepEqual(await probe(tar, chunkBytes), { compression: 'none' });
@@ -36,7 +36,7 @@ describe('LayerProbe', () => {
     ['is only a magic number', Buffer.from([0x1f, 0x8b])],
   ];
   for (const [what, bytes] of broken) {
-    it(`knows no diff id of gzip that ${what}, and waits for nothing`, async () => {
+    it(`returns an error for gzip that ${what}, and never hangs`, async () => {
       for (const chunkBytes of [100, 65_536, 1_000_000]) {
         const { compression, diffId, error } = await probe(bytes, chunkBytes);
         assert.deepEqual([compression, diffId, error?.code], ['gzip', undefined, 'ERR_COMPRESSED_DATA']);
@@ -44,7 +44,7 @@ describe('LayerProbe', () => {
     });
   }
 
-  it('ends in the middle when it is given up', async () => {
+  it('ends early when it is destroyed', async () => {
     const layer = new LayerProbe({ limits: DEFAULT_LIMITS });
     await layer.write(GZIP.subarray(0, 50_000));
     layer.destroy();
@@ -52,7 +52,7 @@ describe('LayerProbe', () => {
     await layer.write(GZIP.subarray(50_000));
   });
 
-  it('ends in zeros behind the last member', async () => {
+  it('ends although zeros follow the last member', async () => {
     for (const chunkBytes of [7000, 1_000_000]) {
       const facts = await probe(Buffer.concat([GZIP, Buffer.alloc(300_000)]), chunkBytes);
       assert.deepEqual(facts, { compression: 'gzip', diffId: digestOf(TAR) });

@@ -12,7 +12,7 @@ import { chunk, dial, uploadHead, type Wire } from '../fixtures/wire.js';
 const LINGER_MS = 300;
 const FILLER = Buffer.alloc(16 * 1024);
 
-/** Sends on until the connection ends, as a client that does not look at answers; gives what it received. */
+/** Sends until the connection ends, like a client that reads no answers. Returns what it received. */
 async function sendOn(wire: Wire): Promise<string> {
   const over = wire.over();
   while (!wire.isOver()) await Promise.race([wire.send(chunk(FILLER)), over]);

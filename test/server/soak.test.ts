@@ -15,7 +15,7 @@ import { until } from '../fixtures/until.js';
 
 const MIB = 1024 * 1024;
 
-/** How long it lasts at least: `LADING_SOAK_SECONDS=3600` is the hour of the promise. In `npm test` only steps count. */
+/** How long it lasts at least: `LADING_SOAK_SECONDS=3600` is the promised hour. In `npm test` only steps count. */
 const SECONDS = Number(process.env['LADING_SOAK_SECONDS'] ?? (IS_ALL ? 20 : 0));
 
 /** Steps of each client at least. */
@@ -53,7 +53,7 @@ const STEPS: readonly ((work: Work, name: string, pick: number) => Promise<unkno
   async ({ engine }, name, pick) => await vanishDownloading(engine, name, pick),
 ];
 
-test(`takes ${SECONDS} s of mixed work, ${MIN_STEPS} steps of each client or more, without growing`, async (t) => {
+test(`does ${SECONDS} s of mixed work, at least ${MIN_STEPS} steps of each client, without growing`, async (t) => {
   const work = await start(t);
   const { engine } = work;
   const end = performance.now() + SECONDS * 1000;

@@ -63,7 +63,7 @@ test('cancels an upload that brings no data, and leaves nothing of it', async (t
   assert.deepEqual([...new Set(engine.audit.map(({ code }) => code))], ['HTTP_408']);
 });
 
-test('takes a steady upload that lasts many times as long as it may be still', async (t) => {
+test('accepts a steady upload that takes many times the idle timeout', async (t) => {
   const { socket } = await startEngine(t, { idleMs: 400 });
   const clock = standingClock(t);
   const wire = await dial({ path: socket });
@@ -152,13 +152,13 @@ test('does not take its own slowness for that of the reader', async (t) => {
   wire.socket.destroy();
 });
 
-test('keeps who listens to events however long nothing happens', async (t) => {
+test('keeps a listener for events, however long nothing happens', async (t) => {
   const headersMs = 300;
   const { socket, request } = await startEngine(t, { idleMs: 50, headersMs, stalledMs: 50 });
   const clock = standingClock(t);
   const wire = await listener(socket);
   clock.pass(10_000);
-  // Node looks at connections each headersMs, by the machine's clock: these are some looks.
+  // Node checks connections every headersMs, by the machine's clock: this is long enough for some checks.
   await delay(headersMs * 4);
   assert.equal(wire.isOver(), false);
   const body = await ARCHIVE();

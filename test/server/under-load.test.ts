@@ -53,13 +53,13 @@ const READERS = 16;
 const READ_BYTES = 64 * 1024;
 const READS = isFull ? 30 : 4;
 
-/** After each 64 KiB; how long they take is not judged. */
+/** The pause after each 64 KiB. No test judges how long they take. */
 const PAUSE_MS = isFull ? 1000 : 250;
 
-/** Much more of it is left than was read, and all of it for each reader would be far above the limit. */
+/** Most of it stays unread, and to hold all of it for each reader would take far more memory than the limit. */
 const LARGE_BYTES = (IS_ALL || isFull ? 64 : 16) * MIB;
 
-test(`gives ${READERS} slow readers their archives for 64 MiB at the most`, async (t) => {
+test(`serves ${READERS} slow readers with at most 64 MiB more memory`, async (t) => {
   const { engine, archive } = await bench(t);
   await uploadFile(engine.socket, await archive('large', LARGE_BYTES));
   await download(engine.socket, 'names=large:1');
@@ -73,7 +73,7 @@ test(`gives ${READERS} slow readers their archives for 64 MiB at the most`, asyn
   assert.ok(peak - before <= 64 * MIB, `${(peak - before) / MIB} MiB more`);
 });
 
-/** Takes what comes with a pause after each piece, then goes away. */
+/** Reads with a pause after each piece, then goes away. */
 async function readSlowly(socketPath: string): Promise<void> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     http.get({ socketPath, path: '/images/get?names=large:1' }, resolve).once('error', reject);

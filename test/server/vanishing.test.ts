@@ -15,10 +15,10 @@ import { chunk, dial, uploadHead } from '../fixtures/wire.js';
 const OFFSETS = 60;
 const HOUR = 60 * 60 * 1000;
 
-/** No timeout helps the server to find out that a client is gone: that alone has it clear away. */
+/** No timeout helps the server: it has to see by itself that a client is gone. */
 const NO_TIMEOUTS = { headersMs: HOUR, idleMs: HOUR, stalledMs: HOUR, lingerMs: HOUR };
 
-/** What a client that is gone must not leave: open files and sockets, places, claims, files on their way. */
+/** What must be gone soon after a client: open files and sockets, its transfer, claims, half-written files. */
 async function leavesNothing({ store, folder, request }: Engine, fds: number): Promise<void> {
   const what = 'everything of the client that is gone has been cleared away';
   await until(async () => (await activeTransfers(request)) === 0, what);
@@ -48,7 +48,7 @@ async function loadedEngine(t: TestContext, layerBytes = 0): Promise<{ engine: E
 }
 
 for (const ending of ['end', 'destroy'] as const) {
-  test(`forgets one by one clients that ${ending} their upload anywhere in it`, async (t) => {
+  test(`forgets clients that ${ending} their upload at any point, one by one`, async (t) => {
     const engine = await startEngine(t, NO_TIMEOUTS);
     const random = seededRandom(`upload-${ending}`);
     const built = example({ layerBytes: 20_000 });

@@ -120,7 +120,7 @@ describe('TarExtract', () => {
     assert.equal(read, 2000);
   });
 
-  it('goes on, or ends with an error, when a body is given up', async () => {
+  it('goes on, or ends with an error, when a body is destroyed', async () => {
     const archive = await tarOf(['a', 'b'].map((name) => ({ name, body: seededBytes(name, 100_000) })));
     const names: string[] = [];
     const sink = sinkOf<ArchiveEntry>(async ({ name, body }) => {

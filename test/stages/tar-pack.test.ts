@@ -125,7 +125,7 @@ describe('TarPack', () => {
     ['shorter', 11],
     ['longer', 9],
   ] as const) {
-    it(`is destroyed where a body is ${what} than its entry says`, async () => {
+    it(`is destroyed if a body is ${what} than its entry says`, async () => {
       const entry = { ...bodies.entry('file', Buffer.alloc(10)), size };
       await assert.rejects(pack([entry]));
       assert.equal(bodies.open, 0);

@@ -22,9 +22,9 @@ const MAX_KILLS = IS_ALL ? 12 : 4;
 const ROUNDS = IS_ALL ? 4 : 1;
 
 describe('a collector that is killed', () => {
-  // The kills come at calls of Node itself too, before the collection begins: those cost a run and change nothing.
+  // Some kills come at calls of Node itself, before the collection begins: these runs change nothing.
   for (const call of sampleOf(['mkdir', 'rename', 'unlink', 'rmdir', 'link'], 2, 'calls of a collector')) {
-    it(`at any ${call} leaves every image whole, and nothing that the next one does not clear away`, async (t) => {
+    it(`at any ${call} leaves every image whole, and the next collector clears away what is left`, async (t) => {
       if (!requireTool(t, 'strace')) return;
       await inFolder(async (folder) => {
         const prepared = path.join(folder, 'prepared');
@@ -54,9 +54,9 @@ describe('a collector that is killed', () => {
 });
 
 describe('two collectors, three loaders and deleters', () => {
-  // One round in eight met while a collector swept away what another had just moved.
+  // In one round of eight, a collector removes files that another one has just moved.
   for (let round = 1; round <= ROUNDS; round += 1) {
-    it(`that share their blobs lose none of them, round ${round}`, async () => {
+    it(`that work on the same blobs lose none that is needed, round ${round}`, async () => {
       await inFolder(async (folder) => {
         const [directory, end] = [path.join(folder, 'store'), path.join(folder, 'end')];
         await OciLayoutStore.open(directory);
