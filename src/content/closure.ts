@@ -13,13 +13,24 @@ export async function closureOf(
   skip: (descriptor: Descriptor) => boolean = () => false,
 ): Promise<Set<Digest>> {
   const reached = new Set<Digest>();
+  const walked = new Set<string>();
   const open = [...roots];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (reached.has(next.digest) || skip(next)) continue;
+    if (walked.has(keyOf(next)) || skip(next)) continue;
+    walked.add(keyOf(next));
     reached.add(next.digest);
-    open.push(...(await documents.children(next)));
+    const document = await documents.document(next);
+    if (document === undefined) continue;
+    if ('manifests' in document) for (const child of document.manifests) open.push(child);
+    // No load reads a config or a layer as a document, whatever its type says, so none is read here.
+    else for (const { digest } of [document.config, ...document.layers]) reached.add(digest);
   }
   return reached;
+}
+
+/** With type and size: an image that lists another one's manifest as a layer must not hide what that leads to. */
+function keyOf({ digest, mediaType, size }: Descriptor): string {
+  return `${digest} ${size} ${mediaType}`;
 }
 
 /** Manifests of an image that count as not listed by its index: those that `rm --platform` removes. */

@@ -67,16 +67,15 @@ export class Documents {
     return await this.#read(descriptor, (bytes) => bytes);
   }
 
-  /** The digest in the `subject` of an index or manifest; undefined if it has none, and for other content. */
-  async subject(descriptor: Descriptor): Promise<Digest | undefined> {
-    return (await this.#document(descriptor))?.subject?.digest;
+  /** An index or manifest, by its media type; undefined for other content. */
+  async document(descriptor: Descriptor): Promise<ImageIndex | ImageManifest | undefined> {
+    if (isIndexType(descriptor.mediaType)) return await this.index(descriptor);
+    return isManifestType(descriptor.mediaType) ? await this.manifest(descriptor) : undefined;
   }
 
-  /** What a document lists: the manifests of an index, the config and layers of a manifest. */
-  async children(descriptor: Descriptor): Promise<readonly Descriptor[]> {
-    const document = await this.#document(descriptor);
-    if (document === undefined) return [];
-    return 'manifests' in document ? document.manifests : [document.config, ...document.layers];
+  /** The digest in the `subject` of an index or manifest; undefined if it has none, and for other content. */
+  async subject(descriptor: Descriptor): Promise<Digest | undefined> {
+    return (await this.document(descriptor))?.subject?.digest;
   }
 
   /** Whether the content is here, in the size of its descriptor. Another size is damage. */
@@ -88,11 +87,6 @@ export class Documents {
       return true;
     });
     return isSound ?? false;
-  }
-
-  async #document(descriptor: Descriptor): Promise<ImageIndex | ImageManifest | undefined> {
-    if (isIndexType(descriptor.mediaType)) return await this.index(descriptor);
-    return isManifestType(descriptor.mediaType) ? await this.manifest(descriptor) : undefined;
   }
 
   async #read<T>(descriptor: Descriptor, parse: (bytes: Buffer) => T): Promise<T | undefined> {

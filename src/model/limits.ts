@@ -1,3 +1,5 @@
+import { LadingError } from './errors.js';
+
 /** Limits for archives from unknown sources. Every value is an option; the defaults are below with their source. */
 export interface Limits {
   /** Bytes of one manifest, config or nested index. */
@@ -73,19 +75,28 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /**
- * For content that a store has accepted: the load checked it with its caller's limits. The only limit left is the
- * longest string of JavaScript (V8: 2^29 - 24), since no load can have read a longer document.
+ * For documents of a store. Loads have checked them with the limits of their callers, so these are the highest that a
+ * caller may set. A filter may have skipped a document, so that a hostile one can be as large as this.
  */
 export const STORED_LIMITS: Limits = {
   ...(Object.fromEntries(
     Object.keys(DEFAULT_LIMITS).map((key) => [key, Number.POSITIVE_INFINITY]),
   ) as unknown as Limits),
-  maxDocumentBytes: 2 ** 29 - 24,
+  maxDocumentBytes: 32 * MIB,
+  maxJsonDepth: 1024,
 };
 
-/** The defaults with some of them replaced. */
+/**
+ * The defaults with some of them replaced. Throws ERR_OPTION_INVALID for a document limit above `STORED_LIMITS`: a
+ * collection could not read what was loaded with it.
+ */
 export function limitsOf(changed: Partial<Limits> = {}): Limits {
-  return { ...DEFAULT_LIMITS, ...changed };
+  const limits = { ...DEFAULT_LIMITS, ...changed };
+  for (const name of ['maxDocumentBytes', 'maxJsonDepth'] as const) {
+    if (limits[name] <= STORED_LIMITS[name]) continue;
+    throw new LadingError('ERR_OPTION_INVALID', `${name} may be at most ${STORED_LIMITS[name]}, not ${limits[name]}`);
+  }
+  return limits;
 }
 
 /** Whether `bytesIn` packed bytes became more unpacked bytes than the limits allow. */

@@ -4,7 +4,7 @@ import { LadingError } from './errors.js';
 import type { ImageIndex } from './image-index.js';
 import type { ImageManifest } from './image-manifest.js';
 import type { Limits } from './limits.js';
-import { isIndexType, isManifestType } from './media-types.js';
+import { contentKindOf } from './content.js';
 import type { PlatformSet } from './platform-set.js';
 import { isNamedPlatform, type Platform } from './platform.js';
 
@@ -15,12 +15,12 @@ export interface WantedOptions {
   readonly limits: Pick<Limits, 'maxDescriptors'>;
 }
 
-/** `follow`: attestations and referrers go with what they refer to. `drop`: they are left out. */
+/** What becomes of attestations and referrers. `follow`: they go with their subject. `drop`: they are left out. */
 export type ReferrerPolicy = 'follow' | 'drop';
 
 /**
- * The blobs that the documents read so far ask for. Each method that learns from a document returns the documents that are
- * wanted now and were not before: until they are read, any blob may be one that they ask for. Holds one descriptor for each
+ * The blobs that the documents read so far ask for. Each method that learns from a document returns the documents that
+ * are wanted from now on. Until they are read, any blob may be one that they ask for. Holds one descriptor for each
  * wanted blob, and one for each referrer whose subject is not wanted yet.
  */
 export class WantedBlobs {
@@ -68,7 +68,9 @@ export class WantedBlobs {
   /** Learns from a manifest. Config and layers lead to no documents. */
   learnManifest(descriptor: Descriptor, { config, layers }: ImageManifest): readonly Descriptor[] {
     this.#unread.delete(descriptor.digest);
-    for (const content of [config, ...layers]) this.#wanted.set(content.digest, content);
+    for (const content of [config, ...layers]) {
+      if (!this.#wanted.has(content.digest)) this.#wanted.set(content.digest, content);
+    }
     return [];
   }
 
@@ -83,21 +85,25 @@ export class WantedBlobs {
   #listReferrer(descriptor: Descriptor, subject: Digest): readonly Descriptor[] {
     if (this.#options.referrers === 'drop') return [];
     if (this.#options.platforms.wantsAll || this.#wanted.has(subject)) return this.#want(descriptor);
-    this.#bound.set(subject, [...(this.#bound.get(subject) ?? []), descriptor]);
+    const bound = this.#bound.get(subject) ?? [];
+    bound.push(descriptor);
+    this.#bound.set(subject, bound);
     return [];
   }
 
   #want(descriptor: Descriptor): readonly Descriptor[] {
-    const { digest, mediaType } = descriptor;
+    const { digest } = descriptor;
     const { maxDescriptors } = this.#options.limits;
-    if (this.#wanted.has(digest)) return [];
+    const isDocument = contentKindOf(descriptor) === 'manifest';
+    // What another image lists as a layer may be a document here.
+    const known = this.#wanted.get(digest);
+    if (known !== undefined && (!isDocument || contentKindOf(known) === 'manifest')) return [];
     if (this.#wanted.size >= maxDescriptors) {
       throw new LadingError('ERR_LIMIT_DESCRIPTORS', `the archive lists more than ${maxDescriptors} blobs`);
     }
     this.#wanted.set(digest, descriptor);
     const referrers = this.#bound.get(digest) ?? [];
     this.#bound.delete(digest);
-    const isDocument = isIndexType(mediaType) || isManifestType(mediaType);
     if (isDocument) this.#unread.add(digest);
     return [...(isDocument ? [descriptor] : []), ...referrers.flatMap((referrer) => this.#want(referrer))];
   }

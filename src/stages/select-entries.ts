@@ -185,7 +185,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
       const stored = await this.#options.present.stat(descriptor.digest, contentKindOf(descriptor));
       if (stored?.size !== descriptor.size) continue;
       const bytes = await this.#documents.bytes(descriptor);
-      if (bytes !== undefined) queue.push(...(await this.#learn(bytes, descriptor)));
+      if (bytes === undefined) continue;
+      for (const document of await this.#learn(bytes, descriptor)) queue.push(document);
     }
   }
 }

@@ -10,7 +10,7 @@ import { LadingError } from '../../src/model/errors.js';
 import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { buildReferrer } from '../fixtures/artifact-builder.js';
-import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { buildMultiPlatform } from '../fixtures/image-builder.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 
@@ -333,7 +333,7 @@ describe('documents that tolerate damage', () => {
     const wrong = { ...root, size: root.size - 1 };
     assert.equal(await tolerant.index(wrong), undefined);
     assert.equal(await tolerant.bytes({ ...root, size: root.size + 1 }), undefined);
-    assert.deepEqual(await tolerant.children(wrong), []);
+    assert.equal(await tolerant.document(wrong), undefined);
     assert.equal(await tolerant.has(wrong), false);
     const codes = ['ERR_SIZE_MISMATCH', 'ERR_LIMIT_DOCUMENT', 'ERR_SIZE_MISMATCH', 'ERR_SIZE_MISMATCH'];
     assert.deepEqual(
@@ -349,7 +349,7 @@ describe('documents that tolerate damage', () => {
         throw new LadingError('ERR_STORAGE_IO', 'cannot read', { details: { system: 'EIO' } });
       },
     };
-    await assert.rejects(Documents.stored(unreadable).children(root), { code: 'ERR_STORAGE_IO' });
+    await assert.rejects(Documents.stored(unreadable).document(root), { code: 'ERR_STORAGE_IO' });
     const refusing = new Documents(provider, {
       limits: DEFAULT_LIMITS,
       onDamage: (error) => {
@@ -359,13 +359,15 @@ describe('documents that tolerate damage', () => {
     await assert.rejects(refusing.has({ ...root, size: 1 }), { code: 'ERR_SIZE_MISMATCH' });
   });
 
-  it('return the children of an index and of a manifest, and the subject of either', async () => {
+  it('are read by their media type, and name their subject', async () => {
     const documents = documentsOf(provider);
-    const [manifest] = await documents.children(root);
+    const index = await documents.document(root);
+    assert.ok(index !== undefined && 'manifests' in index);
+    const [manifest] = index.manifests;
     assert.ok(manifest);
-    const parts = (await documents.children(manifest)).map(({ digest }) => digest);
-    assert.deepEqual([manifest.digest, ...parts].sort(), closureOf(provider.blobs, manifest).toSorted());
-    assert.deepEqual(await documents.children({ ...CONFIG, digest: parts[0] ?? CONFIG.digest }), []);
+    const document = await documents.document(manifest);
+    assert.ok(document !== undefined && 'layers' in document);
+    assert.equal(await documents.document(document.config), undefined);
     const referrer = buildReferrer(provider.blobs, manifest, { seed: 'sbom' });
     assert.equal(await documents.subject(referrer), manifest.digest);
     assert.equal(await documents.subject(root), undefined);

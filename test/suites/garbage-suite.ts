@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ANNOTATIONS, withAnnotations, type Descriptor } from '../../src/model/descriptor.js';
 import { digestOf } from '../../src/model/digest.js';
+import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { publishRecords, type ImageRecord } from '../../src/model/image-list.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import type { Store } from '../../src/stores/store.js';
@@ -138,6 +139,60 @@ function pruneSuite(open: OpenStore): void {
       await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
       await store.prune(PRUNE_ALL);
       assert.deepEqual(await digestsIn(store), closureOf(blobs, root).sort());
+    }),
+  );
+
+  it(
+    'keeps what an image needs whose manifest another image lists as something else, or in another size',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 'victim' });
+      const kept = closureOf(blobs, root);
+      const { digest, size } = root;
+      const asLayer = blobs.document(
+        {
+          schemaVersion: 2,
+          config: blobs.document({}, MEDIA_TYPES.ociConfig),
+          layers: [{ mediaType: MEDIA_TYPES.ociLayer, digest, size }],
+        },
+        MEDIA_TYPES.ociManifest,
+      );
+      const inOtherSize = buildIndex(blobs, [{ ...root, size: size + 1 }]);
+      const records = [asLayer, inOtherSize].flatMap((descriptor, at) => [
+        { name: `docker.io/example/a${at}:1`, descriptor },
+        { name: `docker.io/example/z${at}:1`, descriptor },
+      ]);
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }, ...records]);
+      await store.prune(PRUNE_ALL);
+      await inSession(store, (session) => session.discard(kept));
+      assert.deepEqual(await digestsIn(store), [...blobs.keys()].sort());
+    }),
+  );
+
+  it(
+    'reads no layer as a document, whatever its media type',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const inner = buildManifest(blobs, { platform: 'linux/amd64', seed: 'inner' });
+      const parts = closureOf(blobs, inner).filter((digest) => digest !== inner.digest);
+      const config = blobs.document({}, MEDIA_TYPES.ociConfig);
+      const outer = blobs.document({ schemaVersion: 2, config, layers: [inner] }, MEDIA_TYPES.ociManifest);
+      await storeSet(store, blobs, [{ name: NAME, descriptor: outer }]);
+      const { blobs: gone } = await store.prune(PRUNE_ALL);
+      assert.deepEqual(gone.map(({ digest }) => digest).sort(), parts.sort());
+    }),
+  );
+
+  it(
+    'keeps what an index of very many children leads to',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 'last' });
+      const absent = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf('absent'), size: 6 };
+      const root = buildIndex(blobs, [...Array.from({ length: 150_000 }, () => absent), manifest]);
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await digestsIn(store), [...blobs.keys()].sort());
     }),
   );
 
