@@ -21,11 +21,11 @@ export {
   type ReferrerReport,
 } from './inspect/inspect-images.js';
 export { listImages, type ImageListing } from './inspect/list-images.js';
-export { type ListOptions } from './survey/tolerant-survey.js';
+export type { ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
 export { loadImages, type LoadOptions } from './load/load-images.js';
-export { type LoadReport } from './load/load-report.js';
-export { type LoadSource } from './load/archive-entries.js';
+export type { LoadReport } from './load/load-report.js';
+export type { LoadSource } from './load/archive-entries.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
@@ -46,7 +46,7 @@ export {
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
 export { planExport, type ExportOptions, type ExportPlan } from './export/plan-export.js';
-export { type PlannedEntry } from './export/lay-out-archive.js';
+export type { PlannedEntry } from './export/lay-out-archive.js';
 export {
   labelOf,
   WARNING_CODES,

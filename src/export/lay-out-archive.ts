@@ -1,4 +1,12 @@
-import { DOCKER_MANIFEST_ENTRY, entryNameOf, INDEX_ENTRY, LAYOUT_BYTES, LAYOUT_ENTRY, TAR_END_BYTES, tarEntryBytes } from '../model/archive-layout.js';
+import {
+  DOCKER_MANIFEST_ENTRY,
+  entryNameOf,
+  INDEX_ENTRY,
+  LAYOUT_BYTES,
+  LAYOUT_ENTRY,
+  TAR_END_BYTES,
+  tarEntryBytes,
+} from '../model/archive-layout.js';
 import { contentKindOf, type ContentKind } from '../model/content.js';
 import { ANNOTATIONS, withAnnotations, type Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';

@@ -64,7 +64,7 @@ export async function planExport(
     referrers: options.referrers ?? 'follow',
     signal: options.signal,
   };
-  const referrersOf: ReferrersOf = async (subject) => await source.referrersOf(subject);
+  const referrersOf = askingOnce(async (subject) => await source.referrersOf(subject));
   const found = await surveyImages(documents, targets, { ...request, referrersOf });
   const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
   const choice = await chooseRoots(documents, found, judgement.taken, options.index ?? 'auto');
@@ -78,7 +78,7 @@ export async function planExport(
         referrersOf: async (subject) => (choice.replaced.has(subject) ? [] : await referrersOf(subject)),
       });
   const manifestJson = await manifestJsonOf(documents, survey, judgement.taken, host);
-  await checkListed(source, names);
+  await checkListed(source, targets);
   const { entries, size } = layOut(metadataOf(survey, choice, manifestJson), contentsOf(survey, choice));
   return {
     size,
@@ -102,6 +102,16 @@ async function resolveTargets(source: ImageSource, names: readonly string[]): Pr
   return [...targets.values()];
 }
 
+/** Asks for the referrers of each subject once, so that one plan never counts on two answers. */
+function askingOnce(referrersOf: ReferrersOf): ReferrersOf {
+  const answers = new Map<Digest, ReturnType<ReferrersOf>>();
+  return async (subject) => {
+    const answer = answers.get(subject) ?? referrersOf(subject);
+    answers.set(subject, answer);
+    return await answer;
+  };
+}
+
 async function referrersOfAll(subjects: ReadonlySet<Digest>, referrersOf: ReferrersOf): Promise<readonly Descriptor[]> {
   const found: Descriptor[] = [];
   for (const subject of subjects) found.push(...(await referrersOf(subject)));
@@ -109,12 +119,13 @@ async function referrersOfAll(subjects: ReadonlySet<Digest>, referrersOf: Referr
 }
 
 /** Without this, an image that was removed during the survey would look like one whose platforms are missing. */
-async function checkListed(source: ImageSource, names: readonly string[]): Promise<void> {
+async function checkListed(source: ImageSource, targets: readonly ImageRecord[]): Promise<void> {
   try {
-    await source.resolve(names);
+    await source.resolve(targets.map(({ descriptor }) => descriptor.digest));
   } catch (error) {
     if (!(error instanceof LadingError) || error.code !== 'ERR_IMAGE_UNKNOWN') throw error;
-    const image = String(error.details['image']);
+    const gone = targets.find(({ descriptor }) => descriptor.digest === error.details['image']);
+    const image = gone?.name ?? String(error.details['image']);
     throw new LadingError('ERR_IMAGE_UNKNOWN', `${quote(image)} was removed meanwhile`, { details: { image } });
   }
 }

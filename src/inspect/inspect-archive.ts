@@ -1,4 +1,5 @@
 import type { LoadSource } from '../load/archive-entries.js';
+import type { LoadRequest } from '../load/load-entries.js';
 import { loadArchive, loadRequestOf } from '../load/load-images.js';
 import { isImage } from '../model/image-list.js';
 import { documentStore } from '../stores/memory/document-store.js';
@@ -10,9 +11,10 @@ export async function inspectArchive(
   source: LoadSource,
   options: ListOptions = {},
 ): Promise<readonly ImageInspection[]> {
-  const store = documentStore();
+  const request: LoadRequest = { ...loadRequestOf(options), probing: 'heads' };
+  const store = documentStore(request.limits);
   // The store keeps no layers, so what they are packed with is learned as they pass.
-  await loadArchive(store, source, { ...loadRequestOf(options), probing: 'heads' });
+  await loadArchive(store, source, request);
   const records = await store.list();
   const inspections: ImageInspection[] = [];
   for (const record of records.filter(isImage)) {

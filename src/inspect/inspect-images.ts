@@ -70,8 +70,7 @@ export async function inspectRecord(
   record: ImageRecord,
   options: ListOptions,
 ): Promise<ImageInspection> {
-  const target: ImageRecord = record;
-  const { survey, warnings } = await tolerantSurvey(store, [target], records, options);
+  const { survey, warnings } = await tolerantSurvey(store, [record], records, options);
   const { manifests, warnings: damage } = await describeManifests(store, survey, limitsOf(options.limits));
   const { digest, mediaType } = record.descriptor;
   const sameRoot = records.filter(({ descriptor }) => descriptor.digest === digest);
@@ -80,7 +79,7 @@ export async function inspectRecord(
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,
-    platforms: inspectPlatforms(survey, target, manifests),
+    platforms: inspectPlatforms(survey, record, manifests),
     referrers: referrersOf(survey),
     warnings: [...warnings, ...damage, ...manifests.flatMap(platformWarnings)],
   };

@@ -10,38 +10,34 @@ import { TarGuard } from '../stages/tar-guard.js';
 /** An archive to load: its bytes, or the path of an archive file or of an OCI layout directory. */
 export type LoadSource = ArchiveSource | string;
 
-/**
- * Opens the archive, calls `work` with its entries, and closes it, also after an error. A tar in a file and a layout
- * directory are read by position; any other bytes are a stream: decompress ─► tar guard ─► tar extract.
- */
-export async function withEntries<T>(
-  source: LoadSource,
-  limits: Limits,
-  work: (entries: AsyncIterable<ArchiveEntry>) => Promise<T>,
-): Promise<T> {
-  const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
-  if ('bytes' in opened) return await withStream(opened.bytes, limits, work);
-  try {
-    return await work(opened.entries);
-  } finally {
-    opened.close();
-  }
+/** The entries of an open archive. `close` once they are not read any more, whatever came of it. */
+export interface ArchiveEntries {
+  readonly entries: AsyncIterable<ArchiveEntry>;
+  readonly close: () => Promise<void>;
 }
 
-async function withStream<T>(
-  bytes: ArchiveSource,
-  limits: Limits,
-  work: (entries: AsyncIterable<ArchiveEntry>) => Promise<T>,
-): Promise<T> {
+/**
+ * Opens an archive. A tar in a file and a layout directory are read by position; any other bytes are a stream:
+ * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO; the entries throw the errors of the
+ * archive.
+ */
+export async function openEntries(source: LoadSource, limits: Limits): Promise<ArchiveEntries> {
+  const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
+  if ('bytes' in opened) return streamEntries(opened.bytes, limits);
+  return { entries: opened.entries, close: async () => opened.close() };
+}
+
+function streamEntries(bytes: ArchiveSource, limits: Limits): ArchiveEntries {
   const entries = new TarExtract();
   // pipeline takes any async iterable; its type definitions know streams only.
   const reading = pipeline(bytes as Readable, new Decompress(limits), new TarGuard(limits), entries);
-  // The entries fail with the same error, so `work` gets it.
-  reading.catch(() => {});
-  try {
-    return await work(entries);
-  } finally {
-    entries.destroy();
-    await reading.catch(() => {});
-  }
+  // An error of it is an error of the entries, too, where their reader sees it.
+  const ended = reading.catch(() => {});
+  return {
+    entries,
+    close: async () => {
+      entries.destroy();
+      await ended;
+    },
+  };
 }

@@ -34,16 +34,16 @@ export async function archiveTargets(
   contents: ArchiveContents,
   limits: Limits,
 ): Promise<ArchiveTargets> {
-  const { layout, index, dockerManifest, links } = contents;
+  const { layout, index, manifestJson, links } = contents;
   // Unused links too: a tool that unpacks the archive could follow them in a circle.
   for (const name of links.keys()) followLinks(name, { links });
   if (layout !== undefined && index !== undefined) {
     checkLayoutVersion(layout, limits);
     const found = await layoutTargets(session, { ...contents, index }, limits);
-    return { ...found, warnings: disagreements(found.images, dockerManifest, limits) };
+    return { ...found, warnings: disagreements(found.images, manifestJson, limits) };
   }
-  if (dockerManifest !== undefined) {
-    const images = await dockerArchiveTargets(session, contents, dockerManifest, limits);
+  if (manifestJson !== undefined) {
+    const images = await dockerArchiveTargets(session, contents, manifestJson, limits);
     return { images: withoutRepeats(images), referrers: [], opaque: [], warnings: [] };
   }
   const missing = index === undefined ? 'index.json' : LAYOUT_ENTRY;
@@ -71,40 +71,42 @@ async function layoutTargets(
   const documents = new Documents(session, { limits });
   const listed: Listed[] = [];
   for (const descriptor of manifests) listed.push(await classify(documents, descriptor));
-  const referring = listed.filter(({ subject, isAnnotated }) => subject !== undefined && !isAnnotated);
-  const known = referring.length === 0 ? new Set<string>() : await knownDigests(session, listed, limits);
-  const resolved = new Set(listed.filter(({ isAnnotated }) => isAnnotated));
-  for (const one of referring) {
+  const resolved = new Map<Listed, string>();
+  for (const one of listed) if (one.annotated !== undefined) resolved.set(one, one.annotated);
+  const known = listed.some(({ subject }) => subject !== undefined)
+    ? await knownDigests(session, listed, limits)
+    : new Set<Digest>();
+  for (const one of listed) {
+    const { subject } = one;
+    if (subject === undefined) continue;
     // What this load itself has stored does not count: it depends on the order of the archive's entries.
-    const isInStore =
-      !stored.has(one.subject as Digest) && (await session.stat(one.subject as Digest, 'manifest')) !== undefined;
-    if (isInStore || known.has(one.subject as string)) resolved.add(one);
+    const isInStore = !stored.has(subject) && (await session.stat(subject, 'manifest')) !== undefined;
+    if (isInStore || known.has(subject)) resolved.set(one, subject);
   }
   const images = listed.filter((one) => !resolved.has(one)).map(({ record }) => record);
   return {
     images: withoutRepeats(images.filter(({ descriptor }) => isImageType(descriptor))),
     opaque: withoutRepeats(images.filter(({ descriptor }) => !isImageType(descriptor))),
-    referrers: [...resolved].map(({ record, subject }) => ({
-      descriptor: withSubject(record.descriptor, String(subject)),
-    })),
+    referrers: [...resolved].map(([{ record }, subject]) => ({ descriptor: withSubject(record.descriptor, subject) })),
   };
 }
 
-/** A descriptor of `index.json`: its name, and its subject, from its annotation or its own document. */
+/** A descriptor of `index.json`: its name, and the subject that its annotation or else its own document states. */
 interface Listed {
   readonly record: ImageRecord;
-  readonly subject?: string;
-  readonly isAnnotated: boolean;
+  /** Not checked to be a digest. */
+  readonly annotated?: string;
+  readonly subject?: Digest;
 }
 
 async function classify(documents: Documents, listed: Descriptor): Promise<Listed> {
   const name = nameOf(listed);
   const descriptor = withoutName(listed);
-  if (name !== undefined) return { record: { name, descriptor }, isAnnotated: false };
+  if (name !== undefined) return { record: { name, descriptor } };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];
-  if (annotated !== undefined) return { record: { descriptor }, subject: annotated, isAnnotated: true };
+  if (annotated !== undefined) return { record: { descriptor }, annotated };
   const subject = await documents.subject(listed);
-  return { record: { descriptor }, isAnnotated: false, ...(subject && { subject }) };
+  return { record: { descriptor }, ...(subject && { subject }) };
 }
 
 /** Every digest that the archive lists, at the top or under an image, also of blobs that are not here. */
@@ -112,11 +114,13 @@ async function knownDigests(
   session: DestinationSession,
   listed: readonly Listed[],
   limits: Limits,
-): Promise<ReadonlySet<string>> {
-  const images = listed.filter(({ subject }) => subject === undefined).map(({ record }) => record.descriptor);
+): Promise<ReadonlySet<Digest>> {
+  const images = listed
+    .filter((one) => one.subject === undefined && one.annotated === undefined)
+    .map(({ record }) => record.descriptor);
   const top = listed.map(({ record }) => record.descriptor.digest);
   const tolerant = new Documents(session, { limits, onDamage: () => {} });
-  return new Set<string>([...top, ...(await closureOf(tolerant, images))]);
+  return new Set([...top, ...(await closureOf(tolerant, images))]);
 }
 
 function isImageType({ mediaType }: Descriptor): boolean {
@@ -173,12 +177,12 @@ function duplicate(name: string, a: ImageRecord, b: ImageRecord): LadingError {
 /** The OCI layout wins over `manifest.json`. Warns of each name that only `manifest.json` has. */
 function disagreements(
   images: readonly ImageRecord[],
-  dockerManifest: Buffer | undefined,
+  manifestJson: Buffer | undefined,
   limits: Limits,
 ): readonly Warning[] {
-  if (dockerManifest === undefined) return [];
+  if (manifestJson === undefined) return [];
   const names = new Set(images.map(({ name }) => name));
-  const listed = parseDockerManifest(parseStrictJson(dockerManifest, 'manifest.json', limits.maxJsonDepth));
+  const listed = parseDockerManifest(parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth));
   return listed
     .flatMap(({ repoTags }) => repoTags)
     .filter((tag) => !names.has(parseReference(tag).withDefaultTag().toString()))

@@ -25,10 +25,10 @@ import type { DestinationSession } from '../stores/store.js';
 export async function dockerArchiveTargets(
   session: DestinationSession,
   contents: ArchiveContents,
-  dockerManifest: Buffer,
+  manifestJson: Buffer,
   limits: Limits,
 ): Promise<readonly ImageRecord[]> {
-  const images = parseDockerManifest(parseStrictJson(dockerManifest, 'manifest.json', limits.maxJsonDepth));
+  const images = parseDockerManifest(parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth));
   const targets: ImageRecord[] = [];
   for (const image of images) targets.push(...(await targetsOf(session, contents, image, limits)));
   return targets;

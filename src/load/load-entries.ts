@@ -40,7 +40,17 @@ export async function loadEntries(
   entries: AsyncIterable<ArchiveEntry>,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const session = rememberAbsent(await destination.session());
+  return await loadInSession(destination, await destination.session(), entries, request);
+}
+
+/** The same in a session that was begun for it. Ends the session, whatever the outcome. */
+export async function loadInSession(
+  destination: ImageDestination,
+  begun: DestinationSession,
+  entries: AsyncIterable<ArchiveEntry>,
+  request: LoadRequest,
+): Promise<LoadOutcome> {
+  const session = rememberAbsent(begun);
   const commit = new Commit(session, request);
   const select = new SelectEntries({
     ...request,

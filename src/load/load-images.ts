@@ -6,8 +6,8 @@ import type { CommitEvent } from '../stages/records.js';
 import type { ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
-import { withEntries, type LoadSource } from './archive-entries.js';
-import { loadEntries, type LoadOutcome, type LoadRequest } from './load-entries.js';
+import { openEntries, type LoadSource } from './archive-entries.js';
+import { loadInSession, type LoadOutcome, type LoadRequest } from './load-entries.js';
 import type { LoadReport } from './load-report.js';
 
 /** What to load of an archive. */
@@ -40,15 +40,22 @@ export async function loadImages(
   return (await loadArchive(destination, source, loadRequestOf(options))).report;
 }
 
-/** Opens the archive, loads its entries and closes it. */
+/** Starts a session, opens the archive, loads its entries, and ends both. Without a session it reads no byte. */
 export async function loadArchive(
   destination: ImageDestination,
   source: LoadSource,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  return await withEntries(source, request.limits, async (entries) => {
-    return await loadEntries(destination, entries, request);
+  const session = await destination.session();
+  const { entries, close } = await openEntries(source, request.limits).catch(async (error: unknown) => {
+    await session.end();
+    throw error;
   });
+  try {
+    return await loadInSession(destination, session, entries, request);
+  } finally {
+    await close();
+  }
 }
 
 /** The options with every default filled in. Throws ERR_PLATFORM_INVALID. */

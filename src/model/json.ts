@@ -31,7 +31,7 @@ export function foldKey(key: string): string {
   return key.toUpperCase().toLowerCase();
 }
 
-/** The list that a required field of the value has. Writers in Go mean an empty list by null. Throws ERR_DOCUMENT_INVALID. */
+/** The list in a required field of the value. Null is an empty list, as Go writes it. Throws ERR_DOCUMENT_INVALID. */
 export function listIn(value: unknown, field: string, where: string): readonly unknown[] {
   const list = asObject(value, where)[field];
   return list === null ? [] : asList(list, `${where}.${field}`);

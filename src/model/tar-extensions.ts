@@ -1,6 +1,16 @@
 import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
-import { badHeader, decodeName, longName, parsePaxRecords, parsePaxSize, refuseGlobal, type PaxRecords, type TarHeader, type TarType } from './tar-header.js';
+import {
+  badHeader,
+  decodeName,
+  longName,
+  parsePaxRecords,
+  parsePaxSize,
+  refuseGlobal,
+  type PaxRecords,
+  type TarHeader,
+  type TarType,
+} from './tar-header.js';
 
 /** PAX records for the next entry or for all later ones, GNU long name, GNU long link. */
 export type ExtensionType = 'x' | 'g' | 'L' | 'K';

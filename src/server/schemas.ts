@@ -1,4 +1,26 @@
-import { BYTES, contentOf, failures, FILTERS, INSPECTED, integer, listOf, NAME, object, PLAIN, PLATFORM, PLATFORMS, query, REMOVALS, SAVE_ANSWERS, SAVE_QUERY, STRICT, string, SUMMARY, text, texts } from './schema-parts.js';
+import {
+  BYTES,
+  contentOf,
+  failures,
+  FILTERS,
+  INSPECTED,
+  integer,
+  listOf,
+  NAME,
+  object,
+  PLAIN,
+  PLATFORM,
+  PLATFORMS,
+  query,
+  REMOVALS,
+  SAVE_ANSWERS,
+  SAVE_QUERY,
+  STRICT,
+  string,
+  SUMMARY,
+  text,
+  texts,
+} from './schema-parts.js';
 import { STATUS } from './statuses.js';
 
 /*

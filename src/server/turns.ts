@@ -7,28 +7,28 @@ const BYTES_PER_TURN = 2 * 1024 * 1024;
 const QUANTUM_BYTES = 256 * 1024;
 
 /**
- * Deals out the turns of the event loop among the transfers, first come, first served, so that a hundred of them do not keep
- * other requests waiting, and none of them overtakes another. Holds one callback for each transfer that waits.
+ * Shares the event loop among the transfers, first come, first served: a hundred of them do not keep other requests
+ * waiting, and none overtakes another. Holds one callback for each waiting transfer.
  */
 export class Turns {
   #left = BYTES_PER_TURN;
   #waiting: { readonly bytes: number; readonly go: () => void }[] = [];
   #isRefilling = false;
 
-  /** Waits until so many more bytes may be moved. */
+  /** Waits until this many more bytes may be moved. */
   async take(bytes: number): Promise<void> {
     this.#refillSoon();
     if (this.#left > 0) this.#left -= bytes;
     else await new Promise<void>((go) => this.#waiting.push({ bytes, go }));
   }
 
-  /** Waits for the next turn of a transfer, and gives the bytes that it may move in it. What comes before its first chunk takes as long. */
+  /** Waits for the next turn of a transfer. Returns the bytes that it may move then. */
   async quantum(): Promise<number> {
     await this.take(QUANTUM_BYTES);
     return QUANTUM_BYTES;
   }
 
-  /** The chunks in their turn: as many as have a quantum of bytes together, so that small chunks are worth as much as large ones. */
+  /** The chunks in their turn. A turn is counted in bytes, so that many small chunks get as much as few large ones. */
   async *deal(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let credit = 0;
     for await (const chunk of chunks) {
@@ -38,12 +38,12 @@ export class Turns {
     }
   }
 
-  /** The store, except that the bytes of its blobs come in their turn. */
+  /** The store, with the bytes of its blobs in their turn. */
   dealReads(store: Store): Store {
     return withReads(store, (chunks) => this.deal(chunks));
   }
 
-  /** Once in each turn of the event loop, behind the requests that came meanwhile. */
+  /** Refills once in each turn of the event loop, after the requests that came meanwhile. */
   #refillSoon(): void {
     if (this.#isRefilling) return;
     this.#isRefilling = true;
@@ -56,7 +56,7 @@ export class Turns {
     });
   }
 
-  /** How many of those that wait this turn has room for, and takes the room. */
+  /** Returns how many waiting transfers fit into this turn, and takes their bytes off it. */
   #countOfNext(): number {
     const last = this.#waiting.findIndex(({ bytes }) => {
       this.#left -= bytes;

@@ -68,11 +68,11 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   /** The contents of the archive so far; complete once the stage has ended. */
   get contents(): ArchiveContents {
-    const [layout, index, dockerManifest] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
+    const [layout, index, manifestJson] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
     return {
       ...(layout && { layout }),
       ...(index && { index }),
-      ...(dockerManifest && { dockerManifest }),
+      ...(manifestJson && { manifestJson }),
       files: this.#files,
       layers: this.#layers,
       links: this.#links,
@@ -122,14 +122,14 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   /** Returns a function that copies one blob from its file. */
   #copy(
-    { name, use, size }: VerifiedEntry<SelectedEntry>,
+    { name, use, size, kind }: VerifiedEntry<SelectedEntry>,
     digest: Digest,
     copies: PartCopies,
     part: FilePart,
   ): (signal: AbortSignal) => Promise<CommitEvent[]> {
     return async (signal) => {
       try {
-        const outcome = await copies.copy(part, { digest, size }, signal);
+        const outcome = await copies.copy(part, { digest, size, kind }, signal);
         if (outcome === 'stored') this.#stored.set(digest, size);
         return [{ name, size, digest, bytes: size, outcome }];
       } catch (error) {

@@ -1,5 +1,5 @@
 export { Commit, type CommitOptions, type LayerProbing } from './commit.js';
-export { type ArchiveContents } from './records.js';
+export type { ArchiveContents } from './records.js';
 export { Decompress } from './decompress.js';
 export { DedupeBlobs } from './dedupe-blobs.js';
 export { FilterPlatforms, type FilterPlatformsOptions } from './filter-platforms.js';

@@ -89,7 +89,7 @@ export interface ArchiveContents {
   /** The bytes of `oci-layout`, `index.json` and `manifest.json`, if the archive has them. */
   readonly layout?: Buffer;
   readonly index?: Buffer;
-  readonly dockerManifest?: Buffer;
+  readonly manifestJson?: Buffer;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
   /** What is known about blobs as layers. */

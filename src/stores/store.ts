@@ -56,7 +56,7 @@ export interface ExpectedContent extends Content {
 /** Copies blobs from files, several at once, without their bytes passing through the caller. */
 export interface PartCopies {
   /** Copies one blob. Throws what `Ingest.commit` throws, and ERR_ABORTED when the signal aborts. */
-  copy(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome>;
+  copy(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome>;
   /** Releases what the copies used, such as threads. No copy may be running or follow. */
   end(): Promise<void>;
 }

@@ -6,7 +6,13 @@ import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.j
 import type { ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
-import { formatPlatformFull, isNamedPlatform, listingKeyOf, normalizePlatform, type Platform } from '../model/platform.js';
+import {
+  formatPlatformFull,
+  isNamedPlatform,
+  listingKeyOf,
+  normalizePlatform,
+  type Platform,
+} from '../model/platform.js';
 import type { Warning } from './reports.js';
 import type { ListedNode } from './survey-images.js';
 

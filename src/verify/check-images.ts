@@ -11,6 +11,7 @@ import { layerCompressionOf } from '../model/media-types.js';
 import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
 import type { Warning } from '../survey/reports.js';
 import type { ListedNode } from '../survey/survey-images.js';
+import type { OnDamage } from '../content/documents.js';
 
 /** What to check of images beyond the digests of their blobs. */
 export interface CheckImagesOptions {
@@ -51,19 +52,17 @@ export async function checkImages(
   options: CheckImagesOptions,
 ): Promise<Findings> {
   const found = new Map<string, Problem>();
-  const onProblem = (error: LadingError, digest: Digest): void =>
+  const onProblem: OnDamage = (error, digest) =>
     void found.set(`${error.code} ${error.message}`, problemOf(error, digest));
   const warnings = [...(await checkConfigs(provider, nodes, { ...options, onProblem }))];
   if (options.deep === true) warnings.push(...(await checkLayers(provider, nodes, { ...options, onProblem })));
   return { problems: [...found.values()], warnings };
 }
 
-type OnProblem = (error: LadingError, digest: Digest) => void;
-
 async function checkLayers(
   provider: ContentProvider,
   nodes: readonly ListedNode[],
-  options: CheckImagesOptions & { readonly onProblem: OnProblem },
+  options: CheckImagesOptions & { readonly onProblem: OnDamage },
 ): Promise<readonly Warning[]> {
   const { limits, signal, onProblem } = options;
   const unchecked = new Set<string>();

@@ -16,13 +16,13 @@ import type { VerifyOptions, VerifyReport } from './verify-images.js';
  * Throws the errors of a load. A damaged blob that no image needs is a problem in the report.
  */
 export async function verifyArchive(source: LoadSource, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const store = documentStore();
   const { deep = false, strict = false, limits, signal } = options;
   const request: LoadRequest = {
     ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }) }),
     passesAll: true,
     probing: deep ? 'all' : 'heads',
   };
+  const store = documentStore(request.limits);
   const { report, contents } = await loadArchive(store, source, request);
   const documents = new Documents(store, request);
   const targets = (await store.list()).filter(isImage);

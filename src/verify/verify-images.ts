@@ -1,4 +1,4 @@
-import { Documents } from '../content/documents.js';
+import { Documents, type OnDamage } from '../content/documents.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
@@ -44,7 +44,7 @@ export async function verifyImages(
   const chosen = names.length === 0 ? records : names.flatMap((name) => resolveRecords(records, name));
   const targets = chosen.filter(isImage);
   const damage = new Map<Digest, Problem>();
-  const onDamage = (error: LadingError, digest: Digest): void => {
+  const onDamage: OnDamage = (error, digest) => {
     if (!damage.has(digest)) damage.set(digest, problemOf(error, digest));
   };
   const limits = limitsOf(options.limits);
@@ -101,10 +101,7 @@ async function hash(store: Store, digest: Digest, digester: Digester): Promise<P
 }
 
 /** Reports a document that cannot be read as damage, so that the survey goes on. */
-function damageWhereUnreadable(
-  store: Store,
-  onDamage: (error: LadingError, digest: Digest) => void,
-): Pick<Store, 'stat' | 'open'> {
+function damageWhereUnreadable(store: Store, onDamage: OnDamage): Pick<Store, 'stat' | 'open'> {
   return {
     stat: async (digest, kind) => await store.stat(digest, kind),
     async *open(digest, options) {

@@ -160,8 +160,8 @@ describe('Commit', () => {
         use: 'link',
       };
       const { contents, events } = await commit(session, [...metadata, link]);
-      const { layout, index, dockerManifest, links } = contents;
-      assert.deepEqual([layout, index, dockerManifest].map(String), ['oci-layout', 'index.json', 'manifest.json']);
+      const { layout, index, manifestJson, links } = contents;
+      assert.deepEqual([layout, index, manifestJson].map(String), ['oci-layout', 'index.json', 'manifest.json']);
       assert.deepEqual(links, new Map([['l', 'target']]));
       assert.deepEqual([events, await digestsIn(store)], [[], []]);
     });

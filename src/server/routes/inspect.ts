@@ -1,5 +1,13 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages, formatPlatformFull, jsonLine, LadingError, manifestsFor, type ImageDescription, type ManifestDescription } from '../../index.js';
+import {
+  describeImages,
+  formatPlatformFull,
+  jsonLine,
+  LadingError,
+  manifestsFor,
+  type ImageDescription,
+  type ManifestDescription,
+} from '../../index.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage } from '../find-image.js';
 import { isTrue, platformOf } from '../query.js';

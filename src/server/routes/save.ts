@@ -1,6 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { exportImages, formatPlatformFull, labelOf, LadingError, planExport, type ExportPlan, type Platform } from '../../index.js';
+import {
+  exportImages,
+  formatPlatformFull,
+  labelOf,
+  LadingError,
+  planExport,
+  type ExportPlan,
+  type Platform,
+} from '../../index.js';
 import { audited } from '../audited.js';
 import type { Named, Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';

@@ -67,8 +67,8 @@ export class LayoutSession implements DestinationSession {
     return (this.#copier ??= new PartCopier(() => this.#newIngest()));
   }
 
-  async begin(_expected: ExpectedContent | undefined, digester?: Digester): Promise<FileIngest> {
-    return await FileIngest.create({ ...this.#newIngest(), digester });
+  async begin(expected: ExpectedContent | undefined, digester?: Digester): Promise<FileIngest> {
+    return await FileIngest.create({ ...this.#newIngest(), digester, isDocument: expected?.kind === 'manifest' });
   }
 
   async publish(change: ImageListChange): Promise<void> {

@@ -94,11 +94,7 @@ export class MemoryStore implements Store {
       const { records } = this.#listed;
       const images = await pruneableImages(this, records, async () => true);
       const staying = removeRecords(records, images);
-      const kept = await closureWithout(
-        Documents.stored(this),
-        staying.map(({ descriptor }) => descriptor),
-        undefined,
-      );
+      const kept = await this.#reach(staying);
       // A session has published meanwhile: start again.
       if (records !== this.#listed.records) continue;
       const claimed = this.#claims();
@@ -160,8 +156,10 @@ export class MemoryStore implements Store {
   }
 
   async #discard(digests: Iterable<Digest>, own: Set<Digest>, cut?: Cut): Promise<readonly Digest[]> {
-    const kept = await this.#keptBy(this.#listed.records, own, cut);
-    const gone = [...digests].filter((digest) => !kept.has(digest) && this.#blobs.has(digest));
+    const reached = await this.#reach(this.#listed.records, cut);
+    const claimed = this.#claims(own);
+    const isKept = (digest: Digest): boolean => reached.has(digest) || claimed.has(digest);
+    const gone = [...digests].filter((digest) => !isKept(digest) && this.#blobs.has(digest));
     gone.forEach((digest) => this.#remove(digest));
     return gone;
   }
@@ -171,10 +169,9 @@ export class MemoryStore implements Store {
     this.#blobs.delete(digest);
   }
 
-  async #keptBy(records: readonly ImageRecord[], except?: Set<Digest>, cut?: Cut): Promise<ReadonlySet<Digest>> {
+  async #reach(records: readonly ImageRecord[], cut?: Cut): Promise<ReadonlySet<Digest>> {
     const roots = records.map(({ descriptor }) => descriptor);
-    const reached = await closureWithout(Documents.stored(this), roots, cut);
-    return new Set([...this.#claims(except), ...reached]);
+    return await closureWithout(Documents.stored(this), roots, cut);
   }
 
   #claims(except?: Set<Digest>): ReadonlySet<Digest> {

@@ -32,6 +32,8 @@ const writev = promisify(fs.writev);
 export interface FileIngestOptions {
   readonly file: string;
   readonly claimBlobPath: (digest: Digest) => string;
+  /** Whether the blob is an index or a manifest, however large: one that is here already is hashed. */
+  readonly isDocument?: boolean;
   /** Hashes the bytes before they come here. Without it the ingest hashes them itself. */
   readonly digester?: Digester | undefined;
   /** Called with the folder of a new link. The folder needs an fsync before the load is durable. */
@@ -196,7 +198,7 @@ export class FileIngest implements Ingest {
   async #checkExisting(blob: string, expected: Content): Promise<IngestOutcome | 'gone'> {
     const found = fs.lstatSync(blob, { throwIfNoEntry: false });
     if (found === undefined) return 'gone';
-    const isGood = found.isFile() && found.size === expected.size && (await isWhole(blob, expected));
+    const isGood = found.isFile() && found.size === expected.size && (await this.#isWhole(blob, expected));
     if (isGood === undefined) return 'gone';
     if (isGood) return 'present';
     if (!found.isDirectory()) {
@@ -208,20 +210,20 @@ export class FileIngest implements Ingest {
     await rm(aside, { recursive: true, force: true });
     return 'gone';
   }
-}
 
-/**
- * Whether a file of the right size has the right content. Reads it only if it is small enough to be a document, since
- * all other blobs are found by way of documents. Undefined if it no longer exists.
- */
-async function isWhole(file: string, { digest, size }: Content): Promise<boolean | undefined> {
-  if (size > DOCUMENT_BYTES) return true;
-  const digester = new Digester(algorithmOf(digest));
-  try {
-    const blob = { acquire: () => fs.openSync(file, O_RDONLY | O_NOFOLLOW), release: fs.closeSync };
-    for await (const chunk of readFileChunks(blob)) digester.update(chunk);
-    return digester.digest() === digest;
-  } catch (error) {
-    return isNotFound(error) ? undefined : false;
+  /**
+   * Whether a file of the right size has the right content. Reads it only if it is a document, or small enough to be one,
+   * since all other blobs are found by way of documents. Undefined if it no longer exists.
+   */
+  async #isWhole(file: string, { digest, size }: Content): Promise<boolean | undefined> {
+    if (size > DOCUMENT_BYTES && this.#options.isDocument !== true) return true;
+    const digester = new Digester(algorithmOf(digest));
+    try {
+      const blob = { acquire: () => fs.openSync(file, O_RDONLY | O_NOFOLLOW), release: fs.closeSync };
+      for await (const chunk of readFileChunks(blob)) digester.update(chunk);
+      return digester.digest() === digest;
+    } catch (error) {
+      return isNotFound(error) ? undefined : false;
+    }
   }
 }

@@ -4,9 +4,8 @@ import pLimit from 'p-limit';
 import type { FilePart } from '../../../files/file-part.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { throwIfAborted } from '../../../model/aborted.js';
-import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
-import type { IngestOutcome } from '../../store.js';
+import type { IngestOutcome, ExpectedContent } from '../../store.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 import { ingestCopy } from './ingest-copy.js';
@@ -41,7 +40,7 @@ export class PartCopier {
   }
 
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
-  async copy(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+  async copy(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
     const isSmall = part.size <= SMALL_BYTES;
     if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
     try {
@@ -61,15 +60,23 @@ export class PartCopier {
     await this.#workers.end();
   }
 
-  async #copyHere(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+  async #copyHere(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
     const limit = part.size <= SMALL_BYTES ? this.#small : this.#large;
     return await limit(async () => await this.#readHere(part, expected, signal));
   }
 
-  async #readHere({ file, start, size }: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+  async #readHere(
+    { file, start, size }: FilePart,
+    expected: ExpectedContent,
+    signal: AbortSignal,
+  ): Promise<IngestOutcome> {
     throwIfAborted(signal, 'the copy');
     const digester = new Digester(algorithmOf(expected.digest));
-    const ingest = await FileIngest.create({ ...this.#newIngest(), digester });
+    const ingest = await FileIngest.create({
+      ...this.#newIngest(),
+      digester,
+      isDocument: expected.kind === 'manifest',
+    });
     try {
       for await (const chunk of readFileChunks(file, { start, end: start + size })) {
         throwIfAborted(signal, 'the copy');
@@ -82,7 +89,7 @@ export class PartCopier {
     }
   }
 
-  async #storeOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+  async #storeOnThread(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
     throwIfAborted(signal, 'the copy');
     const { file, claimBlobPath, onLinked } = this.#newIngest();
     const blob = claimBlobPath(expected.digest);
@@ -99,12 +106,13 @@ export class PartCopier {
     }
   }
 
-  async #copyOnThread(part: FilePart, expected: Content, signal: AbortSignal): Promise<IngestOutcome> {
+  async #copyOnThread(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
     throwIfAborted(signal, 'the copy');
     const { start, size } = part;
     const algorithm = algorithmOf(expected.digest);
     return await this.#onThread(part, signal, async (fd) => {
-      return await ingestCopy(this.#newIngest(), expected, async (target) => {
+      const options = { ...this.#newIngest(), isDocument: expected.kind === 'manifest' };
+      return await ingestCopy(options, expected, async (target) => {
         const copied = await this.#workers.copy({ fd, start, size, algorithm, target });
         throwIfAborted(signal, 'the copy');
         return copied;

@@ -49,7 +49,7 @@ async function stand(t: TestContext): Promise<Stand> {
 /** A part that threads copy, since it is larger than the total that is copied without them. */
 const PART = { start: 3, size: 30 * 1024 * 1024 } as const;
 const WHOLE = BYTES.subarray(PART.start, PART.start + PART.size);
-const EXPECTED = { digest: digestOf(WHOLE), size: PART.size };
+const EXPECTED = { digest: digestOf(WHOLE), size: PART.size, kind: 'blob' } as const;
 
 test('copies small and large parts', async (t) => {
   const { folder, part, copier } = await stand(t);
@@ -57,8 +57,8 @@ test('copies small and large parts', async (t) => {
   const fds = openFds();
   for (const size of [0, 1, 70_000, 300_000, 2_000_000, PART.size]) {
     const digest = digestOf(BYTES.subarray(5, 5 + size));
-    assert.equal(await copying.copy(part(5, size), { digest, size }, SIGNAL), 'stored');
-    assert.equal(await copying.copy(part(5, size), { digest, size }, SIGNAL), 'present');
+    assert.equal(await copying.copy(part(5, size), { digest, size, kind: 'blob' }, SIGNAL), 'stored');
+    assert.equal(await copying.copy(part(5, size), { digest, size, kind: 'blob' }, SIGNAL), 'present');
     const file = { acquire: () => openSync(path.join(folder, digest), 'r'), release: () => {} };
     assert.equal(digestOf(await readAll(readFileChunks(file), PART.size)), digest);
   }
@@ -78,7 +78,7 @@ for (const [what, script] of [
     const { folder, part, copier } = await stand(t);
     const workers = new CopyWorkers(2, new URL(`data:text/javascript,${encodeURIComponent(script)}`));
     const { copying, end } = copier(workers);
-    const other = { digest: digestOf(BYTES.subarray(0, PART.size)), size: PART.size };
+    const other = { digest: digestOf(BYTES.subarray(0, PART.size)), size: PART.size, kind: 'blob' } as const;
     const outcomes = await Promise.all([
       copying.copy(part(PART.start, PART.size), EXPECTED, SIGNAL),
       copying.copy(part(0, PART.size), other, SIGNAL),
@@ -137,7 +137,9 @@ const SMALL = Array.from({ length: 1000 }, (_, at) => {
 
 async function copySmall(copying: PartCopier, part: Stand['part']): Promise<readonly string[]> {
   return await Promise.all(
-    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+    SMALL.map(
+      async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size, kind: 'blob' }, SIGNAL),
+    ),
   );
 }
 
@@ -180,9 +182,10 @@ test('refuses the damaged ones of many small parts, with codes and details, and 
   const wrong = digestOf('something else');
   const outcomes = await Promise.allSettled(
     SMALL.map(async ({ start, size, digest }, at) => {
-      if (at % 10 === 3) return await copying.copy(part(start, size), { digest: wrong, size }, SIGNAL);
-      if (at % 10 === 7) return await copying.copy(part(BYTES.length - 5, size), { digest, size }, SIGNAL);
-      return await copying.copy(part(start, size), { digest, size }, SIGNAL);
+      if (at % 10 === 3) return await copying.copy(part(start, size), { digest: wrong, size, kind: 'blob' }, SIGNAL);
+      if (at % 10 === 7)
+        return await copying.copy(part(BYTES.length - 5, size), { digest, size, kind: 'blob' }, SIGNAL);
+      return await copying.copy(part(start, size), { digest, size, kind: 'blob' }, SIGNAL);
     }),
   );
   await end();
@@ -216,7 +219,7 @@ test('reports a disk that refuses small parts', async (t) => {
   );
   workers.isWorth(PART.size);
   const { start, size, digest } = SMALL[1] as (typeof SMALL)[number];
-  await assert.rejects(copying.copy(part(start, size), { digest, size }, SIGNAL), {
+  await assert.rejects(copying.copy(part(start, size), { digest, size, kind: 'blob' }, SIGNAL), {
     code: 'ERR_STORAGE_IO',
     message: /ENOENT/,
   });
@@ -230,7 +233,7 @@ test('ends many small copies when they are aborted, and leaves only whole blobs'
   let done = 0;
   const outcomes = await Promise.allSettled(
     SMALL.map(async ({ start, size, digest }) => {
-      const outcome = await copying.copy(part(start, size), { digest, size }, controller.signal);
+      const outcome = await copying.copy(part(start, size), { digest, size, kind: 'blob' }, controller.signal);
       if ((done += 1) === 500) controller.abort();
       return outcome;
     }),
@@ -301,7 +304,9 @@ test('reports a full disk as a write error, for small and large parts', async (t
   const full = { code: 'ERR_NO_SPACE', message: /^cannot write a blob: no space left/ };
   await assert.rejects(copying.copy(part(PART.start, PART.size), EXPECTED, SIGNAL), full);
   const outcomes = await Promise.allSettled(
-    SMALL.map(async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size }, SIGNAL)),
+    SMALL.map(
+      async ({ start, size, digest }) => await copying.copy(part(start, size), { digest, size, kind: 'blob' }, SIGNAL),
+    ),
   );
   await copying.end();
   const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as LadingError] : []));
