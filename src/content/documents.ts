@@ -82,18 +82,23 @@ export class Documents {
   async has(descriptor: Descriptor): Promise<boolean> {
     const found = await this.#provider.stat(descriptor.digest, contentKindOf(descriptor));
     if (found === undefined) return false;
-    const isSound = await this.#tolerant(descriptor.digest, () => {
+    try {
       checkFound(found, descriptor);
       return true;
-    });
-    return isSound ?? false;
+    } catch (error) {
+      this.#report(error, descriptor.digest);
+      return false;
+    }
   }
 
   async #read<T>(descriptor: Descriptor, parse: (bytes: Buffer) => T): Promise<T | undefined> {
-    return await this.#tolerant(descriptor.digest, async () => {
+    try {
       const bytes = await this.#find(descriptor);
       return bytes && parse(bytes);
-    });
+    } catch (error) {
+      this.#report(error, descriptor.digest);
+      return undefined;
+    }
   }
 
   async #find(descriptor: Descriptor): Promise<Buffer | undefined> {
@@ -107,13 +112,9 @@ export class Documents {
     return checkDocument(await readAll(body, descriptor.size), descriptor);
   }
 
-  async #tolerant<T>(digest: Digest, read: () => T | Promise<T>): Promise<T | undefined> {
-    try {
-      return await read();
-    } catch (error) {
-      if (this.#onDamage === undefined || !isDamage(error)) throw error;
-      this.#onDamage(error, digest);
-      return undefined;
-    }
+  /** Throws what is not damage, and damage that is not to be tolerated. */
+  #report(error: unknown, digest: Digest): void {
+    if (this.#onDamage === undefined || !isDamage(error)) throw error;
+    this.#onDamage(error, digest);
   }
 }

@@ -1,6 +1,7 @@
+/* Also read by `lading images`, whose start must not wait for fs-extra. */
+
 import { readFileSync, unlinkSync, type Stats } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import fs from 'fs-extra';
+import { lstat, readdir, rename, rmdir } from 'node:fs/promises';
 import { quote } from '../model/errors.js';
 import { isExisting, isNotFound, readError } from './storage-error.js';
 
@@ -15,9 +16,9 @@ export function readIfThere(file: string): Buffer | undefined {
 }
 
 /** The stats of a path, without following a link; undefined if nothing is there. */
-export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> {
+export async function lstatIfThere(file: string): Promise<Stats | undefined> {
   try {
-    return await fs.lstat(file);
+    return await lstat(file);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -27,7 +28,7 @@ export async function lstatIfThere(file: string): Promise<fs.Stats | undefined> 
 /** Moves a file. Returns false if it does not exist. */
 export async function moveIfThere(from: string, to: string): Promise<boolean> {
   try {
-    await fs.rename(from, to);
+    await rename(from, to);
     return true;
   } catch (error) {
     if (isNotFound(error)) return false;
@@ -37,7 +38,7 @@ export async function moveIfThere(from: string, to: string): Promise<boolean> {
 
 /** Removes an empty folder; leaves any other as it is. */
 export async function removeIfEmpty(folder: string): Promise<void> {
-  await fs.rmdir(folder).catch((error: unknown) => {
+  await rmdir(folder).catch((error: unknown) => {
     // For a folder that is not empty, some file systems answer EEXIST.
     if (!isNotFound(error) && !isExisting(error) && (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
   });
