@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { closureOf } from '../fixtures/blob-set.js';
-import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { jsonOf, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
 import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
 
 test('tags an image, silently or with a JSON report, and says why it cannot', async (t) => {
@@ -33,7 +33,7 @@ test('removes names first, and content with the last one', async (t) => {
   );
   assert.deepEqual(await state(), { images: [], blobs: [] });
   const none = await run(['rm', '--json', 'copy:1']);
-  assert.deepEqual([none.status, jsonOf<ToldError>(none.stderr).error.code], [4, 'ERR_IMAGE_UNKNOWN']);
+  assert.deepEqual([none.status, jsonOf<PrintedError>(none.stderr).error.code], [4, 'ERR_IMAGE_UNKNOWN']);
 });
 
 test('removes one platform, but not the last one or one that the image does not have', async (t) => {

@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { entryNameOf } from '../../src/model/archive-layout.js';
-import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { jsonOf, LADING, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand, runLading } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/example.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
@@ -14,7 +14,7 @@ test('refuses a path where no store can be made', async (t) => {
   for (const store of [at('file/store'), at('file'), '/proc/lading']) {
     const { status, stdout, stderr } = await runLading(['load', '--json', '-i', archive, '--store', store]);
     assert.deepEqual([store, status, stdout], [store, 8, '']);
-    assert.equal(jsonOf<ToldError>(stderr).error.category, 'storage');
+    assert.equal(jsonOf<PrintedError>(stderr).error.category, 'storage');
   }
 });
 

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { jsonEntry } from '../fixtures/archive-entries.js';
 import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
-import { jsonOf, LADING, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { jsonOf, LADING, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
 import { output } from '../fixtures/command.js';
 import { example, NAME } from '../fixtures/example.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
@@ -113,7 +113,7 @@ test('keeps, replaces or refuses a name that another image has', async (t) => {
   assert.match(kept.stderr, /^lading: warning: .*was kept\n$/);
   const failed = await run(['load', '--json', '--on-conflict', 'fail'], { input });
   assert.equal(failed.status, 7);
-  assert.equal(jsonOf<ToldError>(failed.stderr).error.code, 'ERR_NAME_CONFLICT');
+  assert.equal(jsonOf<PrintedError>(failed.stderr).error.code, 'ERR_NAME_CONFLICT');
   assert.deepEqual(
     (await state()).images.map(({ descriptor }) => descriptor.digest),
     [built.root.digest],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { jsonOf, workspace, type ToldError, type Workspace } from '../fixtures/cli-workspace.js';
+import { jsonOf, workspace, type PrintedError, type Workspace } from '../fixtures/cli-workspace.js';
 import { output, type CommandResult } from '../fixtures/command.js';
 import { FAMILIAR } from '../fixtures/example.js';
 import { sampleOf } from '../fixtures/extent.js';
@@ -54,7 +54,7 @@ async function allRead(run: Run): Promise<readonly Buffer[]> {
 async function writesNothing(run: Run, commands: readonly (readonly string[])[], code: string): Promise<void> {
   for (const args of commands) {
     const { status, stderr } = await run([...args, '--json']);
-    assert.deepEqual([args[0], status, jsonOf<ToldError>(stderr).error.code], [args[0], 8, code]);
+    assert.deepEqual([args[0], status, jsonOf<PrintedError>(stderr).error.code], [args[0], 8, code]);
   }
 }
 

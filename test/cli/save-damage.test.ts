@@ -3,7 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { blobPath } from '../fixtures/archive-entries.js';
-import { jsonOf, workspace, type ToldError } from '../fixtures/cli-workspace.js';
+import { jsonOf, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
 import { DAMAGES } from '../fixtures/damage.js';
 import { FAMILIAR } from '../fixtures/example.js';
 import { sampleOf } from '../fixtures/extent.js';
@@ -29,7 +29,7 @@ for (const [what, damage] of sampleOf(Object.entries(KINDS), 3, 'damages that ar
       for (const file of ['new.tar', 'old.tar']) {
         const { status, stderr } = await run([...save, '-o', at(file)]);
         assert.ok([4, 5, 8].includes(status ?? 0), `exit ${status}`);
-        assert.match(jsonOf<ToldError>(stderr).error.code, /^ERR_/);
+        assert.match(jsonOf<PrintedError>(stderr).error.code, /^ERR_/);
       }
       assert.deepEqual((await readdir(folder)).toSorted(), names);
       const piped = await run(save);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { blobPath } from '../fixtures/archive-entries.js';
 import { removeLayers } from '../fixtures/blob-set.js';
-import { contentOf, jsonOf, workspace, type ToldError, type Workspace } from '../fixtures/cli-workspace.js';
+import { contentOf, jsonOf, workspace, type PrintedError, type Workspace } from '../fixtures/cli-workspace.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 import { readTar } from '../fixtures/saved-archive.js';
 
@@ -103,7 +103,7 @@ for (const [args, expected, code] of REFUSALS) {
     await writeFile(at('out.tar'), 'an older archive');
     const filed = await run(['save', '--json', '-o', at('out.tar'), ...args]);
     assert.deepEqual([filed.status, filed.stdout], [expected, '']);
-    assert.equal(jsonOf<ToldError>(filed.stderr).error.code, code);
+    assert.equal(jsonOf<PrintedError>(filed.stderr).error.code, code);
     assert.equal(String(await contentOf(at('out.tar'))), 'an older archive');
     assert.deepEqual((await readdir(folder)).toSorted(), ['archive.tar', 'out.tar', 'store']);
   });

@@ -48,7 +48,7 @@ async function isActive({ request }: Daemon, kind: 'load' | 'save'): Promise<voi
 /** Sends a signal, and waits until connections are refused. */
 async function stopListening({ child, socket }: Daemon, signal: NodeJS.Signals): Promise<void> {
   child.kill(signal);
-  await until(() => !existsSync(socket), 'nobody can connect any more');
+  await until(() => !existsSync(socket), 'the socket is removed');
 }
 
 /** A broken upload left nothing visible and no half-written file. */

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { ToldError } from '../fixtures/cli-workspace.js';
+import type { PrintedError } from '../fixtures/cli-workspace.js';
 import { forEachPoint } from './form.js';
 import { commandLine, type Operation } from './operations.js';
 import { wrongAfterFault, wrongAfterRecovery, type Control } from './recovery.js';
@@ -62,16 +62,16 @@ async function failOnce(scene: Scene, operation: Operation, control: Control, er
 /** Told with its code and status, and nothing left on its way, unless it was the removal that failed. */
 function wrongEnd(run: TracedRun, error: KernelError, { name }: Point, { seen }: Judgement): readonly string[] {
   if (run.status === 0) return [];
-  const { code } = toldError(run);
+  const { code } = printedError(run);
   return [
     ...(run.status === 8 && code === CODES[error] ? [] : [`${run.status ?? run.signal} ${code} ${run.stderr}`]),
     ...(name.startsWith('unlink') ? [] : seen.ingest.map((file) => `ingest/${file} is left`)),
   ];
 }
 
-function toldError({ stderr }: TracedRun): Partial<ToldError['error']> {
+function printedError({ stderr }: TracedRun): Partial<PrintedError['error']> {
   try {
-    return (JSON.parse(stderr) as ToldError).error;
+    return (JSON.parse(stderr) as PrintedError).error;
   } catch {
     return {};
   }
