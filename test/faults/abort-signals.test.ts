@@ -11,13 +11,13 @@ import { chunksOf, load } from '../fixtures/loading.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { openFds, until } from '../fixtures/until.js';
-import { faultFolder, IS_ALL, SEED, tell } from './form.js';
+import { faultFolder, IS_ALL, SEED, reportCounts } from './form.js';
 import { judge } from './store-oracle.js';
 
-/** In one process a run takes milliseconds: as many in the long form as in `npm run test:all`. */
+/** A run in this process takes milliseconds, so `npm run test:all` makes as many runs as the long form. */
 const TIMES = IS_ALL ? 200 : 50;
 
-/** Aborts after so many turns of the event loop, at most. */
+/** The abort comes after at most this number of turns of the event loop. */
 const TURNS = 1500;
 
 async function abortAfter(turns: number, controller: AbortController): Promise<void> {
@@ -25,7 +25,7 @@ async function abortAfter(turns: number, controller: AbortController): Promise<v
   controller.abort();
 }
 
-test('a load in this process that is aborted at any time leaves no file open, and only a lease that is over', async (t) => {
+test('a load in this process, aborted at any time, leaves no file open, and only leases marked as ended', async (t) => {
   const { images, blobs } = example({ layerBytes: 100_000 });
   const archive = await layoutArchive(images, blobs);
   const random = seededRandom(`${SEED} aborts`);
@@ -51,11 +51,11 @@ test('a load in this process that is aborted at any time leaves no file open, an
     }
   }
   await until(() => openFds() <= fds, 'every file is closed');
-  tell(t, 'abort signals, load', { aborted, untouched: TIMES - aborted, violations: 0 });
+  reportCounts(t, 'abort signals, load', { aborted, untouched: TIMES - aborted, violations: 0 });
   assert.ok(aborted > TIMES / 10, `${aborted} loads were aborted`);
 });
 
-test('a save in this process that is aborted at any time leaves no file open, and no lease', async (t) => {
+test('a save in this process, aborted at any time, leaves no file open and no lease', async (t) => {
   const { images, blobs } = example({ layerBytes: 100_000 });
   const store = await OciLayoutStore.open(path.join(await faultFolder(t), 'store'));
   await load(store, await layoutArchive(images, blobs));
@@ -77,6 +77,6 @@ test('a save in this process that is aborted at any time leaves no file open, an
   }
   await until(() => openFds() <= fds, 'every file is closed');
   assert.deepEqual(await readdir(path.join(store.directory, '.lading/leases')), []);
-  tell(t, 'abort signals, save', { aborted, untouched: TIMES - aborted, violations: 0 });
+  reportCounts(t, 'abort signals, save', { aborted, untouched: TIMES - aborted, violations: 0 });
   assert.ok(aborted > TIMES / 10, `${aborted} saves were aborted`);
 });

@@ -4,23 +4,23 @@ import { test, type TestContext } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
 import { seededRandom } from '../fixtures/seeded.js';
 import { ABORTED_LOAD, abortLoads, abortSaves, cutInput, cutOutput, type Abort, type AbortReport } from './aborts.js';
-import { forEachPoint, IS_ALL, IS_LONG, SEED, tell } from './form.js';
+import { forEachPoint, IS_ALL, IS_LONG, SEED, reportCounts } from './form.js';
 import { runProgram } from './program.js';
 import { controlOf } from './recovery.js';
 import { buildScene, type Scene } from './scene.js';
 
-/** How often each kind of end is tried. */
+/** Runs of each test. */
 const SHORT_TIMES = IS_ALL ? 12 : 4;
 const TIMES = IS_LONG ? 200 : SHORT_TIMES;
 
 const LEFT = { skip: !IS_ALL && 'left to npm run test:all' };
 
-/** Seeded times from the start of a command until after its end, which comes after so many milliseconds. */
+/** Signals at seeded times, up to one and a half times the duration of the command. */
 function abortsWithin(durationMs: number, seed: string): readonly Abort[] {
   const random = seededRandom(`${SEED} ${seed}`);
   return Array.from({ length: TIMES }, () => ({
     signal: random.pick(['SIGINT', 'SIGTERM', 'SIGHUP'] as const),
-    // Two run at a time, and a busy machine takes longer than the one run that was measured.
+    // Two runs at a time on a busy machine take longer than the single run that was measured.
     afterMs: (durationMs * random.int(1500)) / 1000,
   }));
 }
@@ -33,8 +33,8 @@ async function durationOf(scene: Scene, args: readonly string[]): Promise<number
 }
 
 /**
- * Signals within the time that a run took. Where all of them came too late, since the machine was slow when that was measured,
- * the same again within shorter times.
+ * Sends signals within the measured duration of a run. If all of them come too late, since the machine was slow during
+ * the measurement, repeats with shorter times.
  */
 async function abortInTime(
   durationMs: number,
@@ -47,12 +47,12 @@ async function abortInTime(
 }
 
 function judgeReport(t: TestContext, what: string, { violations, ...counts }: AbortReport): void {
-  tell(t, what, { ...counts, violations: violations.length });
+  reportCounts(t, what, { ...counts, violations: violations.length });
   assert.deepEqual(violations, []);
   assert.ok(counts.aborted > 0, 'some signals came in time');
 }
 
-test('a load that gets a signal at any time leaves the store whole', LEFT, async (t) => {
+test('a load that receives a signal at any time leaves the store whole', LEFT, async (t) => {
   if (!requireTool(t, 'strace')) return;
   const scene = await buildScene(t);
   const durationMs = await durationOf(scene, [
@@ -67,7 +67,7 @@ test('a load that gets a signal at any time leaves the store whole', LEFT, async
   judgeReport(t, 'signals, load', await abortInTime(durationMs, 'load', abort));
 });
 
-test('a save that gets a signal at any time leaves a whole file or none', async (t) => {
+test('a save that receives a signal at any time leaves a whole file or none', async (t) => {
   const scene = await buildScene(t);
   const args = ['save', 'example/app:1', '-o', scene.at('out.tar'), '--store', scene.at('full')];
   const abort = async (aborts: readonly Abort[]): Promise<AbortReport> => await abortSaves(scene, aborts);
@@ -78,18 +78,18 @@ test('a load whose input ends at any byte changes nothing', LEFT, async (t) => {
   const scene = await buildScene(t);
   const archive = await readFile(scene.at('new.tar'));
   const random = seededRandom(`${SEED} input`);
-  // The archive ends with two blocks of zeros, of which the second may be missing.
+  // Each cut lies before the two blocks of zeros that end the archive.
   const offsets = Array.from({ length: TIMES }, () => random.int(archive.length - 1024));
   const violations = await forEachPoint(offsets, async (bytes) => await cutInput(scene, archive, bytes));
-  tell(t, 'input cut', { offsets: offsets.length, violations: violations.flat().length });
+  reportCounts(t, 'input cut', { offsets: offsets.length, violations: violations.flat().length });
   assert.deepEqual(violations.flat(), []);
 });
 
-test('a save whose reader goes away at any byte ends as a shell expects', LEFT, async (t) => {
+test('a save whose reader closes the pipe at any byte exits as a shell expects', LEFT, async (t) => {
   const scene = await buildScene(t);
   const random = seededRandom(`${SEED} output`);
   const offsets = Array.from({ length: TIMES }, () => random.int(1_200_000));
   const violations = await forEachPoint(offsets, async (bytes) => await cutOutput(scene, bytes));
-  tell(t, 'reader gone', { offsets: offsets.length, violations: violations.flat().length });
+  reportCounts(t, 'reader gone', { offsets: offsets.length, violations: violations.flat().length });
   assert.deepEqual(violations.flat(), []);
 });

@@ -9,17 +9,17 @@ import { wrongAfterFault, wrongAfterRecovery, type Control } from './recovery.js
 import type { Scene } from './scene.js';
 import { judge } from './store-oracle.js';
 
-/** A program that is ended from outside, so many milliseconds after its start. */
+/** A signal to a program, and when it is sent, in milliseconds from the program's start. */
 export interface Abort {
   readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
   readonly afterMs: number;
 }
 
-/** What came of ending programs from outside. */
+/** The results of sending signals to programs. */
 export interface AbortReport {
-  /** Runs that heard of it and said so by their exit status. */
+  /** Runs whose exit status shows that they handled the signal. */
   readonly aborted: number;
-  /** Runs that were done, or had not begun, when it came. */
+  /** All other runs: they had ended, or did not listen yet, when the signal came. */
   readonly untouched: number;
   readonly violations: readonly string[];
 }
@@ -28,19 +28,19 @@ interface AbortedRun extends Ended {
   readonly stdout: string;
 }
 
-/** What a shell shows for each signal. */
+/** The exit status that a shell shows for each signal. */
 const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export const ABORTED_LOAD = OPERATIONS.find(({ title }) => title === 'load over images') as Operation;
 
-/** Ends a load at each of the times. Whole blobs may stay under its lease, to be resumed; nothing else may. */
+/** Sends each signal to a load of its own. Whole blobs may stay under its lease, for a resume; nothing else may. */
 export async function abortLoads(scene: Scene, control: Control, aborts: readonly Abort[]): Promise<AbortReport> {
   return await abortAll(aborts, async (abort) => {
     const store = await scene.copyOf(ABORTED_LOAD.template);
     const ended = await abortOne(scene, commandLine(ABORTED_LOAD, scene, store), abort);
     const judgement = await judge(store);
-    // Told to be aborted, it has changed nothing; killed before it could hear, neither. Node hears no signal any more while it
-    // goes down: a load that is over, and has said so, is killed then.
+    // An aborted load has changed no image, nor has one that was killed before it listened for signals. While Node
+    // shuts down it no longer listens, so a load that has printed success can still be killed.
     const isDone = ended.status === 0 || (ended.signal !== null && ended.stdout.includes('Loaded image'));
     const expected = isDone ? control : { ...control, after: control.before };
     const wrong = [
@@ -53,7 +53,7 @@ export async function abortLoads(scene: Scene, control: Control, aborts: readonl
   });
 }
 
-/** Ends a save into a file at each of the times: the file is whole, or there is none. */
+/** Sends each signal to a save into a file. The file is whole, or there is none. */
 export async function abortSaves(scene: Scene, aborts: readonly Abort[]): Promise<AbortReport> {
   const args = ['save', 'example/app:1', 'example/large:1', '--store', scene.at('full'), '-o'];
   await runProgram(scene.main, [...args, scene.at('whole.tar')]);
@@ -94,7 +94,7 @@ async function abortOne(scene: Scene, args: readonly string[], { signal, afterMs
   return { ...(await program.ended), stdout: await stdout };
 }
 
-/** A load whose input ends after so many bytes changes nothing, and leaves no file and no lease. */
+/** A load whose input ends after `bytes` changes nothing, and leaves no file and no lease. */
 export async function cutInput(scene: Scene, archive: Buffer, bytes: number): Promise<readonly string[]> {
   const store = await scene.copyOf('base');
   const before = await judge(store);
@@ -107,9 +107,9 @@ export async function cutInput(scene: Scene, archive: Buffer, bytes: number): Pr
   return all.map((what) => `input cut at ${bytes}: ${what}`);
 }
 
-/** A save whose reader goes away after so many bytes ends as a shell expects, and leaves no lease. */
+/** A save whose reader closes the pipe after `bytes` exits as a shell expects, and leaves no lease. */
 export async function cutOutput(scene: Scene, bytes: number): Promise<readonly string[]> {
-  // Of its own: a save has a lease while it runs, and two run at the same time.
+  // Each save has its own store: two run at the same time, and a running save has a lease.
   const store = await scene.copyOf('full');
   const before = await judge(store);
   const program = startProgram(scene.main, ['save', 'example/app:1', 'example/large:1', '--store', store]);
@@ -121,7 +121,7 @@ export async function cutOutput(scene: Scene, bytes: number): Promise<readonly s
   const { status, stderr } = await program.ended;
   const wrong = changesSince(before, await judge(store));
   await rm(store, { recursive: true });
-  // A reader who goes away when all is written is not missed.
+  // Status 0: everything was written before the reader closed the pipe.
   const all = status === 141 || status === 0 ? wrong : [...wrong, `ended with ${status}: ${stderr}`];
   return all.map((what) => `reader gone after ${bytes}: ${what}`);
 }

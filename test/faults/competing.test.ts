@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IS_LONG, tell } from './form.js';
+import { IS_LONG, reportCounts } from './form.js';
 import { runProgram } from './program.js';
 import { buildScene, type Scene } from './scene.js';
 import { judge, leftOver } from './store-oracle.js';
 
-/** How long they compete. */
+/** How long the actors compete. */
 const FOR_MS = IS_LONG ? 60_000 : 8000;
 
-/** Somebody who runs the same commands again and again on a store that others use. */
+/** Runs the same commands again and again on a store that other actors use too. */
 interface Actor {
   readonly commands: readonly (readonly string[])[];
-  /** What a command may end with, beside success, since others take images away. */
+  /** Errors that a command may end with, since other actors remove images. */
   readonly refusals?: RegExp;
 }
 
@@ -27,7 +27,7 @@ function actors({ at }: Scene): Readonly<Record<string, Actor>> {
       refusals: /\[ERR_IMAGE_UNKNOWN\]/,
     },
     collector: { commands: [['prune', '--grace', '0']] },
-    // An image that is replaced and pruned while it is read is gone.
+    // Another actor may replace and prune the image while this one reads it.
     saver: {
       commands: [['save', '-o', at('saved.tar'), 'example/app:1', 'example/large:1']],
       refusals: /\[ERR_(?:BLOB_MISSING|IMAGE_UNKNOWN|PLATFORM_UNAVAILABLE)\]/,
@@ -46,7 +46,7 @@ test('loaders, a remover, a collector, a saver and a verifier do each other no h
   const results = await Promise.all(all);
   const violations = [...results.flatMap(({ wrong }) => wrong), ...(await wrongAtEnd(scene, store))];
   const [commands, refused] = [sum(results.map(({ runs }) => runs)), sum(results.map((result) => result.refused))];
-  tell(t, 'competing', { seconds: FOR_MS / 1000, commands, refused, violations: violations.length });
+  reportCounts(t, 'competing', { seconds: FOR_MS / 1000, commands, refused, violations: violations.length });
   assert.deepEqual(violations, []);
   for (const { name, runs } of results) assert.ok(runs > 0, `${name} did something`);
 });

@@ -14,19 +14,19 @@ export const IS_LONG = process.env['LADING_FAULTS'] === 'long';
 /** Whether every operation and every trap is tried (`npm run test:all` too), or some of them (`npm test`). */
 export const IS_ALL = IS_ALL_TESTS || IS_LONG;
 
-/** What all random choices come from; printed with each count, so that a run can be repeated. */
+/** The seed of all random choices. It is printed with each count, so that a run can be repeated. */
 export const SEED = process.env['LADING_FAULTS_SEED'] ?? 'lading';
 
-/** How many points are tried at the same time: the processes of a point mostly wait for each other. */
+/** How many points are tried at the same time. Two, since the processes of one point mostly wait for each other. */
 const AT_ONCE = 2;
 
-/** All of the points in the long form, and so many of them, the same ones every time, in the short form. */
+/** All points in the long form; in the short form a sample of `short` points, the same for the same seed. */
 export function chosen<T>(points: readonly T[], short: number, seed: string): readonly T[] {
   if (IS_LONG || points.length <= short) return points;
   return seededRandom(`${SEED} ${seed}`).shuffle(points).slice(0, short);
 }
 
-/** As {@link chosen}, with one point of each kind before others are drawn. */
+/** As {@link chosen}, but the sample has at least one point of each kind. */
 export function chosenOfEach<T>(
   points: readonly T[],
   kindOf: (point: T) => string,
@@ -40,7 +40,7 @@ export function chosenOfEach<T>(
   return [...first.values(), ...rest].slice(0, Math.max(short, first.size));
 }
 
-/** Runs something for each point, two at a time, and gives the results in the order of the points. */
+/** Calls `run` for each point, two at a time, and returns the results in the order of the points. */
 export async function forEachPoint<T, R>(
   points: readonly T[],
   run: (point: T, at: number) => Promise<R>,
@@ -49,8 +49,8 @@ export async function forEachPoint<T, R>(
 }
 
 /**
- * A folder that goes away after the test, with whatever is mounted in it; in memory where the machine can, since faults wear
- * no disk out there.
+ * A folder that is removed after the test, with all mounts in it. It is in memory where the machine has `/dev/shm`, so
+ * that faults wear out no disk.
  */
 export async function faultFolder(t: TestContext): Promise<string> {
   const memory = process.env['LADING_TEST_MEMORY'] ?? '/dev/shm';
@@ -63,17 +63,17 @@ export async function faultFolder(t: TestContext): Promise<string> {
   return folder;
 }
 
-/** The loop device of a file system goes when it is unmounted. */
+/** The mount points below a folder. Unmounting one also frees its loop device. */
 async function mountsIn(folder: string): Promise<readonly string[]> {
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
   return mounts.filter((mount) => mount.startsWith(`${folder}/`));
 }
 
-/** Says how much was tried. `npm run faults` adds these lines up at its end. */
-export function tell(t: TestContext, what: string, counts: Readonly<Record<string, number>>): void {
+/** Prints how much was tried. `npm run faults` adds these lines up at its end. */
+export function reportCounts(t: TestContext, what: string, counts: Readonly<Record<string, number>>): void {
   const list = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
   t.diagnostic(`${COUNTED}${what}: ${list.join(', ')} (${IS_LONG ? 'long' : 'short'} form, seed ${SEED})`);
 }
 
-/** How a counting line starts. */
+/** The start of each line that {@link reportCounts} prints. */
 export const COUNTED = 'faults: ';

@@ -4,20 +4,20 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { runCommand } from '../fixtures/command.js';
 import { seededRandom } from '../fixtures/seeded.js';
-import { faultFolder, IS_LONG, SEED, tell } from './form.js';
+import { faultFolder, IS_LONG, SEED, reportCounts } from './form.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
 import { runProgram } from './program.js';
 import { controlOf, wrongAfterFault, wrongAfterRecovery, type Control } from './recovery.js';
 import { buildScene, type Scene } from './scene.js';
 import { judge } from './store-oracle.js';
 
-/** How often a load runs out of space. What it needs is some 1.3 MB. */
+/** Number of loads that get too little space, or just enough. A load needs about 1.3 MB. */
 const TIMES = IS_LONG ? 60 : 6;
 const NEEDED = 1_300_000;
 
 const LOAD = OPERATIONS.find(({ title }) => title === 'load over images') as Operation;
 
-test('a load that runs out of space at any byte says so, and leaves the store whole', async (t) => {
+test('a load that runs out of space at any byte reports it, and leaves the store whole', async (t) => {
   const volume = await mountTmpfs(t);
   if (volume === undefined) return;
   const scene = await buildScene(t);
@@ -28,12 +28,12 @@ test('a load that runs out of space at any byte says so, and leaves the store wh
     results.push(await loadWithin(scene, control, volume, random.int(NEEDED)));
   const violations = results.flatMap(({ wrong }) => wrong);
   const full = results.filter(({ isFull }) => isFull).length;
-  tell(t, 'full volume', { full, enough: TIMES - full, violations: violations.length });
+  reportCounts(t, 'full volume', { full, enough: TIMES - full, violations: violations.length });
   assert.deepEqual(violations, []);
   assert.ok(full > TIMES / 2, `${full} loads ran out of space`);
 });
 
-/** Loads where so many bytes are free; then frees the rest, and tries again. */
+/** Loads with `free` bytes of space; then frees the rest, and loads again. */
 async function loadWithin(scene: Scene, control: Control, volume: string, free: number) {
   const store = path.join(volume, 'store');
   await cp(scene.at(LOAD.template), store, { recursive: true, preserveTimestamps: true });
@@ -53,13 +53,13 @@ async function loadWithin(scene: Scene, control: Control, volume: string, free: 
   return { isFull, wrong: wrong.map((text) => `${free} bytes free: ${text}`) };
 }
 
-/** A small file system of its own; undefined and a skipped test where mounting is not allowed. */
+/** Mounts a small file system. Where mounting is not allowed: skips the test and returns undefined. */
 async function mountTmpfs(t: TestContext): Promise<string | undefined> {
   const folder = path.join(await faultFolder(t), 'volume');
   await mkdir(folder);
   const { status, stderr } = await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
   if (status === 0) return folder;
-  tell(t, 'full volume', { skipped: 1 });
+  reportCounts(t, 'full volume', { skipped: 1 });
   t.skip(`cannot mount a small tmpfs: ${stderr.trim()}`);
   return undefined;
 }

@@ -7,24 +7,24 @@ import type { Scene } from './scene.js';
 import { judge, type Judgement } from './store-oracle.js';
 import { isInStore, runTraced, type Point, type TracedRun } from './traced-calls.js';
 
-/** What the kernel answers, and the codes that an operation may end with. EDQUOT and others are ENOSPC by another name. */
+/** Errors of the kernel, and the code that an operation ends with for each. EDQUOT and others are handled as ENOSPC. */
 const CODES = { ENOSPC: 'ERR_NO_SPACE', EIO: 'ERR_STORAGE_IO' } as const;
 
 /** An error of the kernel. */
 export type KernelError = keyof typeof CODES;
 
-/** What came of errors at some of the calls of an operation. */
+/** The results of errors at some of the calls of an operation. */
 export interface ErrorReport {
-  /** Runs in which exactly one call, on the store, failed. */
+  /** Runs in which the injected error hit only calls on the store. */
   readonly failed: number;
-  /** Of these, the runs that went on and succeeded: nobody needed what failed. */
+  /** Those of `failed` that succeeded all the same: the operation did not need the call. */
   readonly shrugged: number;
-  /** Runs in which a call that has nothing to do with the store failed too, or none did: judged by the store alone. */
+  /** Runs in which no call failed, or also one outside the store. Only the store is judged, not how they end. */
   readonly elsewhere: number;
   readonly violations: readonly string[];
 }
 
-/** Runs the operation once for each point, and has the kernel refuse that call. */
+/** Runs the operation once for each point, and makes the call at that point fail. */
 export async function failAt(
   scene: Scene,
   operation: Operation,
@@ -59,7 +59,7 @@ async function failOnce(scene: Scene, operation: Operation, control: Control, er
   return { violations, isOnStore, status: run.status };
 }
 
-/** Told with its code and status, and nothing left on its way, unless it was the removal that failed. */
+/** The run printed the right code and status, and left no file in `ingest/` unless the call was the removal of one. */
 function wrongEnd(run: TracedRun, error: KernelError, { name }: Point, { seen }: Judgement): readonly string[] {
   if (run.status === 0) return [];
   const { code } = printedError(run);

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
-import { chosen, IS_ALL, IS_LONG, tell } from './form.js';
+import { chosen, IS_ALL, IS_LONG, reportCounts } from './form.js';
 import { killAt } from './kill-points.js';
 import { OPERATIONS } from './operations.js';
 import { controlOf } from './recovery.js';
 import { buildScene } from './scene.js';
 
-/** The operations of `npm test`. */
+/** The operations that `npm test` runs. */
 const SOME: readonly string[] = ['load over images'];
 
-/** Points of each operation in the short form, and what all of them have in the long form at least. */
+/** Points of each operation in the short form, and the least number of kills in the long form, over all operations. */
 const SHORT = 4;
 const LONG_TOTAL = 300;
 
-test('a process that is killed at any call that changes the store leaves it whole', async (t) => {
+test('a process killed at any call that changes the store leaves the store whole', async (t) => {
   if (!requireTool(t, 'strace')) return;
   const scene = await buildScene(t);
   let total = 0;
@@ -25,7 +25,7 @@ test('a process that is killed at any call that changes the store leaves it whol
       const { killed, elsewhere, violations } = await killAt(scene, operation, control, points);
       total += killed;
       const counts = { killed, elsewhere, violations: violations.length };
-      tell(t, `kill points, ${operation.title}`, { of: control.points.length, ...counts });
+      reportCounts(t, `kill points, ${operation.title}`, { of: control.points.length, ...counts });
       assert.deepEqual(violations, []);
       assert.ok(killed >= (IS_LONG ? points.length / 2 : 1), `only ${killed} of ${points.length} points were reached`);
     });

@@ -6,17 +6,17 @@ import type { Scene } from './scene.js';
 import { judge } from './store-oracle.js';
 import { isInStore, runTraced, type Point } from './traced-calls.js';
 
-/** What came of ending a process at some of its calls. */
+/** The results of killing a process at some of its calls. */
 export interface KillReport {
-  /** Points at which it was killed in a call on the store. */
+  /** Points at which the process was killed in a call on the store. */
   readonly killed: number;
-  /** Points at which another thread got to its call of the same number first, or nobody did. */
+  /** Points that another thread reached first, with its own call of that number, or that no thread reached. */
   readonly elsewhere: number;
-  /** What was wrong, with its point. */
+  /** Each thing that was wrong, with its point. */
   readonly violations: readonly string[];
 }
 
-/** Runs the operation once for each point, and ends it there by SIGKILL, before the call has any effect. */
+/** Runs the operation once for each point, and kills it there with SIGKILL, before the call has any effect. */
 export async function killAt(
   scene: Scene,
   operation: Operation,

@@ -3,11 +3,11 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /*
- * The oracle's eyes: what is in a store's directory, read from its files alone. Nothing here comes from src/, so that a
- * mistake of the store cannot hide itself.
+ * What the oracle sees: the content of a store's directory, read from its files alone. This file imports nothing from
+ * src/, so that an error in the store cannot hide itself.
  */
 
-/** A file that claims to be a blob, and what is wrong with it, if anything. */
+/** A file in the place of a blob, and what is wrong with it, if anything. */
 interface SeenBlob {
   readonly file: string;
   readonly size: number;
@@ -21,16 +21,16 @@ export interface SeenImage {
   readonly name: string;
 }
 
-/** A store's directory as it lies there. */
+/** The content of a store's directory. */
 export interface SeenStore {
   readonly directory: string;
-  /** The newest generation; empty where there is none yet. */
+  /** The newest list of images; empty if there is no list yet. */
   readonly images: readonly SeenImage[];
   readonly blobs: ReadonlyMap<string, SeenBlob>;
   readonly trash: ReadonlyMap<string, SeenBlob>;
   readonly ingest: readonly string[];
   readonly leases: readonly string[];
-  /** What no store may ever look like: files of the wrong kind, name, mode or content. */
+  /** Files of the wrong kind, name, mode or content, which no store may have at any time. */
   readonly problems: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export async function readStore(directory: string): Promise<SeenStore> {
   };
 }
 
-/** In the trash itself or in a folder of it. */
+/** The digest of a file in the trash or in a folder of the trash. */
 function trashedDigest(name: string): string {
   return path.basename(name).replace('-', ':');
 }
@@ -66,7 +66,7 @@ async function readBlobs(folder: string, digestOf: (name: string) => string): Pr
   const blobs = new Map<string, SeenBlob>();
   for (const name of await namesUnder(folder)) {
     const bytes = await readIfThere(path.join(folder, name));
-    // A folder, or taken away between the two looks, where other processes are at work.
+    // Not a file, or another process removed it after it was listed.
     if (bytes === undefined) continue;
     const digest = digestOf(name);
     const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -84,7 +84,7 @@ interface Lists {
   readonly problems: readonly string[];
 }
 
-/** The generations, and `index.json` beside them: it must be one of them, byte for byte. */
+/** Reads all generations of the list of images. `index.json` must equal one of them, byte for byte. */
 async function readLists(directory: string): Promise<Lists> {
   const names = await namesIn(path.join(directory, '.lading/refs'));
   const numbers = names.map((name) => Number(/^(\d+)\.json$/.exec(name)?.[1])).sort((a, b) => a - b);
@@ -92,7 +92,7 @@ async function readLists(directory: string): Promise<Lists> {
   const lists = (await Promise.all(files)).filter((bytes) => bytes !== undefined);
   const index = await readIfThere(path.join(directory, 'index.json'));
   const problems = lists.filter((bytes) => !isJson(bytes)).map((bytes) => `list of images: ${bytes.toString()}`);
-  if (index !== undefined && !lists.some((bytes) => bytes.equals(index))) problems.push('index.json is no generation');
+  if (index !== undefined && !lists.some((bytes) => bytes.equals(index))) problems.push('index.json equals no list');
   if (numbers.some(Number.isNaN)) problems.push(`refs has ${names.join(', ')}`);
   return { newest: lists.at(-1), problems };
 }
@@ -114,7 +114,7 @@ function imagesOf(list: Buffer | undefined): readonly SeenImage[] {
   return manifests.map(({ digest, size, annotations }) => ({ digest, size, name: annotations?.[NAME] ?? '' }));
 }
 
-/** Blobs 0400, what other tools read 0644, the private rest 0600; folders 0700. What is on its way may still be 0400. */
+/** Modes: blobs 0400, files for other tools 0644, other files 0600, files in `ingest/` one of these; folders 0700. */
 async function wrongModes(directory: string): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const name of await namesUnder(directory)) {
@@ -145,7 +145,7 @@ async function namesIn(folder: string): Promise<string[]> {
   });
 }
 
-/** The bytes of a file, undefined where there is none, or a folder. */
+/** The bytes of a file; undefined if there is none, or if it is a folder. */
 async function readIfThere(file: string): Promise<Buffer | undefined> {
   return await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'EISDIR') throw error;

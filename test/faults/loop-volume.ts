@@ -4,15 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { output } from '../fixtures/command.js';
 
 /*
- * A volume whose power can be cut: ext4 on a loop device on a file. What ext4 has not written to its device yet is not in the
- * file, so a copy of the file is what a disk holds when the power goes. Only a copy that was made while nothing was written
- * counts: the device's own counters tell.
+ * A volume whose power can be cut: ext4 on a loop device on a file. The file lacks what ext4 has not written to its
+ * device yet, so a copy of the file is what a disk holds after a power cut. A copy counts only if nothing was written
+ * meanwhile, which the device's own counters show.
  */
 
 /** Bytes of the volume; most of it is never written. */
 const BYTES = 48 * 1024 * 1024;
 
-/** The journal is written when somebody asks by fsync, and otherwise once in a minute: longer than any test runs. */
+/** ext4 writes its journal at an fsync, and otherwise once a minute, which is longer than a command here runs. */
 const MOUNT = 'loop,commit=60';
 
 /** A mounted volume. */
@@ -20,11 +20,11 @@ export interface LoopVolume {
   readonly folder: string;
   /** Copies what the device holds at this moment into a file. */
   readonly cut: (file: string) => Promise<void>;
-  /** Unmounts it, however it is used. */
+  /** Unmounts the volume, and removes its file and folder. */
   readonly close: () => Promise<void>;
 }
 
-/** Why this machine can have no such volume; undefined where it can. */
+/** Why this machine cannot have such a volume; undefined if it can. */
 export async function whyNoVolume(folder: string): Promise<string | undefined> {
   try {
     const volume = await openVolume(path.join(folder, 'probe'));
@@ -35,7 +35,7 @@ export async function whyNoVolume(folder: string): Promise<string | undefined> {
   }
 }
 
-/** Makes a file system and mounts it; to be unmounted by whoever opened it. Its name must be in a {@link faultFolder}. */
+/** Makes a file system and mounts it. The caller closes it. `name` must be a path in a {@link faultFolder}. */
 export async function openVolume(name: string): Promise<LoopVolume> {
   const file = `${name}.img`;
   await writeFile(file, '');
@@ -44,7 +44,7 @@ export async function openVolume(name: string): Promise<LoopVolume> {
   return await mount(file, name);
 }
 
-/** Mounts what a cut left, which has ext4 replay its journal; to be unmounted by whoever opened it. */
+/** Mounts the copy of a cut, for which ext4 replays its journal. The caller closes it. */
 export async function openCut(file: string): Promise<LoopVolume> {
   return await mount(file, `${file}.mount`);
 }
@@ -68,7 +68,7 @@ async function deviceOf(file: string): Promise<string> {
   throw new Error(`no loop device has ${file}`);
 }
 
-/** Tries until nothing was written from before the copy until after it. */
+/** Copies again until nothing was written during the copy. */
 async function copyAtRest(from: string, to: string, device: string): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {
     const before = await writesOf(device);

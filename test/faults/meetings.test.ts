@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
-import { chosen, forEachPoint, IS_LONG, tell } from './form.js';
+import { chosen, forEachPoint, IS_LONG, reportCounts } from './form.js';
 import { controlOfMeeting, meetAt, MEETINGS } from './meetings.js';
 import { buildScene } from './scene.js';
 
 /** Points of each pair of commands in the short form. */
 const SHORT = 4;
 
-test('two commands on one store come to what one after the other would', async (t) => {
+test('two commands that run at once leave the store as they would one after the other', async (t) => {
   if (!requireTool(t, 'strace')) return;
   const scene = await buildScene(t);
   for (const meeting of Object.values(MEETINGS)) {
@@ -19,7 +19,7 @@ test('two commands on one store come to what one after the other would', async (
       const violations = results.flatMap((result) => result.violations);
       const met = results.filter(({ isStopped }) => isStopped).length;
       const counts = { of: control.points.length, met, missed: points.length - met, violations: violations.length };
-      tell(t, `meetings, ${meeting.title}`, counts);
+      reportCounts(t, `meetings, ${meeting.title}`, counts);
       assert.deepEqual(violations, []);
       assert.ok(met >= (IS_LONG ? points.length / 2 : 1), `only ${met} of ${points.length}`);
     });

@@ -6,7 +6,7 @@ import type { Scene, Template } from './scene.js';
 import { judge, leftOver, type Judgement } from './store-oracle.js';
 import { pointsOf, runTraced, traceArgs, type Point } from './traced-calls.js';
 
-/** Two commands on one store: the first stands still somewhere in the middle while the second runs from start to end. */
+/** Two commands on one store: the first is stopped at some point, and the second runs to its end meanwhile. */
 export interface Meeting {
   readonly title: string;
   readonly template: Template;
@@ -20,33 +20,33 @@ const PRUNE = (): readonly string[] => ['prune', '--grace', '0'];
 const REMOVE = (): readonly string[] => ['rm', 'example/other:1'];
 const TAG = (): readonly string[] => ['tag', 'example/other:1', 'example/other:2'];
 
-/** Everything that may happen to a load, and everything that a removal must not do to one. */
+/** The commands that may run during a load, and the loads that may run during a removal. */
 export const MEETINGS = {
-  loadThenPrune: { title: 'a load, and a prune meanwhile', template: 'base', first: LOAD, second: PRUNE },
-  loadThenRemove: { title: 'a load, and a removal meanwhile', template: 'base', first: LOAD, second: REMOVE },
-  loadThenTag: { title: 'a load, and a new name meanwhile', template: 'base', first: LOAD, second: TAG },
-  loadThenLoad: { title: 'a first load, and the same one meanwhile', template: 'none', first: LOAD, second: LOAD },
+  loadThenPrune: { title: 'a prune during a load', template: 'base', first: LOAD, second: PRUNE },
+  loadThenRemove: { title: 'a removal during a load', template: 'base', first: LOAD, second: REMOVE },
+  loadThenTag: { title: 'a tag during a load', template: 'base', first: LOAD, second: TAG },
+  loadThenLoad: { title: 'a first load during the same load', template: 'none', first: LOAD, second: LOAD },
   pruneThenLoad: {
-    title: 'a prune, and a load of what it removes meanwhile',
+    title: 'a load, during a prune, of what the prune removes',
     template: 'full',
     first: PRUNE,
     second: LOAD_OLD,
   },
   removeThenLoad: {
-    title: 'a removal, and a load of what it removes meanwhile',
+    title: 'a load, during a removal, of what is removed',
     template: 'base',
     first: REMOVE,
     second: LOAD_OLD,
   },
 } as const satisfies Readonly<Record<string, Meeting>>;
 
-/** Where the first command may stand still, and how the images may be named in the end: as one after the other names them. */
+/** Where the first command may be stopped, and the names that the images may have in the end: those of either order. */
 export interface MeetingControl {
   readonly points: readonly Point[];
   readonly endings: readonly string[];
 }
 
-/** Runs the two after each other, in both orders. */
+/** Runs the two commands one after the other, in both orders. */
 export async function controlOfMeeting(scene: Scene, { title, template, ...two }: Meeting): Promise<MeetingControl> {
   const [first, second] = [two.first(scene), two.second(scene)];
   const [store, other] = [await scene.copyOf(template), await scene.copyOf(template)];
@@ -57,12 +57,12 @@ export async function controlOfMeeting(scene: Scene, { title, template, ...two }
   return { points: pointsOf(run.calls, store), endings };
 }
 
-/** An unnamed image may be there or not: that is up to the prune. */
+/** Named images only: the prune may or may not have removed an unnamed one. */
 function namesOf({ images }: Judgement): string {
   return images.filter((image) => !image.startsWith(' ')).join('\n');
 }
 
-/** Lets the two meet with the first standing still right after the point; gives what is wrong in the end. */
+/** Stops the first command right after the point, runs the second, and returns what is wrong in the end. */
 export async function meetAt(
   scene: Scene,
   { title, template, ...two }: Meeting,
@@ -77,7 +77,7 @@ export async function meetAt(
   try {
     const isStopped = await stopsOrEnds(log, ended);
     const second = await runProgram(scene.main, [...two.second(scene), '--store', store]);
-    // Again and again: calls are counted in each thread, and each may be stopped at its own.
+    // More than once, since calls are counted in each thread, so each thread may be stopped once.
     const continuing = setInterval(() => isStopped && tryToContinue(mainThreadOf(log)), CONTINUE_MS);
     const first = await ended.finally(() => clearInterval(continuing));
     const pruned = await runProgram(scene.main, [...PRUNE(), '--store', store]);
@@ -99,7 +99,7 @@ function wrongAtEnd(judgement: Judgement, { endings }: MeetingControl): readonly
   return [
     ...problems,
     ...missing.map((digest) => `missing ${digest}`),
-    ...unneeded.map((digest) => `nobody needs ${digest}`),
+    ...unneeded.map((digest) => `no image needs ${digest}`),
     ...leftOver(judgement),
     ...seen.leases.map((name) => `leases/${name}`),
     ...(endings.includes(namesOf(judgement)) ? [] : [`the names are ${namesOf(judgement)}`]),
@@ -126,14 +126,14 @@ function tryToContinue(pid: number): void {
   try {
     process.kill(pid, 'SIGCONT');
   } catch {
-    // It has just ended.
+    // The process has just ended.
   }
 }
 
-/** How often a command that was stopped is told to go on. */
+/** Milliseconds between two SIGCONT to a stopped command. */
 const CONTINUE_MS = 50;
 
-/** The first line is of the thread that started the program. */
+/** The first line of the log is of the main thread. */
 function mainThreadOf(log: string): number {
   return Number.parseInt(readLog(log), 10);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tell } from './form.js';
+import { reportCounts } from './form.js';
 import { buildMutant, MUTANTS } from './mutants.js';
 import { buildScene } from './scene.js';
 import { canSet, TRAPS } from './traps.js';
@@ -20,6 +20,6 @@ for (const mutant of MUTANTS) {
       t.diagnostic(`${trap}: ${found[0]?.slice(0, 160)}`);
       caught += 1;
     }
-    tell(t, 'mutants', { mutants: 1, caught: Math.min(caught, 1), traps: caught, skipped });
+    reportCounts(t, 'mutants', { mutants: 1, caught: Math.min(caught, 1), traps: caught, skipped });
   });
 }

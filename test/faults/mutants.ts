@@ -6,14 +6,14 @@ import { projectRoot } from '../fixtures/tables.js';
 import { faultFolder } from './form.js';
 import type { TrapName } from './traps.js';
 
-/** A program that is wrong in one way, and the traps that have to catch it. */
+/** A program with one fault, and the traps that must catch it. */
 export interface Mutant {
   readonly title: string;
   readonly edits: readonly Edit[];
   readonly traps: readonly TrapName[];
 }
 
-/** One change of a built file. The text must be there exactly once, so that a mutant never is the original by accident. */
+/** One change of a built file. The file must have the text exactly once, or the mutant could equal the original. */
 interface Edit {
   readonly file: string;
   readonly text: string;
@@ -23,7 +23,7 @@ interface Edit {
 const INGEST = 'stores/layout/ingest/file-ingest.js';
 const DURABLE = 'files/durable-file.js';
 
-/** Each leaves out one thing on which the promise of the store rests. */
+/** Each mutant leaves out one thing that the promise of the store needs. */
 export const MUTANTS: readonly Mutant[] = [
   {
     title: 'does not sync blobs',
@@ -59,7 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
     traps: ['order'],
   },
   {
-    title: 'claims nothing',
+    title: 'claims no blobs',
     edits: [
       {
         file: 'stores/layout/leases/lease.js',
@@ -70,19 +70,19 @@ export const MUTANTS: readonly Mutant[] = [
     traps: ['order', 'pruneDuringLoad'],
   },
   {
-    title: 'collects without a look at the leases',
+    title: 'collects blobs that a lease claims',
     edits: [{ file: 'stores/layout/trash/collect.js', text: '...leased, ', by: '' }],
     traps: ['pruneDuringLoad'],
   },
   {
-    title: 'collects without a second look',
+    title: 'collects blobs without checking them a second time',
     edits: [
       { file: 'stores/layout/trash/collect.js', text: 'await collectable(store, trashed, options)', by: 'trashed' },
     ],
     traps: ['loadDuringPrune'],
   },
   {
-    title: 'takes the number of a generation that somebody else was first with',
+    title: 'publishes a generation whose number another process has already taken',
     edits: [
       {
         file: 'stores/layout/refs/refs-publisher.js',
@@ -101,7 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
     traps: ['damage'],
   },
   {
-    title: 'writes a blob under its own name',
+    title: 'writes a blob directly into its final file',
     edits: [
       {
         file: INGEST,
@@ -118,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-/** Builds the mutant beside a copy of what it needs; gives its `main.js`. */
+/** Builds the mutant in a copy of the program, and returns the path of its `main.js`. */
 export async function buildMutant(t: TestContext, { title, edits }: Mutant): Promise<string> {
   const folder = await faultFolder(t);
   const at = (name: string): string => path.join(folder, name);

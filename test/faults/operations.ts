@@ -1,22 +1,22 @@
 import type { Scene, Template } from './scene.js';
 
-/** A command that changes a store, for faults to interrupt. */
+/** A command that changes a store, and that faults interrupt. */
 export interface Operation {
   readonly title: string;
   readonly template: Template;
-  /** Without `--store`. */
+  /** The arguments, without `--store`. */
   readonly args: (scene: Scene) => readonly string[];
-  /** Exit statuses of doing it once more, after it was interrupted anywhere. */
+  /** Exit statuses allowed when the command runs again after a fault at any point. */
   readonly again: readonly number[];
-  /** It leaves an image that has only some of its platforms. */
+  /** True if the command leaves an image with only some of its platforms. */
   readonly isPartial?: boolean;
 }
 
 const DONE = [0];
-/** The image or the platform is gone already. */
+/** Status 4: the interrupted command had already removed the image or the platform. */
 const DONE_BEFORE = [0, 4];
 
-/** The commands that write. */
+/** The commands that change a store. */
 export const OPERATIONS: readonly Operation[] = [
   { title: 'load into no store', template: 'none', args: ({ at }) => ['load', '-i', at('new.tar')], again: DONE },
   { title: 'load over images', template: 'base', args: ({ at }) => ['load', '-i', at('new.tar')], again: DONE },

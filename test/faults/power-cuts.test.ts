@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
-import { faultFolder, IS_LONG, tell } from './form.js';
+import { faultFolder, IS_LONG, reportCounts } from './form.js';
 import { whyNoVolume } from './loop-volume.js';
 import { controlSteps, powerCuts } from './power-cuts.js';
 import { buildScene } from './scene.js';
 
-/** Each has two cuts for each of its steps. */
+/** Each round has two cuts for each of its steps. */
 const ROUNDS = IS_LONG ? 6 : 1;
 const STEPS = IS_LONG ? 6 : 4;
 
-test('what a command has reported is there after a power cut, and nothing is there by half', async (t) => {
+test('after a power cut the store has what a command reported, and nothing incomplete', async (t) => {
   if (!requireTool(t, 'mkfs.ext4', 'mount', 'umount')) return;
   const reason = await whyNoVolume(await faultFolder(t));
   if (reason !== undefined) {
-    tell(t, 'power cuts', { skipped: 1 });
+    reportCounts(t, 'power cuts', { skipped: 1 });
     return t.skip(`cannot mount a loop device: ${reason}`);
   }
   const scene = await buildScene(t);
@@ -26,6 +26,6 @@ test('what a command has reported is there after a power cut, and nothing is the
     cuts += result.cuts;
     violations.push(...result.violations);
   }
-  tell(t, 'power cuts', { cuts, violations: violations.length });
+  reportCounts(t, 'power cuts', { cuts, violations: violations.length });
   assert.deepEqual(violations, []);
 });

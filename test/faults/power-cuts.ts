@@ -7,7 +7,7 @@ import { runProgram, startProgram } from './program.js';
 import type { Scene } from './scene.js';
 import { judge, leftOver, passResumeTime } from './store-oracle.js';
 
-/** The commands of one round, each on the store that the ones before it left. */
+/** The commands of one round, one after the other on the same store. */
 const STEPS: readonly ((scene: Scene) => readonly string[])[] = [
   ({ at }) => ['load', '-i', at('old.tar')],
   ({ at }) => ['load', '-i', at('new.tar')],
@@ -17,7 +17,7 @@ const STEPS: readonly ((scene: Scene) => readonly string[])[] = [
   () => ['prune', '--grace', '0'],
 ];
 
-/** A step done where nothing goes wrong. */
+/** The results of a step without a fault. */
 interface ControlStep {
   readonly args: readonly string[];
   readonly durationMs: number;
@@ -25,7 +25,7 @@ interface ControlStep {
   readonly after: readonly string[];
 }
 
-/** What the device held when the power went, and what must be in it. */
+/** A copy of the device at a power cut, and the lists of images that it may hold. */
 interface Cut {
   readonly file: string;
   readonly title: string;
@@ -33,7 +33,7 @@ interface Cut {
   readonly step: ControlStep;
 }
 
-/** Runs the first so many steps on a folder that nothing happens to. */
+/** Runs the first `count` steps without a fault. */
 export async function controlSteps(scene: Scene, count = STEPS.length): Promise<readonly ControlStep[]> {
   const store = await scene.copyOf('none');
   const steps: ControlStep[] = [];
@@ -47,7 +47,7 @@ export async function controlSteps(scene: Scene, count = STEPS.length): Promise<
   return steps;
 }
 
-/** One round: the power goes once during each step, and once right after it has returned. Gives what was lost. */
+/** One round: cuts the power once during each step, and once right after it. Returns what was lost. */
 export async function powerCuts(
   scene: Scene,
   steps: readonly ControlStep[],
@@ -63,7 +63,7 @@ export async function powerCuts(
     ];
     const program = startProgram(scene.main, [...step.args, '--store', path.join(volume.folder, 'store')]);
     program.stdout.resume();
-    // The first quarter of the time goes by before the program has looked at its arguments.
+    // In the first quarter of its time the program only starts.
     await delay(step.durationMs * (0.25 + random.int(750) / 1000));
     program.kill('SIGSTOP');
     await volume.cut(during);
@@ -81,7 +81,7 @@ export async function powerCuts(
   return { cuts: cuts.length, violations };
 }
 
-/** Mounts what is left after a cut, and looks for what it should have; then does the step again, and prunes. */
+/** Mounts the copy of a cut, and checks its store; then runs the step again, and prunes. */
 async function lostIn(scene: Scene, { file, allowed, step }: Cut): Promise<readonly string[]> {
   const volume = await openCut(file);
   try {
@@ -98,7 +98,7 @@ async function lostIn(scene: Scene, { file, allowed, step }: Cut): Promise<reado
 
 async function wrongLater(scene: Scene, store: string, { args, after }: ControlStep): Promise<readonly string[]> {
   const again = await runProgram(scene.main, [...args, '--store', store]);
-  // What a removal was to remove is gone already.
+  // Status 4 of `rm`: the images were already removed before the cut.
   const isDone = again.status === 0 || (args[0] === 'rm' && again.status === 4);
   await passResumeTime(store);
   const pruned = await runProgram(scene.main, ['prune', '--grace', '0', '--store', store]);
@@ -111,7 +111,7 @@ async function wrongLater(scene: Scene, store: string, { args, after }: ControlS
   ];
 }
 
-/** An unnamed image may have gone with the prune. */
+/** Named images only: the prune may have removed an unnamed one. */
 function namedOf(images: readonly string[]): string {
   return images.filter((image) => !image.startsWith(' ')).join();
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { runCommand, type CommandOptions, type CommandResult } from '../fixtures/command.js';
 
-/** Variables of every process under test: no store of the machine's own, and one thread for its file system calls. */
+/** Environment of every process under test: not the user's own store, and one thread for file system calls. */
 const ENVIRONMENT = { LADING_STORE: undefined, XDG_DATA_HOME: '/nonexistent', UV_THREADPOOL_SIZE: '1' };
 
 /** Runs a `main.js`, the built one or a mutant, to its end. */
@@ -36,7 +36,7 @@ export function startProgram(main: string, args: readonly string[]): Started {
 }
 
 function start(file: string, args: readonly string[]): Started {
-  // A group of its own: a program that stands still does not end with the strace above it.
+  // In its own process group, to kill strace and the program together: a stopped program would outlive its strace.
   const child = spawn(file, args, { env: { ...process.env, ...ENVIRONMENT }, detached: true });
   const { pid = 0 } = child;
   const stderr: Buffer[] = [];
@@ -52,19 +52,19 @@ function start(file: string, args: readonly string[]): Started {
   return { stdin: child.stdin, stdout: child.stdout, ended, kill };
 }
 
-/** A program that was started, and everything it has started. */
+/** A started program, with all processes that it has started. */
 export interface Started {
   readonly stdin: Writable;
-  /** Has to be read, or resumed: the end of the program waits for that. */
+  /** Must be read or resumed, or `ended` never settles. */
   readonly stdout: Readable;
   readonly ended: Promise<Ended>;
-  /** Does nothing when it has ended. */
+  /** Does nothing if the program has ended. */
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
 /** How a started program ended. */
 export interface Ended {
-  /** Null when a signal ended it. */
+  /** Null if a signal ended it. */
   readonly status: number | null;
   readonly signal: string | null;
   readonly stderr: string;

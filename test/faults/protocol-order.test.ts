@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
-import { IS_ALL, tell } from './form.js';
+import { IS_ALL, reportCounts } from './form.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
 import { wrongOrder } from './protocol-order.js';
 import { buildScene, type Scene } from './scene.js';
@@ -19,7 +19,7 @@ for (const operation of IS_ALL ? LOADS : [INTO_NOTHING]) {
   });
 }
 
-test('a load makes durable what one before it left, which was killed before it could', async (t) => {
+test('a load makes durable what an earlier, killed load had not made durable', async (t) => {
   if (!requireTool(t, 'strace')) return;
   const scene = await buildScene(t);
   const control = await scene.copyOf('none');
@@ -53,7 +53,7 @@ async function loadInOrder(
   const run = await runTraced(main, args, at('log'));
   assert.equal(run.status, 0, run.stderr);
   const wrong = wrongOrder(run.calls, store);
-  tell(t, `order, ${title}`, { calls: run.calls.length, violations: wrong.length });
+  reportCounts(t, `order, ${title}`, { calls: run.calls.length, violations: wrong.length });
   assert.deepEqual(wrong, []);
   return run;
 }

@@ -2,12 +2,12 @@ import path from 'node:path';
 import type { TracedCall } from './traced-calls.js';
 
 /*
- * The order in which a load must make its calls, so that a power cut between any two of them loses nothing that was
- * promised. Judged from a trace of the run: this needs no volume that can be cut off, and knows what a cut may do on any
- * file system, not only on the one at hand.
+ * The order of calls that a load must keep, so that a power cut between any two of them loses nothing that was
+ * promised. It is judged from a trace of the run. So it needs no special volume, and covers what a cut may do on any
+ * file system, not only on the one that runs the tests.
  */
 
-/** What a load did in the wrong order, one line for each; empty where the order is kept. */
+/** What a load did in the wrong order, one line for each error; empty if the order is right. */
 export function wrongOrder(calls: readonly TracedCall[], store: string): readonly string[] {
   const run = new Run(calls, store);
   return [
@@ -17,7 +17,7 @@ export function wrongOrder(calls: readonly TracedCall[], store: string): readonl
   ];
 }
 
-/** A file's bytes are on stable storage before it gets its name, and stay as they are. */
+/** A file's bytes are on stable storage before the file gets its name, and do not change later. */
 function wrongNaming(run: Run, at: number, from: string, to: string): readonly string[] {
   const written = run.lastBefore(at, (call) => isWrite(call) && call.paths[0] === from);
   const synced = run.lastBefore(at, (call) => isSync(call, from));
@@ -29,7 +29,7 @@ function wrongNaming(run: Run, at: number, from: string, to: string): readonly s
   ];
 }
 
-/** Before a list of images is published, every name that it may rely on is on stable storage. */
+/** All names in `blobs/` are on stable storage before a list of images is published. */
 function wrongPublication(run: Run, at: number): readonly string[] {
   return run
     .newNames(at, 'blobs')
@@ -39,17 +39,17 @@ function wrongPublication(run: Run, at: number): readonly string[] {
     );
 }
 
-/** Before success is told, the list is, and every other new name of the store. */
+/** All new names of the store, also that of the list, are on stable storage before the load prints success. */
 function wrongSuccess(run: Run): readonly string[] {
   const at = run.success();
-  if (at === -1) return ['success was never told'];
+  if (at === -1) return ['success was never printed'];
   return run
     .newNames(at, '')
     .filter(([named, folder]) => !run.isSyncedBetween(folder, named, at))
-    .map(([, , name]) => `success is told before ${run.inside(name)} is durable`);
+    .map(([, , name]) => `success is printed before ${run.inside(name)} is durable`);
 }
 
-/** A trace, asked about what came when. */
+/** A trace, and questions about the order of its calls. */
 class Run {
   readonly #calls: readonly TracedCall[];
   readonly #store: string;
@@ -59,7 +59,7 @@ class Run {
     this.#store = store;
   }
 
-  /** Where files get the names that they keep: `[place, from, to]`. */
+  /** The calls that give files their final names: `[index of the call, from, to]`. */
   namings(): readonly (readonly [number, string, string])[] {
     return this.#calls.flatMap(({ name, paths: [from = '', to = ''] }, at) =>
       /^(?:link|rename)/.test(name) && this.#isLasting(to) ? [[at, from, to] as const] : [],
@@ -72,7 +72,7 @@ class Run {
       .map(([at]) => at);
   }
 
-  /** Names of files and folders that appeared before the place, with their folders: `[place, folder, name]`. */
+  /** New files and folders below `under`, before the call `before`: `[index of the call, folder, name]`. */
   newNames(before: number, under: string): readonly (readonly [number, string, string])[] {
     const folders = this.#calls.flatMap(({ name, paths: [made = ''] }, at) =>
       name.startsWith('mkdir') && this.#isLasting(made) ? [[at, path.dirname(made), made] as const] : [],
@@ -89,7 +89,7 @@ class Run {
     return this.#calls.slice(0, at).findLastIndex(is);
   }
 
-  /** Where the first word of success goes to stdout. */
+  /** The index of the call that prints success to stdout; -1 if there is none. */
   success(): number {
     return this.#calls.findIndex(
       (call) => isWrite(call) && /^1<[^>]*>, (?:\[\{iov_base=)?"Loaded image/.test(call.text),
@@ -100,7 +100,7 @@ class Run {
     return path.relative(this.#store, file);
   }
 
-  /** What is in the trash or on its way comes back to nobody who waits for it. */
+  /** False for files in the trash or in `ingest/`: nothing relies on their names after a power cut. */
   #isLasting(file: string): boolean {
     return file.startsWith(this.#store) && !/^\.lading\/(?:trash|ingest)\//.test(this.inside(file));
   }
@@ -114,7 +114,7 @@ function isSync({ name, paths }: TracedCall, file: string): boolean {
   return (name === 'fsync' || name === 'fdatasync') && paths[0] === file;
 }
 
-/** A lease's line for a blob, among others of one write. */
+/** Whether a call writes the lease's line for a blob. One write may have many lines. */
 function claims(call: TracedCall, [, algorithm, encoded]: RegExpExecArray): boolean {
   const isLease = /\/\.lading\/leases\/[^/]+$/.test(call.paths[0] ?? '');
   return isWrite(call) && isLease && call.text.includes(`${algorithm}:${encoded}`);

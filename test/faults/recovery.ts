@@ -6,22 +6,22 @@ import type { Scene } from './scene.js';
 import { judge, leftOver, passResumeTime, type Judgement, type StoreState } from './store-oracle.js';
 import { pointsOf, runTraced, type Point, type TracedRun } from './traced-calls.js';
 
-/** What an operation does where nothing goes wrong. */
+/** The results of an operation without a fault. */
 export interface Control {
   readonly before: StoreState;
   readonly after: StoreState;
-  /** After a prune: what every way through a fault must come to. */
+  /** The state after a prune. Every run with a fault must reach it in the end. */
   readonly end: StoreState;
-  /** What may be missing, of an operation that leaves some platforms of an image without their content. */
+  /** Blobs that may be missing, if the operation leaves out some platforms of an image. */
   readonly mayBeMissing: ReadonlySet<string>;
   readonly run: TracedRun;
-  /** Every place at which it changes the store. */
+  /** Every call that changes the store. */
   readonly points: readonly Point[];
-  /** And every one at which it closes a file of the store. */
+  /** The same, and every call that closes a file of the store. */
   readonly heeded: readonly Point[];
 }
 
-/** Runs an operation once without any fault. */
+/** Runs an operation once without a fault. */
 export async function controlOf(scene: Scene, operation: Operation): Promise<Control> {
   const store = await scene.copyOf(operation.template);
   const before = stateOf(await judge(store));
@@ -42,8 +42,8 @@ function stateOf({ images, blobs, missing, unneeded }: Judgement): StoreState {
 }
 
 /**
- * What is wrong with a store right after a fault: anything that no store may be, an image that is not whole, or a list of
- * images that is neither the one before nor the one after.
+ * What is wrong with a store right after a fault: a problem that no store may have, an image that is not whole, or a
+ * list of images that is neither the old nor the new one.
  */
 export function wrongAfterFault(judgement: Judgement, control: Control, isDone: boolean): readonly string[] {
   const { problems, images, missing } = judgement;
@@ -57,8 +57,8 @@ export function wrongAfterFault(judgement: Judgement, control: Control, isDone: 
 }
 
 /**
- * Does the operation again, prunes, and lets the resume time pass; gives what is wrong on the way, or with the store at the
- * end of it, which must be that of a run without faults.
+ * Runs the operation again, prunes, and lets the resume time pass. Returns what is wrong in between or at the end, when
+ * the store must be that of a run without a fault.
  */
 export async function wrongAfterRecovery(
   scene: Scene,
@@ -71,7 +71,7 @@ export async function wrongAfterRecovery(
   wrong.push(...wrongAfterFault(await judge(store), control, true).map((text) => `again: ${text}`));
   wrong.push(...(await lading(scene, [['prune', '--grace', '0']], store)));
   const pruned = await judge(store);
-  // Files of a store that was being opened belong to no session: only their age tells that nobody writes them.
+  // Files of an unfinished opening belong to no session, so only their age shows that no process writes them.
   wrong.push(...leftOver(pruned).filter((name) => !name.startsWith('ingest/open.')));
   await passResumeTime(store);
   wrong.push(...(await lading(scene, [['prune', '--grace', '0'], ['verify']], store)));
@@ -80,8 +80,8 @@ export async function wrongAfterRecovery(
 }
 
 /**
- * Nothing is left over, and every image has what it has after a run without faults. It may have more: a load of some
- * platforms keeps the documents of others that an interrupted one has left.
+ * Nothing is left over, and every image has what it has after a run without a fault. It may have more: a load of some
+ * platforms keeps documents of other platforms that an interrupted load left.
  */
 function wrongAtEnd(end: Judgement, control: Control): readonly string[] {
   const lost = control.end.blobs.filter((digest) => !end.blobs.includes(digest));
@@ -89,7 +89,7 @@ function wrongAtEnd(end: Judgement, control: Control): readonly string[] {
     ...wrongAfterFault(end, { ...control, after: control.end }, true),
     ...leftOver(end),
     ...end.seen.leases.map((name) => `leases/${name}`),
-    ...end.unneeded.map((digest) => `nobody needs ${digest}`),
+    ...end.unneeded.map((digest) => `no image needs ${digest}`),
     ...lost.map((digest) => `lost ${digest}`),
   ];
 }

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { COUNTED } from './form.js';
 
 /*
- * The long form: `npm run faults` runs every fault test with all of its points, and adds up at the end what was tried, what
- * was wrong, and what this machine could not do.
+ * The long form, `npm run faults`: runs every fault test with all of its points. At the end it adds up what was tried,
+ * what was wrong, and what was skipped.
  */
 
-/** The longest of the tests takes minutes, on a slow machine many. */
+/** A bound for tests that hang: the longest test takes minutes, on a slow machine many. */
 const TIMEOUT_MS = 60 * 60 * 1000;
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
@@ -29,7 +29,7 @@ tests.once('end', () => {
 });
 tests.compose(new spec()).pipe(process.stdout);
 
-/** Adds up the lines of `tell`: `faults: WHAT, DETAILS: NAME NUMBER, NAME NUMBER (...)`. */
+/** Adds up the lines of `reportCounts`: `faults: WHAT, DETAILS: NAME NUMBER, NAME NUMBER (...)`. */
 function count(message: string): void {
   if (!message.startsWith(COUNTED)) return;
   const [, what = '', list = ''] = /^([^:,]+)[^:]*: (.*) \(/.exec(message.slice(COUNTED.length)) ?? [];

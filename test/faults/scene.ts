@@ -9,21 +9,21 @@ import { buildManifest } from '../fixtures/manifest-builder.js';
 import { faultFolder } from './form.js';
 import { runProgram } from './program.js';
 
-/** The states of a store that operations start from: none at all, two images, and two more over them. */
+/** The stores that operations start from: no store, two images, and two more images loaded over them. */
 export type Template = 'none' | 'base' | 'full';
 
-/** Archives, and stores to try faults on. */
+/** The archives, and the stores that faults are tried on. */
 export interface Scene {
   readonly folder: string;
   /** The `main.js` of the program under test: the built one, or a mutant. */
   readonly main: string;
   /** A path in the scene's folder. */
   readonly at: (name: string) => string;
-  /** A new copy of a store in the state, under a name that no other has. */
+  /** Copies the template to a new path, and returns that path. */
   readonly copyOf: (template: Template) => Promise<string>;
 }
 
-/** Builds the archives and the stores, with the program that is under test. */
+/** Builds the archives and the stores, with the program under test. */
 export async function buildScene(t: TestContext, main: string = LADING): Promise<Scene> {
   const folder = await faultFolder(t);
   const at = (name: string): string => path.join(folder, name);
@@ -49,7 +49,7 @@ async function load(main: string, store: string, archive: string): Promise<void>
 const PLATFORMS = ['linux/amd64', 'linux/arm64'] as const;
 const APP = 'docker.io/example/app:1';
 
-/** `new` gives another image to a name of `old`, shares layers with it, and has one layer of more than one batch. */
+/** `new` has another image under a name of `old`, shares layers with it, and has a layer larger than one batch. */
 async function writeArchives(at: (name: string) => string): Promise<void> {
   const blobs = new BlobSet();
   const old = [
@@ -64,7 +64,7 @@ async function writeArchives(at: (name: string) => string): Promise<void> {
   ];
   await write(at('old.tar'), old, blobs);
   await write(at('new.tar'), fresh, blobs);
-  // Metadata last, and with the blobs of the old images, which nobody asks for: all are candidates, many are let go again.
+  // Metadata last, and with the blobs of the old images: the load must keep all blobs at first, and drop many later.
   await writeFile(at('late.tar'), await layoutArchive(fresh, blobs, { order: 'blobs-first' }));
 }
 

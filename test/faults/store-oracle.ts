@@ -2,24 +2,24 @@ import { readFile, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { readStore, type SeenStore } from './layout-reader.js';
 
-/** What anybody can see of a store, in words that two stores can be compared by. */
+/** The visible state of a store, as texts, to compare two stores. */
 export interface StoreState {
   /** `name digest` of each image, sorted; an unnamed one has no name. */
   readonly images: readonly string[];
   readonly blobs: readonly string[];
-  /** What the images need and the store does not have. */
+  /** Blobs that the images need and the store does not have. */
   readonly missing: readonly string[];
-  /** What no image needs. */
+  /** Blobs that no image needs. */
   readonly unneeded: readonly string[];
 }
 
-/** The state, and everything that a store must never be. */
+/** The state, and problems that no store may have. */
 export interface Judgement extends StoreState {
   readonly problems: readonly string[];
   readonly seen: SeenStore;
 }
 
-/** Judges a store by its files, whatever has happened to it. */
+/** Judges a store by its files alone. */
 export async function judge(directory: string): Promise<Judgement> {
   const seen = await readStore(directory);
   const { missing, walked } = await walk(seen);
@@ -34,12 +34,12 @@ export async function judge(directory: string): Promise<Judgement> {
   };
 }
 
-/** What keeps a store from being at rest after a prune: files that belong to nobody. */
+/** Files that a prune should have removed. */
 export function leftOver({ seen }: Judgement): readonly string[] {
   return [...seen.ingest.map((name) => `ingest/${name}`), ...[...seen.trash.keys()].map((name) => `trash/${name}`)];
 }
 
-/** Lets a day and an hour pass for what dead processes left: what was to be resumed is not going to be. */
+/** Makes all files of ended processes 25 hours old, so that none of them is kept for a resume any longer. */
 export async function passResumeTime(directory: string): Promise<void> {
   const { ingest, leases } = await readStore(directory);
   const long = new Date(Date.now() - 25 * 60 * 60 * 1000);
@@ -47,7 +47,7 @@ export async function passResumeTime(directory: string): Promise<void> {
   for (const file of files) await utimes(path.join(directory, '.lading', file), long, long);
 }
 
-/** Everything under the images, and what of it is in neither `blobs/` nor the trash with its right size. */
+/** All digests under the images, and those that are neither in `blobs/` nor in the trash, or that are damaged. */
 async function walk(seen: SeenStore): Promise<{ missing: readonly string[]; walked: ReadonlySet<string> }> {
   const missing = new Set<string>();
   const walked = new Set<string>();

@@ -4,47 +4,47 @@ import type { CommandResult } from '../fixtures/command.js';
 import { straceProgram } from './program.js';
 
 /*
- * A process under strace: which system calls it made, in which order, and what is to happen at one of them. strace counts the
- * calls of each name in each thread for itself, so that a place in a run is a call's name and its number in its thread.
+ * A process under strace: its system calls in their order, and a signal or an error at one of them. strace counts the
+ * calls of each name in each thread, so a point in a run is the name of a call and its number in its thread.
  */
 
-/** Calls that change a file system; `?` since not every architecture has all of them. */
+/** Calls that change a file system. `?` marks calls that some architectures lack. */
 const CHANGING =
   'openat ?open write ?pwrite64 writev ?pwritev fsync ?fdatasync fchmod ftruncate ?mkdir ?mkdirat ?rename ?renameat ' +
   '?renameat2 ?link ?linkat ?unlink ?unlinkat ?rmdir ?copy_file_range ?sendfile ?symlink ?symlinkat ?chmod ?fchmodat';
 
-/** Calls that may fail and must be heeded, beside those that change something. */
+/** These, and `close`: its errors must be handled too. */
 const HEEDED = `${CHANGING} close`;
 
 /** One system call of a run. */
 export interface TracedCall {
   readonly thread: string;
   readonly name: string;
-  /** The how-manieth of this name in this thread, from 1. */
+  /** Number among the calls of this name in this thread, from 1. */
   readonly nth: number;
-  /** The paths that the call names or whose files it uses, first to last. */
+  /** The paths in the call, and those of its open files, in their order. */
   readonly paths: readonly string[];
-  /** Its line in the log, for flags and results. */
+  /** The rest of its line in the log, with flags and result. */
   readonly text: string;
-  /** Whether strace did here what it was told to do. */
+  /** Whether strace injected its signal or error here. */
   readonly isInjected: boolean;
 }
 
-/** A place in a run at which something is made to happen. */
+/** A call of a run at which strace injects something. */
 export interface Point {
   readonly name: string;
   readonly nth: number;
 }
 
-/** What happens at the point: a signal, or an error instead of the call. */
+/** What strace injects: a signal, or an error instead of the call. */
 export type Injection = `signal=${string}` | `error=${string}`;
 
-/** A run under strace, to its end or until it was killed. */
+/** A run under strace that has ended or was killed. */
 export interface TracedRun extends CommandResult {
   readonly calls: readonly TracedCall[];
 }
 
-/** Runs a `main.js` under strace, which does something at one point of it. `log` is a new file. */
+/** Runs a `main.js` under strace, with an injection at one point if given. `log` is a new file. */
 export async function runTraced(
   main: string,
   args: readonly string[],
@@ -55,10 +55,10 @@ export async function runTraced(
   return { ...result, calls: await readCalls(log) };
 }
 
-/** The arguments with which strace traces what {@link readCalls} reads. */
+/** The arguments of strace that make the log that {@link readCalls} reads. */
 export function traceArgs(log: string, inject?: { readonly at: Point; readonly what: Injection }): readonly string[] {
   const injection = inject && ['-e', `inject=${inject.at.name}:${inject.what}:when=${inject.at.nth}`];
-  // With --seccomp-bpf strace is much faster, and sends no signals.
+  // With --seccomp-bpf strace is much faster, but cannot inject signals.
   const isFast = inject?.what.startsWith('signal=') !== true;
   return [
     ...(isFast ? ['--seccomp-bpf'] : []),
@@ -73,7 +73,7 @@ export function traceArgs(log: string, inject?: { readonly at: Point; readonly w
   ];
 }
 
-/** The calls in a log of strace, in the order in which they began. */
+/** The calls in a log of strace, in the order of their starts. */
 export async function readCalls(log: string): Promise<readonly TracedCall[]> {
   const counts = new Map<string, number>();
   return (await readFile(log, 'utf8')).split('\n').flatMap((line) => {
@@ -86,21 +86,21 @@ export async function readCalls(log: string): Promise<readonly TracedCall[]> {
   });
 }
 
-/** Paths between quotes and, of open files, between angle brackets; written data is in quotes too, but is no path. */
+/** Paths in quotes, and paths of open files in angle brackets. Written data in quotes is left out: it is not a path. */
 function pathsIn(text: string): readonly string[] {
   return [...text.matchAll(/"(\/[^"]*)"|<(\/[^>]*)>/g)].map(([, quoted, opened]) => quoted ?? opened ?? '');
 }
 
-/** Whether a call is on a store's files. The folder that it was started in is no such file. */
+/** Whether a call is on a store's files. The working directory that strace shows for some calls does not count. */
 export function isInStore({ name, paths, text }: TracedCall, store: string): boolean {
   if (name === 'openat' && !text.includes('O_CREAT')) return false;
   return paths.some((file) => file === store || file.startsWith(`${store}${path.sep}`));
 }
 
 /**
- * Every point of a run at which the store's files change (with `close`, also where they may tell that they did not). Where
- * another thread makes its call of the same name and number first, a point cannot be named, and is left out; the calls
- * around it stand for it, since one thread makes all of them in turn.
+ * Every call of a run that changes the store's files; with `close`, also those that close them. A point is left out if
+ * another thread makes its call of the same name and number first, since it cannot be named then. The calls around it
+ * stand for it: one thread makes all of them in turn.
  */
 export function pointsOf(calls: readonly TracedCall[], store: string, withClose = false): readonly Point[] {
   const first = new Map<string, TracedCall>();

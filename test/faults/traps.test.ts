@@ -5,7 +5,7 @@ import { IS_ALL } from './form.js';
 import { buildScene } from './scene.js';
 import { canSet, TRAPS, type TrapName } from './traps.js';
 
-// What catches every mutant proves something only if it does not catch the program itself.
+// A trap proves something only if it does not catch the correct program.
 const SOME: readonly TrapName[] = ['order', 'damage'];
 
 for (const trap of IS_ALL ? (Object.keys(TRAPS) as TrapName[]) : SOME) {

@@ -14,10 +14,10 @@ import type { Scene } from './scene.js';
 import { judge } from './store-oracle.js';
 import { runTraced, type Point } from './traced-calls.js';
 
-/** A small part of a fault test, aimed at where a mutant is wrong. Gives what it found. */
+/** A small part of a fault test, aimed at the fault of a mutant. Returns what it found. */
 export type Trap = (scene: Scene) => Promise<readonly string[]>;
 
-/** The traps by name. */
+/** The names of the traps. */
 export type TrapName = 'order' | 'power' | 'pruneDuringLoad' | 'loadDuringPrune' | 'tagDuringLoad' | 'damage' | 'kill';
 
 const LOAD_OVER = OPERATIONS.find(({ title }) => title === 'load over images') as Operation;
@@ -40,7 +40,7 @@ export const TRAPS: Readonly<Record<TrapName, Trap>> = {
   },
 };
 
-/** What a trap needs of the machine. Where it is not there the trap is left out, with the reason. */
+/** Whether this machine has what a trap needs. If not, prints the reason. */
 export async function canSet(t: TestContext, trap: TrapName): Promise<boolean> {
   if (trap !== 'power') return requireTool(t, 'strace');
   if (!requireTool(t, 'mkfs.ext4', 'mount')) return false;
@@ -49,7 +49,7 @@ export async function canSet(t: TestContext, trap: TrapName): Promise<boolean> {
   return reason === undefined;
 }
 
-/** Lets two commands meet at a few of the calls of a name, until they come to harm. */
+/** Lets two commands meet at the first few of these calls, until something is wrong. */
 async function meet(scene: Scene, meeting: Meeting, calls: RegExp, from = 0): Promise<readonly string[]> {
   const control = await controlOfMeeting(scene, meeting);
   const points = control.points.filter(({ name }) => calls.test(name)).slice(from);
@@ -60,7 +60,7 @@ async function meet(scene: Scene, meeting: Meeting, calls: RegExp, from = 0): Pr
   return [];
 }
 
-/** So many points are enough for a trap. */
+/** The largest number of points that a trap tries. */
 const AT_MOST = 4;
 
 /** The first two and the last two. */
