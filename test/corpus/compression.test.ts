@@ -8,10 +8,10 @@ const GIB = 1024 ** 3;
 
 const packed = async (): Promise<Buffer> => gzipSync(await baseArchive());
 
-/** 2 GiB of zeros as gzip makes them: 2 MB. */
+/** The bytes as gzip; 2 GiB of zeros become 2 MB. */
 async function* packedStream(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gzip = createGzip({ level: 1 });
-  // A reader who goes away destroys gzip, which ends this too: the reader's verdict is what counts.
+  // A reader that stops destroys gzip, and so this pipeline fails. Only the reader's verdict counts.
   void pipeline(bytes, gzip).catch(() => {});
   yield* gzip;
 }
@@ -26,8 +26,8 @@ const CASES: readonly CorpusCase[] = [
       return Buffer.concat([archive.subarray(0, 1500), archive.subarray(1500)].map((part) => gzipSync(part)));
     },
   ],
-  ['gzip that was cut', 'ERR_ARCHIVE_TRUNCATED', async () => (await packed()).subarray(0, -9)],
-  ['gzip that was cut in its header', 'ERR_ARCHIVE_TRUNCATED', async () => (await packed()).subarray(0, 5)],
+  ['gzip cut short', 'ERR_ARCHIVE_TRUNCATED', async () => (await packed()).subarray(0, -9)],
+  ['gzip cut in its header', 'ERR_ARCHIVE_TRUNCATED', async () => (await packed()).subarray(0, 5)],
   [
     'gzip with a wrong checksum',
     'ERR_COMPRESSED_DATA',
@@ -38,14 +38,14 @@ const CASES: readonly CorpusCase[] = [
     },
   ],
   [
-    'gzip of nothing that is gzip',
+    'the first bytes of gzip before other bytes',
     'ERR_COMPRESSED_DATA',
     () => Buffer.from([0x1f, 0x8b, 9, 9, ...Buffer.alloc(500, 7)]),
   ],
   ['gzip and bytes behind it', 'ERR_COMPRESSED_DATA', async () => Buffer.concat([await packed(), Buffer.from('more')])],
   ['gzip and zeros behind it', 'ERR_COMPRESSED_DATA', async () => Buffer.concat([await packed(), Buffer.alloc(512)])],
   [
-    'gzip of an archive that was cut',
+    'gzip of an archive cut short',
     'ERR_ARCHIVE_TRUNCATED',
     async () => gzipSync((await baseArchive()).subarray(0, -1024)),
   ],

@@ -23,17 +23,17 @@ const PARTS: Readonly<Record<string, (built: Example) => Descriptor>> = {
 
 const DAMAGE: readonly CorpusCase[] = Object.entries(PARTS).flatMap(([part, pick]): CorpusCase[] => [
   [`a flipped bit in a ${part}`, 'ERR_DIGEST_MISMATCH', () => withBlob(pick, flipped)],
-  [`a ${part} that lost a byte`, 'ERR_SIZE_MISMATCH', () => withBlob(pick, (body) => body.subarray(0, -1))],
+  [`a ${part} without its last byte`, 'ERR_SIZE_MISMATCH', () => withBlob(pick, (body) => body.subarray(0, -1))],
   [
-    `a ${part} with a byte too many`,
+    `a ${part} with one more byte`,
     'ERR_SIZE_MISMATCH',
     () => withBlob(pick, (body) => Buffer.concat([body, Buffer.from(' ')])),
   ],
-  [`a ${part} of nothing`, 'ERR_SIZE_MISMATCH', () => withBlob(pick, () => Buffer.alloc(0))],
-  [`no ${part}, and no other platform`, 'ERR_BLOB_MISSING', () => withBlob(pick, () => undefined, single())],
+  [`an empty ${part}`, 'ERR_SIZE_MISMATCH', () => withBlob(pick, () => Buffer.alloc(0))],
+  [`an image of one platform without its ${part}`, 'ERR_BLOB_MISSING', () => withBlob(pick, () => undefined, single())],
 ]);
 
-/** An index in the root index, with everything of the base image. */
+/** The base image below one more index; `change` is applied to its own index, which is then the nested one. */
 function nested(change: (body: Buffer) => Uint8Array | undefined): CorpusCase[2] {
   return () => {
     const { root, blobs } = base();
@@ -49,36 +49,36 @@ function nested(change: (body: Buffer) => Uint8Array | undefined): CorpusCase[2]
 
 const WHERE: readonly CorpusCase[] = [
   ['a flipped bit in a nested index', 'ERR_DIGEST_MISMATCH', nested(flipped)],
-  ['a nested index that lost a byte', 'ERR_SIZE_MISMATCH', nested((body) => body.subarray(0, -1))],
-  ['no nested index', 'ERR_BLOB_MISSING', nested(() => undefined)],
+  ['a nested index without its last byte', 'ERR_SIZE_MISMATCH', nested((body) => body.subarray(0, -1))],
+  ['a missing nested index', 'ERR_BLOB_MISSING', nested(() => undefined)],
   [
-    'no layer of one platform of two',
+    'a missing layer of one of two platforms',
     loads(undefined, ['WARN_PLATFORM_MISSING']),
     () => withBlob(PARTS['layer'] as () => Descriptor, () => undefined),
   ],
   [
-    'no manifest of one platform of two',
+    'a missing manifest of one of two platforms',
     loads(undefined, ['WARN_PLATFORM_MISSING']),
     () => withBlob(manifestOf, () => undefined),
   ],
   [
-    'no config of one platform of two',
+    'a missing config of one of two platforms',
     loads(undefined, ['WARN_PLATFORM_MISSING']),
     () => withBlob(PARTS['config'] as () => Descriptor, () => undefined),
   ],
   [
-    'a lying blob that nobody refers to',
+    'a blob of the wrong content that no image needs',
     loads(),
     () => withEntries({ name: blobPath(digestOf('never')), body: Buffer.from('lie') }),
   ],
   [
-    'a lying blob of sha512 that nobody refers to',
+    'a sha512 blob of the wrong content that no image needs',
     loads(),
     () => withEntries({ name: blobPath(digestOf('never', 'sha512')), body: Buffer.from('lie') }),
   ],
 ];
 
-/** The base image's manifest with other layers or another config, under the platform that the descriptor says. */
+/** The base image's manifest with other layers or another config. The descriptor has the platform given. */
 function imageOf(
   change: (built: Example, document: Manifest, config: Config) => { layers?: readonly Descriptor[]; config?: object },
   platform: Descriptor['platform'] | undefined = { os: 'linux', architecture: 'amd64' },
@@ -108,43 +108,47 @@ const withDiffIds = (change: (ids: readonly string[]) => readonly string[]): Cor
   }));
 
 const CONFIGS: readonly CorpusCase[] = [
-  ['a diff id too few', 'ERR_DIFF_ID_MISMATCH', withDiffIds((ids) => ids.slice(1))],
-  ['a diff id too many', 'ERR_DIFF_ID_MISMATCH', withDiffIds((ids) => [...ids, digestOf('more')])],
+  ['one diff id too few', 'ERR_DIFF_ID_MISMATCH', withDiffIds((ids) => ids.slice(1))],
+  ['one diff id too many', 'ERR_DIFF_ID_MISMATCH', withDiffIds((ids) => [...ids, digestOf('more')])],
   ['no diff ids', 'ERR_DIFF_ID_MISMATCH', imageOf((_, __, config) => ({ config: { ...config, rootfs: undefined } }))],
-  ['a diff id that is no digest', 'ERR_DOCUMENT_INVALID', withDiffIds((ids) => [...ids.slice(1), '../../etc/passwd'])],
   [
-    'a wrong diff id, which only deep verification can see',
+    'a diff id that is not a digest',
+    'ERR_DOCUMENT_INVALID',
+    withDiffIds((ids) => [...ids.slice(1), '../../etc/passwd']),
+  ],
+  [
+    'a wrong diff id, which only deep verification finds',
     loads(),
     withDiffIds((ids) => [...ids.slice(1), digestOf('other')]),
   ],
   [
-    'a config of another platform than its descriptor',
+    'a config whose platform differs from its descriptor',
     loads(undefined, ['WARN_PLATFORM_MISMATCH']),
     imageOf(() => ({}), { os: 'linux', architecture: 's390x' }),
   ],
   [
-    'a config of another platform than its descriptor, strictly',
+    'a config whose platform differs from its descriptor, strictly',
     'ERR_PLATFORM_MISMATCH',
     imageOf(() => ({}), { os: 'linux', architecture: 's390x' }),
     { strict: true },
   ],
   [
-    'a config of another os than its descriptor, strictly',
+    'a config whose os differs from its descriptor, strictly',
     'ERR_PLATFORM_MISMATCH',
     imageOf(() => ({}), { os: 'windows', architecture: 'amd64' }),
     { strict: true },
   ],
   [
-    'a config of the same platform in other words, strictly',
+    'a config of the same platform in another spelling, strictly',
     loads(),
     imageOf(() => ({}), { os: 'linux', architecture: 'x86_64' }),
     { strict: true },
   ],
   ['a descriptor without platform, strictly', loads(), imageOf(() => ({}), undefined), { strict: true }],
-  ['a config that is no JSON', 'ERR_DOCUMENT_INVALID', () => configBytes('{"os":')],
+  ['a config that is not JSON', 'ERR_DOCUMENT_INVALID', () => configBytes('{"os":')],
   ['a config that is a layer', 'ERR_DOCUMENT_INVALID', () => configBytes(Buffer.alloc(1024))],
   [
-    'a layer of no bytes',
+    'an image whose one layer is empty',
     loads(),
     imageOf(({ blobs }, _, config) => ({
       layers: [blobs.descriptor('', MEDIA_TYPES.ociLayer)],

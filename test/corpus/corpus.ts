@@ -6,25 +6,25 @@ import { blobPath, inOrder, jsonEntry } from '../fixtures/archive-entries.js';
 import { example, type Example } from '../fixtures/example.js';
 import { endBlocks, tarOf, type TarEntry } from '../fixtures/tar-builder.js';
 
-/** An archive as bytes, or for what is too large for memory as a stream that can be opened again and again. */
+/** An archive as bytes, or, if it is too large for memory, as a function that opens a new stream of it. */
 export type Archive = Buffer | (() => AsyncIterable<Buffer>);
 
-/** What is in the store after an archive was accepted. */
+/** The result of a load that accepts the archive. */
 export interface Accepted {
-  /** Full names, or an empty text for an image without one; sorted. */
+  /** The full names of the images, sorted; an empty text for an image without a name. */
   readonly names: readonly string[];
   readonly warnings: readonly WarningCode[];
 }
 
-/** What a case must come to, at every door and in every order of its entries. */
+/** The result of a case, the same through library, command and server and in every order of the entries. */
 export type Verdict = ErrorCode | Accepted;
 
-/** What a case is made of: entries, whose order must not matter, or one archive as it is. */
+/** The input of a case: entries, whose order must not matter, or one archive as it is. */
 type Made = readonly TarEntry[] | Archive;
 
 /**
- * One line of a family's table: what is wrong (or odd, and to be accepted), what it must come to, and how to make it. Options
- * are those that the command has too: `strict`. `isLarge` leaves a case to `npm run test:all`.
+ * One line of a family's table: what is wrong (or only unusual), the result, and how to make the archive. Options are
+ * those that the command has too: `strict`. `npm test` leaves out a case with `isLarge`.
  */
 export type CorpusCase = readonly [
   what: string,
@@ -33,12 +33,12 @@ export type CorpusCase = readonly [
   options?: Pick<LoadOptions, 'strict'> & { readonly isLarge?: boolean },
 ];
 
-/** The verdict of an archive that is loaded, under these names (without any: the base image's). */
+/** The verdict of an archive that is accepted, with these names of images; by default that of the base image. */
 export function loads(names: readonly string[] = [BASE_NAME], warnings: readonly WarningCode[] = []): Accepted {
   return { names: names.toSorted(), warnings };
 }
 
-/** The same archive in every form that must make no difference, by the name of the form. */
+/** The same archive in all its forms, by the name of the form. The form must make no difference. */
 export async function formsOf(made: Made): Promise<ReadonlyMap<string, Archive>> {
   if (typeof made === 'function' || Buffer.isBuffer(made)) return new Map([['as it is', made]]);
   const orders = ['metadata-first', 'blobs-first', 3] as const;
@@ -49,12 +49,12 @@ export async function formsOf(made: Made): Promise<ReadonlyMap<string, Archive>>
 /** The name of the image that most cases are made from. */
 export const BASE_NAME = 'docker.io/example/app:1';
 
-/** An image of two platforms, small, with everything that can be broken. */
+/** The base image: small, with two platforms. Cases break a part of it. */
 export function base(): Example {
   return example({ seed: 'corpus', platforms: ['linux/amd64', 'linux/arm64'], layers: 2, layerBytes: 1500 });
 }
 
-/** The same of one platform, so that anything missing leaves nothing. */
+/** The same with one platform, so that a missing blob leaves no complete platform. */
 export function single(): Example {
   return example({ seed: 'corpus', platforms: ['linux/amd64'], layers: 2, layerBytes: 1500 });
 }
@@ -64,14 +64,14 @@ export function entriesOf({ images, blobs }: Pick<Example, 'images' | 'blobs'>):
   return layoutEntries(images, blobs);
 }
 
-/** The entries of the base image with some changed; `undefined` takes one out. */
+/** The entries of the base image, each as `change` returns it; `undefined` removes an entry. */
 export function changed(change: (entry: TarEntry) => TarEntry | undefined, built = base()): readonly TarEntry[] {
   return entriesOf(built)
     .map(change)
     .filter((entry) => entry !== undefined);
 }
 
-/** The base image with another body of one of its entries. */
+/** The base image with another body in one of its entries. */
 export function withBody(name: string, body: Uint8Array | string): readonly TarEntry[] {
   return changed((entry) => (entry.name === name ? { ...entry, body: Buffer.from(body) } : entry));
 }
@@ -95,7 +95,7 @@ export function withBlob(
   }, built);
 }
 
-/** The base image as the bytes of an archive without its end, and then these parts and an end. */
+/** The archive of the base image, with these parts before its end blocks. */
 export async function archiveWith(...parts: readonly Uint8Array[]): Promise<Buffer> {
   return Buffer.concat([(await baseArchive()).subarray(0, -1024), ...parts, endBlocks()]);
 }
@@ -123,7 +123,7 @@ export function flipped(body: Buffer): Buffer {
   return bytes;
 }
 
-/** So many bytes of one value, in chunks. */
+/** `bytes` bytes of one value, in chunks. */
 export async function* repeated(bytes: number, value = 0): AsyncGenerator<Buffer> {
   const chunk = Buffer.alloc(Math.min(bytes, 1024 * 1024), value);
   for (let left = bytes; left > 0; left -= chunk.length) yield chunk.subarray(0, Math.min(left, chunk.length));

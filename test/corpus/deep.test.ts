@@ -22,7 +22,7 @@ import { assertPrintable, openArchive, runOn } from './faces.js';
 
 const TAR = layerTar('deep', 3000);
 
-/** What a layer is stored as, what its type says, and what its config says that it unpacks to. */
+/** A layer as it is stored, the type in its descriptor, and its diff id in the config. */
 interface Layer {
   readonly bytes: Buffer;
   readonly mediaType: string;
@@ -32,7 +32,7 @@ interface Layer {
 const GZIP: Layer = { bytes: gzipSync(TAR), mediaType: MEDIA_TYPES.ociLayerGzip, diffId: digestOf(TAR) };
 const PLAIN: Layer = { bytes: TAR, mediaType: MEDIA_TYPES.ociLayer, diffId: digestOf(TAR) };
 
-/** An archive of an image with this one layer. Nothing of it is damaged as far as digests go. */
+/** An archive of an image with this one layer. All digests of blobs are right. */
 async function archiveOf({ bytes, mediaType, diffId }: Layer): Promise<Buffer> {
   const blobs = new BlobSet();
   const rootfs = { type: 'layers', diff_ids: [diffId] };
@@ -47,22 +47,22 @@ async function archiveOf({ bytes, mediaType, diffId }: Layer): Promise<Buffer> {
 
 const BOMB = gzipSync(Buffer.alloc(256 * 1024 * 1024));
 
-/** What deep verification says of layers that every digest is right for. */
+/** The result of deep verification for layers whose digests are right. */
 const CASES: readonly (readonly [what: string, code: ErrorCode | undefined, layer: Layer])[] = [
   ['a packed layer', undefined, GZIP],
   ['a layer that is not packed', undefined, PLAIN],
-  ['a layer of no bytes', undefined, { bytes: Buffer.alloc(0), mediaType: PLAIN.mediaType, diffId: digestOf('') }],
-  ['a type that is no layer’s', undefined, { ...GZIP, mediaType: 'application/vnd.in-toto+json' }],
-  ['a packed layer of Docker’s type', undefined, { ...GZIP, mediaType: MEDIA_TYPES.dockerLayerGzip }],
+  ['an empty layer', undefined, { bytes: Buffer.alloc(0), mediaType: PLAIN.mediaType, diffId: digestOf('') }],
+  ['a media type that is not for layers', undefined, { ...GZIP, mediaType: 'application/vnd.in-toto+json' }],
+  ['a packed layer with Docker’s media type', undefined, { ...GZIP, mediaType: MEDIA_TYPES.dockerLayerGzip }],
   ['a wrong diff id of a packed layer', 'ERR_DIFF_ID_MISMATCH', { ...GZIP, diffId: digestOf('other') }],
   ['a wrong diff id of a layer that is not packed', 'ERR_DIFF_ID_MISMATCH', { ...PLAIN, diffId: digestOf('other') }],
-  ['a bomb', 'ERR_LIMIT_RATIO', { ...GZIP, bytes: BOMB }],
-  ['gzip that was cut', 'ERR_COMPRESSED_DATA', { ...GZIP, bytes: GZIP.bytes.subarray(0, -20) }],
+  ['gzip of 256 MiB of zeros', 'ERR_LIMIT_RATIO', { ...GZIP, bytes: BOMB }],
+  ['gzip cut short', 'ERR_COMPRESSED_DATA', { ...GZIP, bytes: GZIP.bytes.subarray(0, -20) }],
   ['gzip with bytes behind it', 'ERR_COMPRESSED_DATA', { ...GZIP, bytes: Buffer.concat([GZIP.bytes, TAR]) }],
-  ['a type that says gzip where nothing is packed', 'ERR_MEDIA_TYPE', { ...PLAIN, mediaType: GZIP.mediaType }],
-  ['a type that says nothing is packed where gzip is', 'ERR_MEDIA_TYPE', { ...GZIP, mediaType: PLAIN.mediaType }],
-  ['a type that says zstd where gzip is', 'ERR_MEDIA_TYPE', { ...GZIP, mediaType: MEDIA_TYPES.ociLayerZstd }],
-  ['a packed layer of no bytes', 'ERR_MEDIA_TYPE', { ...GZIP, bytes: Buffer.alloc(0), diffId: digestOf('') }],
+  ['gzip’s media type for a layer that is not packed', 'ERR_MEDIA_TYPE', { ...PLAIN, mediaType: GZIP.mediaType }],
+  ['a plain tar’s media type for gzip', 'ERR_MEDIA_TYPE', { ...GZIP, mediaType: PLAIN.mediaType }],
+  ['zstd’s media type for gzip', 'ERR_MEDIA_TYPE', { ...GZIP, mediaType: MEDIA_TYPES.ociLayerZstd }],
+  ['gzip’s media type for an empty layer', 'ERR_MEDIA_TYPE', { ...GZIP, bytes: Buffer.alloc(0), diffId: digestOf('') }],
 ];
 
 test('has 14 cases of layers for deep verification', () => assert.equal(CASES.length, 14));
@@ -98,7 +98,7 @@ for (const [what, code, layer] of CASES) {
   });
 }
 
-test('a platform that a config contradicts is a warning, and damage if strict', async (t) => {
+test('a platform that differs from the config is a warning, and damage if strict', async (t) => {
   const blobs = new BlobSet();
   const image = buildImage(blobs, [TAR], { platform: 'linux/amd64' });
   const root = { ...image, platform: { os: 'linux', architecture: 's390x' } };
@@ -118,7 +118,7 @@ test('a platform that a config contradicts is a warning, and damage if strict', 
 });
 
 for (const isPacked of [true, false]) {
-  test(`an archive without layout whose layers are blobs can be looked into and verified (packed: ${isPacked})`, async () => {
+  test(`an archive of blobs without a layout can be inspected and verified (packed: ${isPacked})`, async () => {
     const { blobs, of } = base();
     const { config } = blobs.links(of('linux/amd64').digest);
     assert.ok(config);

@@ -30,7 +30,7 @@ function listing(fields: { readonly [Key in keyof Listed]?: unknown }): CorpusCa
   return withManifest([{ ...listed, ...fields }]);
 }
 
-/** The archive with a config whose name promises nothing. */
+/** The archive with this config, under a name that states no digest. */
 function configOf(text: string): CorpusCase[2] {
   const manifest = JSON.stringify([{ ...listed, Config: 'config.json' }]);
   return withEntry('manifest.json', () => Buffer.from(manifest), { name: 'config.json', body: Buffer.from(text) });
@@ -52,7 +52,7 @@ function withEntry(
   ];
 }
 
-/** The image with its layers and config as blobs, and no layout beside them. */
+/** The image with its layers and config as blobs, and without a layout. */
 function inBlobs(pack: (tar: Buffer) => Buffer): readonly TarEntry[] {
   const { config, layers } = IMAGE;
   const digests = layers.map((tar) => blobs.add(pack(tar)));
@@ -80,30 +80,26 @@ const CASES: readonly CorpusCase[] = [
   ['a layer by an absolute path', 'ERR_ARCHIVE_FORMAT', listing({ Layers: ['/etc/passwd', secondLayer] })],
   ['a layer out of the archive', 'ERR_ARCHIVE_FORMAT', listing({ Layers: [outside, secondLayer] })],
   ['a manifest.json of null', 'ERR_DOCUMENT_INVALID', withManifest(null)],
-  ['a manifest.json of no image', 'ERR_DOCUMENT_INVALID', withManifest([])],
+  ['a manifest.json that lists no image', 'ERR_DOCUMENT_INVALID', withManifest([])],
   ['a manifest.json of [null]', 'ERR_DOCUMENT_INVALID', withManifest([null])],
   ['a manifest.json of an object', 'ERR_DOCUMENT_INVALID', withManifest({ ...listed })],
   ['a config of null', 'ERR_DOCUMENT_INVALID', listing({ Config: null })],
-  ['layers that are no list', 'ERR_DOCUMENT_INVALID', listing({ Layers: firstLayer })],
-  ['layers that are no texts', 'ERR_DOCUMENT_INVALID', listing({ Layers: [1, 2] })],
+  ['layers that are not a list', 'ERR_DOCUMENT_INVALID', listing({ Layers: firstLayer })],
+  ['layers that are not texts', 'ERR_DOCUMENT_INVALID', listing({ Layers: [1, 2] })],
   ['a key in another case', 'ERR_DOCUMENT_INVALID', withManifest([{ ...listed, layers: [] }])],
   [
-    'a key in another case alone',
+    'a key only in another case',
     'ERR_DOCUMENT_INVALID',
     withManifest([{ Config: listed.Config, repoTags: [], Layers: listed.Layers }]),
   ],
   ['fewer layers than diff ids', 'ERR_DIFF_ID_MISMATCH', listing({ Layers: [firstLayer] })],
   ['more layers than diff ids', 'ERR_DIFF_ID_MISMATCH', listing({ Layers: [firstLayer, secondLayer, firstLayer] })],
   ['layers in another order', 'ERR_DIFF_ID_MISMATCH', listing({ Layers: [secondLayer, firstLayer] })],
-  ['no layers where the config has some', 'ERR_DIFF_ID_MISMATCH', listing({ Layers: null })],
-  ['no config', 'ERR_BLOB_MISSING', withEntry(listed.Config, () => undefined)],
-  ['no layer', 'ERR_BLOB_MISSING', withEntry(firstLayer, () => undefined)],
+  ['no layers, though the config has some', 'ERR_DIFF_ID_MISMATCH', listing({ Layers: null })],
+  ['a missing config', 'ERR_BLOB_MISSING', withEntry(listed.Config, () => undefined)],
+  ['a missing layer', 'ERR_BLOB_MISSING', withEntry(firstLayer, () => undefined)],
   ['a changed layer', 'ERR_DIFF_ID_MISMATCH', withEntry(firstLayer, () => rawEntry({ name: 'evil' }, 'evil'))],
-  [
-    'a packed layer that was cut',
-    'ERR_COMPRESSED_DATA',
-    withEntry(firstLayer, (tar) => gzipSync(tar).subarray(0, -20)),
-  ],
+  ['a packed layer cut short', 'ERR_COMPRESSED_DATA', withEntry(firstLayer, (tar) => gzipSync(tar).subarray(0, -20))],
   [
     'a packed layer with bytes behind it',
     'ERR_COMPRESSED_DATA',
@@ -114,8 +110,8 @@ const CASES: readonly CorpusCase[] = [
     'ERR_LIMIT_RATIO',
     withEntry(firstLayer, () => gzipSync(Buffer.alloc(256 * 1024 * 1024))),
   ],
-  ['a config that is not what its name says', 'ERR_DIGEST_MISMATCH', withEntry(listed.Config, () => Buffer.from('{'))],
-  ['a config that is no JSON', 'ERR_DOCUMENT_INVALID', configOf('{')],
+  ['a config whose name is not its digest', 'ERR_DIGEST_MISMATCH', withEntry(listed.Config, () => Buffer.from('{'))],
+  ['a config that is not JSON', 'ERR_DOCUMENT_INVALID', configOf('{')],
   [
     'a config of 5 MiB',
     'ERR_LIMIT_DOCUMENT',
@@ -132,7 +128,7 @@ const CASES: readonly CorpusCase[] = [
     withEntry(firstLayer, (tar) => tar, { name: firstLayer, type: 'symlink', linkname: secondLayer }),
   ],
   [
-    'a file twice that nobody refers to',
+    'a file twice that no image needs',
     loads(),
     withEntry(firstLayer, (tar) => tar, { name: 'x', body: Buffer.from('1') }, { name: 'x', body: Buffer.from('2') }),
   ],
@@ -166,7 +162,7 @@ const CASES: readonly CorpusCase[] = [
     'ERR_BLOB_MISSING',
     withEntry(firstLayer, () => undefined, { name: firstLayer, type: 'symlink', linkname: 'nothing' }),
   ],
-  ['a name that is none', 'ERR_REFERENCE_INVALID', listing({ RepoTags: ['Example//App'] })],
+  ['an invalid name', 'ERR_REFERENCE_INVALID', listing({ RepoTags: ['Example//App'] })],
   ['a name with an escape sequence', 'ERR_REFERENCE_INVALID', listing({ RepoTags: ['a/\u001B[2J:1'] })],
   ['names of null', loads(['']), listing({ RepoTags: null })],
   [
@@ -175,7 +171,7 @@ const CASES: readonly CorpusCase[] = [
     () => withEntries(jsonEntry('manifest.json', [{ ...listed, RepoTags: ['example/evil:1'] }])),
   ],
   [
-    'a manifest.json that is no JSON beside a layout',
+    'a manifest.json that is not JSON, beside a layout',
     'ERR_DOCUMENT_INVALID',
     () => withEntries({ name: 'manifest.json', body: Buffer.from('[') }),
   ],

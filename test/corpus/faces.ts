@@ -12,7 +12,7 @@ import { temporaryFolder } from '../fixtures/stores.js';
 import { unitsIn } from '../fixtures/work.js';
 import type { Archive } from './corpus.js';
 
-/** Every file and folder below a directory with its mode, size and content: byte for byte what is there. */
+/** Every file and folder below a directory, with its mode, size and a hash of its content. */
 export async function treeOf(directory: string): Promise<readonly string[]> {
   const names = await readdir(directory, { recursive: true });
   return await Promise.all(names.toSorted().map(async (name) => await describe(directory, name)));
@@ -29,7 +29,7 @@ async function describe(directory: string, name: string): Promise<string> {
   return `${name} ${found.mode.toString(8)} ${found.isFile() ? found.size : ''} ${content}`;
 }
 
-/** The archive as bytes that can be read once. */
+/** Opens a new stream of the archive. */
 export function openArchive(archive: Archive): Readable {
   return Readable.from(Buffer.isBuffer(archive) ? chunksOf(archive) : archive());
 }
@@ -38,21 +38,21 @@ function* chunksOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
 }
 
-/** How a run of the command ended, and what it cost. */
+/** The result of a run of the command, and its cost. */
 export interface Run {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Its processor time, in units of work of this process. */
+  /** Processor time of the command, in units of work of this process. */
   readonly units: number;
   /** Peak resident memory of the process (proc(5), VmHWM). */
   readonly peakBytes: number;
-  /** All bytes that it wrote, to files and elsewhere (proc(5), wchar). */
+  /** All bytes that the command wrote, to files and elsewhere (proc(5), wchar). */
   readonly writtenBytes: number;
 }
 
-/** Tells on file descriptor 3, at its end, what the process cost: nothing outside sees the last of it. */
-const TELL_COST = `data:text/javascript,${encodeURIComponent(`
+/** Writes the cost of the process to file descriptor 3 at its exit: another process could not read the final values. */
+const REPORT_COST = `data:text/javascript,${encodeURIComponent(`
   import { readFileSync, writeSync } from 'node:fs';
   process.on('exit', () => {
     const of = (file, field) => new RegExp(field + ':\\\\s*(\\\\d+)').exec(readFileSync('/proc/self/' + file, 'utf8'))[1];
@@ -62,7 +62,7 @@ const TELL_COST = `data:text/javascript,${encodeURIComponent(`
   });
 `)}`;
 
-/** Runs `lading` on an archive: as a file, or where it is a stream through its standard input. */
+/** Runs `lading` on an archive, given as a file, or as standard input if the archive is a stream. */
 export async function runOn(
   t: TestContext,
   archive: Archive,
@@ -71,16 +71,16 @@ export async function runOn(
   const isFile = Buffer.isBuffer(archive);
   const input = isFile ? path.join(await temporaryFolder(t), 'archive.tar') : '-';
   if (isFile) await writeFile(input, archive);
-  const child = spawn(process.execPath, ['--import', TELL_COST, LADING, ...args(input)], {
+  const child = spawn(process.execPath, ['--import', REPORT_COST, LADING, ...args(input)], {
     env: { ...process.env, LADING_STORE: undefined, XDG_DATA_HOME: '/nonexistent' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   });
-  // All four are pipes, as asked for above; the type of a fourth one does not say so.
+  // The options above make all four pipes, but the types do not show that for the fourth one.
   const cost = child.stdio[3] as Readable;
   const ended = new Promise<number | null>((resolve) => {
     child.once('close', (status) => resolve(status));
   });
-  // A command that refuses does not read on: its status is the verdict, not the broken pipe.
+  // A command that refuses its input stops reading. Its status counts, not the broken pipe.
   const fed = pipeline(isFile ? [] : openArchive(archive), child.stdin).catch(() => {});
   const texts = await Promise.all(
     [child.stdout, child.stderr, cost].map(async (stream) => (await stream.toArray()).join('')),
@@ -103,7 +103,7 @@ export async function upload({ request }: Engine, archive: Archive, query: strin
   return await request('POST', `/v1.52/images/load?${query}`, { body });
 }
 
-/** Fails where a text would make a terminal do more than print. */
+/** Fails if the text has a character that a terminal does not simply print. */
 export function assertPrintable(text: string): void {
   assert.doesNotMatch(text.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\u2028\u2029]/u);
 }

@@ -32,7 +32,7 @@ function listing(fields: { readonly [key: string]: unknown }): CorpusCase[2] {
   return () => withIndex({ ...INDEX, manifests: [{ ...LISTED, ...fields }] });
 }
 
-/** The base image's blobs, and as the root a document of these bytes, whatever they are. */
+/** The base image's blobs, with these bytes as the root, valid or not. */
 function rootOf(bytes: string | Uint8Array, mediaType: string = MEDIA_TYPES.ociManifest): CorpusCase[2] {
   const root = { mediaType, digest: digestOf(bytes), size: Buffer.byteLength(bytes) };
   const blob = { name: blobPath(root.digest), body: Buffer.from(bytes) };
@@ -103,19 +103,19 @@ const LIMITS: readonly CorpusCase[] = [
   ['16 levels of 4 equal references each', loads(), () => nested(16, 4)],
   ['17 levels of indexes', 'ERR_LIMIT_DEPTH', () => nested(17, 1)],
   [
-    '20 000 descriptors of manifests that are not there, in an index',
+    '20 000 descriptors of missing manifests, in an index',
     'ERR_BLOB_MISSING',
     () => tarOf(absent(20_000)),
     { isLarge: true },
   ],
   [
-    '40 000 descriptors of manifests that are not there',
+    '40 000 descriptors of missing manifests',
     'ERR_BLOB_MISSING',
     () => tarOf(withIndex(listOf(40_000))),
     { isLarge: true },
   ],
   [
-    '100 001 descriptors of manifests that are not there',
+    '100 001 descriptors of missing manifests',
     'ERR_LIMIT_DESCRIPTORS',
     () => tarOf(withIndex(listOf(100_001))),
     { isLarge: true },
@@ -127,7 +127,7 @@ const LIMITS: readonly CorpusCase[] = [
   ],
 ];
 
-/** Indexes in indexes, each with so many equal references to the next; in the end the base image's manifests. */
+/** Nested indexes, each with several equal references to the next. The innermost one lists a manifest. */
 function nested(levels: number, references: number): ReturnType<typeof layoutOf> {
   const { blobs, of } = base();
   let root = of('linux/amd64');
@@ -140,7 +140,7 @@ function nested(levels: number, references: number): ReturnType<typeof layoutOf>
   return layoutOf([{ root, name: BASE_NAME }], blobs);
 }
 
-/** A short descriptor, since an index may not have many bytes. */
+/** A short descriptor, so that many of them fit into an index of the allowed size. */
 function descriptorAt(_: unknown, at: number): Descriptor {
   const digest = parseDigest(`sha256:${at.toString(16).padStart(64, '0')}`);
   return { mediaType: MEDIA_TYPES.ociManifest, digest, size: 9 };
@@ -155,19 +155,19 @@ function absent(count: number): ReturnType<typeof layoutOf> {
   return layoutOf([{ root: blobs.document(listOf(count), MEDIA_TYPES.ociIndex), name: BASE_NAME }], blobs);
 }
 
-/** What is no document, wherever it stands. */
+/** Bytes that are not a valid document of any kind. */
 const NO_DOCUMENTS: readonly (readonly [what: string, bytes: string | Buffer])[] = [
   ['nothing', ''],
   ['a list', '[]'],
   ['null', 'null'],
   ['a text', '"text"'],
   ['half an object', '{"schemaVersion":2'],
-  ['two values', '{}{}'],
-  ['a comma too many', '{"schemaVersion":2,}'],
+  ['two JSON values', '{}{}'],
+  ['one comma too many', '{"schemaVersion":2,}'],
   ['a byte-order mark', '\u{FEFF}{}'],
   ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
   ['a key twice', '{"schemaVersion":2,"schemaVersion":2}'],
-  ['a key twice in two cases', '{"manifests":[],"layers":[],"config":{},"Manifests":[]}'],
+  ['a key twice, in lower case and capitalised', '{"manifests":[],"layers":[],"config":{},"Manifests":[]}'],
 ];
 
 const DOCUMENTS: readonly CorpusCase[] = NO_DOCUMENTS.flatMap(([what, bytes]): CorpusCase[] => [
@@ -193,7 +193,7 @@ const LAYOUT: readonly CorpusCase[] = [
   ['a layout of version 9', 'ERR_FORMAT_UNSUPPORTED', () => withBody('oci-layout', '{"imageLayoutVersion":"9.0.0"}')],
   ['a layout without version', 'ERR_FORMAT_UNSUPPORTED', () => withBody('oci-layout', '{}')],
   [
-    'a layout whose version is no text',
+    'a layout whose version is not a text',
     'ERR_FORMAT_UNSUPPORTED',
     () => withBody('oci-layout', '{"imageLayoutVersion":1}'),
   ],
@@ -206,17 +206,17 @@ const LAYOUT: readonly CorpusCase[] = [
   ['schemaVersion 1', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, schemaVersion: 1 })],
   ['schemaVersion as a text', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, schemaVersion: '2' })],
   ['a manifest of schemaVersion 1', 'ERR_DOCUMENT_INVALID', manifestWith({ schemaVersion: 1 })],
-  ['manifests that are no list', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, manifests: { 0: LISTED } })],
+  ['manifests that are not a list', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, manifests: { 0: LISTED } })],
   ['manifests of null, which is an empty list', loads([]), () => withIndex({ ...INDEX, manifests: null })],
   [
-    'a key in another case alone',
+    'a key only in another case',
     'ERR_DOCUMENT_INVALID',
     () => withIndex({ ...INDEX, MediaType: MEDIA_TYPES.ociIndex, mediaType: undefined }),
   ],
   ['a platform in another case', 'ERR_DOCUMENT_INVALID', listing({ Platform: { os: 'linux', architecture: 's390x' } })],
   ['a key with a long s in place of an s', 'ERR_DOCUMENT_INVALID', () => withIndex({ ...INDEX, 'manife\u017Fts': [] })],
   [
-    'an index.json that says it is a manifest',
+    'an index.json with the media type of a manifest',
     'ERR_MEDIA_TYPE',
     () => withIndex({ ...INDEX, mediaType: MEDIA_TYPES.ociManifest }),
   ],
@@ -248,18 +248,18 @@ const TYPES: readonly CorpusCase[] = [
     'ERR_DOCUMENT_INVALID',
     rootOf(JSON.stringify({ ...MANIFEST, mediaType: undefined }), MEDIA_TYPES.ociIndex),
   ],
-  ['a media type that is no text', 'ERR_DOCUMENT_INVALID', manifestWith({ mediaType: 7 })],
+  ['a media type that is not a text', 'ERR_DOCUMENT_INVALID', manifestWith({ mediaType: 7 })],
   ['a manifest without config', 'ERR_DOCUMENT_INVALID', manifestWith({ config: undefined })],
   ['a manifest whose config is a list', 'ERR_DOCUMENT_INVALID', manifestWith({ config: [] })],
   ['a manifest without layers', 'ERR_DOCUMENT_INVALID', manifestWith({ layers: undefined })],
   ['layers of null, which is an empty list, and diff ids', 'ERR_DIFF_ID_MISMATCH', manifestWith({ layers: null })],
-  ['a subject that is no descriptor', 'ERR_DESCRIPTOR_INVALID', manifestWith({ subject: {} })],
+  ['a subject that is not a descriptor', 'ERR_DESCRIPTOR_INVALID', manifestWith({ subject: {} })],
   ['annotations that are a list', 'ERR_DOCUMENT_INVALID', listing({ annotations: [] })],
-  ['annotations of a manifest that are no texts', 'ERR_DOCUMENT_INVALID', manifestWith({ annotations: { a: 1 } })],
+  ['annotations of a manifest that are not texts', 'ERR_DOCUMENT_INVALID', manifestWith({ annotations: { a: 1 } })],
   ['a platform that is a text', 'ERR_DOCUMENT_INVALID', listing({ platform: 'linux/amd64' })],
   ['a platform whose os is a number', 'ERR_DOCUMENT_INVALID', listing({ platform: { os: 1, architecture: 'amd64' } })],
   [
-    'diff ids that are no list',
+    'diff ids that are not a list',
     'ERR_DOCUMENT_INVALID',
     configOf(JSON.stringify({ ...CONFIG, rootfs: { diff_ids: 'x' } })),
   ],
@@ -278,18 +278,18 @@ const TYPES: readonly CorpusCase[] = [
   ],
 ];
 
-/** Each is no digest, as the root's and as a layer's. */
+/** Invalid digests, each used for the root and for a layer. */
 const DIGESTS: readonly CorpusCase[] = [
   ['that climbs', 'sha256:../../../../etc/passwd'],
   ['that climbs and is long enough', `sha256:${'../'.repeat(21)}a`],
   ['in upper case', LISTED.digest.toUpperCase()],
   ['with hex in upper case', `sha256:${'A'.repeat(64)}`],
-  ['of an algorithm that nobody knows', 'md5:d41d8cd98f00b204e9800998ecf8427e'],
+  ['of an unknown algorithm', 'md5:d41d8cd98f00b204e9800998ecf8427e'],
   ['of an algorithm with a slash', `sha256/../x:${'a'.repeat(64)}`],
   ['that is short', 'sha256:abc'],
   ['that is empty', ''],
-  ['that is a line feed too long', `${LISTED.digest}\n`],
-  ['that is no text', 7],
+  ['with a line feed at its end', `${LISTED.digest}\n`],
+  ['that is not a text', 7],
 ].flatMap(([what, digest]): CorpusCase[] => [
   [`the root’s digest ${what}`, 'ERR_DESCRIPTOR_INVALID', listing({ digest })],
   [`a layer’s digest ${what}`, 'ERR_DESCRIPTOR_INVALID', manifestWith({ layers: [{ ...LAYER, digest }] })],
@@ -308,14 +308,10 @@ const SIZES: readonly CorpusCase[] = [
   ],
   ['a size of 1e400', 'ERR_DESCRIPTOR_INVALID', () => withIndex(TEXT.replace(/"size":\d+/, '"size":1e400'))],
   ['a layer with a negative size', 'ERR_DESCRIPTOR_INVALID', manifestWith({ layers: [{ ...LAYER, size: -1 }] })],
-  ['another size than the root has', 'ERR_SIZE_MISMATCH', listing({ size: LISTED.size + 1 })],
-  [
-    'another size than a layer has',
-    'ERR_SIZE_MISMATCH',
-    manifestWith({ layers: [{ ...LAYER, size: LAYER.size - 1 }] }),
-  ],
-  ['another size than a config has', 'ERR_SIZE_MISMATCH', manifestWith({ config: { ...MANIFEST.config, size: 5 } })],
-  ['another size than a child has', 'ERR_SIZE_MISMATCH', () => childOf({ size: 10 })],
+  ['a wrong size of the root', 'ERR_SIZE_MISMATCH', listing({ size: LISTED.size + 1 })],
+  ['a wrong size of a layer', 'ERR_SIZE_MISMATCH', manifestWith({ layers: [{ ...LAYER, size: LAYER.size - 1 }] })],
+  ['a wrong size of a config', 'ERR_SIZE_MISMATCH', manifestWith({ config: { ...MANIFEST.config, size: 5 } })],
+  ['a wrong size of a child', 'ERR_SIZE_MISMATCH', () => childOf({ size: 10 })],
 ];
 
 /** The base image in an index whose one descriptor has some fields changed. */
@@ -336,11 +332,15 @@ const FIELDS: readonly CorpusCase[] = [
   ['data that is the content', loads(), listing({ data: rootBytes.toString('base64') })],
   ['data of another digest', 'ERR_DIGEST_MISMATCH', listing({ data: flipped(rootBytes).toString('base64') })],
   ['data of another size', 'ERR_SIZE_MISMATCH', listing({ data: 'e30=' })],
-  ['data that is no base64', 'ERR_DESCRIPTOR_INVALID', listing({ data: '!!!' })],
-  ['data that is no text', 'ERR_DESCRIPTOR_INVALID', listing({ data: 5 })],
-  ['urls that are no list', 'ERR_DOCUMENT_INVALID', manifestWith({ layers: [{ ...LAYER, urls: 'http://127.0.0.1' }] })],
-  ['an artifact type that is no text', 'ERR_DOCUMENT_INVALID', listing({ artifactType: 7 })],
-  ['no media type', 'ERR_DESCRIPTOR_INVALID', listing({ mediaType: undefined })],
+  ['data that is not base64', 'ERR_DESCRIPTOR_INVALID', listing({ data: '!!!' })],
+  ['data that is not a text', 'ERR_DESCRIPTOR_INVALID', listing({ data: 5 })],
+  [
+    'urls that are not a list',
+    'ERR_DOCUMENT_INVALID',
+    manifestWith({ layers: [{ ...LAYER, urls: 'http://127.0.0.1' }] }),
+  ],
+  ['an artifact type that is not a text', 'ERR_DOCUMENT_INVALID', listing({ artifactType: 7 })],
+  ['a missing media type', 'ERR_DESCRIPTOR_INVALID', listing({ mediaType: undefined })],
   [
     'a foreign layer that would have to be fetched',
     loads(),

@@ -9,7 +9,7 @@ function named(name: string): CorpusCase[2] {
   return () => layoutOf([{ root, name }], blobs);
 }
 
-/** The base image with this tag or name for other tools alone. */
+/** The base image with this tag or name, only in the annotation for other tools. */
 function referred(refName: string): CorpusCase[2] {
   const { root, blobs } = base();
   return () => layoutOf([{ root, refName }], blobs);
@@ -39,7 +39,7 @@ const CASES: readonly CorpusCase[] = [
   refused('".." alone', '../x'),
   refused('an absolute path', '/etc/passwd'),
   refused('letters beyond ASCII', 'docker.io/exämple/app:1'),
-  refused('letters that look like others', 'docker.io/еxample/app:1'),
+  refused('letters that look like ASCII', 'docker.io/еxample/app:1'),
   refused('5 000 characters', `docker.io/${'a'.repeat(5000)}:1`),
   refused('a tag of 129 characters', `docker.io/example/app:${'t'.repeat(129)}`),
   refused('a digest', digestOf('x')),
@@ -47,13 +47,10 @@ const CASES: readonly CorpusCase[] = [
   refused('a line feed', 'example/app:1\nLoaded image: example/evil:1'),
   refused('an escape sequence', 'example/\u001B[2J\u001B]0;title\u0007app:1'),
   refused('a NUL', 'example/app\0:1'),
-  refused('characters that turn the direction of writing', 'example/\u202Eppa:1'),
+  refused('characters that reverse the direction of writing', 'example/\u202Eppa:1'),
   refused('a space', 'example/app 1'),
   refused('name@digest of another image', `docker.io/example/app@${other}`),
-  refused(
-    'name@digest of an algorithm that nobody knows',
-    'docker.io/example/app@md5:d41d8cd98f00b204e9800998ecf8427e',
-  ),
+  refused('name@digest of an unknown algorithm', 'docker.io/example/app@md5:d41d8cd98f00b204e9800998ecf8427e'),
   [
     'name@digest of the image itself',
     loads([`docker.io/example/app@${root.digest}`]),
@@ -69,11 +66,11 @@ const CASES: readonly CorpusCase[] = [
   ['<none>:<none>', unnamed, named('<none>:<none>')],
   ['an empty name', unnamed, named('')],
   ['a bare tag', unnamed, referred('latest')],
-  ['a name for other tools that is none', unnamed, referred('Example//App:1')],
+  ['an invalid name for other tools', unnamed, referred('Example//App:1')],
   ['a name for other tools with an escape sequence', unnamed, referred('a/\u001B[2J:1')],
   ['a name for other tools', loads(['docker.io/example/app:2']), referred('example/app:2')],
   [
-    'a name that is no text',
+    'a name that is not a text',
     'ERR_DOCUMENT_INVALID',
     () =>
       layoutOf([{ root: { ...root, annotations: { [ANNOTATIONS.imageName]: 5 as unknown as string } } }], base().blobs),

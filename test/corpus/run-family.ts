@@ -20,26 +20,26 @@ import { formsOf, type Accepted, type Archive, type CorpusCase } from './corpus.
 import { assertPrintable, openArchive, runOn, treeOf, upload, type Run } from './faces.js';
 
 /**
- * No refusal may take more units of work. The largest cases take up to 200; with the square of their 200 000 entries it would
- * be thousands. That work grows no faster than what comes is judged more closely in test/sweeps/linear-work.test.ts.
+ * The most units of work that a refusal may take. The largest cases take up to 200; if the work grew with the square of
+ * their 200 000 entries, it would take thousands. test/sweeps/linear-work.test.ts judges the growth more closely.
  */
 const MAX_UNITS = 800;
 
 /** Peak memory of the command, in bytes. */
 const MAX_RESIDENT_BYTES = 192 * 1024 * 1024;
 
-/** What may be written beyond what was received: the store's own small files. */
+/** Bytes that may be written beyond those received: the store's own small files. */
 const MAX_EXTRA_BYTES = 1024 * 1024;
 
-/** And a line of the lease for each digest that is looked up, which is at most half as long as its descriptor. */
+/** Also a line of the lease for each digest that is looked up, at most half as long as its descriptor. */
 const LEASE_SHARE = 0.5;
 
-/** Unpacked bytes before the ratio to the packed ones counts: of a packed archive these may be written too. */
+/** Unpacked bytes that a packed archive may have before its ratio is checked. They may be written too. */
 const RATIO_GRACE_BYTES = 64 * 1024 * 1024;
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
-/** A store of each kind that holds one image already. */
+/** A store of each kind, with one image in it unless made empty. */
 interface Stand {
   readonly memory: MemoryStore;
   readonly layout: OciLayoutStore;
@@ -48,9 +48,9 @@ interface Stand {
 }
 
 /**
- * Runs every case of a family: through the library into both kinds of store, and in `npm run test:all` in every form of the
- * archive, through the command and through the server. Errors that nothing caught fail the test by themselves. `count` is
- * there so that no case gets lost.
+ * Runs every case of a family through the library into both kinds of store. `npm run test:all` also runs every form of
+ * the archive, the command and the server. An uncaught error fails the test by itself. `count` makes sure that no case
+ * is lost.
  */
 export function runFamily(family: string, cases: readonly CorpusCase[], count: number): void {
   test(`corpus of ${family}`, async (t) => {
@@ -112,7 +112,7 @@ async function assertRefused(
   await isAsBefore('by the server, with progress');
 }
 
-/** The code with which the library refuses, without too much work. */
+/** The code of the library's refusal. Fails if it took too much work. */
 async function refusalOf(store: Store, archive: Archive, options: LoadOptions): Promise<string> {
   const source = openArchive(archive);
   const { result: error, units } = await unitsOf(
@@ -124,7 +124,7 @@ async function refusalOf(store: Store, archive: Archive, options: LoadOptions): 
   );
   assert.ok(units < MAX_UNITS, `took ${units} units of work`);
   if (error === undefined) return 'loaded';
-  // Anything else is a defect, with a stack that says where.
+  // Any other error is a bug; its stack shows where.
   if (!(error instanceof LadingError)) throw error;
   return error.code;
 }
@@ -142,7 +142,7 @@ function assertRunRefused(run: Run, archive: Archive, code: ErrorCode): void {
   assertCost(run, archive);
 }
 
-/** A stream is longer than what the command took of it, so that only an archive in memory says what was received. */
+/** For a stream the bytes received are not known: the command may have stopped early. Then a fixed bound is used. */
 function assertCost({ peakBytes, writtenBytes }: Run, archive: Archive): void {
   assert.ok(peakBytes <= MAX_RESIDENT_BYTES, `${peakBytes} bytes resident`);
   const isPacked = !Buffer.isBuffer(archive) || archive.subarray(0, 2).equals(GZIP);
@@ -150,7 +150,7 @@ function assertCost({ peakBytes, writtenBytes }: Run, archive: Archive): void {
   assert.ok(writtenBytes <= received * (1 + LEASE_SHARE) + MAX_EXTRA_BYTES, `${writtenBytes} bytes written`);
 }
 
-/** The status says it, or where output had started an error line, in which nothing is raw either. */
+/** The status shows the refusal, or, if output had started, an error line. Its text must be printable too. */
 function assertAnswerRefused(answer: Answer, code: ErrorCode): void {
   const { status } = failureOf(new LadingError(code, ''));
   if (answer.status === status) {
@@ -186,7 +186,7 @@ async function assertAccepted(
   assert.deepEqual(first.images.map(({ name = '' }) => name).toSorted(), names);
 }
 
-/** Loads the archive by the command and by the server, and adds what the store shows then. */
+/** Loads the archive by the command and by the server, and adds the state of each store. */
 async function acceptByFaces(
   t: TestContext,
   forms: ReadonlyMap<string, Archive>,
@@ -210,7 +210,7 @@ async function acceptByFaces(
   states.set('server', await stateOf(served));
 }
 
-/** Nothing is in the store but what its images need. */
+/** Every blob in the store is needed by an image. */
 async function assertNothingElse(store: Store): Promise<void> {
   const { images, blobs } = await stateOf(store);
   const needed = await closureOf(

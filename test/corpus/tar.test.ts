@@ -17,7 +17,7 @@ import { runFamily } from './run-family.js';
 const MIB = 1024 * 1024;
 const FILE = rawEntry({ name: 'file' }, 'content');
 
-/** The base image and one more header of these fields. */
+/** The base image and one more header with these fields. */
 const header = async (fields: RawHeaderFields): Promise<Buffer> =>
   await archiveWith(rawHeader({ name: 'odd', ...fields }));
 const cutAt = async (end: number): Promise<Buffer> => (await baseArchive()).subarray(0, end);
@@ -29,7 +29,7 @@ const huge = (typeflag: string) => async (): Promise<() => AsyncIterable<Buffer>
   return () => joined(start.subarray(0, -1024), announced, repeated(64 * MIB, 0x61));
 };
 
-/** The base image behind so many empty files. */
+/** `count` empty files, and then the base image. */
 async function* manyFiles(count: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < count; at += 1000) {
     yield Buffer.concat(Array.from({ length: 1000 }, (_, n) => rawHeader({ name: `f${at + n}` })));
@@ -42,7 +42,7 @@ const SHAPE: readonly CorpusCase[] = [
   ['only zeros', 'ERR_ARCHIVE_FORMAT', () => Buffer.alloc(10_240)],
   ['text', 'ERR_ARCHIVE_FORMAT', () => Buffer.alloc(2000, 'text ')],
   ['an archive without entries', 'ERR_ARCHIVE_FORMAT', () => tarOf([])],
-  ['an archive of something else', 'ERR_ARCHIVE_FORMAT', () => [{ name: 'README', body: Buffer.from('hello') }]],
+  ['an archive without an image', 'ERR_ARCHIVE_FORMAT', () => [{ name: 'README', body: Buffer.from('hello') }]],
   ['a cut in the first header', 'ERR_ARCHIVE_TRUNCATED', () => cutAt(100)],
   ['a cut after the first header', 'ERR_ARCHIVE_TRUNCATED', () => cutAt(512)],
   ['a cut in a body', 'ERR_ARCHIVE_TRUNCATED', () => cutAt(520)],
@@ -74,7 +74,7 @@ const SHAPE: readonly CorpusCase[] = [
   ['100 000 empty files', 'ERR_LIMIT_ENTRIES', () => () => manyFiles(100_000), { isLarge: true }],
   ['1 000 000 empty files', 'ERR_LIMIT_ENTRIES', () => () => manyFiles(1_000_000), { isLarge: true }],
   [
-    'an entry of 9 GiB that is not there',
+    'an entry of 9 GiB whose body is missing',
     'ERR_ARCHIVE_TRUNCATED',
     () => archiveWith(rawHeader({ name: 'large', size: base256(9 * 1024 ** 3) }), Buffer.alloc(4096)),
   ],
@@ -88,7 +88,7 @@ const NUMBERS: readonly CorpusCase[] = [
   ['a negative size in base-256', 'ERR_TAR_HEADER', () => header({ size: Buffer.alloc(12, 0xff) })],
   ['a size in base-256 with a bad first byte', 'ERR_TAR_HEADER', () => header({ size: base256(7, 0x81) })],
   ['a size over 2^53', 'ERR_TAR_HEADER', () => header({ size: base256(2 ** 53) })],
-  ['a size larger than what is left', 'ERR_ARCHIVE_TRUNCATED', () => header({ size: 100_000 })],
+  ['a size larger than the rest of the archive', 'ERR_ARCHIVE_TRUNCATED', () => header({ size: 100_000 })],
   ['a size in base-256', loads(), () => archiveWith(rawHeader({ name: 'file', size: base256(7) }), padded('content'))],
   [
     'a PAX size in place of a header’s 0',
@@ -96,12 +96,12 @@ const NUMBERS: readonly CorpusCase[] = [
     () => archiveWith(pax({ size: '7' }), rawHeader({ name: 'file' }), padded('content')),
   ],
   [
-    'a PAX size before a long name, which is not the size of that',
+    'a PAX size before a long name, which does not apply to the name',
     loads(),
     () =>
       archiveWith(pax({ size: '7' }), longName('L', 'n'.repeat(200)), rawHeader({ name: 'file' }), padded('content')),
   ],
-  ['a PAX size that is no number', 'ERR_TAR_HEADER', () => archiveWith(pax({ size: '-1' }), FILE)],
+  ['a PAX size that is not a number', 'ERR_TAR_HEADER', () => archiveWith(pax({ size: '-1' }), FILE)],
   ['a PAX size over 2^53', 'ERR_TAR_HEADER', () => archiveWith(pax({ size: '9007199254740993' }), FILE)],
   [
     'a symlink with a size',
@@ -147,7 +147,7 @@ const EXTENSIONS: readonly CorpusCase[] = [
   ['a PAX key twice', 'ERR_TAR_HEADER', () => rawPax(paxRecord('path', 'a') + paxRecord('path', 'b'))],
   ['two PAX headers of one entry', 'ERR_TAR_HEADER', () => archiveWith(pax({ size: '7' }), pax({ path: 'a' }), FILE)],
   ['a global PAX size', 'ERR_TAR_HEADER', () => archiveWith(pax({ size: '7' }, 'g'), FILE)],
-  ['a PAX header of no entry', 'ERR_TAR_HEADER', () => archiveWith(pax({ path: 'a' }))],
+  ['a PAX header without an entry', 'ERR_TAR_HEADER', () => archiveWith(pax({ path: 'a' }))],
   [
     'PAX records that image tools write',
     loads(),
@@ -280,7 +280,7 @@ const TWICE: readonly CorpusCase[] = [
     () => withEntries({ name: 'INDEX.JSON', body: Buffer.from('{') }),
   ],
   [
-    'a blob that nobody refers to',
+    'a blob that no image needs',
     loads(),
     () => withEntries({ name: `blobs/sha256/${'0'.repeat(64)}`, body: Buffer.from('x') }),
   ],
