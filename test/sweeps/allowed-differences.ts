@@ -3,23 +3,22 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import { isIndexType, isManifestType } from '../../src/model/media-types.js';
 import type { Committed } from './outcome.js';
 
-/** What one changed bit made of the one image of a small archive. */
+/** How the loaded image differs after one bit of a small archive was changed. */
 export type Difference = 'none' | AllowedDifference | 'unexpected';
 
 /**
- * What no digest of an archive vouches for, so that a changed bit of it makes another valid archive. All of them are
- * fields of `index.json` or of a docker-archive's `manifest.json`; the content that is committed is the same in each case
- * but the last.
+ * Changes in fields that no digest covers, so that the archive stays valid. All of them are fields of `index.json` or
+ * of a docker-archive's `manifest.json`. The committed content is the same in each case but the last.
  */
 export type AllowedDifference =
   /** A letter of the image's name: the image is whole, under another name. */
   | 'name'
   /** A letter of an annotation or of its key, of a platform or of an unknown field: the root's digest is the same. */
   | 'descriptor'
-  /** A letter of the root's media type: the root alone is kept, as bytes of a type that nobody knows. */
+  /** A letter of the root's media type: the root alone is kept, as bytes of an unknown type. */
   | 'opaque';
 
-/** Compares what was committed with what the good archive commits; each of them one image. */
+/** Compares a committed image with that of the good archive. Each store must have exactly one. */
 export function differenceOf(good: Committed, actual: Committed): Difference {
   if (isDeepStrictEqual(good, actual)) return 'none';
   const [expected] = good.images;

@@ -6,7 +6,7 @@ import { differenceOf } from './allowed-differences.js';
 import { outcomeOf, type Committed } from './outcome.js';
 import { smallArchives } from './small-archives.js';
 
-/** `LADING_SWEEPS=full` flips every bit (about 4 minutes); else a seeded sample of so many of each archive. */
+/** Bits to flip in each archive, chosen by a seed. `LADING_SWEEPS=full` flips every bit (about 4 minutes). */
 const SOME = IS_ALL ? 1500 : 500;
 const SAMPLE = process.env['LADING_SWEEPS'] === 'full' ? Number.POSITIVE_INFINITY : SOME;
 
@@ -38,7 +38,7 @@ for (const [kind, archive] of await smallArchives()) {
   });
 }
 
-/** Fails for a difference that is on no list. */
+/** Fails for a difference that is not allowed. */
 function judge(good: Committed, outcome: Committed, bit: number): 'same' | 'different' {
   const difference = differenceOf(good, outcome);
   const where = `bit ${bit & 7} of byte ${bit >> 3}`;

@@ -10,7 +10,7 @@ import { endBlocks, rawEntry, rawHeader } from '../fixtures/tar-builder.js';
 import { longName, pax } from '../stages/tar-extensions.js';
 import { outcomeOf, type Outcome } from './outcome.js';
 
-/** The first one is what the others are compared with. */
+/** The results for all other sizes must equal that for the first one. */
 const CHUNK_SIZES = [65_536, 1, 7, 511, 512, 513] as const;
 
 const PLATFORMS = ['linux/amd64', 'linux/arm64'];
@@ -23,7 +23,7 @@ async function layoutOf({ images, blobs }: Example, options: LayoutOptions): Pro
   return await layoutArchive(images, blobs, options);
 }
 
-/** Changes of a good archive, its end blocks included; all but the first make it a bad one. */
+/** Changes of a good archive that includes its end blocks. The first four leave it good. */
 const CHANGES: Readonly<Record<string, (archive: Buffer) => Buffer>> = {
   good: (archive) => archive,
   'with long names': (archive) => before(archive, longName('L', 'a'.repeat(300)), rawEntry({ name: 'a' }, 'x')),
@@ -37,7 +37,7 @@ const CHANGES: Readonly<Record<string, (archive: Buffer) => Buffer>> = {
   'with a changed header': (archive) => before(archive, rawHeader({ name: 'a', checksum: '000000\0 ' })),
   'with a size that is too large': (archive) => before(archive, rawHeader({ name: 'a', size: 10_000_000 })),
   'with a broken PAX record': (archive) => before(archive, rawEntry({ name: 'p', typeflag: 'x' }, '99 path=a\n')),
-  'with a name that leads out': (archive) => before(archive, rawEntry({ name: '../a' }, 'x')),
+  'with a name outside the archive': (archive) => before(archive, rawEntry({ name: '../a' }, 'x')),
   'with a second index.json': (archive) => before(archive, rawEntry({ name: 'index.json' }, '{}')),
   'with a changed byte in its middle': (archive) => changed(archive, Math.floor(archive.length / 2)),
 };
@@ -64,7 +64,7 @@ async function assertSame(archive: Buffer): Promise<Outcome> {
 
 for (const order of IS_ALL ? ORDERS : ORDERS.slice(0, 1)) {
   for (const [what, change] of Object.entries(CHANGES)) {
-    test(`comes to the same in chunks of any size: a layout ${what}, order ${order}`, async () => {
+    test(`has the same result in chunks of any size: a layout ${what}, order ${order}`, async () => {
       const outcome = await assertSame(change(await layoutOf(small(), { order })));
       assert.equal('blobs' in outcome, Object.keys(CHANGES).indexOf(what) < 4, JSON.stringify(outcome));
     });
@@ -74,17 +74,17 @@ for (const order of IS_ALL ? ORDERS : ORDERS.slice(0, 1)) {
 for (const what of ['good', 'cut short', 'with something behind its end', 'with a changed byte in its middle']) {
   const change = (archive: Buffer): Buffer => CHANGES[what]?.(archive) ?? archive;
 
-  test(`comes to the same in chunks of any size: a docker-archive ${what}`, async () => {
+  test(`has the same result in chunks of any size: a docker-archive ${what}`, async () => {
     const built = small();
     const image = dockerImageOf(built.blobs, built.of('linux/amd64'), ['example/app:1']);
     const outcome = await assertSame(change(await dockerArchive([image], { compressedLayers: true })));
     assert.equal('blobs' in outcome, what === 'good', JSON.stringify(outcome));
   });
 
-  test(`is refused or taken in chunks of any size alike: a gzipped layout ${what}`, async () => {
+  test(`is accepted or refused in chunks of any size alike: a gzipped layout ${what}`, async () => {
     const archive = change(gzipSync(await layoutOf(small(), {})));
     for (const chunkBytes of CHUNK_SIZES) {
-      // Which of two true things is told first, gzip's checksum or a blob's digest, depends on how far zlib reads ahead.
+      // Which error is found first, gzip's checksum or a blob's digest, depends on how far zlib reads ahead.
       const outcome = await outcomeOf(archive, { chunkBytes });
       assert.equal('blobs' in outcome, what === 'good', `in chunks of ${chunkBytes} bytes: ${JSON.stringify(outcome)}`);
     }

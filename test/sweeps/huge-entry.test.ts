@@ -15,18 +15,18 @@ import { base256, pax } from '../stages/tar-extensions.js';
 import { smallImage } from './small-archives.js';
 
 const GIB = 1024 ** 3;
-/** More than the 8 GiB that the octal digits of a size field can say. */
+/** More than 8 GiB, the largest size that the octal digits of a size field can hold. */
 const HUGE_BYTES = 9 * GIB;
 const ZEROS = Buffer.alloc(1024 * 1024);
 const isFull = process.env['LADING_SWEEPS'] === 'full';
 
-/** Headers that say 9 GiB in the ways that tar has for it. */
+/** The two ways of tar to state a size of 9 GiB. */
 const HEADERS: Readonly<Record<string, (name: string) => Buffer>> = {
   'base-256 size': (name) => rawHeader({ name, size: base256(HUGE_BYTES) }),
   'PAX size': (name) => Buffer.concat([pax({ size: String(HUGE_BYTES) }), rawHeader({ name })]),
 };
 
-/** An archive with an entry of 9 GiB of zeros, made as it is read: one buffer again and again. */
+/** An archive with an entry of 9 GiB of zeros. It is made while it is read, by repeating one buffer. */
 function* withHuge(archive: Buffer, header: Buffer): Generator<Buffer> {
   yield archive.subarray(0, -endBlocks().length);
   yield header;
@@ -34,7 +34,7 @@ function* withHuge(archive: Buffer, header: Buffer): Generator<Buffer> {
   yield endBlocks();
 }
 
-/** Of large blobs this store remembers digest and size alone. */
+/** A store that keeps only digest and size of large blobs. */
 function smallStore(): MemoryStore {
   return new MemoryStore({ maxBlobBytes: 64 * 1024 });
 }
@@ -47,7 +47,7 @@ async function loadHuge(store: MemoryStore, archive: Buffer, header: Buffer): Pr
 }
 
 for (const [kind, headerOf] of Object.entries(HEADERS)) {
-  test(`drains an entry of 9 GiB that nobody wants: ${kind}`, async () => {
+  test(`reads past an entry of 9 GiB that no image needs: ${kind}`, async () => {
     const { blobs, root } = smallImage();
     const archive = await layoutArchive([{ root, name: NAME }], blobs);
     const store = smallStore();
@@ -63,7 +63,7 @@ for (const [kind, headerOf] of Object.entries(HEADERS)) {
     assert.equal((await store.list()).length, 1);
   });
 
-  test(`stores a wanted layer of 9 GiB: ${kind}`, { skip: !isFull && 'LADING_SWEEPS is not full' }, async () => {
+  test(`stores a needed layer of 9 GiB: ${kind}`, { skip: !isFull && 'LADING_SWEEPS is not full' }, async () => {
     const digester = new Digester();
     for (let sent = 0; sent < HUGE_BYTES; sent += ZEROS.length) digester.update(ZEROS);
     const layer = { mediaType: MEDIA_TYPES.ociLayer, digest: digester.digest(), size: HUGE_BYTES };

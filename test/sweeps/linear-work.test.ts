@@ -11,23 +11,23 @@ import { cpuMsSince } from '../fixtures/work.js';
 import { smallLayout } from './small-archives.js';
 import { tinyEntries } from './tiny-entries.js';
 
-/** The larger archive has so many times as much in it as the smaller one. */
+/** How many times as much the larger archive holds as the smaller one. */
 const TIMES = 8;
 
-/** Linear work takes 8 times as long, and a little less with what every load takes; quadratic work takes 64 times as long. */
+/** Linear work takes up to 8 times as long, quadratic work 64 times as long. */
 const MAX_RATIO = 24;
 
-/** Of so many runs the quickest one counts: what else this process does at the time makes the others longer. */
+/** Number of runs, of which the quickest counts: other work of this process makes runs longer, never shorter. */
 const RUNS = 2;
 
 async function loadOnce(archive: () => AsyncIterable<Buffer>): Promise<void> {
   await load(new MemoryStore(), archive()).catch((error: unknown) => {
-    // To refuse is work too.
+    // A refusal is work too.
     if (!(error instanceof LadingError)) throw error;
   });
 }
 
-/** Processor time of the quickest of some loads, in milliseconds. */
+/** Processor time of the quickest load, in milliseconds. */
 async function workOf(archive: () => AsyncIterable<Buffer>): Promise<number> {
   const times: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
@@ -38,7 +38,7 @@ async function workOf(archive: () => AsyncIterable<Buffer>): Promise<number> {
   return Math.min(...times);
 }
 
-/** A good archive behind so many empty blobs that nothing needs. */
+/** `count` empty blobs that no image needs, and then a good archive. */
 async function withEntries(count: number): Promise<() => AsyncIterable<Buffer>> {
   const archive = await smallLayout();
   return async function* () {
@@ -48,7 +48,7 @@ async function withEntries(count: number): Promise<() => AsyncIterable<Buffer>> 
   };
 }
 
-/** An archive whose index.json lists so many manifests that are not there. */
+/** An archive whose index.json lists `count` manifests that the archive does not have. */
 async function withDescriptors(count: number): Promise<() => AsyncIterable<Buffer>> {
   const manifests = Array.from({ length: count }, (_, at) => ({
     mediaType: MEDIA_TYPES.ociManifest,
@@ -68,9 +68,9 @@ for (const [what, count, archiveOf] of [
   ['entries', 1500, withEntries],
   ['descriptors', 1000, withDescriptors],
 ] as const) {
-  test(`works ${TIMES} times as long, not ${TIMES ** 2} times, where there are ${TIMES} times as many ${what}`, async (t) => {
+  test(`takes ${TIMES} times as long, not ${TIMES ** 2} times, for ${TIMES} times as many ${what}`, async (t) => {
     const [few, many] = [await archiveOf(count), await archiveOf(count * TIMES)];
-    // Once before anything counts, so that both find compiled code.
+    // A first run that is not measured, so that both measured runs use compiled code.
     await loadOnce(few);
     const [less, more] = [await workOf(few), await workOf(many)];
     t.diagnostic(`${less.toFixed(0)} ms for ${count}, ${more.toFixed(0)} ms for ${count * TIMES}`);

@@ -9,15 +9,15 @@ import { tinyEntries } from './tiny-entries.js';
 
 const MAX_RSS_BYTES = 192 * 1024 * 1024;
 
-/** Bytes that may be on their way when the command ends: in its pipe, in both streams, and a chunk of entries. */
+/** Bytes that the command may not have read yet when it ends: in its pipe, in both streams, and in one chunk. */
 const SLACK_BYTES = 2 * 1024 * 1024;
 
 interface Loaded extends PipedResult {
-  /** Bytes of the archive that were made, since the command took those before them. */
+  /** Bytes of the archive that were made. The archive is made only as fast as the command reads it. */
   readonly takenBytes: number;
 }
 
-/** A good archive, and so many entries that nothing needs: behind it, or before it, when nothing is known yet. */
+/** Loads a good archive with `count` entries that no image needs, before or behind its own entries. */
 async function loadWith(t: TestContext, count: number, where: 'before' | 'behind' = 'behind'): Promise<Loaded> {
   const folder = await temporaryFolder(t);
   const archive = await smallLayout();
@@ -38,32 +38,32 @@ async function loadWith(t: TestContext, count: number, where: 'before' | 'behind
   return { ...result, takenBytes };
 }
 
-// What each entry costs is judged in linear-work.test.ts: here, that no entry behind the limit costs anything.
-test('refuses 1 000 000 entries after the 200 000 that are allowed, within 192 MiB', async (t) => {
+// linear-work.test.ts judges the work for each entry. These tests judge that entries behind the limit are not read.
+test('refuses 1 000 000 entries after the 200 000 allowed ones, within 192 MiB', async (t) => {
   const result = await loadWith(t, 1_000_000);
   assert.equal(result.status, 5, result.stderr);
   assert.match(result.stderr, /more than 200000 entries \[ERR_LIMIT_ENTRIES\]/);
   assert.ok(result.peakRssBytes <= MAX_RSS_BYTES, `${result.peakRssBytes} bytes`);
   assert.ok(result.takenBytes <= 200_000 * 512 + SLACK_BYTES, `took ${result.takenBytes} bytes`);
-  tell(t, result);
+  reportCost(t, result);
 });
 
-test('takes 200 000 entries, of which nearly all are ignored, within 192 MiB', async (t) => {
+test('loads an archive of 200 000 entries, nearly all of them ignored, within 192 MiB', async (t) => {
   const result = await loadWith(t, 199_995);
   assert.equal(result.status, 0, result.stderr);
   assert.equal(result.stdout, 'Loaded image: example/app:1\n');
   assert.ok(result.peakRssBytes <= MAX_RSS_BYTES, `${result.peakRssBytes} bytes`);
-  tell(t, result);
+  reportCost(t, result);
 });
 
-test('takes 100 000 lying blobs before the index that would tell they are not needed, within 192 MiB', async (t) => {
+test('loads an archive that starts with 100 000 wrong blobs that no image needs, within 192 MiB', async (t) => {
   const result = await loadWith(t, 100_000, 'before');
   assert.equal(result.status, 0, result.stderr);
   assert.equal(result.stdout, 'Loaded image: example/app:1\n');
   assert.ok(result.peakRssBytes <= MAX_RSS_BYTES, `${result.peakRssBytes} bytes`);
-  tell(t, result);
+  reportCost(t, result);
 });
 
-function tell(t: TestContext, { takenBytes, peakRssBytes }: Loaded): void {
+function reportCost(t: TestContext, { takenBytes, peakRssBytes }: Loaded): void {
   t.diagnostic(`took ${takenBytes >> 20} MiB, held ${peakRssBytes >> 20} MiB`);
 }

@@ -7,7 +7,7 @@ import type { Store } from '../../src/stores/store.js';
 import { chunksOf, load } from '../fixtures/loading.js';
 import { stateOf } from '../fixtures/stores.js';
 
-/** What a load came to: what the store shows afterwards, or the error that it was refused with. */
+/** The result of a load: the content of the store afterwards, or the error. */
 export type Outcome = Committed | Refused;
 
 export interface Committed {
@@ -20,7 +20,7 @@ export interface Refused {
   readonly message: string;
 }
 
-/** Loads the bytes into a store; an error that is no LadingError is thrown on. */
+/** Loads the bytes into a store. Throws any error that is not a LadingError. */
 export async function outcomeIn(store: Store, bytes: Buffer, options: OutcomeOptions = {}): Promise<Outcome> {
   const { chunkBytes = 64 * 1024, ...rest } = options;
   try {
@@ -42,7 +42,7 @@ export interface OutcomeOptions extends LoadOptions {
   readonly chunkBytes?: number;
 }
 
-/** A memory store has no disk to fail: an ERR_STORAGE_IO from it is an exception that was put into a LadingError. */
+/** A memory store has no disk that can fail, so its ERR_STORAGE_IO wraps an exception that is a bug. */
 export function isHiddenBug({ code, cause }: LadingError): boolean {
   return code === 'ERR_STORAGE_IO' && !(cause instanceof LadingError);
 }

@@ -8,7 +8,7 @@ import { PROBE_VARIABLE, type ProbeReport } from '../../benchmarks/probe.js';
 import { LADING } from '../fixtures/cli-workspace.js';
 import { projectRoot } from '../fixtures/tables.js';
 
-/** What a command that read a stream left behind. */
+/** The result of a command that read a stream. */
 export interface PipedResult {
   readonly status: number | null;
   readonly stdout: string;
@@ -16,7 +16,7 @@ export interface PipedResult {
   readonly peakRssBytes: number;
 }
 
-/** Runs the built `lading` with bytes that are made while it reads them. `folder` takes what is measured. */
+/** Runs the built `lading` with bytes that are made while it reads them. The measurement is written to `folder`. */
 export async function pipeInto(
   args: readonly string[],
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -27,13 +27,13 @@ export async function pipeInto(
   const child = spawn(process.execPath, ['--import', probe, LADING, ...args], {
     env: { ...process.env, [PROBE_VARIABLE]: report },
   });
-  const [said, told] = [textOf(child.stdout), textOf(child.stderr)];
+  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
   const closed = once(child, 'close');
   // A command that refuses its input does not read the rest of it.
   await pipeline(Readable.from(source), child.stdin).catch(() => undefined);
   const [status] = (await closed) as [number | null];
   const { peakRssBytes } = JSON.parse(await readFile(report, 'utf8')) as ProbeReport;
-  return { status, stdout: await said, stderr: await told, peakRssBytes };
+  return { status, stdout: await stdout, stderr: await stderr, peakRssBytes };
 }
 
 async function textOf(stream: Readable): Promise<string> {

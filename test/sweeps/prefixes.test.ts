@@ -27,7 +27,7 @@ for (const [kind, archive] of await smallArchives()) {
     assert.equal((await load(store, archive)).images.length, 1, 'the whole archive is well');
   });
 
-  test(`leaves nothing on disk of any prefix of a ${kind}`, async (t) => {
+  test(`leaves no file on disk after any prefix of a ${kind}`, async (t) => {
     const store = await OciLayoutStore.open(await temporaryFolder(t));
     const random = seededRandom(`prefixes of a ${kind}`);
     for (let round = 0; round < (IS_ALL ? 40 : 10); round += 1) {

@@ -24,7 +24,7 @@ const CONFIG = Buffer.from(
 /** Builds the image: manifest, config and layer of less than 512 bytes each. */
 export function smallImage(): SmallImage {
   const blobs = new BlobSet();
-  // The fields of a fixture's config that nobody reads would only be more bytes.
+  // Without the fields that no code reads, the archive is smaller.
   const configExtra = { created: undefined, config: undefined, history: undefined };
   const root = buildImage(blobs, [LAYER], { platform: 'linux/amd64', compression: 'none', configExtra });
   return { blobs, root };
@@ -36,7 +36,7 @@ export async function smallLayout(options: LayoutOptions = {}): Promise<Buffer> 
   return await layoutArchive([{ root, name: NAME, refName: '1' }], blobs, { directories: false, ...options });
 }
 
-/** The archives that the sweeps go over, by what they are. */
+/** The archives of the sweeps, by kind. */
 export async function smallArchives(): Promise<ReadonlyMap<string, Buffer>> {
   const layout = await smallLayout();
   return new Map([

@@ -4,10 +4,10 @@ const PREFIX = 'blobs/sha256/';
 const DIGITS = 8;
 const ENTRIES_A_CHUNK = 512;
 
-/** Headers of so many empty blobs, each with a digest of its own to which nothing refers, in chunks of 256 KiB. */
+/** Headers of `count` empty blobs, each with a different digest that no image needs, in chunks of 256 KiB. */
 export function* tinyEntries(count: number): Generator<Buffer> {
   const template = rawHeader({ name: `${PREFIX}${'0'.repeat(64)}` });
-  // Read back with the zeros that stand where the digits come.
+  // The template's checksum counts the zeros that the digits replace.
   const restOfSum = Number.parseInt(template.toString('latin1', 148, 154), 8) - DIGITS * 0x30;
   for (let at = 0; at < count; at += ENTRIES_A_CHUNK) {
     const chunk = Buffer.alloc(Math.min(ENTRIES_A_CHUNK, count - at) * template.length);
@@ -20,7 +20,7 @@ export function* tinyEntries(count: number): Generator<Buffer> {
   }
 }
 
-/** Gives the entry its number in hex, and the checksum that goes with it. */
+/** Writes the entry's number in hex, and the checksum of the header with it. */
 function number(header: Buffer, value: number, restOfSum: number): void {
   header.write(value.toString(16).padStart(DIGITS, '0'), PREFIX.length, 'latin1');
   let sum = restOfSum;
