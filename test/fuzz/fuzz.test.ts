@@ -4,11 +4,11 @@ import { IS_ALL } from '../fixtures/extent.js';
 import { fuzz } from './fuzz.js';
 import { targets } from './targets.js';
 
-/** How long each target gets inputs in `npm run test:all`; in `npm test` it gets {@link INPUTS}. */
+/** How long each target gets inputs in `npm run test:all`; `npm test` gives it {@link INPUTS} inputs. */
 const SECONDS = Number(process.env['LADING_FUZZ_SECONDS'] ?? (IS_ALL ? 2 : 0));
 const INPUTS = 100;
 
-/** Where chance starts from. */
+/** The seed of all random choices. */
 const SEED = process.env['LADING_FUZZ_SEED'] ?? '1';
 
 for (const target of targets) {

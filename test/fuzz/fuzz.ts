@@ -2,24 +2,25 @@ import { LadingError } from '../../src/model/errors.js';
 import { fastRandom } from './fast-random.js';
 import { assertUnpolluted, type FuzzTarget } from './target.js';
 
-/** How long, and from which seed. */
+/** The seed, and how long to run. */
 export interface FuzzOptions {
   readonly seed: string;
   readonly seconds: number;
   /** The first iteration. The number of a failure repeats it. */
   readonly from?: number;
-  /** How many iterations at most. */
+  /** The largest number of iterations. */
   readonly count?: number;
-  /** How many iterations even where the time is up; 1 by default. */
+  /** Iterations that run even if the time is up; 1 by default. */
   readonly atLeast?: number;
 }
 
-/** After so long with one input it is told which one: the runner will end the test, and says only that it hangs. */
-const TELL_MS = 60_000;
+/** After this time the input is printed, since the runner reports only that the test hangs, not with which input. */
+const REPORT_MS = 60_000;
 
 /**
- * Gives a target one input after the other until the time is up, and at least `atLeast` of them. Each input depends on target, seed and number alone.
- * Throws the first failure with all that it takes to see it again; else gives the number of inputs.
+ * Runs a target with one input after the other until the time is up, and with at least `atLeast` inputs. Each input
+ * depends only on target, seed and number. Throws the first failure, with the command that repeats it; else returns the
+ * number of inputs.
  */
 export async function fuzz(
   target: FuzzTarget,
@@ -31,7 +32,7 @@ export async function fuzz(
     const random = fastRandom(`${target.name} ${seed} ${at}`);
     const input = await target.make(random);
     try {
-      await told(`${target.name} ${at}`, async () => await target.check(input, random));
+      await reportIfSlow(`${target.name} ${at}`, async () => await target.check(input, random));
       assertUnpolluted();
     } catch (cause) {
       throw failure(target, seed, at, input, cause);
@@ -40,8 +41,8 @@ export async function fuzz(
   return at - from;
 }
 
-async function told(input: string, run: () => Promise<void>): Promise<void> {
-  const timer = setTimeout(() => console.error(`still not done with input ${input}`), TELL_MS);
+async function reportIfSlow(input: string, run: () => Promise<void>): Promise<void> {
+  const timer = setTimeout(() => console.error(`still not done with input ${input}`), REPORT_MS);
   try {
     await run();
   } finally {

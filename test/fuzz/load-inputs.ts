@@ -33,7 +33,7 @@ function image() {
 
 const IMAGE = image();
 
-/** A layout archive, changed in its bytes, its entries, or its documents (with the digests that go with the change). */
+/** A layout archive, changed in its bytes, its entries, or its documents (then with matching digests). */
 export function layoutInput(random: SeededRandom): Buffer {
   const { blobs, root } = IMAGE;
   const images = [{ root, name: NAME, refName: '1' }];
@@ -53,7 +53,7 @@ export function dockerInput(random: SeededRandom): Buffer {
   return packed(random, changedEntries(random, entries));
 }
 
-/** Changes one document, and all documents that name it, so that digests and sizes fit again. */
+/** Changes one document, and all documents that refer to it, so that digests and sizes are right again. */
 function changedDocument(random: SeededRandom, entries: readonly TarEntry[]): TarEntry[] {
   const bodies = new Map(entries.map(({ name, body }) => [name, Buffer.from(body ?? [])]));
   const documents = [...bodies].filter(([name, body]) => name.startsWith('blobs/') && body[0] === 0x7b);
@@ -65,7 +65,7 @@ function changedDocument(random: SeededRandom, entries: readonly TarEntry[]): Ta
     for (const [above, content] of bodies) {
       const text = (renamed.get(above) ?? content).toString('latin1');
       const now = relinked(text, `sha256:${old.slice('blobs/sha256/'.length)}`, digest, body.length);
-      // Renamed documents are visited again, since their digests change once more.
+      // A document with a new digest is visited again, since its digest may change once more.
       if (now === text || above === old) continue;
       renamed.delete(above);
       renamed.set(above, Buffer.from(now, 'latin1'));

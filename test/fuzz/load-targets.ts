@@ -32,7 +32,7 @@ async function checkLoad(archive: Buffer, random: SeededRandom): Promise<void> {
   }
 }
 
-/** Two refusals count as alike: of two faults in an archive, a load reports the one that it reaches first. */
+/** Two refusals count as equal: of two faults in an archive, a load reports the one that it reaches first. */
 function assertAlike(actual: Loaded, expected: Loaded, how: string): void {
   if ('code' in actual && 'code' in expected) return;
   assert.deepEqual(actual, expected, `another result ${how}`);

@@ -17,7 +17,7 @@ export class Mutator {
     this.#dictionary = dictionary.map((text) => Buffer.from(text, 'latin1'));
   }
 
-  /** The bytes with one to eight changes; `other` is where spans are taken from. */
+  /** The bytes with one to eight changes; spans are copied from `other`. */
   mutate(bytes: Buffer, other: Buffer = bytes): Buffer {
     let changed: Buffer = Buffer.from(bytes);
     for (let left = 1 + this.#random.int(this.#random.int(8) + 1); left > 0; left -= 1) {
@@ -84,7 +84,7 @@ export class Mutator {
     return this.#dictionary.length === 0 ? this.#noise() : this.#random.pick(this.#dictionary);
   }
 
-  /** Replaces one of the numbers that stand in the bytes as digits. */
+  /** Replaces a number that is written as digits in the bytes. */
   #changeNumber(bytes: Buffer): Buffer {
     const found = [...bytes.toString('latin1').matchAll(/\d+/g)];
     if (found.length === 0) return bytes;
@@ -102,7 +102,7 @@ export class Mutator {
     return Buffer.concat([bytes.subarray(0, index), Buffer.from(text), bytes.subarray(index + digits.length)]);
   }
 
-  /** Replaces one word of the dictionary that stands in the bytes by another. */
+  /** Replaces a word of the dictionary in the bytes by another one. */
   #swapToken(bytes: Buffer): Buffer {
     const found = this.#dictionary.filter((token) => token.length > 0 && bytes.includes(token));
     if (found.length === 0) return bytes;

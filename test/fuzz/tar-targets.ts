@@ -80,7 +80,7 @@ function through(bytes: Buffer, chunkBytes: number, ...stages: readonly NodeJS.R
 
 async function readByStages(bytes: Buffer): Promise<SeenEntry[]> {
   const entries: SeenEntry[] = [];
-  // TarExtract gives entries.
+  // TarExtract yields entries.
   for await (const entry of through(
     bytes,
     65_536,
