@@ -6,7 +6,7 @@ import { projectRoot } from '../fixtures/tables.js';
 
 const read = (file: string): string => readFileSync(path.join(projectRoot(), file), 'utf8');
 
-/** The rows of `docs/advisories.md`: an identifier, the file of a test, and what the test is called in it. */
+/** The rows of `docs/advisories.md`: an identifier, the file of a test, and the name of the test. */
 const ROWS = [...read('docs/advisories.md').matchAll(/^\| (CVE-\S+) .*\| `(test\/\S+\.ts)`: (.+?) *\|$/gm)];
 
 test('docs/advisories.md names an identifier and a test in every row', () => {

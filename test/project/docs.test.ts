@@ -26,7 +26,7 @@ test('docs/errors.md lists every warning code, and no other', () => {
   );
 });
 
-test('docs/api.md is what npm run docs:api writes, with no sentence cut', () => {
+test('docs/api.md equals the output of npm run docs:api, with whole sentences', () => {
   const script = path.join('scripts', 'api-docs.mjs');
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { cwd: projectRoot(), encoding: 'utf8' });
   assert.deepEqual([status, stderr], [0, '']);
@@ -43,7 +43,7 @@ function pages(): readonly string[] {
   return [...top, ...below];
 }
 
-/** What GitHub makes of a heading, to link to it. */
+/** The anchor that GitHub makes for a heading. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -51,7 +51,7 @@ function anchorOf(heading: string): string {
     .replaceAll(' ', '-');
 }
 
-test('every link between the pages leads to a file and a heading that are there', () => {
+test('every link between the pages leads to a file and a heading that exist', () => {
   const broken = pages().flatMap((page) => {
     const text = readFileSync(path.join(projectRoot(), page), 'utf8');
     return [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]

@@ -25,7 +25,7 @@ function exportedNames(file: string): string[] {
 }
 
 for (const [entry, file] of Object.entries(ENTRIES)) {
-  test(`the package gives ${entry} under its own name`, async () => {
+  test(`the package can import ${entry} by the package's own name`, async () => {
     const names = Object.keys((await import(entry)) as object);
     const exported = new Set(exportedNames(file));
     assert.ok(names.length > 0);
@@ -35,7 +35,7 @@ for (const [entry, file] of Object.entries(ENTRIES)) {
     );
   });
 
-  test(`docs/api.md lists what ${entry} exports, and no more`, () => {
+  test(`docs/api.md lists exactly the exports of ${entry}`, () => {
     const text = readFileSync(path.join(projectRoot(), 'docs', 'api.md'), 'utf8');
     const section = text.split(/^## /m).find((part) => part.startsWith(`\`${entry}\``)) ?? '';
     const listed = [...section.matchAll(/^- `(\w+)`/gm)].map(([, name = '']) => name);
@@ -43,7 +43,7 @@ for (const [entry, file] of Object.entries(ENTRIES)) {
   });
 }
 
-test('the thread of the bundled command copies', async (t) => {
+test('the bundled command copies in a thread', async (t) => {
   const script = pathToFileURL(path.join(projectRoot(), 'dist', 'bin', 'copy-worker.js'));
   const folder = await temporaryFolder(t);
   const [file, blob] = ['ingest', 'blob'].map((name) => path.join(folder, name)) as [string, string];

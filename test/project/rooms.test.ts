@@ -10,8 +10,8 @@ const BELOW_VERBS = [...BELOW_SURVEY, 'survey'];
 const LAYOUT = 'stores/layout';
 
 /**
- * The rooms that each room may import beside itself. A room is a folder of `src/`; the folders of the directory store
- * are rooms too. CONTRIBUTING.md has the same table in words.
+ * The rooms that each room may import, besides itself. A room is a folder of `src/`; the folders of the directory store
+ * are rooms too. CONTRIBUTING.md explains the same table.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   model: [],
@@ -51,7 +51,7 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
 /** The room of a file or of a module: the folder it lies in. */
 const roomOf = (file: string): string => (file.includes('/') ? path.posix.dirname(file) : file.replace(/\.ts$/, ''));
 
-/** Whether a file only passes on what others export. */
+/** Whether a file only re-exports names of others. */
 const isBarrel = (file: string): boolean => BARRELS.includes(file.replace(/\.ts$/, ''));
 
 /** Folders below server/ and cli/ count as part of these rooms. */
@@ -109,7 +109,7 @@ test('has no circle of rooms', () => {
   assert.deepEqual(circlesIn(imports), []);
 });
 
-/** Whether a file imports another only for its types, which are gone when it runs. */
+/** Whether a file imports only types of another, which does not count at run time. */
 function isTypeOnly(file: string, imported: string): boolean {
   const { code } = files.find((source) => source.file === file) ?? { code: '' };
   const names = [...code.matchAll(/^import (type )?[^;'"]*from ['"]([^'"]+)['"]/gm)];

@@ -76,7 +76,7 @@ test('imports tar-stream in the two tar stages only', () => {
   assert.deepEqual(importers('tar-stream'), ['stages/tar-extract.ts', 'stages/tar-pack.ts']);
 });
 
-test('uses the file system only in the rooms for it, except for sockets', () => {
+test('uses the file system only in files, archives, layout store and command, except for sockets', () => {
   const outside = importers('fs-extra', 'fs', 'node:fs', 'node:fs/promises', 'fs/promises').filter(
     (file) => !/^(?:files|archives|stores\/layout|cli)\//.test(file),
   );
@@ -110,13 +110,13 @@ test('imports only the packages that package.json lists', () => {
   assert.deepEqual(broken(isKnown), []);
 });
 
-test('uses the process only in the command, and in the one file that says who we are', () => {
+test('uses the process only in the command, and in the file that identifies this process', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
   assert.deepEqual(outside, ['stores/layout/place/identity.ts']);
 });
 
-test('uses no clock and no random number below the faces, except in stores', () => {
+test('uses clocks and random numbers only in the command, the server and the stores', () => {
   const asking = files.filter(({ code }) =>
     /\bDate\.now\(|new Date\(\)|Math\.random\(|randomUUID|randomBytes/.test(code),
   );

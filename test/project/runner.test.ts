@@ -12,7 +12,7 @@ import { until } from '../fixtures/until.js';
 
 const RUNNER = path.join(projectRoot(), 'scripts', 'test.mjs');
 
-/** Makes what tests make, tells it in a file, and never ends: processes of its own group and of others, a folder, a mount. */
+/** A test that starts processes in two groups, makes a folder and a mount, lists the processes, and never ends. */
 const HANGS = `
   import { execFileSync, spawn } from 'node:child_process';
   import { mkdtempSync, renameSync, writeFileSync } from 'node:fs';
@@ -27,15 +27,16 @@ const HANGS = `
     try {
       execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', mount], { stdio: 'ignore' });
     } catch {
-      // Not everybody may mount.
+      // Not every user may mount.
     }
-    writeFileSync(process.env.TOLD + '.part', JSON.stringify({ pids: [...pids, process.pid], run: tmpdir() }));
-    renameSync(process.env.TOLD + '.part', process.env.TOLD);
+    writeFileSync(process.env.MADE + '.part', JSON.stringify({ pids: [...pids, process.pid], run: tmpdir() }));
+    renameSync(process.env.MADE + '.part', process.env.MADE);
     setInterval(() => {}, 1 << 30);
     await new Promise(() => {});
   });`;
 
-interface Told {
+/** What the hanging test has made. */
+interface Made {
   readonly pids: readonly number[];
   /** The folder of the run. */
   readonly run: string;
@@ -45,49 +46,50 @@ interface Started {
   readonly child: ReturnType<typeof spawn>;
   readonly ended: Promise<number | string | null>;
   readonly output: () => string;
-  readonly told: string;
+  /** The file in which the hanging test lists what it has made. */
+  readonly list: string;
 }
 
-/** Starts the runner with one file of tests; `through` starts it by another program. */
+/** Starts the runner with one test file; `through` is a program, with its arguments, that starts the runner. */
 async function start(t: TestContext, source: string, through: readonly string[] = []): Promise<Started> {
   const folder = await temporaryFolder(t);
   const file = path.join(folder, 'some.test.mjs');
   const temporary = path.join(folder, 'tmp');
   await mkdir(temporary);
   await writeFile(file, source);
-  const told = path.join(folder, 'told.json');
+  const list = path.join(folder, 'made.json');
   const [program, ...args] = [...through, process.execPath, RUNNER, file];
   const child = spawn(program, args, {
-    env: { ...process.env, TMPDIR: temporary, TOLD: told, NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, TMPDIR: temporary, MADE: list, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (output += data.toString()));
   const ended = once(child, 'close').then(([status, signal]: (number | string | null)[]) => signal ?? status ?? null);
-  return { child, ended, output: () => output, told };
+  return { child, ended, output: () => output, list };
 }
 
 function isRunning(pid: number): boolean {
   try {
-    // A zombie has ended, and waits for its parent.
+    // A zombie has ended, but its parent has not read its status yet.
     return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
   } catch {
     return false;
   }
 }
 
-/** Nothing of the run is left: no process, no mount, no folder. */
-async function leavesNothing({ pids, run }: Told): Promise<void> {
+/** Asserts that no process, mount or folder of the run is left. */
+async function leavesNothing({ pids, run }: Made): Promise<void> {
   await until(() => !existsSync(run), 'the folder of the run is gone');
   assert.deepEqual(pids.filter(isRunning), []);
   assert.doesNotMatch(await readFile('/proc/mounts', 'utf8'), new RegExp(path.basename(run)));
   await until(() => !existsSync(path.join('/dev/shm', path.basename(run))), 'the folder in memory is gone');
 }
 
-async function hanging(t: TestContext, through?: readonly string[]): Promise<Started & { readonly what: Told }> {
+async function hanging(t: TestContext, through?: readonly string[]): Promise<Started & { readonly made: Made }> {
   const started = await start(t, HANGS, through);
-  await until(() => existsSync(started.told), 'the test has made everything');
-  return { ...started, what: JSON.parse(String(await contentOf(started.told))) as Told };
+  await until(() => existsSync(started.list), 'the test has made everything');
+  return { ...started, made: JSON.parse(String(await contentOf(started.list))) as Made };
 }
 
 for (const [signal, status] of [
@@ -95,30 +97,30 @@ for (const [signal, status] of [
   ['SIGTERM', 143],
   ['SIGKILL', 'SIGKILL'],
 ] as const) {
-  test(`leaves nothing of tests that ${signal} to the runner interrupts`, async (t) => {
-    const { child, ended, what } = await hanging(t);
+  test(`leaves nothing behind after ${signal} to the runner`, async (t) => {
+    const { child, ended, made } = await hanging(t);
     child.kill(signal);
     assert.equal(await ended, status);
-    await leavesNothing(what);
+    await leavesNothing(made);
   });
 }
 
-test('leaves nothing of tests whose npm is killed', async (t) => {
-  const { child, what } = await hanging(t, ['sh', '-c', '"$@"; exit 1', 'sh']);
+test('leaves nothing behind after SIGKILL to the npm that started it', async (t) => {
+  const { child, made } = await hanging(t, ['sh', '-c', '"$@"; exit 1', 'sh']);
   child.kill('SIGKILL');
-  await leavesNothing(what);
+  await leavesNothing(made);
 });
 
-test('leaves nothing of a file of tests that is killed, fails, and tells what was left', async (t) => {
-  const { ended, output, what } = await hanging(t);
-  process.kill(what.pids.at(-1) ?? 0, 'SIGKILL');
+test('leaves nothing behind after SIGKILL to a test file, fails, and lists what it removed', async (t) => {
+  const { ended, output, made } = await hanging(t);
+  process.kill(made.pids.at(-1) ?? 0, 'SIGKILL');
   assert.equal(await ended, 1);
-  await leavesNothing(what);
+  await leavesNothing(made);
   assert.match(output(), /removed what a test left: process \d+ \(sleep 1000\)/);
   assert.match(output(), /removed what a test left: .*lading-test-/);
 });
 
-test('fails a test that has Node warn of something', async (t) => {
+test('fails a test in which Node prints a warning', async (t) => {
   const { ended, output } = await start(
     t,
     `import { test } from 'node:test';
@@ -131,7 +133,7 @@ test('fails a test that has Node warn of something', async (t) => {
   assert.match(output(), /something stays/);
 });
 
-test('ends with 0 where every test passes', async (t) => {
+test('ends with 0 if every test passes', async (t) => {
   const { ended, output } = await start(t, `import { test } from 'node:test'; test('passes', () => {});`);
   assert.equal(await ended, 0, output());
 });

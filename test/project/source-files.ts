@@ -7,7 +7,7 @@ export interface SourceFile {
   readonly file: string;
   readonly lines: number;
   readonly code: string;
-  /** Packages and builtins by name, our own files by their path under `src/` without ending. */
+  /** Packages and builtins by name, our own files by their path under `src/`, without extension. */
   readonly imports: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export const isOurs = (name: string): boolean => files.some(({ file }) => file =
 /** Files that only re-export names of other files. */
 export const BARRELS = ['index', 'stages/index', 'stores/index', 'server/index'];
 
-/** Every file that breaks a rule, with what it imports: the message of a failing test. */
+/** Each file that breaks a rule, with the import that does, as the message of a failing test. */
 export function broken(rule: (source: SourceFile, imported: string) => boolean, among = files): readonly string[] {
   return among.flatMap((source) =>
     source.imports
@@ -48,7 +48,7 @@ export function broken(rule: (source: SourceFile, imported: string) => boolean, 
   );
 }
 
-/** Files that may, and do, import one of the names. */
+/** The files that import one of the names. */
 export function importers(...names: readonly string[]): readonly string[] {
   return files.filter(({ imports }) => imports.some((name) => names.includes(name))).map(({ file }) => file);
 }
