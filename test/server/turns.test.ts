@@ -14,7 +14,7 @@ async function* endless(bytes = MIB / 4): AsyncGenerator<Buffer> {
   for (;;) yield chunk;
 }
 
-/** Takes chunks until it is told to stop. Gives how many. */
+/** Takes chunks until it is stopped. Returns how many it took. */
 async function takeAll(turns: Turns, isOver: () => boolean): Promise<number> {
   let taken = 0;
   for await (const _chunk of turns.deal(endless())) {

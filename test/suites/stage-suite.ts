@@ -58,7 +58,7 @@ export function stageSuite<In, Out>(name: string, stage: StageCase<In, Out>): vo
       const running = pipeline(source.records(), made).catch((error: unknown) => error);
       await atRest(() => source.taken);
       assert.ok(source.taken > 0 && source.taken <= stage.maxAhead, `${source.taken} were taken`);
-      assert.equal(source.isClosed, false, 'the input was too short to tell');
+      assert.equal(source.isClosed, false, 'the input was too short for this test');
       made.destroy();
       await running;
       await atRest(() => stage.openBodies?.() ?? 0);
