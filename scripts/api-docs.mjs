@@ -4,8 +4,8 @@ import { format, resolveConfig } from 'prettier';
 
 /*
  * Writes docs/api.md: every exported name with the first sentence of its doc comment, grouped by task, with an example
- * for each task. `--check` writes nothing, and fails if the page is not what would be written. Run it from the
- * project's folder.
+ * for each task. `--check` writes nothing, and fails if the page is out of date. Run it from the project's
+ * folder.
  */
 
 const PAGE = 'docs/api.md';
@@ -104,7 +104,7 @@ function lineOf(declaration) {
   return sentence === '' ? `- \`${declaration.name}\`` : `- \`${declaration.name}\`: ${sentence}`;
 }
 
-/** The file as a user of the package would write it. */
+/** The example as a user of the package would write it. */
 function exampleOf(file) {
   const text = source(path.join('examples', file)).replaceAll(/from '\.\.\/src\/(\w+\/)?index\.js'/g, packageImport);
   return ['```ts', text.trimEnd(), '```', ''];

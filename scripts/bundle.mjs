@@ -3,18 +3,18 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 /*
- * Bundles what tsc has compiled into `dist/bin`, the command in a few files: a small command spends half of its time on
- * finding and linking two hundred modules. The library and what only `lading serve` needs stay as they are.
+ * Bundles the compiled command into a few files in `dist/bin`. Without that, a small command spends half of its time on
+ * finding and linking two hundred modules. The library and the parts that only `lading serve` needs are not bundled.
  */
 
 const OUT = 'dist/bin';
 
-/** Loaded by `lading serve` alone, whose start may take longer. */
+/** Packages that only `lading serve` loads, which may start more slowly. */
 const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 
 await rm(OUT, { recursive: true, force: true });
 const { metafile } = await build({
-  // The thread's script lies beside the command, where it is found under the same name as beside its module.
+  // The thread's script must lie beside the command: the module that starts it looks for it beside itself.
   entryPoints: ['dist/cli/main.js', 'dist/stores/layout/ingest/copy-worker.js'],
   entryNames: '[name]',
   outdir: OUT,

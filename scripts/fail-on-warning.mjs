@@ -1,4 +1,4 @@
-// Loaded by each process of tests: what Node warns of, for one a listener that stays, fails the test that runs.
+// Every test process loads this file. A warning of Node, for example of a leaked listener, fails the running test.
 process.on('warning', (warning) => {
   throw warning;
 });

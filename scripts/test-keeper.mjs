@@ -4,24 +4,24 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /*
- * `node scripts/test-keeper.mjs FOLDER...`, started by scripts/test.mjs: waits for the end of its standard input, which comes
- * with the end of the run, also when the runner was killed. Then ends every process of the run, unmounts what is mounted in
- * the folders, and removes them.
+ * `node scripts/test-keeper.mjs FOLDER...`, started by scripts/test.mjs. Its standard input ends with the run, also
+ * when the runner is killed. Then it ends every process of the run, unmounts all mounts in the folders, and removes
+ * the folders.
  */
 
 const folders = process.argv.slice(2);
 const MARK = `LADING_TEST_RUN=${folders[0]}`;
 
-/** A process that is killed may have started another one just before. */
+/** Rounds of killing: a killed process may have started another one just before. */
 const ROUNDS = 100;
 
-/** Processes of the run: the first of its folders is in their environment (proc(5)). */
+/** The processes of the run: those with its first folder in their environment (proc(5)). */
 function processesOfRun() {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
       const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-      // A run that a test of this run started has its folders in ours.
+      // This also finds a run that a test started: its folders are inside ours.
       return variables.some((text) => text === MARK || text.startsWith(`${MARK}/`));
     } catch {
       return false;
@@ -37,14 +37,14 @@ async function endProcesses() {
       try {
         process.kill(Number(pid), 'SIGKILL');
       } catch {
-        // It has ended by itself.
+        // The process has already ended.
       }
     }
     await delay(20);
   }
 }
 
-/** Where something is mounted in the folders. */
+/** The mount points in the folders. */
 function mountsOfRun() {
   const mounts = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
@@ -52,7 +52,7 @@ function mountsOfRun() {
   return mounts.filter((mount) => folders.some((folder) => mount.startsWith(`${folder}/`)));
 }
 
-/** What the tests should have removed themselves. */
+/** Everything that the tests should have removed themselves. */
 function leftBehind() {
   const files = folders.flatMap((folder) =>
     readdirSync(folder)
@@ -74,6 +74,6 @@ let order = '';
 for await (const chunk of process.stdin) order += chunk;
 if (order === 'report') for (const what of leftBehind()) console.error(`tests: removed what a test left: ${what}`);
 await endProcesses();
-// The last one first: it may be inside another one. A loop device goes with its mount.
+// The last mount first, since it may be inside an earlier one. Unmounting also frees a loop device.
 for (const mount of mountsOfRun().toReversed()) execFileSync('umount', ['-l', mount]);
 for (const folder of folders) rmSync(folder, { recursive: true, force: true });

@@ -7,31 +7,31 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /*
- * Runs the compiled tests: `node scripts/test.mjs [--all] [FILE...]`. Everything that a run makes is in folders of its own,
- * and every process of it carries their name in its environment. A second process, the keeper, waits for the end of the
- * run, however it comes, and removes what is left: so an interrupted run leaves no process, mount or folder behind.
+ * Runs the compiled tests: `node scripts/test.mjs [--all] [FILE...]`. A run writes only to its own folders, and all its
+ * processes have the names of these folders in their environment. A second process, the keeper, waits until the run
+ * ends or is killed, and removes what is left. So an interrupted run leaves no process, mount or folder behind.
  */
 
 const { values, positionals } = parseArgs({ options: { all: { type: 'boolean' } }, allowPositionals: true });
 const ROOT = path.join(fileURLToPath(import.meta.url), '..', '..');
 const TESTS = path.join(ROOT, 'build', 'test');
 
-/** A test that is not over after this time hangs. No test judges seconds, so the limit may be far away. */
+/** A test that has not ended after this time hangs. No test judges seconds, so the limit can be generous. */
 const HANG_MS = (values.all ? 60 : 15) * 60 * 1000;
 
-/** Tests mostly wait for processes and disks: a few more at a time than there are processors. */
+/** Test files at a time: a few more than processors, since tests mostly wait for processes and disks. */
 const AT_ONCE = availableParallelism() + 2;
 
-/** How often it is looked whether the parent, npm for one, is still there. */
+/** Milliseconds between two checks whether the parent, for example npm, still runs. */
 const PARENT_MS = 500;
 
-/** Left to `npm run test:all` as a whole; many others take a sample of their cases in `npm test`. */
+/** Files that only `npm run test:all` runs. Many others run only a sample of their cases in `npm test`. */
 const ONLY_IN_ALL = [
   // Each case starts other programs: skopeo, umoci, containerd, docker.
   /^interop\/(?!differential|known-differences)/,
-  // `npm test` has some of the kill points, the traps and the signals.
+  // `npm test` runs some kill points, traps and signals from other files.
   /^faults\/(?:competing|full-volume|io-errors|meetings|mutants|power-cuts)\./,
-  // Of work that grows too fast with the entries, test/sweeps/linear-work.test.ts finds out.
+  // test/sweeps/linear-work.test.ts finds work that grows too fast with the number of entries.
   /^sweeps\/(?:huge-entry|many-entries)\./,
 ];
 
@@ -44,11 +44,11 @@ function testFiles() {
   return { files: names.filter((name) => !left.includes(name)).map((name) => path.join(TESTS, name)), left };
 }
 
-/** What needs no process of its own, by folder: starting one for each file takes longer than many of them do. */
+/** Folders whose files can share a process: starting a process takes longer than many of these files. */
 const GROUPED = /^(?:content|edit|export|flow|inspect|layers|load|model|server|stages|survey|verify)\//;
 const GROUP_FILES = 10;
 
-/** `npm test` runs the files of a folder in groups; `npm run test:all` gives each one a process. */
+/** `npm test` runs the files of a folder in groups; `npm run test:all` runs each file in its own process. */
 function grouped(files, folder) {
   if (values.all || positionals.length > 0) return files;
   const names = files.map((file) => path.relative(TESTS, file));
@@ -70,7 +70,7 @@ function groupsOf(name, files, folder) {
   });
 }
 
-/** The folders of this run: one for temporary files, and where the machine can one in memory. Other users may pass. */
+/** The folders of this run: one for temporary files, and one in memory if possible. Other users may enter them. */
 function runFolders() {
   const folder = mkdtempSync(path.join(tmpdir(), 'lading-run-'));
   chmodSync(folder, 0o711);
@@ -88,7 +88,7 @@ const groups = mkdirSync(path.join(folder, 'groups'), { recursive: true });
 const keeper = spawn(
   process.execPath,
   [path.join(ROOT, 'scripts', 'test-keeper.mjs'), folder, ...(inMemory === undefined ? [] : [inMemory])],
-  // In a session of its own, so that no Ctrl-C reaches it.
+  // In its own session, so that Ctrl-C does not reach it.
   { detached: true, stdio: ['pipe', 'inherit', 'inherit'] },
 );
 const kept = once(keeper, 'close');
@@ -116,7 +116,7 @@ const tests = spawn(
   },
 );
 
-/** Has everything of the run removed, and ends with the status. What tests leave behind at a regular end is reported. */
+/** Lets the keeper remove what is left, and exits with the status. After a regular end, lists what was left. */
 async function end(status, { isRegular = false } = {}) {
   keeper.stdin.end(isRegular ? 'report' : '');
   await kept;
