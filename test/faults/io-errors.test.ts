@@ -9,7 +9,7 @@ import { buildScene } from './scene.js';
 import type { Point } from './traced-calls.js';
 
 /** Points of each operation and error in the short form. One operation has at least one point for each call. */
-const SHORT = 2;
+const SHORT = 3;
 const EACH_CALL = 'load over images';
 
 /** A bad device may fail any call; a full one fails only calls that need space. */
