@@ -64,7 +64,8 @@ export async function collect(
       await removeIfEmpty(path.join(store.paths.trash, collection)).catch(() => {});
       throw error;
     }
-    gone.push(...(await emptyTrash(store, collection, options)));
+    // Not by spreading, which fails for more blobs than a call may have arguments.
+    for (const digest of await emptyTrash(store, collection, options)) gone.push(digest);
   }
   return gone;
 }
@@ -100,7 +101,8 @@ export async function leftInTrash({ paths }: LayoutParts): Promise<ReadonlySet<D
 export async function emptyAllTrash(store: LayoutParts): Promise<readonly Digest[]> {
   const gone: Digest[] = [];
   for (const name of await namesIn(store.paths.trash)) {
-    if (name !== QUARANTINE) gone.push(...(await emptyTrash(store, name)));
+    if (name === QUARANTINE) continue;
+    for (const digest of await emptyTrash(store, name)) gone.push(digest);
   }
   return gone;
 }
