@@ -85,10 +85,18 @@ export class LayerProbe {
     if (found === undefined || this.#headOnly) return { kind: 'done', facts: { compression: found?.name ?? 'none' } };
     try {
       const unpack = found.open(CHUNK_BYTES);
-      return { kind: 'unpacking', unpack, facts: this.#factsOf(found.name, unpack) };
+      const facts = this.#factsOf(found.name, unpack);
+      void facts.then((known) => this.#finish(unpack, known));
+      return { kind: 'unpacking', unpack, facts };
     } catch (error) {
       return { kind: 'done', facts: { compression: found.name, error: error as LadingError } };
     }
+  }
+
+  /** All is known, also before the last byte if unpacking failed or zeros follow: a decompressor then never drains. */
+  #finish(unpack: Transform, facts: LayerFacts): void {
+    unpack.destroy();
+    this.#phase = { kind: 'done', facts };
   }
 
   /** Also ends when unpacking failed: then the decompressor never drains. */

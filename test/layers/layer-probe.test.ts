@@ -5,6 +5,7 @@ import { LayerProbe, type LayerFacts } from '../../src/layers/layer-probe.js';
 import { digestOf } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { seededBytes } from '../fixtures/seeded.js';
+import { until } from '../fixtures/until.js';
 
 const TAR = Buffer.concat([seededBytes('layer', 100_000), Buffer.alloc(400_000)]);
 const GZIP = gzipSync(TAR);
@@ -57,6 +58,14 @@ describe('LayerProbe', () => {
       const facts = await probe(Buffer.concat([GZIP, Buffer.alloc(300_000)]), chunkBytes);
       assert.deepEqual(facts, { compression: 'gzip', diffId: digestOf(TAR) });
     }
+  });
+
+  it('needs no more bytes once the last member has ended, however many zeros come', async () => {
+    const layer = new LayerProbe({ limits: DEFAULT_LIMITS });
+    await layer.write(Buffer.concat([GZIP, Buffer.alloc(1000)]));
+    await until(() => layer.isDone, 'the probe to know all');
+    await layer.write(Buffer.alloc(1000));
+    assert.deepEqual(await layer.end(), { compression: 'gzip', diffId: digestOf(TAR) });
   });
 
   it('unpacks no more than the ratio allows', async () => {
