@@ -13,13 +13,10 @@ const OUT = 'dist/bin';
 const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 
 await rm(OUT, { recursive: true, force: true });
-const { metafile } = await build({
-  // The thread's script must lie beside the command: the module that starts it looks for it beside itself.
-  entryPoints: ['dist/cli/main.js', 'dist/stores/layout/ingest/copy-worker.js'],
+const OPTIONS = {
   entryNames: '[name]',
   outdir: OUT,
   bundle: true,
-  splitting: true,
   platform: 'node',
   format: 'esm',
   target: 'node20.19',
@@ -30,8 +27,16 @@ const { metafile } = await build({
   },
   metafile: true,
   logLevel: 'warning',
-});
-await writeFile(path.join(OUT, 'LICENSES.txt'), await licensesOf(Object.keys(metafile.inputs)));
+};
+
+// The thread's script must lie beside the command: the module that starts it looks for it beside itself. It has its own
+// copies of the modules that it needs. Shared modules would lie in more and smaller files, which every start has to find.
+const bundles = [
+  await build({ ...OPTIONS, entryPoints: ['dist/cli/main.js'], splitting: true }),
+  await build({ ...OPTIONS, entryPoints: ['dist/stores/layout/ingest/copy-worker.js'] }),
+];
+const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+await writeFile(path.join(OUT, 'LICENSES.txt'), await licensesOf(inputs));
 
 /** The license texts of the packages in the bundle. The licenses require that they are passed on. */
 async function licensesOf(inputs) {
