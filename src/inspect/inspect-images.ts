@@ -1,4 +1,4 @@
-import { totalBytes } from '../model/content.js';
+import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
 import { resolveRecords, type ImageRecord } from '../model/image-list.js';
@@ -103,7 +103,12 @@ function inspectPlatforms(
     if (manifest === undefined) return report;
     const others = described.filter((other) => other.report !== report).map((other) => other.manifest?.present);
     const shared = [...manifest.present].filter(([digest]) => others.some((other) => other?.has(digest)));
-    return { ...report, ...factsOf(manifest), bytes: sumOf([...manifest.present]), sharedBytes: sumOf(shared) };
+    return {
+      ...report,
+      ...factsOf(manifest),
+      bytes: bytesOfBlobs([...manifest.present]),
+      sharedBytes: bytesOfBlobs(shared),
+    };
   });
 }
 
@@ -140,8 +145,4 @@ function referrersOf({ nodes }: Survey): readonly ReferrerReport[] {
   return nodes.flatMap(({ node: { descriptor, subject }, completeness: { state } }) =>
     subject === undefined ? [] : [{ digest: descriptor.digest, subject, state }],
   );
-}
-
-function sumOf(blobs: readonly (readonly [Digest, number])[]): number {
-  return totalBytes(blobs.map(([, size]) => size));
 }

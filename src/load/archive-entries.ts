@@ -18,8 +18,8 @@ export interface ArchiveEntries {
 
 /**
  * Opens an archive. A tar in a file and a layout directory are read by position; any other bytes are a stream:
- * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO; the entries throw the errors of the
- * archive.
+ * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO. The entries throw what
+ * is wrong with the archive itself.
  */
 export async function openEntries(source: LoadSource, limits: Limits): Promise<ArchiveEntries> {
   const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
@@ -31,7 +31,7 @@ function streamEntries(bytes: ArchiveSource, limits: Limits): ArchiveEntries {
   const entries = new TarExtract();
   // pipeline takes any async iterable; its type definitions know streams only.
   const reading = pipeline(bytes as Readable, new Decompress(limits), new TarGuard(limits), entries);
-  // An error of it is an error of the entries, too, where their reader sees it.
+  // The entries end with the same error, and their reader reports it.
   const ended = reading.catch(() => {});
   return {
     entries,

@@ -1,6 +1,7 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import { throwIfAborted } from '../model/aborted.js';
+import { decorated } from '../model/decorated.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from '../model/image-list.js';
@@ -101,10 +102,9 @@ function companionsOf(
 
 /** Damage in a blob that an image needs is always an error, also where a filter would count the blob as missing. */
 function refusingDamaged(session: DestinationSession, damaged: ArchiveContents['damaged']): ContentProvider {
-  return {
-    open: (digest, options) => session.open(digest, options),
+  return decorated<ContentProvider>(session, {
     stat: async (digest, kind) => (await session.stat(digest, kind)) ?? damaged.get(digest),
-  };
+  });
 }
 
 /** Decides which images to load, and which to leave out because the store has another one under that name. */

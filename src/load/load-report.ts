@@ -1,4 +1,4 @@
-import { totalBytes } from '../model/content.js';
+import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import type { NameMove } from '../model/image-list.js';
 import type { SkippedEntries } from '../stages/select-entries.js';
@@ -37,8 +37,8 @@ export function loadReportOf(
       stored: stored.length,
       present: needed.length - stored.length,
       skipped: skipped.count + unneeded.length,
-      bytesStored: bytesOf(stored),
-      bytesSkipped: skipped.bytes + bytesOf(unneeded),
+      bytesStored: bytesOfBlobs(stored),
+      bytesSkipped: skipped.bytes + bytesOfBlobs(unneeded),
     },
     warnings: [...lookalikes.map(lookalikeWarning), ...closed.warnings],
     incomplete: closed.incomplete,
@@ -48,8 +48,4 @@ export function loadReportOf(
 function lookalikeWarning(name: string): Warning {
   const message = `the archive also has ${name} in another case, which was ignored; a disk that ignores case keeps only one of them`;
   return { code: 'WARN_ENTRY_IGNORED', message };
-}
-
-function bytesOf(blobs: readonly (readonly [unknown, number])[]): number {
-  return totalBytes(blobs.map(([, size]) => size));
 }

@@ -27,3 +27,8 @@ export function totalBytes(sizes: Iterable<number>): number {
   for (const size of sizes) bytes += size;
   return bytes;
 }
+
+/** The bytes of blobs, from pairs of a digest and its bytes. */
+export function bytesOfBlobs(blobs: Iterable<readonly [Digest, number]>): number {
+  return totalBytes(Array.from(blobs, ([, size]) => size));
+}

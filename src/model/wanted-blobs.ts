@@ -1,10 +1,10 @@
+import { contentKindOf } from './content.js';
 import { ANNOTATIONS, attestedBy, type Descriptor } from './descriptor.js';
 import { isDigest, type Digest } from './digest.js';
 import { LadingError } from './errors.js';
 import type { ImageIndex } from './image-index.js';
 import type { ImageManifest } from './image-manifest.js';
 import type { Limits } from './limits.js';
-import { contentKindOf } from './content.js';
 import type { PlatformSet } from './platform-set.js';
 import { isNamedPlatform, type Platform } from './platform.js';
 

@@ -34,7 +34,10 @@ function bySubject(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonl
   const found = new Map<Digest, Descriptor[]>();
   for (const record of records) {
     const subject = subjectOf(record);
-    if (subject !== undefined) found.set(subject, [...(found.get(subject) ?? []), record.descriptor]);
+    if (subject === undefined) continue;
+    const referrers = found.get(subject) ?? [];
+    referrers.push(record.descriptor);
+    found.set(subject, referrers);
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import type { ContentProvider } from '../content/content-provider.js';
+import type { OnDamage } from '../content/documents.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { throwIfAborted } from '../model/aborted.js';
@@ -11,7 +12,6 @@ import { layerCompressionOf } from '../model/media-types.js';
 import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
 import type { Warning } from '../survey/reports.js';
 import type { ListedNode } from '../survey/survey-images.js';
-import type { OnDamage } from '../content/documents.js';
 
 /** What to check of images beyond the digests of their blobs. */
 export interface CheckImagesOptions {

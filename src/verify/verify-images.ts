@@ -1,6 +1,7 @@
 import { Documents, type OnDamage } from '../content/documents.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { throwIfAborted } from '../model/aborted.js';
+import { decorated } from '../model/decorated.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { isImage, resolveRecords } from '../model/image-list.js';
@@ -102,8 +103,7 @@ async function hash(store: Store, digest: Digest, digester: Digester): Promise<P
 
 /** Reports a document that cannot be read as damage, so that the survey goes on. */
 function damageWhereUnreadable(store: Store, onDamage: OnDamage): Pick<Store, 'stat' | 'open'> {
-  return {
-    stat: async (digest, kind) => await store.stat(digest, kind),
+  return decorated<Pick<Store, 'stat' | 'open'>>(store, {
     async *open(digest, options) {
       try {
         yield* store.open(digest, options);
@@ -113,14 +113,13 @@ function damageWhereUnreadable(store: Store, onDamage: OnDamage): Pick<Store, 's
         throw new LadingError('ERR_DIGEST_MISMATCH', error.message, { cause: error });
       }
     },
-  };
+  });
 }
 
 function withoutBlobs(store: Store, damaged: ReadonlyMap<Digest, Problem>): Pick<Store, 'stat' | 'open'> {
-  return {
-    open: (digest, options) => store.open(digest, options),
+  return decorated<Pick<Store, 'stat' | 'open'>>(store, {
     stat: async (digest, kind) => (damaged.has(digest) ? undefined : await store.stat(digest, kind)),
-  };
+  });
 }
 
 function mismatch(digest: Digest, actual: Digest): Problem {

@@ -5,7 +5,7 @@ import type { FilePart } from '../../../files/file-part.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { throwIfAborted } from '../../../model/aborted.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
-import type { IngestOutcome, ExpectedContent } from '../../store.js';
+import type { ExpectedContent, IngestOutcome } from '../../store.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 import { ingestCopy } from './ingest-copy.js';
