@@ -1,0 +1,90 @@
+import { closureOf } from '../content/closure.js';
+import { Documents } from '../content/documents.js';
+import { parseLayoutIndex } from '../content/parse-document.js';
+import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { withoutName, type ImageRecord } from '../model/image-list.js';
+import type { Limits } from '../model/limits.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
+import type { ArchiveContents } from '../stages/records.js';
+import type { DestinationSession } from '../stores/store.js';
+import { nameOf, withoutRepeats } from './archive-names.js';
+
+/** The images that the `index.json` of a layout lists, and the manifests in it that refer to others. */
+export interface LayoutTargets {
+  readonly images: readonly ImageRecord[];
+  /** Unnamed records. Their annotation `io.containerd.manifest.subject` names what they refer to. */
+  readonly referrers: readonly ImageRecord[];
+  /** Records of unknown types. They are not images; a load of all platforms keeps them as bytes. */
+  readonly opaque: readonly ImageRecord[];
+}
+
+/** Sorts what `index.json` lists into images, referrers and the rest. */
+export async function layoutTargets(
+  session: DestinationSession,
+  { index, stored }: ArchiveContents & { readonly index: Buffer },
+  limits: Limits,
+): Promise<LayoutTargets> {
+  const { manifests } = parseLayoutIndex(index, limits);
+  const documents = new Documents(session, { limits });
+  const listed: Listed[] = [];
+  for (const descriptor of manifests) listed.push(await classify(documents, descriptor));
+  const resolved = new Map<Listed, string>();
+  for (const one of listed) if (one.annotated !== undefined) resolved.set(one, one.annotated);
+  const known = listed.some(({ subject }) => subject !== undefined)
+    ? await knownDigests(session, listed, limits)
+    : new Set<Digest>();
+  for (const one of listed) {
+    const { subject } = one;
+    if (subject === undefined) continue;
+    // What this load itself has stored does not count: it depends on the order of the archive's entries.
+    const isInStore = !stored.has(subject) && (await session.stat(subject, 'manifest')) !== undefined;
+    if (isInStore || known.has(subject)) resolved.set(one, subject);
+  }
+  const images = listed.filter((one) => !resolved.has(one)).map(({ record }) => record);
+  return {
+    images: withoutRepeats(images.filter(({ descriptor }) => isImageType(descriptor))),
+    opaque: withoutRepeats(images.filter(({ descriptor }) => !isImageType(descriptor))),
+    referrers: [...resolved].map(([{ record }, subject]) => ({ descriptor: withSubject(record.descriptor, subject) })),
+  };
+}
+
+/** A descriptor of `index.json`: its name, and the subject that its annotation or else its own document states. */
+interface Listed {
+  readonly record: ImageRecord;
+  /** Not checked to be a digest. */
+  readonly annotated?: string;
+  readonly subject?: Digest;
+}
+
+async function classify(documents: Documents, listed: Descriptor): Promise<Listed> {
+  const name = nameOf(listed);
+  const descriptor = withoutName(listed);
+  if (name !== undefined) return { record: { name, descriptor } };
+  const annotated = listed.annotations?.[ANNOTATIONS.subject];
+  if (annotated !== undefined) return { record: { descriptor }, annotated };
+  const subject = await documents.subject(listed);
+  return { record: { descriptor }, ...(subject && { subject }) };
+}
+
+/** Every digest that the archive lists, at the top or under an image, also of blobs that are not here. */
+async function knownDigests(
+  session: DestinationSession,
+  listed: readonly Listed[],
+  limits: Limits,
+): Promise<ReadonlySet<Digest>> {
+  const images = listed
+    .filter((one) => one.subject === undefined && one.annotated === undefined)
+    .map(({ record }) => record.descriptor);
+  const top = listed.map(({ record }) => record.descriptor.digest);
+  const tolerant = new Documents(session, { limits, onDamage: () => {} });
+  return new Set([...top, ...(await closureOf(tolerant, images))]);
+}
+
+function isImageType({ mediaType }: Descriptor): boolean {
+  return isIndexType(mediaType) || isManifestType(mediaType);
+}
+
+function withSubject(descriptor: Descriptor, subject: string): Descriptor {
+  return { ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATIONS.subject]: subject } };
+}
