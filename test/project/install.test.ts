@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { output, requireTool } from '../fixtures/command.js';
+import { temporaryFolder } from '../fixtures/stores.js';
+import { projectRoot } from '../fixtures/tables.js';
+
+const read = (file: string): string => readFileSync(path.join(projectRoot(), file), 'utf8');
+
+/** What `npm install` of the package looks at. */
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly overrides?: object;
+  readonly engines: { readonly node: string };
+  readonly repository: { readonly url: string };
+  readonly bugs: { readonly url: string };
+  readonly homepage: string;
+}
+
+const manifest = JSON.parse(read('package.json')) as Manifest;
+
+/** Packs the sources as a fresh clone has them, without `dist`, and unpacks the result as `node_modules/lading`. */
+async function installed(t: TestContext): Promise<{ readonly user: string; readonly root: string }> {
+  const folder = await temporaryFolder(t);
+  const [clone, user] = [path.join(folder, 'clone'), path.join(folder, 'user')];
+  const filter = (file: string): boolean => !/^(?:node_modules|build|dist|\.git)$/.test(inProject(file));
+  await cp(projectRoot(), clone, { recursive: true, filter });
+  await symlink(path.join(projectRoot(), 'node_modules'), path.join(clone, 'node_modules'));
+  const archive = (await output('npm', ['pack', '--silent'], { cwd: clone })).trim();
+  const root = path.join(user, 'node_modules', 'lading');
+  await mkdir(root, { recursive: true });
+  await output('tar', ['-xzf', path.join(clone, archive), '--strip-components=1', '-C', root]);
+  for (const name of Object.keys(manifest.dependencies)) {
+    const link = path.join(user, 'node_modules', name);
+    await mkdir(path.dirname(link), { recursive: true });
+    await symlink(path.join(projectRoot(), 'node_modules', name), link);
+  }
+  return { user, root };
+}
+
+function inProject(file: string): string {
+  return path.relative(projectRoot(), file);
+}
+
+test('a package made of a fresh clone has the command, the library and every page that a page links', async (t) => {
+  if (!requireTool(t, 'npm', 'tar')) return;
+  const { user, root } = await installed(t);
+  const version = await output(process.execPath, [path.join(root, 'dist/bin/main.js'), '--version']);
+  assert.equal(version.trim(), (JSON.parse(read('package.json')) as { version: string }).version);
+  for (const entry of ['lading', 'lading/server', 'lading/stages', 'lading/stores']) {
+    const script = `const names = Object.keys(await import('${entry}')); process.exit(names.length > 0 ? 0 : 1);`;
+    await output(process.execPath, ['--input-type=module', '-e', script], { cwd: user });
+  }
+  assert.deepEqual(await brokenLinks(root), []);
+});
+
+/** The links of the package's pages to files that the package lacks. */
+async function brokenLinks(root: string): Promise<readonly string[]> {
+  const names = (await output('find', [root, '-name', '*.md'])).trim().split('\n');
+  const files = new Set((await output('find', [root])).trim().split('\n'));
+  assert.ok(names.includes(path.join(root, 'README.md')) && names.includes(path.join(root, 'docs', 'command.md')));
+  const links = names.map(async (page) => {
+    const targets = (await readFile(page, 'utf8')).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g);
+    const missing = [...targets].filter(([, to = '']) => !files.has(path.join(path.dirname(page), to)));
+    return missing.map(([, to]) => `${path.relative(root, page)}: ${to}`);
+  });
+  return (await Promise.all(links)).flat();
+}
+
+test('package.json says where the project is', () => {
+  assert.match(manifest.repository.url, /^git\+https:\/\/.*\.git$/);
+  const base = manifest.repository.url.slice('git+'.length, -'.git'.length);
+  assert.ok(manifest.bugs.url.startsWith(base) && manifest.homepage.startsWith(base));
+});
+
+test('nothing that users install asks for a newer Node than Lading does', () => {
+  const { minVersion, satisfies } = createRequire(createRequire(import.meta.url).resolve('fastify'))('semver') as {
+    readonly minVersion: (range: string) => { readonly version: string };
+    readonly satisfies: (version: string, range: string) => boolean;
+  };
+  const oldest = minVersion(manifest.engines.node).version;
+  const lock = JSON.parse(read('package-lock.json')) as {
+    readonly packages: Readonly<
+      Record<string, { readonly dev?: boolean; readonly engines?: { readonly node?: string } }>
+    >;
+  };
+  const refusing = Object.entries(lock.packages)
+    .filter(([, { dev, engines }]) => dev !== true && !satisfies(oldest, engines?.node ?? '*'))
+    .map(([name, { engines }]) => `${name} ${engines?.node}`);
+  assert.deepEqual(refusing, []);
+  // npm obeys overrides of the top package only, so with them users would get other versions than the lock file has.
+  assert.equal(manifest.overrides, undefined);
+});
