@@ -12,8 +12,8 @@ import type { ImageSource } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
-import type { ImageReport, Warning } from '../survey/reports.js';
-import { surveyImages, type ReferrersOf } from '../survey/survey-images.js';
+import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
+import { surveyImages, type ReferrersOf, type Survey } from '../survey/survey-images.js';
 import { chooseRoots, type IndexPolicy } from './choose-roots.js';
 import { contentsOf, digestOfPlan, layOut, metadataOf, type PlannedEntry } from './lay-out-archive.js';
 import { manifestJsonOf } from './manifest-json.js';
@@ -39,6 +39,8 @@ export interface ExportPlan {
   readonly digest: Digest;
   readonly entries: readonly PlannedEntry[];
   readonly images: readonly ImageReport[];
+  /** Images of which nothing is in it, since nothing requested is complete (`missingPlatforms: 'skip'` only). */
+  readonly leftOut: readonly ImageReport[];
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly warnings: readonly Warning[];
   /** True if something that was requested is not in it (`missingPlatforms: 'skip'` only). */
@@ -85,8 +87,9 @@ export async function planExport(
     digest: digestOfPlan(entries),
     entries,
     images: choice.roots.map(({ target, descriptor }) => imageReportOf(survey, target, descriptor.digest)),
+    leftOut: judgement.leftOut,
     blobs: countOf(entries),
-    warnings: [...survey.warnings, ...judgement.warnings, ...cut.map(droppedWarning)],
+    warnings: [...survey.warnings, ...judgement.warnings, ...cut.map((referrer) => droppedWarning(found, referrer))],
     incomplete: judgement.incomplete,
     hostPlatform: host,
   };
@@ -112,9 +115,17 @@ function askingOnce(referrersOf: ReferrersOf): ReferrersOf {
   };
 }
 
-async function referrersOfAll(subjects: ReadonlySet<Digest>, referrersOf: ReferrersOf): Promise<readonly Descriptor[]> {
-  const found: Descriptor[] = [];
-  for (const subject of subjects) found.push(...(await referrersOf(subject)));
+/** A referrer, and the digest that it refers to. */
+interface Referrer {
+  readonly descriptor: Descriptor;
+  readonly subject: Digest;
+}
+
+async function referrersOfAll(subjects: ReadonlySet<Digest>, referrersOf: ReferrersOf): Promise<readonly Referrer[]> {
+  const found: Referrer[] = [];
+  for (const subject of subjects) {
+    for (const descriptor of await referrersOf(subject)) found.push({ descriptor, subject });
+  }
   return found;
 }
 
@@ -136,9 +147,10 @@ function checkRoot({ digest, mediaType }: Descriptor): void {
   throw new LadingError('ERR_TARGET_UNSUPPORTED', message, { details: { digest, mediaType } });
 }
 
-function droppedWarning(descriptor: Descriptor): Warning {
+function droppedWarning({ nodes }: Survey, { descriptor, subject }: Referrer): Warning {
   const message = `${descriptor.digest} was left out: it refers to an index that is not in the archive`;
-  return { code: 'WARN_REFERRER_DROPPED', message };
+  const target = nodes.find(({ node }) => node.descriptor.digest === subject)?.node.target;
+  return { code: 'WARN_REFERRER_DROPPED', message, ...(target && { image: labelOfRecord(target) }) };
 }
 
 function countOf(entries: readonly PlannedEntry[]): ExportPlan['blobs'] {

@@ -5,7 +5,8 @@ import { resolveRecords, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import type { Store } from '../stores/store.js';
 import { platformMismatch, platformWarning } from '../survey/check-configs.js';
-import { platformReportOf, type PlatformReport, type Warning } from '../survey/reports.js';
+import { platformReportsOf } from '../survey/image-report.js';
+import { labelOfRecord, type PlatformReport, type Warning } from '../survey/reports.js';
 import type { Survey } from '../survey/survey-images.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
@@ -73,6 +74,7 @@ export async function inspectRecord(
   const { survey, warnings } = await tolerantSurvey(store, [record], records, options);
   const { manifests, warnings: damage } = await describeManifests(store, survey, limitsOf(options.limits));
   const { digest, mediaType } = record.descriptor;
+  const image = labelOfRecord(record);
   const sameRoot = records.filter(({ descriptor }) => descriptor.digest === digest);
   return {
     ...(record.name !== undefined && { name: record.name }),
@@ -81,13 +83,17 @@ export async function inspectRecord(
     mediaType,
     platforms: inspectPlatforms(survey, record, manifests),
     referrers: referrersOf(survey),
-    warnings: [...warnings, ...damage, ...manifests.flatMap(platformWarnings)],
+    warnings: [
+      ...warnings,
+      ...damage.map((warning) => ({ ...warning, image })),
+      ...manifests.flatMap((manifest) => platformWarnings(manifest, image)),
+    ],
   };
 }
 
-function platformWarnings({ descriptor, config }: ManifestDescription): readonly Warning[] {
+function platformWarnings({ descriptor, config }: ManifestDescription, image: string): readonly Warning[] {
   const mismatch = config && platformMismatch(descriptor, config);
-  return mismatch === undefined ? [] : [platformWarning(mismatch)];
+  return mismatch === undefined ? [] : [platformWarning(mismatch, image)];
 }
 
 function inspectPlatforms(
@@ -95,9 +101,9 @@ function inspectPlatforms(
   target: ImageRecord,
   manifests: readonly ManifestDescription[],
 ): readonly PlatformInspection[] {
-  const described = survey.platforms.outcomesOf(target).map((outcome) => ({
-    report: platformReportOf(outcome),
-    manifest: manifests.find(({ available, descriptor }) => available && descriptor.digest === outcome.digest),
+  const described = platformReportsOf(survey, target).map((report) => ({
+    report,
+    manifest: manifests.find(({ available, descriptor }) => available && descriptor.digest === report.digest),
   }));
   return described.map(({ report, manifest }) => {
     if (manifest === undefined) return report;

@@ -1,13 +1,15 @@
 import { isImage } from '../model/image-list.js';
 import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
-import type { ImageReport, Warning } from '../survey/reports.js';
+import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 
 /** The images of a store, and warnings of damage that was found. Damaged content counts as missing. */
 export interface ImageListing {
   readonly images: readonly ImageReport[];
   readonly warnings: readonly Warning[];
+  /** True if content of a platform that an image lists is not here. */
+  readonly incomplete: boolean;
 }
 
 /** Lists every image with the state of each of its platforms. Does not list referrers that stand beside images. */
@@ -15,5 +17,6 @@ export async function listImages(store: Store, options: ListOptions = {}): Promi
   const records = await store.list();
   const targets = records.filter(isImage);
   const { survey, warnings } = await tolerantSurvey(store, targets, records, options);
-  return { images: targets.map((target) => imageReportOf(survey, target)), warnings };
+  const images = targets.map((target) => imageReportOf(survey, target));
+  return { images, warnings, incomplete: isAnyMissing(images) };
 }

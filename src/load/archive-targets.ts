@@ -68,5 +68,6 @@ function disagreements(
     .map((tag) => ({
       code: 'WARN_MANIFEST_JSON',
       message: `manifest.json names ${quote(tag)}, index.json does not; index.json was followed`,
+      image: parseReference(tag).withDefaultTag().familiar(),
     }));
 }

@@ -15,7 +15,7 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { checkConfigs } from '../survey/check-configs.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
-import type { ImageReport, Warning } from '../survey/reports.js';
+import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 import { archiveTargets } from './archive-targets.js';
 
@@ -34,6 +34,7 @@ export interface CloseOptions {
 /** The result of a load. */
 export interface ClosedArchive {
   readonly images: readonly ImageReport[];
+  readonly leftOut: readonly ImageReport[];
   /** Names that are new, or mean another image than before. */
   readonly moved: readonly NameMove[];
   readonly warnings: readonly Warning[];
@@ -81,6 +82,7 @@ export async function closeArchive(
   const moved = await publishNames(session, (records) => publishRecords(records, additions, options.onConflict));
   return {
     images: judgement.taken.map((target) => imageReportOf(final, target)),
+    leftOut: judgement.leftOut,
     moved,
     warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings, ...mismatches],
     incomplete: judgement.incomplete,
@@ -132,6 +134,7 @@ function recordsOf(survey: Survey, taken: readonly ImageRecord[]): readonly Imag
   return [...images, ...unlistedReferrers(survey).map((descriptor) => ({ descriptor }))];
 }
 
-function keptWarning({ name }: ImageRecord): Warning {
-  return { code: 'WARN_NAME_KEPT', message: `${quote(String(name))} names another image in the store, which was kept` };
+function keptWarning(record: ImageRecord): Warning {
+  const message = `${quote(String(record.name))} names another image in the store, which was kept`;
+  return { code: 'WARN_NAME_KEPT', message, image: labelOfRecord(record) };
 }

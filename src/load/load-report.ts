@@ -8,6 +8,8 @@ import type { ClosedArchive } from './close-archive.js';
 /** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
 export interface LoadReport {
   readonly images: readonly ImageReport[];
+  /** Images of the archive of which nothing was loaded, since nothing requested is complete (`skip` only). */
+  readonly leftOut: readonly ImageReport[];
   /** Names that are new, or mean another image than before. */
   readonly moved: readonly NameMove[];
   readonly blobs: {
@@ -18,6 +20,7 @@ export interface LoadReport {
     readonly bytesSkipped: number;
   };
   readonly warnings: readonly Warning[];
+  /** True if something that was requested was not loaded (`missingPlatforms: 'skip'` only). */
   readonly incomplete: boolean;
 }
 
@@ -32,6 +35,7 @@ export function loadReportOf(
   const unneeded = [...allStored].filter(([digest]) => !closed.needed.has(digest));
   return {
     images: closed.images,
+    leftOut: closed.leftOut,
     moved: closed.moved,
     blobs: {
       stored: stored.length,

@@ -13,7 +13,7 @@ import {
   normalizePlatform,
   type Platform,
 } from '../model/platform.js';
-import type { Warning } from './reports.js';
+import { labelOfRecord, type Warning } from './reports.js';
 import type { ListedNode } from './survey-images.js';
 
 /** How to judge the configs of images. */
@@ -27,6 +27,8 @@ export interface CheckConfigsOptions {
 
 /** An image that is whole: its manifest and its config. */
 export interface WholeImage {
+  /** The label of the image that it belongs to. */
+  readonly image: string;
   readonly descriptor: Descriptor;
   readonly manifest: ImageManifest;
   readonly config: ImageConfig;
@@ -49,7 +51,7 @@ export async function checkConfigs(
     if (wrong !== undefined) onProblem(wrong, descriptor.digest);
     const mismatch = platformMismatch(descriptor, config);
     if (mismatch !== undefined && strict) onProblem(mismatch, descriptor.digest);
-    else if (mismatch !== undefined) warnings.push(platformWarning(mismatch));
+    else if (mismatch !== undefined) warnings.push(platformWarning(mismatch, image.image));
   }
   return warnings;
 }
@@ -67,12 +69,12 @@ export async function* wholeImages(
 ): AsyncGenerator<WholeImage> {
   const seen = new Set<string>();
   for (const { node, completeness } of nodes) {
-    const { descriptor, kind, subject } = node;
+    const { descriptor, kind, subject, target } = node;
     const key = listingKeyOf(descriptor.digest, descriptor.platform);
     if (kind !== 'manifest' || completeness.state !== 'complete' || subject !== undefined || seen.has(key)) continue;
     seen.add(key);
-    const image = await readImage(provider, descriptor, limits, onProblem);
-    if (image !== undefined) yield image;
+    const whole = await readImage(provider, descriptor, limits, onProblem);
+    if (whole !== undefined) yield { image: labelOfRecord(target), ...whole };
   }
 }
 
@@ -82,7 +84,7 @@ async function readImage(
   descriptor: Descriptor,
   limits: Limits,
   onProblem: OnDamage,
-): Promise<WholeImage | undefined> {
+): Promise<Omit<WholeImage, 'image'> | undefined> {
   const documents = new Documents(provider, { limits, onDamage: (error) => onProblem(error, descriptor.digest) });
   const manifest = await documents.manifest(descriptor);
   if (manifest === undefined || !isImageConfigType(manifest.config.mediaType)) return undefined;
@@ -107,9 +109,9 @@ export function platformMismatch({ digest, platform }: Descriptor, config: Image
   return new LadingError('ERR_PLATFORM_MISMATCH', message, { details: { digest, expected: listed, platform: said } });
 }
 
-/** The same mismatch as a warning. */
-export function platformWarning({ message }: LadingError): Warning {
-  return { code: 'WARN_PLATFORM_MISMATCH', message };
+/** The same mismatch as a warning about an image. */
+export function platformWarning({ message, details }: LadingError, image: string): Warning {
+  return { code: 'WARN_PLATFORM_MISMATCH', message, image, platform: String(details['expected']) };
 }
 
 function agree(a: Platform, b: Platform): boolean {

@@ -1,5 +1,6 @@
+import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { platformReportOf, type ImageReport } from './reports.js';
+import { platformReportOf, type ImageReport, type PlatformReport } from './reports.js';
 import type { Survey } from './survey-images.js';
 
 /** The report of one image. `digest` is the root that it has in the archive or store. */
@@ -9,6 +10,22 @@ export function imageReportOf(survey: Survey, target: ImageRecord, digest = targ
     ...(name !== undefined && { name }),
     digest,
     ...(digest !== descriptor.digest && { sourceDigest: descriptor.digest }),
-    platforms: survey.platforms.outcomesOf(target).map(platformReportOf),
+    platforms: platformReportsOf(survey, target),
   };
+}
+
+/** The states of the image's platforms, then its indexes that are not here: nobody knows what those list. */
+export function platformReportsOf(survey: Survey, target: ImageRecord): readonly PlatformReport[] {
+  const unknown = missingIndexesOf(survey, target).map(
+    (digest) => ({ digest, state: 'missing', missing: digest }) as const,
+  );
+  return [...survey.platforms.outcomesOf(target), ...unknown].map(platformReportOf);
+}
+
+/** The indexes of the image that are listed but not here. */
+export function missingIndexesOf({ nodes }: Survey, target: ImageRecord): readonly Digest[] {
+  return nodes
+    .filter(({ node }) => node.target === target && node.kind === 'index' && node.subject === undefined)
+    .filter(({ completeness }) => completeness.state === 'missing')
+    .map(({ node }) => node.descriptor.digest);
 }

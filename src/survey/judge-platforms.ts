@@ -2,7 +2,8 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { formatPlatformFull } from '../model/platform.js';
-import { labelOf, platformReportOf, type Warning } from './reports.js';
+import { imageReportOf, missingIndexesOf, platformReportsOf } from './image-report.js';
+import { labelOfRecord, type ImageReport, type PlatformReport, type Warning } from './reports.js';
 import type { Survey } from './survey-images.js';
 
 /**
@@ -14,6 +15,8 @@ export type MissingPlatforms = 'fail' | 'skip';
 /** The images that have something to take, and whether anything requested is missing. */
 export interface Judgement {
   readonly taken: readonly ImageRecord[];
+  /** The other images, with the state of each of their platforms. */
+  readonly leftOut: readonly ImageReport[];
   readonly incomplete: boolean;
   readonly warnings: readonly Warning[];
 }
@@ -24,6 +27,8 @@ interface Unavailable {
   readonly platform: string;
   readonly state: 'absent' | 'missing';
   readonly missing?: Digest;
+  /** An index of the image that is missing, and may list the platform. */
+  readonly index?: Digest;
 }
 
 /**
@@ -42,25 +47,20 @@ export function judgePlatforms(
   else if (unavailable.length > 0 && (missingPlatforms === 'fail' || taken.length === 0)) {
     throw unavailableError(survey, targets, unavailable, doing);
   }
-  const warnings = taken.flatMap((target) => missingWarnings(survey, target));
-  return { taken, incomplete: unavailable.length > 0 || taken.length < targets.length, warnings };
+  const leftOut = targets.filter((target) => !taken.includes(target)).map((target) => imageReportOf(survey, target));
+  const warnings = targets.flatMap((target) => missingWarnings(survey, target));
+  return { taken, leftOut, incomplete: unavailable.length > 0 || leftOut.length > 0, warnings };
 }
 
 /** True if the image has a complete manifest that is wanted. Without a list, also if its indexes are here and empty. */
-function hasAnything({ platforms, nodes }: Survey, target: ImageRecord): boolean {
+function hasAnything(survey: Survey, target: ImageRecord): boolean {
+  const { platforms, nodes } = survey;
   const outcomes = platforms.outcomesOf(target);
   if (outcomes.some(({ state }) => state === 'complete')) return platforms.wantsAll || isMet(platforms, target);
-  if (!platforms.wantsAll || outcomes.length > 0 || missingIndexOf(nodes, target) !== undefined) return false;
+  if (!platforms.wantsAll || outcomes.length > 0 || missingIndexesOf(survey, target).length > 0) return false;
   return nodes.some(
     ({ node, completeness }) => isRoot(node.descriptor.digest, target) && completeness.state === 'complete',
   );
-}
-
-/** The first index of the image that is listed but not here: nothing is known of the manifests under it. */
-function missingIndexOf(nodes: Survey['nodes'], target: ImageRecord): Digest | undefined {
-  return nodes
-    .filter(({ node }) => node.target === target && node.kind === 'index' && node.subject === undefined)
-    .find(({ completeness }) => completeness.state === 'missing')?.node.descriptor.digest;
 }
 
 function isMet(platforms: Survey['platforms'], target: ImageRecord): boolean {
@@ -71,12 +71,14 @@ function isRoot(digest: Digest, target: ImageRecord): boolean {
   return digest === target.descriptor.digest;
 }
 
-function unavailableOf({ platforms }: Survey, target: ImageRecord): readonly Unavailable[] {
-  return platforms.unmetOf(target).map(({ platform, state, missing }) => ({
-    image: labelOf(imageOf(target)),
+function unavailableOf(survey: Survey, target: ImageRecord): readonly Unavailable[] {
+  const [index] = missingIndexesOf(survey, target);
+  return survey.platforms.unmetOf(target).map(({ platform, state, missing }) => ({
+    image: labelOfRecord(target),
     platform: formatPlatformFull(platform),
     state,
     ...(missing && { missing }),
+    ...(index && state === 'absent' && { index }),
   }));
 }
 
@@ -90,9 +92,9 @@ function refuseEmpty(
   const empty = targets.find((target) => !taken.includes(target));
   if (empty === undefined || (missingPlatforms === 'skip' && taken.length > 0)) return;
   const missing = survey.platforms.outcomesOf(empty).find((outcome) => outcome.missing !== undefined)?.missing;
-  const digest = missing ?? missingIndexOf(survey.nodes, empty) ?? empty.descriptor.digest;
-  const message = `image ${labelOf(imageOf(empty))} was not ${doing}: none of its platforms is complete, ${digest} is missing`;
-  throw new LadingError('ERR_BLOB_MISSING', message, { details: { image: labelOf(imageOf(empty)), digest } });
+  const digest = missing ?? missingIndexesOf(survey, empty)[0] ?? empty.descriptor.digest;
+  const message = `image ${labelOfRecord(empty)} was not ${doing}: none of its platforms is complete, ${digest} is missing`;
+  throw new LadingError('ERR_BLOB_MISSING', message, { details: { image: labelOfRecord(empty), digest } });
 }
 
 function unavailableError(
@@ -114,7 +116,7 @@ function unavailableMessage(
 ): string {
   const images = [...new Set(unavailable.map(({ image }) => image))];
   const list = platforms.requested.map((platform) => formatPlatformFull(platform)).join(' ');
-  const isAllAbsent = unavailable.every(({ state }) => state === 'absent');
+  const isAllAbsent = unavailable.every(({ state, index }) => state === 'absent' && index === undefined);
   if (isAllAbsent && unavailable.length === targets.length * platforms.requested.length) {
     if (images.length === 1)
       return `image ${images[0]} was not ${doing}: it doesn't provide the requested platform ([${list}])`;
@@ -125,36 +127,30 @@ function unavailableMessage(
     const found = unavailable.map(({ platform }) => platform).join(' ');
     return `image ${images[0]} was not ${doing}: requested platform(s) ([${found}]) found, but some content is missing: ${first?.missing}`;
   }
-  const pairs = unavailable.map(({ image, platform, state, missing }) =>
-    state === 'absent' ? `${image} does not list ${platform}` : `${image} lists ${platform}, but ${missing} is missing`,
-  );
-  return `not ${doing}: ${pairs.join('; ')}`;
+  return `not ${doing}: ${unavailable.map(whyUnavailable).join('; ')}`;
 }
 
-/** Warnings of the first missing index and of each platform that is not here. */
-function missingWarnings({ platforms, nodes }: Survey, target: ImageRecord): readonly Warning[] {
-  const index = missingIndexOf(nodes, target);
-  const message = `${labelOf(imageOf(target))}: index ${index} is listed, but missing`;
-  return [
-    ...(index === undefined ? [] : [{ code: 'WARN_PLATFORM_MISSING', message } as const]),
-    ...missingPlatformWarnings(platforms, target),
-  ];
+function whyUnavailable({ image, platform, state, missing, index }: Unavailable): string {
+  if (state === 'missing') return `${image} lists ${platform}, but ${missing} is missing`;
+  if (index !== undefined) return `${image} may have ${platform}, but its index ${index} is missing`;
+  return `${image} does not list ${platform}`;
 }
 
-function missingPlatformWarnings(platforms: Survey['platforms'], target: ImageRecord): readonly Warning[] {
-  return platforms
-    .outcomesOf(target)
+/** A warning for each platform that is not taken, though it was requested or the image lists it. */
+function missingWarnings(survey: Survey, target: ImageRecord): readonly Warning[] {
+  const image = labelOfRecord(target);
+  return platformReportsOf(survey, target)
     .filter(({ state }) => state === 'missing' || state === 'absent')
-    .map(platformReportOf)
-    .map(({ platform, state, missing }) => ({
+    .map((report) => ({
       code: 'WARN_PLATFORM_MISSING',
-      message:
-        state === 'absent'
-          ? `${labelOf(imageOf(target))} does not list ${platform}`
-          : `${labelOf(imageOf(target))}: ${platform} is listed, but ${missing} is missing`,
+      message: missingMessage(image, report),
+      image,
+      platform: report.platform,
     }));
 }
 
-function imageOf({ name, descriptor }: ImageRecord): { readonly name?: string; readonly digest: Digest } {
-  return { ...(name !== undefined && { name }), digest: descriptor.digest };
+function missingMessage(image: string, { platform, state, digest, missing }: PlatformReport): string {
+  if (state === 'absent') return `${image} does not list ${platform}`;
+  if (platform === 'unknown' && digest === missing) return `${image}: ${missing} is listed, but missing`;
+  return `${image}: ${platform} is listed, but ${missing} is missing`;
 }

@@ -2,6 +2,7 @@ import type { PlatformState } from '../model/completeness.js';
 import type { Digest } from '../model/digest.js';
 import type { PlatformOutcome } from '../model/platform-set.js';
 import { formatPlatformFull } from '../model/platform.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
 
 /** One platform of an image and its state. `missing` is the first digest that is not here. */
@@ -27,6 +28,10 @@ export interface ImageReport {
 export interface Warning {
   readonly code: WarningCode;
   readonly message: string;
+  /** The image that it is about, as `labelOf` shows it. */
+  readonly image?: string;
+  /** The platform of the image that it is about, as in a `PlatformReport`. */
+  readonly platform?: string;
 }
 
 /** Every warning code. `docs/errors.md` explains them. */
@@ -58,4 +63,14 @@ export function platformReportOf({ platform, digest, state, missing }: PlatformO
 /** The image's familiar name, or its digest if it has no name. */
 export function labelOf({ name, digest }: { readonly name?: string; readonly digest: string }): string {
   return name === undefined ? digest : parseReference(name).familiar();
+}
+
+/** The label of the image of a record. */
+export function labelOfRecord({ name, descriptor: { digest } }: ImageRecord): string {
+  return labelOf({ ...(name !== undefined && { name }), digest });
+}
+
+/** Whether an image of a listing lacks content of a platform that it lists. */
+export function isAnyMissing(images: readonly ImageReport[]): boolean {
+  return images.some(({ platforms }) => platforms.some(({ state }) => state === 'missing'));
 }

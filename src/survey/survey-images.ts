@@ -12,7 +12,7 @@ import { FilterPlatforms } from '../stages/filter-platforms.js';
 import { ListBlobs } from '../stages/list-blobs.js';
 import type { BlobNeed, ManifestNode } from '../stages/records.js';
 import { WalkIndex } from '../stages/walk-index.js';
-import type { Warning } from './reports.js';
+import { labelOfRecord, type Warning } from './reports.js';
 
 /** Finds the manifests that refer to a digest. */
 export type ReferrersOf = (subject: Digest) => Promise<readonly Descriptor[]>;
@@ -107,6 +107,7 @@ function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
     .map(({ node, completeness }) => ({
       code: 'WARN_REFERRER_MISSING',
       message: `${node.descriptor.digest}, which refers to ${node.subject}, was left out: ${completeness.missing} is missing`,
+      image: labelOfRecord(node.target),
     }));
 }
 

@@ -5,7 +5,7 @@ import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { referrersIn } from '../stores/listed-images.js';
-import type { Warning } from './reports.js';
+import { labelOfRecord, type Warning } from './reports.js';
 import { surveyImages, type Survey } from './survey-images.js';
 
 /** How to read documents while listing. */
@@ -25,6 +25,13 @@ export async function tolerantSurvey(
   const onDamage: OnDamage = (error, digest) => void damage.set(digest, error);
   const documents = new Documents(store, { limits: limitsOf(limits), onDamage });
   const survey = await surveyImages(documents, targets, { referrersOf: referrersIn(records), signal });
-  const warnings = [...damage.values()].map(({ message }): Warning => ({ code: 'WARN_DAMAGED', message }));
+  const warnings = [...damage].map(([digest, error]) => damageWarning(survey, digest, error));
   return { survey, warnings: [...warnings, ...survey.warnings] };
+}
+
+function damageWarning({ nodes }: Survey, digest: Digest, { message }: LadingError): Warning {
+  const damaged = nodes.find(
+    ({ node, completeness }) => node.descriptor.digest === digest || completeness.missing === digest,
+  );
+  return { code: 'WARN_DAMAGED', message, ...(damaged && { image: labelOfRecord(damaged.node.target) }) };
 }

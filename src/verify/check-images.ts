@@ -9,6 +9,7 @@ import { LadingError, type ErrorCode } from '../model/errors.js';
 import { diffIdsOf } from '../model/image-config.js';
 import type { Limits } from '../model/limits.js';
 import { layerCompressionOf } from '../model/media-types.js';
+import { formatPlatformFull } from '../model/platform.js';
 import { checkConfigs, wholeImages, type WholeImage } from '../survey/check-configs.js';
 import type { Warning } from '../survey/reports.js';
 import type { ListedNode } from '../survey/survey-images.js';
@@ -65,7 +66,7 @@ async function checkLayers(
   options: CheckImagesOptions & { readonly onProblem: OnDamage },
 ): Promise<readonly Warning[]> {
   const { limits, signal, onProblem } = options;
-  const unchecked = new Set<string>();
+  const unchecked = new Map<string, Warning>();
   const known = new Map<Digest, LayerFacts | undefined>();
   const { factsOf = async (digest) => await readFacts(provider, digest, limits) } = options;
   for await (const image of wholeImages(provider, nodes, limits, () => {})) {
@@ -75,11 +76,16 @@ async function checkLayers(
       if (!known.has(layer.digest)) known.set(layer.digest, await factsOf(layer.digest));
       const facts = known.get(layer.digest);
       const problem = facts && judgeLayer(image, at, layer, facts);
-      if (typeof problem === 'string') unchecked.add(problem);
+      if (typeof problem === 'string') unchecked.set(problem, uncheckedWarning(problem, image));
       else if (problem !== undefined) onProblem(problem, layer.digest);
     }
   }
-  return [...unchecked].map((message): Warning => ({ code: 'WARN_LAYER_UNCHECKED', message }));
+  return [...unchecked.values()];
+}
+
+function uncheckedWarning(message: string, { image, descriptor: { platform } }: WholeImage): Warning {
+  const shown = platform && { platform: formatPlatformFull(platform) };
+  return { code: 'WARN_LAYER_UNCHECKED', message, image, ...shown };
 }
 
 /** A layer that may not be distributed need not be here. */

@@ -7,6 +7,7 @@ import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
 import type { ArchiveContents } from '../stages/records.js';
 import { documentStore } from '../stores/memory/document-store.js';
+import { isAnyMissing } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf } from './check-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
@@ -44,6 +45,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
     blobs: { count: blobs.stored + blobs.skipped, bytes: blobs.bytesStored + blobs.bytesSkipped },
     problems: [...damaged, ...findings.problems],
     warnings: [...warnings, ...findings.warnings.filter(({ message }) => !known.has(message))],
+    incomplete: isAnyMissing(images),
   };
 }
 

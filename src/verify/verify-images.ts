@@ -9,7 +9,7 @@ import { limitsOf, type Limits } from '../model/limits.js';
 import { referrersIn } from '../stores/listed-images.js';
 import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
-import type { ImageReport, Warning } from '../survey/reports.js';
+import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 
@@ -29,6 +29,8 @@ export interface VerifyReport {
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly problems: readonly Problem[];
   readonly warnings: readonly Warning[];
+  /** True if content of a platform that an image lists is not there. */
+  readonly incomplete: boolean;
 }
 
 /**
@@ -60,11 +62,13 @@ export async function verifyImages(
   const sound = withoutBlobs(store, damage);
   const survey = await surveyImages(new Documents(sound, { limits }), targets, common);
   const findings = await checkImages(sound, survey.nodes, { ...options, limits });
+  const images = targets.map((target) => imageReportOf(survey, target));
   return {
-    images: targets.map((target) => imageReportOf(survey, target)),
+    images,
     blobs,
     problems: [...damage.values(), ...findings.problems],
     warnings: [...survey.warnings, ...findings.warnings],
+    incomplete: isAnyMissing(images),
   };
 }
 

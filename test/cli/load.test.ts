@@ -42,8 +42,10 @@ test('reports what it loaded as JSON', async (t) => {
   const { digest } = built.root;
   assert.deepEqual(rest, {
     images: [{ name: NAME, digest, platforms }],
+    leftOut: [],
     moved: [{ name: NAME, to: digest }],
     warnings: [],
+    incomplete: false,
   });
   assert.deepEqual(Object.keys(blobs), ['stored', 'present', 'skipped', 'bytesStored', 'bytesSkipped']);
   assert.deepEqual([blobs['stored'], blobs['present'], blobs['skipped']], [1 + 2 * 4, 0, 4]);

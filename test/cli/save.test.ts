@@ -49,8 +49,10 @@ test('reports what it saved as JSON, on stderr if the archive goes to stdout', a
         ],
       },
     ],
+    leftOut: [],
     blobs: { count: blobs.length, bytes: blobs.reduce((sum, { body }) => sum + body.length, 0) },
     warnings: [],
+    incomplete: false,
   });
   const piped = await run(args);
   assert.deepEqual(piped.output, archive);

@@ -21,7 +21,7 @@ export interface LoadCommandOptions extends CommonOptions {
 export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
   const source = openInput(options.input);
   const store = await openStore(options, 'write');
-  const { incomplete, ...report } = await loadImages(store, source, {
+  const report = await loadImages(store, source, {
     platforms: options.platform ?? [],
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
@@ -32,7 +32,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
   warn(report.warnings, options);
   if (options.json) await printReport(report);
   else await printLines(report.images.map(loadedLine));
-  return incomplete ? INCOMPLETE : 0;
+  return report.incomplete ? INCOMPLETE : 0;
 }
 
 function loadedLine({ name, digest }: ImageReport): string {

@@ -37,6 +37,8 @@ export async function save(
   return plan.incomplete ? INCOMPLETE : 0;
 }
 
-function reportOf({ size, entries, images, blobs, warnings }: ExportPlan, output: string | undefined): object {
-  return { archive: { file: output ?? '-', size, entries: entries.length }, images, blobs, warnings };
+function reportOf(plan: ExportPlan, output: string | undefined): object {
+  const { size, entries, images, leftOut, blobs, warnings, incomplete } = plan;
+  const archive = { file: output ?? '-', size, entries: entries.length };
+  return { archive, images, leftOut, blobs, warnings, incomplete };
 }

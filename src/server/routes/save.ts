@@ -95,8 +95,8 @@ function hasTag(header: string | undefined, etag: string): boolean {
 }
 
 /** The wanted platforms that are not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
-function missingOf({ images }: ExportPlan): string {
-  const missing = images.flatMap((image) =>
+function missingOf({ images, leftOut }: ExportPlan): string {
+  const missing = [...images, ...leftOut].flatMap((image) =>
     image.platforms
       .filter(({ state }) => state === 'missing' || state === 'absent')
       .map(({ platform, state }) => `${labelOf(image)} ${asciiOf(platform)} ${state}`),
