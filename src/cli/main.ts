@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { LadingError } from '../model/errors.js';
 import { addPlatforms, type CommandContext, type CommonOptions } from './command-context.js';
-import type { RemoveOptions } from './commands/edit.js';
+import type { RemoveCommandOptions } from './commands/edit.js';
 import type { InspectOptions } from './commands/inspect.js';
 import type { LoadCommandOptions } from './commands/load.js';
 import type { PruneCommandOptions } from './commands/prune.js';
@@ -150,9 +150,10 @@ function tagCommand(): Command {
 
 function removeCommand(): Command {
   return command('rm', 'Remove images, or platforms of an image')
-    .argument('<image...>', 'names or ids')
+    .argument('<image...>', 'names or ids; a name without a tag means its tag latest')
+    .option('-a, --all-tags', 'a name without a tag means every tag of its repository')
     .addOption(platformOption('remove only the content of these platforms'))
-    .action((names: string[], options: RemoveOptions) =>
+    .action((names: string[], options: RemoveCommandOptions) =>
       run(options, async () => (await import('./commands/edit.js')).remove(names, options)),
     );
 }

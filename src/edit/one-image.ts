@@ -1,10 +1,10 @@
 import { LadingError, quote } from '../model/errors.js';
-import { resolveRecords, type ImageRecord } from '../model/image-list.js';
+import { resolveRecords, type ImageRecord, type Untagged } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
 
 /** The one image that a text means. Of several it is the one tagged `latest`: a command that edits must not guess. */
-export function oneOf(records: readonly ImageRecord[], text: string): ImageRecord {
-  const found = resolveRecords(records, text);
+export function oneOf(records: readonly ImageRecord[], text: string, untagged: Untagged = 'all'): ImageRecord {
+  const found = resolveRecords(records, text, untagged);
   const [first] = found;
   if (found.length === 1 && first !== undefined) return first;
   const latest = found.find(({ name }) => name !== undefined && parseReference(name).tag === 'latest');

@@ -2,9 +2,12 @@ import { closureOf } from '../content/closure.js';
 import { Documents } from '../content/documents.js';
 import { ANNOTATIONS } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import { LadingError, quote } from '../model/errors.js';
 import { refersTo, removeRecords, resolveRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
+import { parseReference } from '../model/reference.js';
 import { inSession, publishNames } from '../stores/in-session.js';
 import type { Store } from '../stores/store.js';
+import { discardMeasured } from './discard-measured.js';
 
 /** What a removal did. */
 export interface RemoveReport {
@@ -14,22 +17,34 @@ export interface RemoveReport {
   readonly moved: readonly NameMove[];
   /** Blobs that are gone, since nothing else needed them. */
   readonly deleted: readonly Digest[];
+  /** How many bytes these blobs had. */
+  readonly bytes: number;
+}
+
+/** How to remove images. */
+export interface RemoveOptions {
+  /** An id removes only the unnamed image, so that an image that was named meanwhile stays. */
+  readonly keepNames?: boolean;
+  /** A name without a tag means every tag of its repository. */
+  readonly allTags?: boolean;
 }
 
 /**
- * Removes names, and the content that only they needed. An id removes every name of the image. With `keepNames` it
- * removes only the unnamed image, so that an image that was named meanwhile stays.
+ * Removes names, and the content that only they needed. A name without a tag means `latest`, as docker's `rmi` has it.
+ * An id removes every name of the image. If one text means no image, nothing is removed. Throws ERR_IMAGE_UNKNOWN,
+ * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS, and ERR_OPTION_INVALID for a tag together with `allTags`.
  */
 export async function removeImages(
   store: Store,
   texts: readonly string[],
-  { keepNames = false }: { readonly keepNames?: boolean } = {},
+  { keepNames = false, allTags = false }: RemoveOptions = {},
 ): Promise<RemoveReport> {
+  if (allTags) for (const text of texts) checkWithoutTag(text);
   return await inSession(store, async (session) => {
     const removed = new Map<string, ImageRecord>();
     const before = await store.list();
     for (const text of texts) {
-      const found = resolveRecords(before, text);
+      const found = resolveRecords(before, text, allTags ? 'all' : 'latest');
       for (const record of keepNames ? found : expandId(before, found)) {
         removed.set(`${record.name} ${record.descriptor.digest}`, record);
       }
@@ -40,11 +55,20 @@ export async function removeImages(
       [...gone, ...referrersOf(before, gone)].map(({ descriptor }) => descriptor),
     );
     const moved = await publishNames(session, (records) => withoutOrphans(records, removeRecords(records, gone)));
-    const deleted = await session.discard(closure);
+    const freed = await discardMeasured(store, session, closure);
     // A name that another process moved to another image meanwhile is not gone, so it is left out.
     const untagged = moved.filter(({ to }) => to === undefined).map(({ name }) => name);
-    return { untagged, moved, deleted };
+    return { untagged, moved, ...freed };
   });
+}
+
+function checkWithoutTag(text: string): void {
+  const { tag, digest } = parseReference(text);
+  if (tag === undefined && digest === undefined) return;
+  throw new LadingError(
+    'ERR_OPTION_INVALID',
+    `all tags of ${quote(text)}: name the repository, without a tag or digest`,
+  );
 }
 
 /** A record that was found by its id stands for every record of that digest. */

@@ -11,12 +11,13 @@ import { referrersIn } from '../stores/listed-images.js';
 import type { Store } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { surveyImages } from '../survey/survey-images.js';
+import { discardMeasured } from './discard-measured.js';
 import { oneOf } from './one-image.js';
 import type { RemoveReport } from './remove-images.js';
 
 /**
- * Removes the content of some platforms of an image; the index and what other platforms share stay. Throws
- * ERR_PLATFORM_UNAVAILABLE for a platform that is not here, ERR_OPTION_INVALID for the last one.
+ * Removes the content of some platforms of an image; the index and what other platforms share stay. A name without a tag
+ * means `latest`. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS, ERR_PLATFORM_UNAVAILABLE for a platform that is not here, ERR_OPTION_INVALID for the last one.
  */
 export async function removePlatforms(
   store: Store,
@@ -27,7 +28,7 @@ export async function removePlatforms(
   const requested = parseRequest(platforms, options.hostPlatform ?? hostPlatform());
   return await inSession(store, async (session) => {
     const records = await store.list();
-    const target = { descriptor: oneOf(records, text).descriptor };
+    const target = { descriptor: oneOf(records, text, 'latest').descriptor };
     const referrersOf = referrersIn(records);
     const documents = new Documents(store, { limits: limitsOf(options.limits) });
     const wanted = await surveyImages(documents, [target], { platforms: requested, referrersOf });
@@ -47,11 +48,8 @@ export async function removePlatforms(
     );
     const referring = records.filter((record) => refersTo(record, manifests));
     if (referring.length > 0) await session.publish((now) => removeRecords(now, referring));
-    return {
-      untagged: [],
-      moved: [],
-      deleted: await session.discard(closure, { root: target.descriptor.digest, manifests }),
-    };
+    const cut = { root: target.descriptor.digest, manifests };
+    return { untagged: [], moved: [], ...(await discardMeasured(store, session, closure, cut)) };
   });
 }
 

@@ -115,25 +115,40 @@ export function removeRecords(
   return records.filter((record) => !gone.has(nameAndDigest(record)));
 }
 
+/** What a name without a tag means: every tag of the repository, or the tag `latest`. */
+export type Untagged = 'all' | 'latest';
+
 /**
  * The records that a user's text means: a name (without tag: every tag of the repository), or else an image id, a
  * digest or a unique prefix. A record found by its id is returned without its name. Throws ERR_IMAGE_UNKNOWN,
  * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
-export function resolveRecords(records: readonly ImageRecord[], text: string): readonly ImageRecord[] {
+export function resolveRecords(
+  records: readonly ImageRecord[],
+  text: string,
+  untagged: Untagged = 'all',
+): readonly ImageRecord[] {
   const images = records.filter((record) => subjectOf(record) === undefined);
-  const named = isDigest(text) ? [] : resolveName(images, text);
+  const named = isDigest(text) ? [] : resolveName(images, text, untagged);
   if (named.length > 0) return named;
   const byId = resolveId(images, text);
   if (byId !== undefined) return [byId];
-  throw new LadingError('ERR_IMAGE_UNKNOWN', `no image ${quote(text)} in the store`, { details: { image: text } });
+  throw unknown(text, untagged === 'latest' && resolveName(images, text, 'all').length > 0);
+}
+
+function unknown(text: string, hasOtherTags: boolean): LadingError {
+  const message = hasOtherTags
+    ? `${quote(text)} means its tag latest, which the store does not have; name one of its other tags, or ask for all`
+    : `no image ${quote(text)} in the store`;
+  return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: text } });
 }
 
 const ID_PREFIX = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
 
-function resolveName(images: readonly ImageRecord[], text: string): readonly ImageRecord[] {
-  const wanted = referenceOf(text);
-  if (wanted === undefined) return [];
+function resolveName(images: readonly ImageRecord[], text: string, untagged: Untagged): readonly ImageRecord[] {
+  const given = referenceOf(text);
+  if (given === undefined) return [];
+  const wanted = untagged === 'latest' ? given.withDefaultTag() : given;
   const inRepository = images.filter(({ name }) => name !== undefined && isInRepository(name, wanted));
   if (wanted.digest !== undefined) return resolvePinned(inRepository, wanted, wanted.digest);
   if (wanted.tag === undefined) return inRepository.filter(({ name }) => !name?.includes('@'));

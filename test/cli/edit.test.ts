@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatBytes } from '../../src/cli/console.js';
+import type { Digest } from '../../src/model/digest.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { closureOf } from '../fixtures/blob-set.js';
 import { jsonOf, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
@@ -23,9 +25,10 @@ test('removes names first, and content with the last one', async (t) => {
   const { run, state, built } = await workspace(t, { loaded: true });
   await run(['tag', FAMILIAR, 'copy:1']);
   const first = await run(['rm', FAMILIAR]);
-  assert.deepEqual([first.status, first.stdout], [0, `Untagged: ${FAMILIAR}\n`]);
+  assert.deepEqual([first.status, first.stdout], [0, `Untagged: ${FAMILIAR}\nFreed: 0 B\n`]);
   const last = await run(['rm', 'copy:1']);
   const [untagged, ...deleted] = last.stdout.trimEnd().split('\n');
+  assert.equal(deleted.pop(), `Freed: ${formatBytes(bytesOf(built.blobs))}`);
   assert.equal(untagged, 'Untagged: copy:1');
   assert.deepEqual(
     deleted.toSorted(),
@@ -36,12 +39,40 @@ test('removes names first, and content with the last one', async (t) => {
   assert.deepEqual([none.status, jsonOf<PrintedError>(none.stderr).error.code], [4, 'ERR_IMAGE_UNKNOWN']);
 });
 
+/** The sizes of the blobs together. */
+function bytesOf(blobs: ReadonlyMap<Digest, Buffer | undefined>): number {
+  return [...blobs.values()].reduce((sum, bytes) => sum + (bytes?.length ?? Number.NaN), 0);
+}
+
+test('takes a name without a tag as latest, and as every tag with --all-tags', async (t) => {
+  const { run, state } = await workspace(t, { loaded: true });
+  const names = async (): Promise<readonly (string | undefined)[]> =>
+    (await state()).images.map(({ name }) => name?.replace('docker.io/example/', ''));
+  for (const other of ['example/app:2', 'example/app-2:1']) await run(['tag', FAMILIAR, other]);
+  const unknown = await run(['rm', 'example/app']);
+  assert.equal(unknown.status, 4);
+  assert.match(unknown.stderr, /"example\/app" means its tag latest.*\[ERR_IMAGE_UNKNOWN\]/);
+  assert.equal((await run(['rm', '--platform', 'linux/arm64', 'example/app'])).status, 4);
+  assert.deepEqual(await names(), ['app-2:1', 'app:1', 'app:2']);
+  await run(['tag', FAMILIAR, 'example/app']);
+  assert.equal((await run(['rm', 'example/app'])).stdout, 'Untagged: example/app:latest\nFreed: 0 B\n');
+  for (const wrong of [[FAMILIAR], ['example/app', FAMILIAR], [`example/app@sha256:${'0'.repeat(64)}`]]) {
+    assert.equal((await run(['rm', '--all-tags', ...wrong])).status, 2, wrong.join(' '));
+  }
+  assert.equal((await run(['rm', '--all-tags', '--platform', 'linux/arm64', 'example/app'])).status, 2);
+  assert.deepEqual(await names(), ['app-2:1', 'app:1', 'app:2']);
+  const all = await run(['rm', '-a', 'example/app']);
+  assert.equal(all.stdout, 'Untagged: example/app:1\nUntagged: example/app:2\nFreed: 0 B\n');
+  assert.deepEqual(await names(), ['app-2:1']);
+});
+
 test('removes one platform, but not the last one or one that the image does not have', async (t) => {
   const { run, state, built } = await workspace(t, { loaded: true });
   const { status, stdout } = await run(['rm', '--json', '--platform', 'linux/amd64,linux/arm64', FAMILIAR]);
   const own = ['linux/amd64', 'linux/arm64'].flatMap((platform) => closureOf(built.blobs, built.of(platform)));
-  const report = jsonOf<{ untagged: string[]; deleted: string[] }>(stdout);
+  const report = jsonOf<{ untagged: string[]; deleted: Digest[]; bytes: number }>(stdout);
   assert.deepEqual([status, report.untagged, report.deleted.toSorted()], [0, [], sorted(own)]);
+  assert.equal(report.bytes, bytesOf(new Map(report.deleted.map((digest) => [digest, built.blobs.get(digest)]))));
   const before = await state();
   assert.equal((await run(['rm', '--platform', 'linux/arm/v7', FAMILIAR])).status, 2);
   assert.equal((await run(['rm', '--platform', 'linux/s390x', FAMILIAR])).status, 4);

@@ -14,7 +14,7 @@ test('saves a whole archive of an image that another process removes and prunes 
   const save = startLading(['save', '--store', store, FAMILIAR]);
   assert.ok(save.stdout);
   await once(save.stdout, 'readable');
-  assert.equal((await run(['rm', FAMILIAR])).stdout, `Untagged: ${FAMILIAR}\n`);
+  assert.equal((await run(['rm', FAMILIAR])).stdout, `Untagged: ${FAMILIAR}\nFreed: 0 B\n`);
   assert.equal((await run(['prune', '--grace', '0'])).status, 0);
   const chunks: Buffer[] = [];
   for await (const chunk of save.stdout) chunks.push(chunk as Buffer);

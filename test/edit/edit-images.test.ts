@@ -78,12 +78,36 @@ onEachStore('removes a name, and content only with the last one', async (open) =
     untagged: [NAME],
     moved: [{ name: NAME, from: built.root.digest }],
     deleted: [],
+    bytes: 0,
   });
   assert.deepEqual(await namesOf(store), ['docker.io/library/copy:1']);
-  const { untagged, deleted } = await removeImages(store, ['copy:1']);
+  const { untagged, deleted, bytes } = await removeImages(store, ['copy:1']);
   assert.deepEqual(untagged, ['docker.io/library/copy:1']);
+  assert.equal(
+    bytes,
+    [...built.blobs.values()].reduce((sum, { length }) => sum + length, 0),
+  );
   assert.deepEqual(sorted(deleted), sorted([...built.blobs.keys()]));
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+onEachStore('takes a name without a tag as latest, and as every tag with allTags', async (open) => {
+  const store = await stored(open, example());
+  await refuses(store, async () => await removeImages(store, ['example/app']), { code: 'ERR_IMAGE_UNKNOWN' });
+  await refuses(store, async () => await removePlatforms(store, 'example/app', ['linux/arm64']), {
+    code: 'ERR_IMAGE_UNKNOWN',
+  });
+  await refuses(store, async () => await removeImages(store, [FAMILIAR], { allTags: true }), {
+    code: 'ERR_OPTION_INVALID',
+  });
+  await tagImage(store, FAMILIAR, 'example/app');
+  await tagImage(store, FAMILIAR, 'example/app-b:1');
+  await removePlatforms(store, 'example/app', ['linux/arm64']);
+  assert.deepEqual((await removeImages(store, ['example/app'])).untagged, ['docker.io/example/app:latest']);
+  await tagImage(store, FAMILIAR, 'example/app:2');
+  const { untagged } = await removeImages(store, ['example/app'], { allTags: true });
+  assert.deepEqual(untagged, [NAME, 'docker.io/example/app:2']);
+  assert.deepEqual(await namesOf(store), ['docker.io/example/app-b:1']);
 });
 
 onEachStore('leaves a name that was moved to another image meanwhile', async (open) => {

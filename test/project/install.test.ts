@@ -26,8 +26,7 @@ const manifest = JSON.parse(read('package.json')) as Manifest;
 async function installed(t: TestContext): Promise<{ readonly user: string; readonly root: string }> {
   const folder = await temporaryFolder(t);
   const [clone, user] = [path.join(folder, 'clone'), path.join(folder, 'user')];
-  const filter = (file: string): boolean => !/^(?:node_modules|build|dist|\.git)$/.test(inProject(file));
-  await cp(projectRoot(), clone, { recursive: true, filter });
+  await cp(projectRoot(), clone, { recursive: true, filter: isInClone });
   await symlink(path.join(projectRoot(), 'node_modules'), path.join(clone, 'node_modules'));
   const archive = (await output('npm', ['pack', '--silent'], { cwd: clone })).trim();
   const root = path.join(user, 'node_modules', 'lading');
@@ -41,8 +40,8 @@ async function installed(t: TestContext): Promise<{ readonly user: string; reado
   return { user, root };
 }
 
-function inProject(file: string): string {
-  return path.relative(projectRoot(), file);
+function isInClone(file: string): boolean {
+  return !/^(?:node_modules|build|dist|\.git)$/.test(path.relative(projectRoot(), file));
 }
 
 test('a package made of a fresh clone has the command, the library and every page that a page links', async (t) => {

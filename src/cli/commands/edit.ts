@@ -4,7 +4,7 @@ import { tagImage } from '../../edit/tag-image.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { openStore, type CommonOptions } from '../command-context.js';
-import { printLines, printReport } from '../console.js';
+import { formatBytes, printLines, printReport } from '../console.js';
 
 /** `lading tag`: gives an image one more name. */
 export async function tag(source: string, name: string, options: CommonOptions): Promise<number> {
@@ -14,29 +14,32 @@ export async function tag(source: string, name: string, options: CommonOptions):
   return 0;
 }
 
-export interface RemoveOptions extends CommonOptions {
+export interface RemoveCommandOptions extends CommonOptions {
   readonly platform?: readonly string[];
+  readonly allTags?: boolean;
 }
 
 /** `lading rm`: removes names, or with --platform the content of some platforms of one image. */
-export async function remove(images: readonly string[], options: RemoveOptions): Promise<number> {
+export async function remove(images: readonly string[], options: RemoveCommandOptions): Promise<number> {
+  const { platform, allTags = false } = options;
   const [image] = images;
-  if (options.platform !== undefined && images.length !== 1) {
+  if (platform !== undefined && (images.length !== 1 || allTags)) {
     throw new LadingError('ERR_OPTION_INVALID', 'rm --platform takes one image');
   }
   const store = await openStore(options, 'write');
   const report =
-    options.platform === undefined || image === undefined
-      ? await removeImages(store, images)
-      : await removePlatforms(store, image, options.platform);
+    platform === undefined || image === undefined
+      ? await removeImages(store, images, { allTags })
+      : await removePlatforms(store, image, platform);
   if (options.json) await printReport(report);
   else await printLines(linesOf(report));
   return 0;
 }
 
-function linesOf({ untagged, deleted }: RemoveReport): readonly string[] {
+function linesOf({ untagged, deleted, bytes }: RemoveReport): readonly string[] {
   return [
     ...untagged.map((name) => `Untagged: ${parseReference(name).familiar()}`),
     ...deleted.map((digest) => `Deleted: ${digest}`),
+    `Freed: ${formatBytes(bytes)}`,
   ];
 }
