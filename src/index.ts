@@ -33,7 +33,8 @@ export { digestOf, parseDigest, type Digest, type DigestAlgorithm } from './mode
 export { jsonLine } from './model/json-line.js';
 export { ERROR_CODES, isDamage, LadingError, type ErrorCategory, type ErrorCode } from './model/errors.js';
 export { diffIdsOf, type ImageConfig } from './model/image-config.js';
-export { resolveRecords, type ImageRecord, type NameMove, type OnConflict, type Untagged } from './model/image-list.js';
+export type { ImageRecord, NameMove, OnConflict } from './model/image-list.js';
+export { resolveRecords, type Untagged } from './model/resolve-records.js';
 export { DEFAULT_LIMITS, type Limits } from './model/limits.js';
 export type { ReferrerPolicy } from './model/wanted-blobs.js';
 export { anyOf, anyPlatform, compatibleWith, exactly, type PlatformMatcher } from './model/platform-matcher.js';

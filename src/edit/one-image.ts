@@ -1,6 +1,7 @@
 import { LadingError, quote } from '../model/errors.js';
-import { resolveRecords, type ImageRecord, type Untagged } from '../model/image-list.js';
+import type { ImageRecord } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
+import { resolveRecords, type Untagged } from '../model/resolve-records.js';
 
 /** The one image that a text means. Of several it is the one tagged `latest`: a command that edits must not guess. */
 export function oneOf(records: readonly ImageRecord[], text: string, untagged: Untagged = 'all'): ImageRecord {

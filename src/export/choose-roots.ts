@@ -1,9 +1,11 @@
 import { Documents } from '../content/documents.js';
+import { inTurns } from '../flow/in-turns.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { isIndexType } from '../model/media-types.js';
 import type { ManifestNode } from '../stages/records.js';
+import { nodesOf } from '../survey/nodes-of.js';
 import type { Survey } from '../survey/survey-images.js';
 
 /**
@@ -38,7 +40,7 @@ export async function chooseRoots(
 ): Promise<RootChoice> {
   const rewriter = new IndexRewriter(documents);
   const roots: ChosenRoot[] = [];
-  for (const target of targets) {
+  for await (const target of inTurns(targets)) {
     const nodes = completeNodesOf(survey, target);
     roots.push({
       target,
@@ -62,9 +64,9 @@ async function chooseRoot(
   return policy === 'auto' && platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
 }
 
-function completeNodesOf({ nodes }: Survey, target: ImageRecord): readonly ManifestNode[] {
-  return nodes
-    .filter(({ node, completeness }) => node.target === target && completeness.state === 'complete')
+function completeNodesOf(survey: Survey, target: ImageRecord): readonly ManifestNode[] {
+  return nodesOf(survey, target)
+    .filter(({ completeness }) => completeness.state === 'complete')
     .map(({ node }) => node);
 }
 

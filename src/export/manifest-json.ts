@@ -1,4 +1,5 @@
 import { Documents } from '../content/documents.js';
+import { inTurns } from '../flow/in-turns.js';
 import { entryNameOf } from '../model/archive-layout.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -10,6 +11,7 @@ import { selectPlatforms } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
 import type { ManifestNode } from '../stages/records.js';
+import { nodesOf } from '../survey/nodes-of.js';
 import type { Survey } from '../survey/survey-images.js';
 
 /**
@@ -23,7 +25,7 @@ export async function manifestJsonOf(
   host: Platform,
 ): Promise<Buffer | undefined> {
   const tagsOf = new Map<Digest, { readonly descriptor: Descriptor; readonly tags: string[] }>();
-  for (const target of targets) {
+  for await (const target of inTurns(targets)) {
     const descriptor = choose(survey, target, host);
     if (descriptor === undefined) continue;
     const known = tagsOf.get(descriptor.digest) ?? { descriptor, tags: [] };
@@ -37,8 +39,8 @@ export async function manifestJsonOf(
 
 /** The packed manifest that suits the host best, else the first one. */
 function choose(survey: Survey, target: ImageRecord, host: Platform): Descriptor | undefined {
-  const images = survey.nodes
-    .filter(({ node, completeness }) => node.target === target && completeness.state === 'complete')
+  const images = nodesOf(survey, target)
+    .filter(({ completeness }) => completeness.state === 'complete')
     .map(({ node }) => node)
     .filter(({ kind, subject }) => kind === 'manifest' && subject === undefined);
   const withPlatform = images.filter(

@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import { isImage, resolveRecords, type ImageRecord } from '../model/image-list.js';
+import { isImage, type ImageRecord } from '../model/image-list.js';
+import { onceFor } from '../model/once-for.js';
+import { resolveRecords } from '../model/resolve-records.js';
 import { limitsOf } from '../model/limits.js';
 import { compatibleWith, exactly } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
@@ -53,13 +55,7 @@ export async function* describeImages(
   const records = await store.list();
   const chosen = texts.length === 0 ? records.filter(isImage) : texts.flatMap((text) => resolveRecords(records, text));
   const roots = new Map(chosen.map(({ descriptor }) => [descriptor.digest, descriptor]));
-  const names = namesByRoot(records);
-  const referrers = digestOf(
-    records
-      .filter((record) => !isImage(record))
-      .map(({ descriptor }) => descriptor.digest)
-      .join(),
-  );
+  const { names, referrers } = listingOf(records);
   let work = 0;
   for (const descriptor of roots.values()) {
     const { image, isNew } = await describeRoot(store, { records, referrers }, descriptor, options);
@@ -136,10 +132,19 @@ function isRunnable(manifest: ManifestDescription): manifest is Runnable {
   return manifest.kind === 'image' && manifest.available && manifest.platform !== undefined;
 }
 
+/** What every description of one list of images needs: read once, however many requests ask for one image of it. */
+const listingOf = onceFor((records: readonly ImageRecord[]) => {
+  const referrers = records.filter((record) => !isImage(record)).map(({ descriptor }) => descriptor.digest);
+  return { names: namesByRoot(records), referrers: digestOf(referrers.join()) };
+});
+
 function namesByRoot(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly string[]> {
   const byRoot = new Map<Digest, string[]>();
   for (const { name, descriptor } of records) {
-    if (name !== undefined) byRoot.set(descriptor.digest, [...(byRoot.get(descriptor.digest) ?? []), name]);
+    if (name === undefined) continue;
+    const names = byRoot.get(descriptor.digest);
+    if (names === undefined) byRoot.set(descriptor.digest, [name]);
+    else names.push(name);
   }
   return byRoot;
 }

@@ -1,7 +1,8 @@
 import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
-import { resolveRecords, type ImageRecord } from '../model/image-list.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { resolveRecords } from '../model/resolve-records.js';
 import { limitsOf } from '../model/limits.js';
 import type { Store } from '../stores/store.js';
 import { platformMismatch, platformWarning } from '../survey/check-configs.js';

@@ -3,7 +3,6 @@ import { isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
 import type { ImageIndex } from './image-index.js';
 import { MEDIA_TYPES } from './media-types.js';
-import { parseReference, type Reference } from './reference.js';
 
 /** One image of a store: a root with its name. */
 export interface ImageRecord {
@@ -115,87 +114,8 @@ export function removeRecords(
   return records.filter((record) => !gone.has(nameAndDigest(record)));
 }
 
-/** What a name without a tag means: every tag of the repository, or the tag `latest`. */
-export type Untagged = 'all' | 'latest';
-
-/**
- * The records that a user's text means: a name (without tag: every tag of the repository), or else an image id, a
- * digest or a unique prefix. A record found by its id is returned without its name. Throws ERR_IMAGE_UNKNOWN,
- * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
- */
-export function resolveRecords(
-  records: readonly ImageRecord[],
-  text: string,
-  untagged: Untagged = 'all',
-): readonly ImageRecord[] {
-  const images = records.filter((record) => subjectOf(record) === undefined);
-  const named = isDigest(text) ? [] : resolveName(images, text, untagged);
-  if (named.length > 0) return named;
-  const byId = resolveId(images, text);
-  if (byId !== undefined) return [byId];
-  throw unknown(text, untagged === 'latest' && resolveName(images, text, 'all').length > 0);
-}
-
-function unknown(text: string, hasOtherTags: boolean): LadingError {
-  const message = hasOtherTags
-    ? `${quote(text)} means its tag latest, which the store does not have; name one of its other tags, or ask for all`
-    : `no image ${quote(text)} in the store`;
-  return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: text } });
-}
-
-const ID_PREFIX = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
-
-function resolveName(images: readonly ImageRecord[], text: string, untagged: Untagged): readonly ImageRecord[] {
-  const given = referenceOf(text);
-  if (given === undefined) return [];
-  const wanted = untagged === 'latest' ? given.withDefaultTag() : given;
-  const inRepository = images.filter(({ name }) => name !== undefined && isInRepository(name, wanted));
-  if (wanted.digest !== undefined) return resolvePinned(inRepository, wanted, wanted.digest);
-  if (wanted.tag === undefined) return inRepository.filter(({ name }) => !name?.includes('@'));
-  return inRepository.filter(({ name }) => name === wanted.toString());
-}
-
-/** `repository@digest` means the image; `repository:tag@digest` means the tag, if it still has that digest. */
-function resolvePinned(
-  inRepository: readonly ImageRecord[],
-  wanted: Reference,
-  digest: string,
-): readonly ImageRecord[] {
-  const pinned = inRepository.filter(({ descriptor }) => descriptor.digest === digest);
-  const same = pinned.filter(({ name }) => name === wanted.toString());
-  if (same.length > 0) return same;
-  if (wanted.tag !== undefined) return pinned.filter(({ name }) => parseReference(name ?? '').tag === wanted.tag);
-  return pinned.slice(0, 1).map(unnamed);
-}
-
-/** A text that is not a valid name may be an id prefix: 64 hex characters are refused as a name. */
-function referenceOf(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (ID_PREFIX.test(text)) return undefined;
-    throw error;
-  }
-}
-
-function isInRepository(name: string, wanted: Reference): boolean {
-  const repository = `${wanted.domain}/${wanted.path}`;
-  return name.startsWith(repository) && [':', '@'].includes(name.charAt(repository.length));
-}
-
-function resolveId(images: readonly ImageRecord[], text: string): ImageRecord | undefined {
-  if (!ID_PREFIX.test(text)) return undefined;
-  const prefix = text.includes(':') ? text : `sha256:${text}`;
-  const matching = images.filter(({ descriptor }) => descriptor.digest.startsWith(prefix));
-  const digests = new Set(matching.map(({ descriptor }) => descriptor.digest));
-  if (digests.size > 1) {
-    const message = `${quote(text)} is the start of ${digests.size} image ids; give more characters`;
-    throw new LadingError('ERR_REFERENCE_AMBIGUOUS', message, { details: { candidates: [...digests] } });
-  }
-  return matching[0] === undefined ? undefined : unnamed(matching[0]);
-}
-
-function unnamed({ descriptor }: ImageRecord): ImageRecord {
+/** The record without its name. */
+export function unnamed({ descriptor }: ImageRecord): ImageRecord {
   return { descriptor };
 }
 

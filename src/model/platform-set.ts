@@ -36,13 +36,20 @@ interface Wanted {
  */
 export class PlatformSet<Image extends object> {
   readonly #wanted: readonly Wanted[];
+  /** The exact ones by their CPU, so that a long list costs no more for each manifest than a short one. */
+  readonly #byCpu = new Map<string, Wanted[]>();
+  readonly #best: readonly Wanted[];
   readonly #outcomes = new Map<Image, Map<string, PlatformOutcome>>();
+  /** Kept until the next note about the image. */
+  readonly #unmet = new Map<Image, readonly UnmetPlatform[]>();
 
   constructor(requests: readonly PlatformRequest[] = []) {
     const wanted = requests.map(wantedOf);
     this.#wanted = [
       ...new Map(wanted.map((one) => [`${one.isBest} ${formatPlatformFull(one.platform)}`, one])).values(),
     ];
+    this.#best = this.#wanted.filter(({ isBest }) => isBest);
+    for (const one of this.#wanted.filter(({ isBest }) => !isBest)) put(this.#byCpu, cpuOf(one.platform), one);
   }
 
   /** The request in normal form, in its order, without repeats. Empty: every platform. */
@@ -57,13 +64,14 @@ export class PlatformSet<Image extends object> {
 
   /** Whether the choice needs all platforms of an image, not one at a time. */
   get choosesBest(): boolean {
-    return this.#wanted.some(({ isBest }) => isBest);
+    return this.#best.length > 0;
   }
 
   /** Whether a manifest of this platform passes the filter. One without a platform always passes, as in the Engine. */
   wants(platform: Platform | undefined): boolean {
     if (this.wantsAll || platform === undefined) return true;
-    return this.#wanted.some(({ matcher }) => matcher.matches(platform));
+    const sameCpu = this.#byCpu.get(cpuOf(normalizePlatform(platform))) ?? [];
+    return [...sameCpu, ...this.#best].some(({ matcher }) => matcher.matches(platform));
   }
 
   /** The filter for an image that lists these platforms. For a best-platform request, only the best one passes. */
@@ -81,6 +89,7 @@ export class PlatformSet<Image extends object> {
   note(image: Image, outcome: PlatformOutcome): void {
     const known = this.#outcomes.get(image) ?? new Map<string, PlatformOutcome>();
     this.#outcomes.set(image, known);
+    this.#unmet.delete(image);
     known.set(listingKeyOf(outcome.digest, outcome.platform), outcome);
   }
 
@@ -92,10 +101,19 @@ export class PlatformSet<Image extends object> {
 
   /** The requested platforms for which no complete manifest was found. */
   unmetOf(image: Image): readonly UnmetPlatform[] {
-    return this.#wanted.flatMap(({ platform, matcher }): UnmetPlatform[] => {
-      const matching = this.#listed(image).filter(
-        (found) => found.platform !== undefined && matcher.matches(found.platform),
-      );
+    const unmet = this.#unmet.get(image) ?? this.#judge(this.#listed(image));
+    this.#unmet.set(image, unmet);
+    return unmet;
+  }
+
+  #judge(listed: readonly PlatformOutcome[]): readonly UnmetPlatform[] {
+    const byCpu = new Map<string, PlatformOutcome[]>();
+    for (const found of listed) {
+      if (found.platform !== undefined) put(byCpu, cpuOf(normalizePlatform(found.platform)), found);
+    }
+    return this.#wanted.flatMap(({ platform, isBest, matcher }): UnmetPlatform[] => {
+      const candidates = isBest ? listed : (byCpu.get(cpuOf(platform)) ?? []);
+      const matching = candidates.filter((found) => found.platform !== undefined && matcher.matches(found.platform));
       if (matching.some(({ state }) => state === 'complete')) return [];
       const missing = matching.find(({ state }) => state === 'missing')?.missing;
       return missing === undefined ? [{ platform, state: 'absent' }] : [{ platform, state: 'missing', missing }];
@@ -105,6 +123,17 @@ export class PlatformSet<Image extends object> {
   #listed(image: Image): readonly PlatformOutcome[] {
     return [...(this.#outcomes.get(image)?.values() ?? [])];
   }
+}
+
+/** What platforms that match exactly have in common. Give it normal forms. */
+function cpuOf({ os, architecture, variant = '' }: Platform): string {
+  return `${os} ${architecture} ${variant}`;
+}
+
+function put<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [value]);
+  else known.push(value);
 }
 
 function wantedOf(request: PlatformRequest): Wanted {

@@ -1,6 +1,8 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { resolveRecords, subjectOf, type ImageRecord } from '../model/image-list.js';
+import { subjectOf, type ImageRecord } from '../model/image-list.js';
+import { onceFor } from '../model/once-for.js';
+import { resolveRecords } from '../model/resolve-records.js';
 
 /** Answers questions about one list of images. Holds the list, and its referrers by subject. */
 export class ListedImages {
@@ -44,6 +46,8 @@ function bySubject(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonl
 
 /** Returns a function that finds the referrers of a subject among these records. */
 export function referrersIn(records: readonly ImageRecord[]): (subject: Digest) => Promise<readonly Descriptor[]> {
-  const listed = new ListedImages(records);
+  const listed = listedImagesOf(records);
   return async (subject) => listed.referrersOf(subject);
 }
+
+const listedImagesOf = onceFor((records: readonly ImageRecord[]) => new ListedImages(records));

@@ -1,5 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import { nodesOf } from './nodes-of.js';
 import { platformReportOf, type ImageReport, type PlatformReport } from './reports.js';
 import type { Survey } from './survey-images.js';
 
@@ -23,9 +24,9 @@ export function platformReportsOf(survey: Survey, target: ImageRecord): readonly
 }
 
 /** The indexes of the image that are listed but not here. */
-export function missingIndexesOf({ nodes }: Survey, target: ImageRecord): readonly Digest[] {
-  return nodes
-    .filter(({ node }) => node.target === target && node.kind === 'index' && node.subject === undefined)
+export function missingIndexesOf(survey: Survey, target: ImageRecord): readonly Digest[] {
+  return nodesOf(survey, target)
+    .filter(({ node }) => node.kind === 'index' && node.subject === undefined)
     .filter(({ completeness }) => completeness.state === 'missing')
     .map(({ node }) => node.descriptor.digest);
 }

@@ -3,6 +3,7 @@ import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { formatPlatformFull } from '../model/platform.js';
 import { imageReportOf, missingIndexesOf, platformReportsOf } from './image-report.js';
+import { nodesOf } from './nodes-of.js';
 import { labelOfRecord, type ImageReport, type PlatformReport, type Warning } from './reports.js';
 import type { Survey } from './survey-images.js';
 
@@ -54,11 +55,11 @@ export function judgePlatforms(
 
 /** True if the image has a complete manifest that is wanted. Without a list, also if its indexes are here and empty. */
 function hasAnything(survey: Survey, target: ImageRecord): boolean {
-  const { platforms, nodes } = survey;
+  const { platforms } = survey;
   const outcomes = platforms.outcomesOf(target);
   if (outcomes.some(({ state }) => state === 'complete')) return platforms.wantsAll || isMet(platforms, target);
   if (!platforms.wantsAll || outcomes.length > 0 || missingIndexesOf(survey, target).length > 0) return false;
-  return nodes.some(
+  return nodesOf(survey, target).some(
     ({ node, completeness }) => isRoot(node.descriptor.digest, target) && completeness.state === 'complete',
   );
 }

@@ -1,6 +1,7 @@
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Documents } from '../content/documents.js';
+import { inTurns } from '../flow/in-turns.js';
 import type { Completeness } from '../model/completeness.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -57,7 +58,8 @@ export async function surveyImages(
   const needs: BlobNeed[] = [];
   const nodes: ListedNode[] = [];
   await pipeline(
-    Readable.from(targets),
+    // A repository may have a thousand tags, and small documents are read with blocking calls.
+    Readable.from(inTurns(targets)),
     new WalkIndex({ documents, referrersOf: referrersOfWanted(platforms, options) }),
     new FilterPlatforms({ platforms, referrers }),
     new ListBlobs({

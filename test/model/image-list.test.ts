@@ -8,10 +8,10 @@ import {
   publishRecords,
   recordsOf,
   removeRecords,
-  resolveRecords,
   subjectOf,
   type ImageRecord,
 } from '../../src/model/image-list.js';
+import { resolveRecords } from '../../src/model/resolve-records.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 
 function image(content: string): Descriptor {
