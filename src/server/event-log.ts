@@ -72,20 +72,18 @@ export const EVENT_FILTERS = [
   'volume',
 ] as const;
 
-/** Whether an event passes the filters. */
-export function eventMatches(event: EngineEvent, filters: Filters): boolean {
-  const { Type, Action, Actor, scope } = event;
-  const matches: Readonly<Record<string, (value: string) => boolean>> = {
-    type: (value) => value === Type,
-    event: (value) => value === Action,
-    scope: (value) => value === scope,
-    image: (value) => isImage(value, Actor),
-  };
-  return [...filters].every(([key, values]) => values.length === 0 || values.some((value) => matches[key]?.(value)));
+/** Returns a test: does an event pass the filters? It looks values up, and never compares them one by one. */
+export function eventFilter(filters: Filters): (event: EngineEvent) => boolean {
+  const wanted = [...filters]
+    .filter(([, values]) => values.length > 0)
+    .map(([key, values]) => [key, new Set(values)] as const);
+  return (event) => wanted.every(([key, values]) => termsOf(event, key).some((term) => values.has(term)));
 }
 
-/** Whether the value is the image's id, or its name with or without tag. */
-function isImage(value: string, { ID, Attributes }: EngineEvent['Actor']): boolean {
-  const name = Attributes['name'] ?? '';
-  return value !== '' && [ID, name, name.replace(/(?<!^sha\d+):[^:/]*$/, '')].includes(value);
+/** The values of a filter that an event passes. An image goes by its id, or by its name with or without tag. */
+function termsOf({ Type, Action, Actor, scope }: EngineEvent, key: string): readonly string[] {
+  const terms: Readonly<Record<string, readonly string[]>> = { type: [Type], event: [Action], scope: [scope] };
+  if (key !== 'image') return terms[key] ?? [];
+  const name = Actor.Attributes['name'] ?? '';
+  return [Actor.ID, name, name.replace(/(?<!^sha\d+):[^:/]*$/, '')].filter((term) => term !== '');
 }

@@ -4,15 +4,28 @@ import { EngineError, STATUS } from './statuses.js';
 /** The values of each filter of a request. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
+/** Most values of all filters of a request together: each is compared with every image, or with every event. */
+const MAX_VALUES = 100;
+
+/** Most characters of a value. A full name with tag and digest has fewer. */
+const MAX_VALUE_LENGTH = 1024;
+
 /**
  * A `filters` parameter, in today's form `{"dangling":{"true":true}}` or the older one `{"dangling":["true"]}`.
- * Throws an EngineError for anything else, and for an unknown filter.
+ * Throws an EngineError for anything else, for an unknown filter, and for more or longer values than the limits.
  */
 export function parseFilters(text: string | undefined, known: readonly string[]): Filters {
   if (text === undefined || text === '') return new Map();
-  const filters = new Map(Object.entries(parseObject(text)).map(([key, value]) => [key, valuesOf(key, value)]));
-  for (const key of filters.keys()) {
+  const filters = new Map<string, readonly string[]>();
+  let count = 0;
+  for (const [key, value] of Object.entries(parseObject(text))) {
     if (!known.includes(key)) throw invalid(key);
+    const values = valuesOf(key, value);
+    count += values.length;
+    if (count > MAX_VALUES) throw tooMuch(`more than ${MAX_VALUES} values`);
+    if (values.some(({ length }) => length > MAX_VALUE_LENGTH))
+      throw tooMuch(`a value of more than ${MAX_VALUE_LENGTH} characters`);
+    filters.set(key, values);
   }
   return filters;
 }
@@ -27,78 +40,21 @@ export function booleanFilter(filters: Filters, key: string): boolean | undefine
   return isYes;
 }
 
-/** Whether labels have every `key` or `key=value` of `label`, and none of `label!`. */
-export function labelsMatch(filters: Filters, labels: Readonly<Record<string, unknown>>): boolean {
-  const has = (wanted: string): boolean => {
-    const [key = '', ...value] = wanted.split('=');
-    return Object.hasOwn(labels, key) && (value.length === 0 || labels[key] === value.join('='));
-  };
-  return (filters.get('label') ?? []).every(has) && !(filters.get('label!') ?? []).some(has);
+/** Labels of an image by their keys. */
+type Labels = Readonly<Record<string, unknown>>;
+
+/** Returns a test: do labels have every `key` or `key=value` of `label`, and none of `label!`? */
+export function labelFilter(filters: Filters): (labels: Labels) => boolean {
+  const wanted = (filters.get('label') ?? []).map(labelTest);
+  const unwanted = (filters.get('label!') ?? []).map(labelTest);
+  return (labels) => wanted.every((has) => has(labels)) && !unwanted.some((has) => has(labels));
 }
 
-/**
- * Whether a text matches a pattern of Go's path.Match, which the Engine uses: `*` and `?` match no slash, `[a-z]` and
- * `[^a-z]` match one character, a backslash takes the next character as it is. The time grows at most with the product
- * of both lengths. Throws an EngineError for a malformed pattern.
- */
-export function globMatches(pattern: string, text: string): boolean {
-  const tokens = tokensOf(pattern);
-  const characters = Array.from(text);
-  let [token, at] = [0, 0];
-  // The last star, and how far its text reaches. Going back to an earlier star would find nothing more.
-  let [star, reach] = [-1, 0];
-  while (token < tokens.length || at < characters.length) {
-    const [fits, character] = [tokens[token], characters[at]];
-    if (fits === '*') {
-      [star, reach] = [token, at];
-      token += 1;
-    } else if (character !== undefined && fits?.(character) === true) {
-      token += 1;
-      at += 1;
-    } else {
-      if (star < 0 || reach >= characters.length || characters[reach] === '/') return false;
-      reach += 1;
-      [token, at] = [star + 1, reach];
-    }
-  }
-  return true;
-}
-
-/** One part of a pattern: `*` for any text without slash, or a test of one character. */
-type Token = '*' | ((character: string) => boolean);
-
-const MEMBER = String.raw`(?:\\[^]|[^\]\\-])`;
-const RANGE = `(${MEMBER})(?:-(${MEMBER}))?`;
-const TOKEN = new RegExp(String.raw`\\([^])|\[(?!\^\])(\^?)((?:${RANGE})+)\]|([^[\\])|[^]`, 'gu');
-
-function tokensOf(pattern: string): readonly Token[] {
-  const tokens: Token[] = [];
-  for (const [, escaped, negation, set, , , plain] of pattern.matchAll(TOKEN)) {
-    const literal = escaped ?? plain;
-    if (set !== undefined) tokens.push(negation === '^' ? not(memberOf(set)) : memberOf(set));
-    else if (literal === undefined) throw invalid(`reference=${pattern}`);
-    else if (plain === '*') tokens.push('*');
-    else tokens.push(plain === '?' ? (character) => character !== '/' : (character) => character === literal);
-  }
-  return tokens;
-}
-
-/** Tests whether a character is in one of the ranges of a set. */
-function memberOf(set: string): (character: string) => boolean {
-  const ranges = [...set.matchAll(new RegExp(RANGE, 'gu'))].map(([, low = '', high = low]) => [code(low), code(high)]);
-  return (character) => {
-    const own = code(character);
-    return ranges.some(([low = 0, high = 0]) => low <= own && own <= high);
-  };
-}
-
-function not(fits: (character: string) => boolean): (character: string) => boolean {
-  return (character) => !fits(character);
-}
-
-/** The code point of a character, which may have a backslash before it. */
-function code(character: string): number {
-  return character.codePointAt(character.length > 1 && character.startsWith('\\') ? 1 : 0) ?? 0;
+function labelTest(text: string): (labels: Labels) => boolean {
+  const at = text.indexOf('=');
+  if (at === -1) return (labels) => Object.hasOwn(labels, text);
+  const [key, value] = [text.slice(0, at), text.slice(at + 1)];
+  return (labels) => Object.hasOwn(labels, key) && labels[key] === value;
 }
 
 function parseObject(text: string): object {
@@ -117,6 +73,11 @@ function valuesOf(key: string, value: unknown): readonly string[] {
   return Object.entries(value).flatMap(([item, isSet]) => (isSet === true ? [item] : []));
 }
 
-function invalid(what: string): EngineError {
+function tooMuch(what: string): EngineError {
+  return new EngineError(STATUS.badRequest, `the filters have ${what}; send less in one request`);
+}
+
+/** The refusal of one filter, in the Engine's words. */
+export function invalid(what: string): EngineError {
   return new EngineError(STATUS.badRequest, `invalid filter ${jsonLine(what)}`);
 }

@@ -18,22 +18,27 @@ export interface FoundImage {
 export async function findImage(store: Store, text: string): Promise<FoundImage> {
   const records = await store.list();
   const full = fullName(text);
-  const named = records.find(({ name }) => name !== undefined && name === full);
-  if (named !== undefined && full !== undefined) return { text: full, record: named, isById: false };
   if (full?.includes('@') === true) return byId(records, full, text);
+  const [named] = full === undefined ? [] : found(records, full);
+  if (named !== undefined && full !== undefined) return { text: full, record: named, isById: false };
   if (ID.test(text)) return byId(records, text.includes(':') ? text : `sha256:${text}`, text);
   throw unknown(text);
 }
 
 /** Finds an image by its id; an error has the text that the client sent. */
 function byId(records: readonly ImageRecord[], id: string, asked: string): FoundImage {
-  try {
-    const [record] = resolveRecords(records, id);
-    if (record !== undefined) return { text: record.descriptor.digest, record, isById: true };
-  } catch (error) {
-    if (!(error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN')) throw error;
-  }
+  const [record] = found(records, id);
+  if (record !== undefined) return { text: record.descriptor.digest, record, isById: true };
   throw unknown(asked);
+}
+
+function found(records: readonly ImageRecord[], text: string): readonly ImageRecord[] {
+  try {
+    return resolveRecords(records, text);
+  } catch (error) {
+    if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return [];
+    throw error;
+  }
 }
 
 /** The full name with registry and tag; undefined for a text that can only be an id. */

@@ -10,6 +10,15 @@ export function isTrue(text: string | undefined): boolean {
 const PLATFORM_MINOR = 48;
 const PLATFORMS_MINOR = 52;
 
+/** Most platforms of one request: each is compared with every manifest of every image in it. */
+const MAX_PLATFORMS = 100;
+
+/** The platforms of a repeated parameter. Throws an EngineError with the Engine's words, and for too many. */
+export function platformsOf(texts: readonly string[]): readonly Platform[] {
+  if (texts.length <= MAX_PLATFORMS) return texts.map(platformOf);
+  throw new EngineError(STATUS.badRequest, `a request names at most ${MAX_PLATFORMS} platforms`);
+}
+
 /** The `platform` parameters of a save or load. Throws an EngineError with the Engine's words. */
 export function transferPlatforms(texts: readonly string[] = [], minor: number): readonly Platform[] {
   if (minor < PLATFORM_MINOR) return [];
@@ -17,7 +26,7 @@ export function transferPlatforms(texts: readonly string[] = [], minor: number):
     const message = 'multiple platform parameters are not supported in this API version; use API version 1.52 or later';
     throw new EngineError(STATUS.badRequest, message);
   }
-  return texts.map(platformOf);
+  return platformsOf(texts);
 }
 
 /** A platform parameter, a JSON object. Throws an EngineError with the Engine's words. */

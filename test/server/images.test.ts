@@ -142,7 +142,14 @@ const FILTERED: readonly (readonly [filters: unknown, left: readonly string[]])[
   [{ reference: { app: true } }, ['app:old']],
   [{ reference: ['app'] }, ['app:old']],
   [{ reference: ['app:old'] }, ['app:old']],
-  [{ reference: ['docker.io/library/app:old'] }, []],
+  [{ reference: ['docker.io/library/app:old'] }, ['app:old']],
+  [{ reference: ['docker.io/library/app'] }, ['app:old']],
+  [{ reference: ['docker.io/library/app:*'] }, ['app:old']],
+  [{ reference: ['docker.io/library/*'] }, ['app:old']],
+  [{ reference: ['docker.io/example/app'] }, ['example/app:new']],
+  [{ reference: ['docker.io/*/app:new'] }, ['example/app:new']],
+  [{ reference: ['docker.io/*'] }, []],
+  [{ reference: ['library/app'] }, []],
   [{ reference: ['app:*'] }, ['app:old']],
   [{ reference: ['*'] }, ['app:old']],
   [{ reference: ['*/*'] }, ['example/app:new']],
@@ -155,6 +162,11 @@ const FILTERED: readonly (readonly [filters: unknown, left: readonly string[]])[
   [{ label: ['team', 'team=b'] }, ['example/app:new']],
   [{ label: ['==x=y'] }, []],
   [{ label: ['none'] }, []],
+  [{ 'label!': ['team'] }, ['localhost:5000/a/b:1']],
+  [{ 'label!': ['team=a'] }, ['example/app:new', 'localhost:5000/a/b:1']],
+  [{ 'label!': { 'team=a': true, 'team=b': true } }, ['localhost:5000/a/b:1']],
+  [{ label: ['team'], 'label!': ['team=a'] }, ['example/app:new']],
+  [{ 'label!': ['none'] }, ['app:old', 'example/app:new', 'localhost:5000/a/b:1', 'unnamed']],
   [{ label: ['team=a'], dangling: ['false'] }, ['app:old']],
   [{ before: ['localhost:5000/a/b:1'] }, ['app:old', 'unnamed']],
   [{ since: ['localhost:5000/a/b:1'] }, ['example/app:new']],
@@ -185,10 +197,17 @@ for (const [query, status] of [
   ['filters={"reference":["["]}', 400],
   ['filters={"reference":["a\\\\"]}', 400],
   ['filters={"until":["soon"]}', 400],
+  [`filters=${JSON.stringify({ reference: ['?'.repeat(9000)] })}`, 400],
+  [`filters=${JSON.stringify({ reference: Array.from({ length: 1100 }, (_, at) => `a${at}`) })}`, 400],
+  [`filters=${JSON.stringify({ since: Array.from({ length: 101 }, () => 'example/app:1') })}`, 400],
+  [
+    `filters=${JSON.stringify({ label: Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`a${at}`, true])) })}`,
+    400,
+  ],
   ['filters={"before":["none"]}', 404],
   ['filters={"since":["Bad//Name"]}', 400],
 ] as const) {
-  test(`answers ${status} to ${query}`, async (t) => {
+  test(`answers ${status} to ${query.slice(0, 80)}`, async (t) => {
     const { request } = await engineWithExample(t);
     const answer = await request('GET', `/images/json?${encodeURI(query)}`);
     if (status === 200) assert.equal((bodyOf(answer) as readonly unknown[]).length, 1);

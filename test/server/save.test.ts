@@ -244,3 +244,25 @@ test('lists a missing platform with any text from an index', async (t) => {
   const answer = await request('HEAD', '/images/example/app:1/get');
   assert.equal(answer.headers['lading-missing-platforms'], 'example/app:1 lin%2Cux%20%E2%82%AC/arm64 missing');
 });
+
+test('refuses more than ten thousand pairs of an image and a platform', async (t) => {
+  const built = example();
+  const names = Array.from({ length: 101 }, (_, at) => `docker.io/example/many:${at}`);
+  const { request } = await engineWithExample(t, { built, names });
+  const list = Array.from({ length: 100 }, (_, at) => platformQuery(at === 0 ? 'linux/amd64' : `linux/a${at}`));
+  const url = `/images/get?names=example/many&${list.slice(0, 99).join('&')}`;
+  // The same names again are no more images.
+  assert.equal((await request('HEAD', `${url}&names=example/many`)).status, 200);
+  assertRefused(await request('GET', `${url}&${list[99]}`), 400, /^images times platforms are 10100, and one request/);
+});
+
+for (const url of ['/v1.52/images/get?names=example/app:1', '/v1.52/images/example/app:1/get']) {
+  test(`takes a hundred platforms, and no more, with ${url}`, async (t) => {
+    const { request } = await engineWithExample(t);
+    const list = Array.from({ length: 101 }, (_, at) => platformQuery(at === 0 ? 'linux/amd64' : `linux/a${at}`));
+    const ask = async (count: number) =>
+      await request('GET', `${url}${url.includes('?') ? '&' : '?'}${list.slice(0, count).join('&')}`);
+    assert.equal((await ask(100)).status, 200);
+    assertRefused(await ask(101), 400, 'a request names at most 100 platforms');
+  });
+}

@@ -3,7 +3,7 @@ import { describeImages, manifestsFor, parseReference, removeImages, removePlatf
 import { audited } from '../audited.js';
 import type { Named, ServerContext } from '../context.js';
 import { findImage, type FoundImage } from '../find-image.js';
-import { isTrue, platformOf } from '../query.js';
+import { isTrue, platformsOf } from '../query.js';
 import { announceRemoval, type Removed } from '../removals.js';
 import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
 import { EngineError, STATUS } from '../statuses.js';
@@ -72,7 +72,7 @@ async function removeSome(
     const message = 'conflict: unable to remove the content of single platforms (must be forced)';
     throw new EngineError(STATUS.badRequest, message);
   }
-  const platforms = texts.map(platformOf);
+  const platforms = platformsOf(texts);
   const going: string[] = [];
   for await (const image of describeImages(context.store, [digest], context)) {
     for (const platform of platforms)

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext } from '../context.js';
-import { EVENT_FILTERS, eventMatches, type EngineEvent } from '../event-log.js';
+import { EVENT_FILTERS, eventFilter, type EngineEvent } from '../event-log.js';
 import { parseFilters } from '../filters.js';
 import { EVENTS_SCHEMA } from '../schemas.js';
 import { parseTime } from '../times.js';
@@ -16,7 +16,7 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
 /** `GET /events`: past events from `since` on, then those to come, until `until`. */
 export function eventsRoute(app: FastifyInstance, context: ServerContext): void {
   app.get<EventsRoute>('/events', { schema: EVENTS_SCHEMA, exposeHeadRoute: false }, async (request, reply) => {
-    const filters = parseFilters(request.query.filters, EVENT_FILTERS);
+    const isWanted = eventFilter(parseFilters(request.query.filters, EVENT_FILTERS));
     const { since, until } = request.query;
     const now = context.now();
     const sinceMs = since ? parseTime(since, now) : Number.POSITIVE_INFINITY;
@@ -24,7 +24,7 @@ export function eventsRoute(app: FastifyInstance, context: ServerContext): void 
     const format = formatFor(request.minor, request.headers.accept ?? '');
     const lines = new PassThrough();
     const send = (event: EngineEvent): void => {
-      if (!eventMatches(event, filters) || event.timeNano > untilMs * NANOS) return;
+      if (!isWanted(event) || event.timeNano > untilMs * NANOS) return;
       lines.write(format.line(event));
       if (lines.writableLength + reply.raw.writableLength > MAX_UNREAD_BYTES) lines.destroy();
     };

@@ -4,6 +4,7 @@ import { audited } from '../audited.js';
 import type { ServerContext } from '../context.js';
 import { booleanFilter, parseFilters, type Filters } from '../filters.js';
 import { imageFilter } from '../image-filter.js';
+import { Pace } from '../pace.js';
 import { announceRemoval, type Removed } from '../removals.js';
 import { PRUNE_SCHEMA } from '../schemas.js';
 import { bytesOf } from '../shapes/manifest-summary.js';
@@ -35,7 +36,7 @@ interface Pruned extends Removed {
 }
 
 async function prune(context: ServerContext, filters: Filters, isAll: boolean): Promise<Pruned> {
-  const isOther = await imageFilter(context, new Map([...filters].filter(([key]) => key !== 'dangling')));
+  const isOther = await imageFilter(context, new Map([...filters].filter(([key]) => key !== 'dangling')), new Pace());
   const going: string[] = [];
   const sizes = new Map<string, number>();
   for await (const image of describeImages(context.store, [], context)) {

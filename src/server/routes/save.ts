@@ -46,7 +46,7 @@ async function save(
   { platform, strict }: SaveQuery,
 ): Promise<Reply> {
   // Docker's own client sends one empty name if no image is named.
-  const wanted = names.filter((name) => name !== '');
+  const wanted = [...new Set(names)].filter((name) => name !== '');
   if (wanted.length === 0) throw new EngineError(STATUS.badRequest, 'no image was named');
   const platforms = transferPlatforms(platform, request.minor);
   await audited(context, request, { action: 'save', names: wanted }, async () => {
@@ -71,6 +71,7 @@ async function planFor(
   isStrict: boolean,
 ): Promise<ExportPlan> {
   const missingPlatforms = isStrict ? 'fail' : 'skip';
+  checkPairs((await store.resolve(names)).length * platforms.length);
   try {
     return await planExport(store, names, { platforms, missingPlatforms, hostPlatform, signal: halt });
   } catch (error) {
@@ -79,6 +80,15 @@ async function planFor(
     const { code, details } = error;
     throw new LadingError(code, unavailableMessage(names, platforms), { details, cause: error });
   }
+}
+
+/** Most answers that a plan gives to "does this image have this platform?": they are made in one go. */
+const MAX_PAIRS = 10_000;
+
+function checkPairs(pairs: number): void {
+  if (pairs <= MAX_PAIRS) return;
+  const message = `images times platforms are ${pairs}, and one request may have ${MAX_PAIRS}; save them in several requests`;
+  throw new EngineError(STATUS.badRequest, message);
 }
 
 /** The Engine's words. */
@@ -96,15 +106,22 @@ function hasTag(header: string | undefined, etag: string): boolean {
 
 /** The wanted platforms that are not in the archive: `example/app:1 linux/arm/v7 absent, …`, in ASCII. */
 function missingOf({ images, leftOut }: ExportPlan): string {
-  const missing = [...images, ...leftOut].flatMap((image) =>
-    image.platforms
-      .filter(({ state }) => state === 'missing' || state === 'absent')
-      .map(({ platform, state }) => `${labelOf(image)} ${asciiOf(platform)} ${state}`),
-  );
-  let length = 0;
-  const shown = missing.filter((text) => (length += text.length + 2) <= MAX_HEADER_LENGTH);
-  const left = missing.length - shown.length;
+  const shown: string[] = [];
+  let [length, left] = [0, 0];
+  for (const image of [...images, ...leftOut]) {
+    for (const { platform, state } of image.platforms.filter(isMissing)) {
+      // Beyond the limit they are only counted: images times platforms may be many.
+      const text = length > MAX_HEADER_LENGTH ? '' : `${labelOf(image)} ${asciiOf(platform)} ${state}`;
+      length += text.length + 2;
+      if (length > MAX_HEADER_LENGTH) left += 1;
+      else shown.push(text);
+    }
+  }
   return [...shown, ...(left > 0 ? [`and ${left} more`] : [])].join(', ');
+}
+
+function isMissing({ state }: ExportPlan['images'][number]['platforms'][number]): boolean {
+  return state === 'missing' || state === 'absent';
 }
 
 /** Clients take about 16 KiB of headers in all. */
