@@ -111,7 +111,7 @@ function loadCommand(): Command {
     .addOption(platformOption('only these platforms, separated by commas; repeatable'))
     .addOption(referrersOption())
     .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
-    .option('--strict', 'refuse a config whose platform differs from its descriptor')
+    .option('--strict', 'refuse unusable names, and a config whose platform differs from its descriptor')
     .addOption(
       new Option('--on-conflict <what>', 'what to do with a name that another image has')
         .choices(['replace', 'keep', 'fail'])
@@ -173,7 +173,7 @@ function verifyCommand(): Command {
     .argument('[image...]', 'names or ids (default: the whole store)')
     .option('--archive <file>', 'verify an archive instead (- for stdin)')
     .option('--deep', 'also unpack every layer and compare it with its diff id')
-    .option('--strict', 'count a config whose platform differs from its descriptor as damage')
+    .option('--strict', 'count unusable names, and a config whose platform differs from its descriptor, as damage')
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),

@@ -1,34 +1,86 @@
+import { setImmediate } from 'node:timers/promises';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { parseImageName } from '../model/reference.js';
+import { readImageName } from '../model/reference.js';
+import type { Warning } from '../survey/reports.js';
+import type { WarningList } from '../survey/warning-list.js';
 
-/** The full name of an image in the archive. Throws ERR_REFERENCE_INVALID if that is not a valid name. */
-export function nameOf({ annotations, digest }: Descriptor): string | undefined {
-  const full = annotations?.[ANNOTATIONS.imageName];
-  if (full !== undefined && full !== '' && full !== NO_NAME) return checkedName(full, digest);
-  const short = annotations?.[ANNOTATIONS.refName];
-  // A bare tag such as `latest` does not say which repository it belongs to.
-  if (short === undefined || short === NO_NAME || !/[/:@]/.test(short)) return undefined;
-  try {
-    return checkedName(short, digest);
-  } catch {
+/** How many names are read before other work gets a turn. */
+const NAMES_PER_TURN = 1000;
+
+/** What to do about a name that cannot be used: refuse the archive, or only warn. */
+export interface ArchiveNamesOptions {
+  readonly strict: boolean;
+  readonly warnings: WarningList;
+}
+
+/**
+ * Reads the names that an archive gives to its images. A text that is no name, or that has the digest of another image,
+ * costs only itself: it is dropped with a warning. If strict, it is an ERR_REFERENCE_INVALID.
+ */
+export class ArchiveNames {
+  readonly #options: ArchiveNamesOptions;
+  #read = 0;
+
+  constructor(options: ArchiveNamesOptions) {
+    this.#options = options;
+  }
+
+  /** The name in the annotations of a root: its full name, or else a `ref.name` that is more than a bare tag. */
+  async ofRoot({ annotations, digest }: Descriptor): Promise<string | undefined> {
+    const full = annotations?.[ANNOTATIONS.imageName] ?? '';
+    const short = annotations?.[ANNOTATIONS.refName] ?? '';
+    const name = await this.#nameOf(full, digest);
+    // A bare tag such as `latest` does not say which repository it belongs to.
+    if (name !== undefined || short === full || !/[/:@]/.test(short)) return name;
+    return await this.#nameOf(short, digest);
+  }
+
+  /** The names among the RepoTags of an image, each once. */
+  async ofTags(repoTags: readonly string[], digest?: Digest): Promise<readonly string[]> {
+    const names = new Set<string>();
+    for (const tag of repoTags) {
+      const name = await this.#nameOf(tag, digest);
+      if (name !== undefined) names.add(name);
+    }
+    return [...names];
+  }
+
+  /** An empty text means that there is no name. */
+  async #nameOf(text: string, digest: Digest | undefined): Promise<string | undefined> {
+    if (text === '') return undefined;
+    this.#read += 1;
+    if (this.#read % NAMES_PER_TURN === 0) await setImmediate();
+    const read = readImageName(text);
+    const fault = typeof read === 'string' ? read : digestFault(read.digest, digest);
+    if (fault === undefined) return read.toString();
+    this.#drop(text, digest, fault);
     return undefined;
   }
-}
 
-const NO_NAME = '<none>:<none>';
-
-function checkedName(text: string, digest: Digest): string {
-  const reference = parseImageName(text);
-  if (reference.digest !== undefined && reference.digest !== digest) {
-    throw new LadingError('ERR_REFERENCE_INVALID', `${quote(text)} has another digest than its image, ${digest}`);
+  #drop(text: string, digest: Digest | undefined, fault: string): void {
+    const { strict, warnings } = this.#options;
+    const problem = (): string => `${digest ?? 'manifest.json'}: the name ${quote(text)} cannot be used: ${fault}`;
+    const warning = (): Omit<Warning, 'code'> => ({
+      message: `${problem()}; it was dropped`,
+      ...(digest && { image: digest }),
+    });
+    if (!strict) return warnings.add('WARN_NAME_DROPPED', warning);
+    throw new LadingError('ERR_REFERENCE_INVALID', problem(), { details: { name: text, ...(digest && { digest }) } });
   }
-  return reference.toString();
 }
 
-/** One target for each name and for each unnamed digest. Throws ERR_NAME_DUPLICATE if two images have one name. */
+function digestFault(named: Digest | undefined, digest: Digest | undefined): string | undefined {
+  return named === undefined || digest === undefined || named === digest
+    ? undefined
+    : 'it has the digest of another image';
+}
+
+/**
+ * One target for each name, and for each digest without any. Throws ERR_NAME_DUPLICATE if two images have one name.
+ */
 export function withoutRepeats(targets: readonly ImageRecord[]): readonly ImageRecord[] {
   const kept = new Map<string, ImageRecord>();
   for (const target of targets) {
@@ -38,7 +90,8 @@ export function withoutRepeats(targets: readonly ImageRecord[]): readonly ImageR
       throw duplicate(key, known, target);
     kept.set(key, target);
   }
-  return [...kept.values()];
+  const named = new Set(targets.flatMap(({ name, descriptor }) => (name === undefined ? [] : descriptor.digest)));
+  return [...kept.values()].filter(({ name, descriptor }) => name !== undefined || !named.has(descriptor.digest));
 }
 
 function duplicate(name: string, a: ImageRecord, b: ImageRecord): LadingError {

@@ -1,7 +1,7 @@
 import { parseStrictJson } from '../content/strict-json.js';
 import { LAYOUT_ENTRY } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
-import { parseDockerManifest } from '../model/docker-archive.js';
+import { parseDockerManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { asFields } from '../model/json.js';
@@ -10,7 +10,8 @@ import { parseReference } from '../model/reference.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
-import { withoutRepeats } from './archive-names.js';
+import { WarningList } from '../survey/warning-list.js';
+import { ArchiveNames, withoutRepeats } from './archive-names.js';
 import { dockerArchiveTargets } from './docker-archive-targets.js';
 import { layoutTargets, type LayoutTargets } from './layout-targets.js';
 
@@ -19,23 +20,32 @@ export interface ArchiveTargets extends LayoutTargets {
   readonly warnings: readonly Warning[];
 }
 
+/** The limits for documents, and whether to refuse a name that cannot be used. */
+export interface ArchiveTargetsOptions {
+  readonly limits: Limits;
+  readonly strict: boolean;
+}
+
 /** Finds the images of the archive: by its OCI layout if it has one, else as a docker-archive. */
 export async function archiveTargets(
   session: DestinationSession,
   contents: ArchiveContents,
-  limits: Limits,
+  { limits, strict }: ArchiveTargetsOptions,
 ): Promise<ArchiveTargets> {
   const { layout, index, manifestJson, links } = contents;
   // Unused links too: a tool that unpacks the archive could follow them in a circle.
   for (const name of links.keys()) followLinks(name, { links });
+  const warnings = new WarningList();
+  const names = new ArchiveNames({ strict, warnings });
   if (layout !== undefined && index !== undefined) {
     checkLayoutVersion(layout, limits);
-    const found = await layoutTargets(session, { ...contents, index }, limits);
-    return { ...found, warnings: disagreements(found.images, manifestJson, limits) };
+    const found = await layoutTargets(session, { ...contents, index }, { limits, names });
+    if (manifestJson !== undefined) await compare(found.images, parsed(manifestJson, limits), names, warnings);
+    return { ...found, warnings: warnings.warnings };
   }
   if (manifestJson !== undefined) {
-    const images = await dockerArchiveTargets(session, contents, manifestJson, limits);
-    return { images: withoutRepeats(images), referrers: [], opaque: [], warnings: [] };
+    const images = await dockerArchiveTargets(session, contents, parsed(manifestJson, limits), { limits, names });
+    return { images: withoutRepeats(images), referrers: [], opaque: [], warnings: warnings.warnings };
   }
   const missing = index === undefined ? 'index.json' : LAYOUT_ENTRY;
   const message =
@@ -53,21 +63,24 @@ function checkLayoutVersion(layout: Buffer, limits: Limits): void {
   throw new LadingError('ERR_FORMAT_UNSUPPORTED', message);
 }
 
+function parsed(manifestJson: Buffer, limits: Limits): readonly DockerArchiveImage[] {
+  return parseDockerManifest(parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth));
+}
+
 /** The OCI layout wins over `manifest.json`. Warns of each name that only `manifest.json` has. */
-function disagreements(
+async function compare(
   images: readonly ImageRecord[],
-  manifestJson: Buffer | undefined,
-  limits: Limits,
-): readonly Warning[] {
-  if (manifestJson === undefined) return [];
-  const names = new Set(images.map(({ name }) => name));
-  const listed = parseDockerManifest(parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth));
-  return listed
-    .flatMap(({ repoTags }) => repoTags)
-    .filter((tag) => !names.has(parseReference(tag).withDefaultTag().toString()))
-    .map((tag) => ({
-      code: 'WARN_MANIFEST_JSON',
-      message: `manifest.json names ${quote(tag)}, index.json does not; index.json was followed`,
-      image: parseReference(tag).withDefaultTag().familiar(),
-    }));
+  listed: readonly DockerArchiveImage[],
+  names: ArchiveNames,
+  warnings: WarningList,
+): Promise<void> {
+  const known = new Set(images.map(({ name }) => name));
+  for (const { repoTags } of listed) {
+    for (const name of await names.ofTags(repoTags)) {
+      if (known.has(name)) continue;
+      const image = parseReference(name).familiar();
+      const message = `manifest.json names ${quote(image)}, index.json does not; index.json was followed`;
+      warnings.add('WARN_MANIFEST_JSON', () => ({ message, image }));
+    }
+  }
 }

@@ -25,7 +25,7 @@ export interface CloseOptions {
   readonly referrers: ReferrerPolicy;
   readonly missingPlatforms: MissingPlatforms;
   readonly onConflict: OnConflict;
-  /** Whether to refuse a config whose platform differs from its descriptor's. */
+  /** Whether to refuse a name that cannot be used, and a config whose platform differs from its descriptor's. */
   readonly strict: boolean;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
@@ -54,7 +54,7 @@ export async function closeArchive(
   options: CloseOptions,
 ): Promise<ClosedArchive> {
   const provider = refusingDamaged(session, contents.damaged);
-  const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options.limits);
+  const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options);
   const { loaded, kept } = await resolveConflicts(destination, images, options.onConflict);
   const { platforms, referrers: follow, limits, strict, signal } = options;
   const documents = new Documents(provider, { limits });

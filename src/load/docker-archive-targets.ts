@@ -1,47 +1,58 @@
 import { checkDocumentSize } from '../content/check-document.js';
 import { Documents } from '../content/documents.js';
-import { parseStrictJson } from '../content/strict-json.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import type { Content, ContentKind } from '../model/content.js';
+import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import { parseDockerManifest, synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
+import { synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import { MEDIA_TYPES } from '../model/media-types.js';
-import { parseImageName } from '../model/reference.js';
 import type { ArchiveContents, ArchiveFile } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
+import type { ArchiveNames } from './archive-names.js';
+
+/** The limits for documents, and the reader of names. */
+export interface DockerArchiveOptions {
+  readonly limits: Limits;
+  readonly names: ArchiveNames;
+}
 
 /**
  * The images of a docker-archive. Makes and stores their manifests, which such an archive lacks. Checks layers against
  * the diff ids, and a config against its name if that is a digest. Throws ERR_ARCHIVE_FORMAT, ERR_DOCUMENT_INVALID,
- * ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH, ERR_DIGEST_MISMATCH, ERR_REFERENCE_INVALID.
+ * ERR_BLOB_MISSING, ERR_DIFF_ID_MISMATCH, ERR_DIGEST_MISMATCH.
  */
 export async function dockerArchiveTargets(
   session: DestinationSession,
   contents: ArchiveContents,
-  manifestJson: Buffer,
-  limits: Limits,
+  images: readonly DockerArchiveImage[],
+  { limits, names }: DockerArchiveOptions,
 ): Promise<readonly ImageRecord[]> {
-  const images = parseDockerManifest(parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth));
   const targets: ImageRecord[] = [];
-  for (const image of images) targets.push(...(await targetsOf(session, contents, image, limits)));
+  for (const image of images) {
+    const descriptor = await rootOf(session, contents, image, limits);
+    const given = await names.ofTags(image.repoTags, descriptor.digest);
+    if (given.length === 0) targets.push({ descriptor });
+    for (const name of given) targets.push({ name, descriptor });
+  }
   return targets;
 }
 
 type Layer = Content & LayerFacts;
 
-async function targetsOf(
+/** The descriptor of the image's manifest, which this makes and stores. */
+async function rootOf(
   session: DestinationSession,
   contents: ArchiveContents,
   image: DockerArchiveImage,
   limits: Limits,
-): Promise<readonly ImageRecord[]> {
+): Promise<Descriptor> {
   const config = await contentOf(session, contents, image.config);
   const descriptor = { ...config, mediaType: MEDIA_TYPES.dockerConfig };
   checkDocumentSize(descriptor, limits);
@@ -59,17 +70,11 @@ async function targetsOf(
     layers.map((layer) => ({ ...layer, gzip: isGzip(layer) })),
   );
   const platform = platformOf(document);
-  const root = {
+  return {
     mediaType: MEDIA_TYPES.dockerManifest,
     ...(await storeBytes(session, contents, bytes, 'manifest')),
     ...(platform && { platform }),
   };
-  return namesOf(image).map((name) => ({ descriptor: root, ...(name !== undefined && { name }) }));
-}
-
-function namesOf({ repoTags }: DockerArchiveImage): readonly (string | undefined)[] {
-  const names = repoTags.map((tag) => parseImageName(tag).toString());
-  return names.length === 0 ? [undefined] : names;
 }
 
 /** The content under a name of `manifest.json`: a file of the archive, also through links, or a blob by its digest. */

@@ -8,7 +8,7 @@ import type { Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
-import { nameOf, withoutRepeats } from './archive-names.js';
+import { withoutRepeats, type ArchiveNames } from './archive-names.js';
 
 /** The images that the `index.json` of a layout lists, and the manifests in it that refer to others. */
 export interface LayoutTargets {
@@ -19,16 +19,22 @@ export interface LayoutTargets {
   readonly opaque: readonly ImageRecord[];
 }
 
+/** The limits for documents, and the reader of names. */
+export interface LayoutOptions {
+  readonly limits: Limits;
+  readonly names: ArchiveNames;
+}
+
 /** Sorts what `index.json` lists into images, referrers and the rest. */
 export async function layoutTargets(
   session: DestinationSession,
   { index, stored }: ArchiveContents & { readonly index: Buffer },
-  limits: Limits,
+  { limits, names }: LayoutOptions,
 ): Promise<LayoutTargets> {
   const { manifests } = parseLayoutIndex(index, limits);
   const documents = new Documents(session, { limits });
   const listed: Listed[] = [];
-  for (const descriptor of manifests) listed.push(await classify(documents, descriptor));
+  for (const descriptor of manifests) listed.push(await classify(documents, descriptor, names));
   const resolved = new Map<Listed, string>();
   for (const one of listed) if (one.annotated !== undefined) resolved.set(one, one.annotated);
   const known = listed.some(({ subject }) => subject !== undefined)
@@ -57,8 +63,8 @@ interface Listed {
   readonly subject?: Digest;
 }
 
-async function classify(documents: Documents, listed: Descriptor): Promise<Listed> {
-  const name = nameOf(listed);
+async function classify(documents: Documents, listed: Descriptor, names: ArchiveNames): Promise<Listed> {
+  const name = await names.ofRoot(listed);
   const descriptor = withoutName(listed);
   if (name !== undefined) return { record: { name, descriptor } };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];

@@ -19,7 +19,7 @@ export interface LoadOptions {
   readonly onConflict?: OnConflict;
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
-  /** Refuses a config whose platform differs from its descriptor's. Otherwise that is a warning. */
+  /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
   readonly strict?: boolean;
   /** Called for each blob while it is written, every few MiB, and when it is stored. */
   readonly onProgress?: (event: CommitEvent) => void;

@@ -36,18 +36,7 @@ const DIGEST_REPOSITORY = /^library\/sha(?:256|384|512)$/;
  * Grammar: distribution/reference.
  */
 export function parseReference(text: string): Reference {
-  if (IMAGE_ID.test(text)) throw invalid(text, 'an image id is not a name');
-  const [host, rest] = splitDomain(text);
-  const [tagged, digest] = cut(rest, '@');
-  const [path, tag] = cut(tagged, ':');
-  const name = DOMAIN.test(host) ? { domain: host, path } : { domain: '', path: `${host}/${path}` };
-  checkPath(name.path, text);
-  if (tag !== undefined && !TAG.test(tag)) throw invalid(text, `${quote(tag)} is not a tag`);
-  if (digest !== undefined && !isDigest(digest)) throw invalid(text, `${quote(digest)} is not a digest that we know`);
-  return new ParsedReference(name, {
-    ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest }),
-  });
+  return orThrow(readReference(text), text);
 }
 
 /**
@@ -55,11 +44,36 @@ export function parseReference(text: string): Reference {
  * like a digest, since they would hide the image with that digest. Throws ERR_REFERENCE_INVALID.
  */
 export function parseImageName(text: string): Reference {
-  const reference = parseReference(text).withDefaultTag();
-  if (reference.domain === DEFAULT_DOMAIN && DIGEST_REPOSITORY.test(reference.path)) {
-    throw invalid(text, 'an image must not be named like a digest');
-  }
-  return reference;
+  return orThrow(readImageName(text), text);
+}
+
+/** The same, or a text that says why it is no name: an archive may have a million of those, and an error is slow. */
+export function readImageName(text: string): Reference | string {
+  const read = readReference(text);
+  if (typeof read === 'string') return read;
+  const isLikeDigest = read.domain === DEFAULT_DOMAIN && DIGEST_REPOSITORY.test(read.path);
+  return isLikeDigest ? 'an image must not be named like a digest' : read.withDefaultTag();
+}
+
+function readReference(text: string): Reference | string {
+  if (IMAGE_ID.test(text)) return 'an image id is not a name';
+  const [host, rest] = splitDomain(text);
+  const [tagged, digest] = cut(rest, '@');
+  const [path, tag] = cut(tagged, ':');
+  const name = DOMAIN.test(host) ? { domain: host, path } : { domain: '', path: `${host}/${path}` };
+  const fault = pathFault(name.path);
+  if (fault !== undefined) return fault;
+  if (tag !== undefined && !TAG.test(tag)) return `${quote(tag)} is not a tag`;
+  if (digest !== undefined && !isDigest(digest)) return `${quote(digest)} is not a digest that we know`;
+  return new ParsedReference(name, {
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest }),
+  });
+}
+
+function orThrow(read: Reference | string, text: string): Reference {
+  if (typeof read !== 'string') return read;
+  throw new LadingError('ERR_REFERENCE_INVALID', `image name ${quote(text)}: ${read}; write it like example/app:1.0`);
 }
 
 interface Name {
@@ -119,18 +133,14 @@ function looksLikeDomain(part: string): boolean {
   return part === 'localhost' || /[.:]/.test(part) || part !== part.toLowerCase();
 }
 
-function checkPath(path: string, text: string): void {
-  if (path.length > MAX_PATH_CHARACTERS)
-    throw invalid(text, `the repository is over ${MAX_PATH_CHARACTERS} characters`);
-  if (/[A-Z]/.test(path)) throw invalid(text, 'the repository has upper case letters');
-  if (!path.split('/').every((part) => PATH_PART.test(part))) throw invalid(text, `${quote(path)} is not a repository`);
+/** Why the path is not a repository; undefined if it is one. */
+function pathFault(path: string): string | undefined {
+  if (path.length > MAX_PATH_CHARACTERS) return `the repository is over ${MAX_PATH_CHARACTERS} characters`;
+  if (/[A-Z]/.test(path)) return 'the repository has upper case letters';
+  return path.split('/').every((part) => PATH_PART.test(part)) ? undefined : `${quote(path)} is not a repository`;
 }
 
 function cut(text: string, separator: string): readonly [before: string, after: string | undefined] {
   const at = text.indexOf(separator);
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
-}
-
-function invalid(text: string, why: string): LadingError {
-  return new LadingError('ERR_REFERENCE_INVALID', `image name ${quote(text)}: ${why}; write it like example/app:1.0`);
 }

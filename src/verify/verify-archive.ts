@@ -9,7 +9,8 @@ import type { ArchiveContents } from '../stages/records.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
-import { checkImages, problemOf } from './check-images.js';
+import type { Warning } from '../survey/reports.js';
+import { checkImages, problemOf, type Problem } from './check-images.js';
 import type { VerifyOptions, VerifyReport } from './verify-images.js';
 
 /**
@@ -37,16 +38,29 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
     factsOf,
     ...(signal && { signal }),
   });
-  const { images, blobs, warnings } = report;
+  const { images, blobs } = report;
+  const { refused, warnings } = judgeNames(report.warnings, strict);
   const known = new Set(warnings.map(({ message }) => message));
   const damaged = [...contents.damaged].map(([digest, { damage }]) => problemOf(damage, digest));
   return {
     images,
     blobs: { count: blobs.stored + blobs.skipped, bytes: blobs.bytesStored + blobs.bytesSkipped },
-    problems: [...damaged, ...findings.problems],
+    problems: [...refused, ...damaged, ...findings.problems],
     warnings: [...warnings, ...findings.warnings.filter(({ message }) => !known.has(message))],
     incomplete: isAnyMissing(images),
   };
+}
+
+/** If strict, names that cannot be used are problems: a load would refuse the archive. */
+function judgeNames(
+  warnings: readonly Warning[],
+  strict: boolean,
+): { readonly refused: readonly Problem[]; readonly warnings: readonly Warning[] } {
+  const isRefused = ({ code }: Warning): boolean => strict && code === 'WARN_NAME_DROPPED';
+  const refused = warnings
+    .filter(isRefused)
+    .map(({ message }) => ({ code: 'ERR_REFERENCE_INVALID', message }) as const);
+  return { refused, warnings: warnings.filter((warning) => !isRefused(warning)) };
 }
 
 /** What is known of each layer, also of layers without a digest in their name. */

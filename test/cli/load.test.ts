@@ -14,14 +14,35 @@ import { tarOf } from '../fixtures/tar-builder.js';
 test('prints what docker prints, for named images and for unnamed ones', async (t) => {
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
+  const other = buildManifest(blobs, { platform: 'linux/amd64', seed: 2 });
   const { run } = await workspace(t);
   const archive = await layoutArchive(
-    [{ root, name: 'b:1' }, { root, name: 'registry.example:5000/a:2' }, { root }],
+    [{ root, name: 'b:1' }, { root, name: 'registry.example:5000/a:2' }, { root: other }, { root }],
     blobs,
   );
   const { status, stdout, stderr } = await run(['load'], { input: archive });
   assert.deepEqual([status, stderr], [0, '']);
-  assert.equal(stdout, `Loaded image: b:1\nLoaded image: registry.example:5000/a:2\nLoaded image ID: ${root.digest}\n`);
+  assert.equal(
+    stdout,
+    `Loaded image: b:1\nLoaded image: registry.example:5000/a:2\nLoaded image ID: ${other.digest}\n`,
+  );
+});
+
+test('loads an image without the name that cannot be used, and says so; with --strict refuses it', async (t) => {
+  const { run } = await workspace(t);
+  const { root, blobs } = example();
+  const input = await layoutArchive([{ root, name: 'example/App:1' }], blobs);
+  for (const command of [['load'], ['verify', '--archive', '-']]) {
+    const { status, stderr } = await run(command, { input });
+    assert.equal(status, 0);
+    assert.match(stderr, /^lading: warning: .*"example\/App:1" cannot be used: the repository has upper case letters/);
+  }
+  const strict = await run(['load', '--strict'], { input });
+  assert.equal(strict.status, 2);
+  assert.match(strict.stderr, /"example\/App:1".*\[ERR_REFERENCE_INVALID\]/);
+  const verified = await run(['verify', '--archive', '-', '--strict'], { input });
+  assert.equal(verified.status, 5);
+  assert.match(verified.stdout, /^damaged: .*"example\/App:1".*\[ERR_REFERENCE_INVALID\]$/m);
 });
 
 test('reports what it loaded as JSON', async (t) => {
@@ -181,7 +202,7 @@ test('never prints control characters from an archive', async (t) => {
   const blobs = new BlobSet();
   const root = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
   const { status, stdout, stderr } = await run(['load'], { input: await layoutArchive([{ root, name: evil }], blobs) });
-  assert.deepEqual([status, stdout], [2, '']);
+  assert.deepEqual([status, stdout], [0, `Loaded image ID: ${root.digest}\n`]);
   assertPlain(stderr);
   const entry = jsonEntry('manifest.json', [{ Config: evil, RepoTags: [evil], Layers: [evil] }]);
   const docker = await run(['load'], { input: await tarOf([entry]) });

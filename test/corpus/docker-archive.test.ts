@@ -162,8 +162,9 @@ const CASES: readonly CorpusCase[] = [
     'ERR_BLOB_MISSING',
     withEntry(firstLayer, () => undefined, { name: firstLayer, type: 'symlink', linkname: 'nothing' }),
   ],
-  ['an invalid name', 'ERR_REFERENCE_INVALID', listing({ RepoTags: ['Example//App'] })],
-  ['a name with an escape sequence', 'ERR_REFERENCE_INVALID', listing({ RepoTags: ['a/\u001B[2J:1'] })],
+  ['an invalid name', loads([''], ['WARN_NAME_DROPPED']), listing({ RepoTags: ['Example//App'] })],
+  ['a name with an escape sequence', loads([''], ['WARN_NAME_DROPPED']), listing({ RepoTags: ['a/\u001B[2J:1'] })],
+  ['an empty name', loads(['']), listing({ RepoTags: [''] })],
   ['names of null', loads(['']), listing({ RepoTags: null })],
   [
     'a manifest.json that names other images than the layout',
@@ -177,4 +178,4 @@ const CASES: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('docker-archive', CASES, 42);
+runFamily('docker-archive', CASES, 43);

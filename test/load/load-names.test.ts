@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { digestOf } from '../../src/model/digest.js';
+import { quote } from '../../src/model/errors.js';
 import type { LayoutImage } from '../fixtures/archive-builder.js';
 import { BlobSet } from '../fixtures/blob-set.js';
 import { example, NAME } from '../fixtures/example.js';
@@ -13,6 +15,9 @@ function one(naming: Omit<LayoutImage, 'root'>, seed = 'one'): { images: LayoutI
   return { images: [{ root, ...naming }], blobs };
 }
 
+/** The digest of no image here. */
+const OTHER = digestOf('other');
+
 const NAMINGS: readonly (readonly [Omit<LayoutImage, 'root'>, string | undefined])[] = [
   [{ name: 'docker.io/example/app:1', refName: '1' }, 'docker.io/example/app:1'],
   [{ name: 'example/app' }, 'docker.io/example/app:latest'],
@@ -21,11 +26,8 @@ const NAMINGS: readonly (readonly [Omit<LayoutImage, 'root'>, string | undefined
   [{ refName: 'app:1' }, 'docker.io/library/app:1'],
   [{ refName: 'localhost:5000/app' }, 'localhost:5000/app:latest'],
   [{ refName: 'latest' }, undefined],
-  [{ refName: 'not/A/Name:1' }, undefined],
   [{ refName: '' }, undefined],
   [{ name: '' }, undefined],
-  [{ name: '<none>:<none>' }, undefined],
-  [{ refName: '<none>:<none>' }, undefined],
   [{}, undefined],
 ];
 
@@ -38,28 +40,76 @@ for (const [naming, expected] of NAMINGS) {
   });
 }
 
-for (const name of [
+/** Texts that name no image. */
+const BAD = [
   'Example/App:1',
   'example/app:1:2',
   '../app:1',
   'app:\u001b[31m1',
   `app:${'x'.repeat(129)}`,
   'a'.repeat(64),
-]) {
-  onEachStore(`refuses the full name ${JSON.stringify(name.slice(0, 20))}`, async (open) => {
+  'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef',
+  'ocidir://layout:1',
+  'https://registry.example/app:1',
+  'example/app:1.0+build',
+  '<none>:<none>',
+  `example/app@${OTHER}`,
+  `example/app:1@${OTHER}`,
+];
+
+for (const bad of BAD) {
+  onEachStore(`drops the name ${JSON.stringify(bad.slice(0, 40))}, and refuses it if strict`, async (open) => {
     const store = await open();
-    const { images, blobs } = one({ name });
-    await refusesLayout(store, { images, blobs, code: 'ERR_REFERENCE_INVALID' });
+    const blobs = new BlobSet();
+    const [root, other] = ['one', 'other'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
+    assert.ok(root && other);
+    const images = [
+      { root, name: bad },
+      { root: other, name: bad, refName: 'example/b:1' },
+      { root, name: 'example/a:1' },
+    ];
+    await refusesLayout(store, { images, blobs, strict: true, code: 'ERR_REFERENCE_INVALID' });
+    for (const listed of [images, images.map(({ name, ...rest }) => ({ refName: name, ...rest }))]) {
+      const report = await loadLayout(store, listed, blobs);
+      const expected = ['docker.io/example/a:1', 'docker.io/example/b:1'];
+      assert.deepEqual(await namesOf(store), expected);
+      assert.deepEqual(new Set(report.images.map(({ name }) => name)), new Set(expected));
+      assert.ok(report.warnings.every(({ message }) => message.includes(quote(bad))));
+    }
   });
 }
 
-onEachStore('takes a name with the digest of its image, and refuses one with another', async (open) => {
+onEachStore(
+  'keeps an image whose only name cannot be used, with one warning for a name in both places',
+  async (open) => {
+    const store = await open();
+    const { images, blobs } = one({ name: 'A:1', refName: 'A:1' });
+    const report = await loadLayout(store, images, blobs);
+    assert.deepEqual([codesOf(report.warnings), await namesOf(store)], [['WARN_NAME_DROPPED'], [undefined]]);
+  },
+);
+
+onEachStore('tells the first hundred of many names that cannot be used, and how many more there were', async (open) => {
   const store = await open();
   const { images, blobs } = one({});
   const [{ root } = {}] = images;
   assert.ok(root);
-  const [good, bad] = [`example/app@${root.digest}`, `example/app@${example().root.digest}`];
-  await refusesLayout(store, { images: [{ root, name: bad }], blobs, code: 'ERR_REFERENCE_INVALID' });
+  const report = await loadLayout(
+    store,
+    Array.from({ length: 3000 }, (_, at) => ({ root, name: `A:${at}` })),
+    blobs,
+  );
+  assert.equal(report.warnings.length, 101);
+  assert.match(report.warnings.at(-1)?.message ?? '', /2900 more/);
+  assert.deepEqual(await namesOf(store), [undefined]);
+});
+
+onEachStore('takes a name with the digest of its image', async (open) => {
+  const store = await open();
+  const { images, blobs } = one({});
+  const [{ root } = {}] = images;
+  assert.ok(root);
+  const good = `example/app@${root.digest}`;
   await loadLayout(store, [{ root, name: good }], blobs);
   assert.deepEqual(await namesOf(store), [`docker.io/${good}`]);
 });

@@ -15,6 +15,8 @@ interface Case {
   readonly names: readonly (string | undefined)[];
   /** The first digits of each root, in the order of the names. */
   readonly roots?: readonly string[];
+  /** The text that each warning of the load contains; none by default. */
+  readonly warnings?: readonly string[];
 }
 
 const CASES: readonly Case[] = [
@@ -29,9 +31,28 @@ const CASES: readonly Case[] = [
     names: ['docker.io/library/my-app:latest'],
     roots: ['be3b3f82'],
   },
+  {
+    file: 'name-is-a-digest.tar',
+    what: 'a layout with a digest as the name, as the image service of a node writes it',
+    names: [undefined],
+    roots: ['be3b3f82'],
+    warnings: ['the name "sha256:be3b3f82'],
+  },
+  {
+    file: 'name-none.tar',
+    what: 'a docker-archive with the RepoTag <none>:<none>',
+    names: [undefined],
+    warnings: ['the name "<none>:<none>"'],
+  },
+  {
+    file: 'name-with-a-digest.tar',
+    what: 'a docker-archive with the digest of another image in a RepoTag',
+    names: [undefined],
+    warnings: ['it has the digest of another image'],
+  },
 ];
 
-for (const { file, what, names, roots } of CASES) {
+for (const { file, what, names, roots, warnings = [] } of CASES) {
   const archive = path.join(projectRoot(), 'test', 'data', 'cases', file);
   for (const [way, source] of [
     ['a file', () => archive],
@@ -45,6 +66,8 @@ for (const { file, what, names, roots } of CASES) {
         names,
       );
       assert.deepEqual(await namesOf(store), names);
+      assert.equal(report.warnings.length, warnings.length);
+      for (const [at, text] of warnings.entries()) assert.ok(report.warnings[at]?.message.includes(text), text);
       const digests = (await store.list()).map(({ descriptor }) => descriptor.digest);
       if (roots !== undefined)
         assert.deepEqual(

@@ -63,6 +63,15 @@ test('warns in lines before the result', async (t) => {
   assert.deepEqual(loaded, LOADED);
 });
 
+test('warns in a line of a name that cannot be used', async (t) => {
+  const { request } = await startEngine(t);
+  const built = example();
+  const body = await layoutArchive([{ root: built.root, name: 'sha256:abc' }], built.blobs);
+  const [warning, loaded] = (await request('POST', '/images/load', { body })).lines();
+  assert.match(JSON.stringify(warning), /^\{"stream":"warning: .*sha256:abc/);
+  assert.deepEqual(loaded, { stream: `Loaded image ID: ${built.root.digest}\n` });
+});
+
 test('stores only the requested platforms and their referrers', async (t) => {
   const { request, store } = await startEngine(t);
   const built = example({ attestations: true });
