@@ -1,5 +1,6 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import type { KeptRoot } from '../model/kept-parts.js';
 import { Documents } from './documents.js';
 
 /**
@@ -33,24 +34,22 @@ function keyOf({ digest, mediaType, size }: Descriptor): string {
   return `${digest} ${size} ${mediaType}`;
 }
 
-/** Manifests of an image that count as not listed by its index: those that `rm --platform` removes. */
-export interface Cut {
-  readonly root: Digest;
-  readonly manifests: ReadonlySet<Digest>;
+/** Every digest that the images of a list need: what is not kept of a root is left out of that root only. */
+export async function closureOfKept(documents: Documents, roots: readonly KeptRoot[]): Promise<Set<Digest>> {
+  const whole = roots.filter(({ kept }) => kept === undefined).map(({ descriptor }) => descriptor);
+  const reached = await closureOf(documents, whole);
+  for (const { descriptor, kept } of partsOf(roots)) {
+    const staying = new Set([descriptor.digest, ...kept]);
+    const part = await closureOf(documents, [descriptor], ({ digest }) => !staying.has(digest));
+    for (const digest of part) reached.add(digest);
+  }
+  return reached;
 }
 
-/** The closure of the roots. The manifests of the cut are left out of the cut's own root only. */
-export async function closureWithout(
-  documents: Documents,
-  roots: readonly Descriptor[],
-  cut: Cut | undefined,
-): Promise<Set<Digest>> {
-  if (cut === undefined) return await closureOf(documents, roots);
-  const whole = await closureOf(
-    documents,
-    roots.filter(({ digest }) => digest !== cut.root),
-  );
-  const rest = roots.filter(({ digest }) => digest === cut.root);
-  const reduced = await closureOf(documents, rest, ({ digest }) => cut.manifests.has(digest));
-  return new Set([...whole, ...reduced]);
+/** The roots of which a part is kept, each part once: an image may have a thousand names. */
+function partsOf(roots: readonly KeptRoot[]): Iterable<Required<KeptRoot>> {
+  const parts = new Map<string, Required<KeptRoot>>();
+  for (const { descriptor, kept } of roots)
+    if (kept !== undefined) parts.set(`${keyOf(descriptor)} ${kept.join(' ')}`, { descriptor, kept });
+  return parts.values();
 }

@@ -1,4 +1,3 @@
-import type { Cut } from '../content/closure.js';
 import type { Digest } from '../model/digest.js';
 import type { DestinationSession, Store } from '../stores/store.js';
 
@@ -6,11 +5,10 @@ import type { DestinationSession, Store } from '../stores/store.js';
 export async function discardMeasured(
   store: Store,
   session: DestinationSession,
-  digests: ReadonlySet<Digest>,
-  cut?: Cut,
+  digests: Iterable<Digest>,
 ): Promise<{ readonly deleted: readonly Digest[]; readonly bytes: number }> {
   const sizes = new Map<Digest, number>();
   for (const digest of digests) sizes.set(digest, (await store.stat(digest, 'blob'))?.size ?? 0);
-  const deleted = await session.discard(digests, cut);
+  const deleted = await session.discard(sizes.keys());
   return { deleted, bytes: deleted.reduce((sum, digest) => sum + (sizes.get(digest) ?? 0), 0) };
 }

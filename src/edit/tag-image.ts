@@ -23,7 +23,7 @@ export async function tagImage(store: Store, source: string, name: string): Prom
   return await inSession(store, async (session) => {
     let tagged: ImageRecord | undefined;
     const moved = await publishNames(session, (records) => {
-      tagged = { name: full, descriptor: oneOf(records, source).descriptor };
+      tagged = { ...oneOf(records, source), name: full };
       return publishRecords(records, [tagged]);
     });
     return { name: full, digest: (tagged as ImageRecord).descriptor.digest, moved };

@@ -18,6 +18,7 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
 import { archiveTargets } from './archive-targets.js';
+import { loadedRecord } from './loaded-record.js';
 
 /** How to end a load. */
 export interface CloseOptions {
@@ -44,8 +45,8 @@ export interface ClosedArchive {
 }
 
 /**
- * Ends a load: finds the archive's images, checks that everything they need is here, discards what they do not need,
- * and publishes all names at once. Changes nothing visible before that last step.
+ * Ends a load: finds the archive's images, checks that everything they need is here, and publishes all names at once,
+ * with what is kept of each image. Changes nothing visible before that last step.
  */
 export async function closeArchive(
   destination: ImageDestination,
@@ -73,10 +74,12 @@ export async function closeArchive(
   const companions = final.platforms.wantsAll ? companionsOf(final, opaque, referrers, follow) : [];
   const extra = await surveyImages(documents, companions, request);
   const needed = new Map([...final.needs, ...extra.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
-  await session.discard([...contents.stored.keys()].filter((digest) => !needed.has(digest)));
   const additions = [
-    ...recordsOf(final, judgement.taken),
-    ...companions.filter(({ descriptor }) => needed.has(descriptor.digest)),
+    ...judgement.taken.map((target) => loadedRecord(final, target, follow)),
+    ...unlistedReferrers(final).map((descriptor) => loadedRecord(final, { descriptor }, follow)),
+    ...companions
+      .filter(({ descriptor }) => needed.has(descriptor.digest))
+      .map((target) => loadedRecord(extra, target, follow)),
   ];
   throwIfAborted(signal, 'the load');
   const moved = await publishNames(session, (records) => publishRecords(records, additions, options.onConflict));
@@ -127,11 +130,6 @@ async function resolveConflicts(
   }
   const kept = onConflict === 'keep' ? conflicts : [];
   return { loaded: images.filter((image) => !kept.includes(image)), kept };
-}
-
-function recordsOf(survey: Survey, taken: readonly ImageRecord[]): readonly ImageRecord[] {
-  const images = taken.map(({ name, descriptor }) => ({ descriptor, ...(name !== undefined && { name }) }));
-  return [...images, ...unlistedReferrers(survey).map((descriptor) => ({ descriptor }))];
 }
 
 function keptWarning(record: ImageRecord): Warning {

@@ -1,16 +1,17 @@
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { storageError } from '../files/storage-error.js';
+import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { PlatformSet } from '../model/platform-set.js';
 import { Commit, type LayerProbing } from '../stages/commit.js';
 import type { ArchiveContents, ArchiveEntry, CommitEvent, SelectedEntry } from '../stages/records.js';
-import { SelectEntries } from '../stages/select-entries.js';
+import { SelectEntries, type SkippedEntries } from '../stages/select-entries.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { claimAhead } from './claim-ahead.js';
-import { closeArchive, type CloseOptions } from './close-archive.js';
+import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
 import { rememberAbsent } from './remember-absent.js';
 
@@ -65,14 +66,26 @@ export async function loadInSession(
   try {
     await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, callingBack(onProgress), { signal });
     const closed = await closeArchive(destination, session, commit.contents, request);
-    await session.end();
     const { contents } = commit;
+    await session.end({ unneeded: unneededOf(closed, contents, select.skipped) });
     return { report: loadReportOf(closed, contents.stored, select.skipped), contents };
   } catch (error) {
     // The stage may be in the middle of a blob, which must end before it can be discarded.
     await commit.settled();
     throw await rollBack(session, commit.contents, error, signal);
   }
+}
+
+/**
+ * What this load stored, or passed because the store had it, and does not need. The latter may come from another load
+ * that runs at the same time and does not need it either.
+ */
+function unneededOf(
+  { needed }: ClosedArchive,
+  { stored, storedByOthers }: ArchiveContents,
+  { present }: SkippedEntries,
+): Set<Digest> {
+  return new Set([...stored.keys(), ...storedByOthers, ...present].filter((digest) => !needed.has(digest)));
 }
 
 /** True if a filter may still drop blobs that the documents list: then not every wanted blob is needed in the end. */

@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   sourceDigest: 'dev.lading.source.digest',
   /** The digest of a store's list of images, computed without this annotation. */
   listDigest: 'dev.lading.list.digest',
+  /** In a store's list of images: the digests below the root that the store keeps, if not all. */
+  kept: 'dev.lading.kept',
   /** BuildKit's mark of an attestation manifest, and the digest that it attests. */
   referenceType: 'vnd.docker.reference.type',
   referenceDigest: 'vnd.docker.reference.digest',

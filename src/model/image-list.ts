@@ -2,13 +2,14 @@ import { ANNOTATIONS, withAnnotations, type Descriptor } from './descriptor.js';
 import { isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
 import type { ImageIndex } from './image-index.js';
+import { formatKept, mergeKept, parseKept, type KeptRoot } from './kept-parts.js';
 import { MEDIA_TYPES } from './media-types.js';
 
 /** One image of a store: a root with its name. */
-export interface ImageRecord {
+export interface ImageRecord extends KeptRoot {
   /** Full name in normal form with tag or digest; undefined for an image without a name. */
   readonly name?: string;
-  /** The root's descriptor, without the annotations that carry a name. */
+  /** The root's descriptor, without the annotations of a list of images. */
   readonly descriptor: Descriptor;
 }
 
@@ -19,23 +20,24 @@ export type OnConflict = 'replace' | 'keep' | 'fail';
 export function recordsOf(index: ImageIndex): readonly ImageRecord[] {
   return index.manifests.map((listed) => {
     const name = listed.annotations?.[ANNOTATIONS.imageName];
-    const descriptor = withoutName(listed);
-    return name === undefined ? { descriptor } : { name, descriptor };
+    const kept = parseKept(listed.annotations?.[ANNOTATIONS.kept]);
+    return { ...(name !== undefined && { name }), descriptor: withoutName(listed), ...(kept && { kept }) };
   });
 }
 
 /** The content of a store's `index.json`: named images by name, then unnamed ones by digest. */
 export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
-  const manifests = records.toSorted(byNameThenDigest).map(({ name, descriptor }) => {
-    const naming = { [ANNOTATIONS.imageName]: name, [ANNOTATIONS.refName]: name };
-    return name === undefined ? descriptor : withAnnotations(descriptor, naming);
+  const manifests = records.toSorted(byNameThenDigest).map(({ name, descriptor, kept }) => {
+    const naming = name === undefined ? {} : { [ANNOTATIONS.imageName]: name, [ANNOTATIONS.refName]: name };
+    return withAnnotations(descriptor, { ...naming, ...(kept && { [ANNOTATIONS.kept]: formatKept(kept) }) });
   });
   return { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests };
 }
 
-/** The descriptor without the two annotations that carry a name. */
+/** The descriptor without the annotations of a list of images: those that carry a name, and what is kept. */
 export function withoutName(descriptor: Descriptor): Descriptor {
-  return withAnnotations(descriptor, { [ANNOTATIONS.imageName]: undefined, [ANNOTATIONS.refName]: undefined });
+  const { imageName, refName, kept } = ANNOTATIONS;
+  return withAnnotations(descriptor, { [imageName]: undefined, [refName]: undefined, [kept]: undefined });
 }
 
 /** The digest that an unnamed record refers to; undefined for a record that is an image itself. */
@@ -57,7 +59,8 @@ export function refersTo(record: ImageRecord, digests: ReadonlySet<Digest>): boo
 
 /**
  * The list with the additions. A replaced image stays, unnamed, until it is pruned. An unnamed record is dropped if a
- * named record has the same digest. Throws ERR_NAME_CONFLICT with `fail`.
+ * named record has the same digest. What an addition keeps of its root comes to what is kept of it already. Throws
+ * ERR_NAME_CONFLICT with `fail`.
  */
 export function publishRecords(
   records: readonly ImageRecord[],
@@ -69,7 +72,7 @@ export function publishRecords(
   const existing = records.map((record) =>
     record.name !== undefined && names.has(record.name) ? unnamed(record) : record,
   );
-  return withoutRepeats([...existing, ...added]);
+  return mergeKept(withoutRepeats([...existing, ...added]), records, added);
 }
 
 function isKept(records: readonly ImageRecord[], addition: ImageRecord, onConflict: OnConflict): boolean {
@@ -115,8 +118,9 @@ export function removeRecords(
 }
 
 /** The record without its name. */
-export function unnamed({ descriptor }: ImageRecord): ImageRecord {
-  return { descriptor };
+export function unnamed(record: ImageRecord): ImageRecord {
+  const { name: _, ...rest } = record;
+  return rest;
 }
 
 function withoutRepeats(records: readonly ImageRecord[]): readonly ImageRecord[] {

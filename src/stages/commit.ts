@@ -7,7 +7,7 @@ import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
-import type { DestinationSession, PartCopies } from '../stores/store.js';
+import type { DestinationSession, IngestOutcome, PartCopies } from '../stores/store.js';
 import type { ArchiveContents, ArchiveFile, CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
 import { Stage } from './stage.js';
 
@@ -53,6 +53,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   #keptBytes = 0;
   readonly #links = new Map<string, string>();
   readonly #stored = new Map<Digest, number>();
+  readonly #storedByOthers = new Set<Digest>();
   readonly #repeated = new Set<string>();
   readonly #damaged = new Map<Digest, Required<FoundBlob>>();
   readonly #sharedErrors = new Map<ErrorCode, LadingError>();
@@ -78,6 +79,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       links: this.#links,
       repeated: this.#repeated,
       stored: this.#stored,
+      storedByOthers: this.#storedByOthers,
       damaged: this.#damaged,
     };
   }
@@ -130,13 +132,18 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     return async (signal) => {
       try {
         const outcome = await copies.copy(part, { digest, size, kind }, signal);
-        if (outcome === 'stored') this.#stored.set(digest, size);
+        this.#note(digest, size, outcome);
         return [{ name, size, digest, bytes: size, outcome }];
       } catch (error) {
         this.#keepDamage(use, digest, size, error);
         return [];
       }
     };
+  }
+
+  #note(digest: Digest, size: number, outcome: IngestOutcome): void {
+    if (outcome === 'stored') this.#stored.set(digest, size);
+    else if (!this.#stored.has(digest)) this.#storedByOthers.add(digest);
   }
 
   /** Remembers the damage of a candidate, which may not be needed. Throws every other error. */
@@ -183,7 +190,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       }
       const digest = promised ?? digester.digest();
       const outcome = await ingest.commit({ digest, size });
-      if (outcome === 'stored') this.#stored.set(digest, size);
+      this.#note(digest, size, outcome);
       if (probe !== undefined) this.#learn(name, promised, { digest, size, layer: await probe.end() });
       yield { ...event, digest, bytes, outcome };
     } finally {

@@ -98,6 +98,8 @@ export interface ArchiveContents {
   readonly links: ReadonlyMap<string, string>;
   /** Blobs that this load wrote, with their sizes in bytes. Closing the archive adds more. */
   readonly stored: Map<Digest, number>;
+  /** The blobs that another session had stored when this one came to it. */
+  readonly storedByOthers: ReadonlySet<Digest>;
   /** Files and links whose name stood in the archive more than once. */
   readonly repeated: ReadonlySet<string>;
   /** Blobs with a wrong size or digest, with the size that they had. The load fails only if an image needs one. */

@@ -1,4 +1,4 @@
-import { closureOf } from '../content/closure.js';
+import { closureOfKept } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import type { Digest } from '../model/digest.js';
@@ -16,10 +16,7 @@ export async function pruneableImages(
     if (await isOld(record.descriptor.digest)) images.push(record);
   }
   const staying = removeRecords(records, images).filter(isImage);
-  const reached = await closureOf(
-    Documents.stored(provider),
-    staying.map(({ descriptor }) => descriptor),
-  );
+  const reached = await closureOfKept(Documents.stored(provider), staying);
   return [...images, ...orphans(records, reached)];
 }
 

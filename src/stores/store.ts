@@ -1,4 +1,3 @@
-import type { Cut } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { FilePart } from '../files/file-part.js';
 import type { Content, ContentKind } from '../model/content.js';
@@ -64,6 +63,18 @@ export interface PartCopies {
 /** A function that changes the list of images. It is called again if another process changed the list meanwhile. */
 export type ImageListChange = (records: readonly ImageRecord[]) => readonly ImageRecord[];
 
+/** What becomes of the blobs of a session that ends. */
+export interface EndOptions {
+  /** They stay safe for a while, so that a second try finds them. */
+  readonly resumable?: boolean;
+  /**
+   * Those of these that no image needs and no session holds are removed once this one holds nothing any more: of two
+   * sessions that have passed the same blob, the last one removes it. An error of that is not thrown: the work is done,
+   * and a prune removes what is left.
+   */
+  readonly unneeded?: Iterable<Digest>;
+}
+
 /** One operation that writes to a destination. What it stores is safe, too; its names become visible together. */
 export interface DestinationSession extends SourceReader {
   /**
@@ -75,13 +86,10 @@ export interface DestinationSession extends SourceReader {
   readonly copies: PartCopies | undefined;
   /** Makes everything that was stored durable, then applies the change to the list of images at once. */
   publish(change: ImageListChange): Promise<void>;
-  /**
-   * Removes those of the blobs that no image needs and no other session holds, and returns the removed ones. The root
-   * of the `cut` does not count as needing the manifests of the cut.
-   */
-  discard(digests: Iterable<Digest>, cut?: Cut): Promise<readonly Digest[]>;
-  /** Ends the session. With `resumable` its blobs stay safe for a while, so that a second try finds them. */
-  end(options?: { readonly resumable?: boolean }): Promise<void>;
+  /** Removes those of the blobs that no image needs and no other session holds, and returns the removed ones. */
+  discard(digests: Iterable<Digest>): Promise<readonly Digest[]>;
+  /** Ends the session. */
+  end(options?: EndOptions): Promise<void>;
 }
 
 /** A place where images go to. */

@@ -207,3 +207,21 @@ onEachStore('loads a removed platform again', async (open) => {
   assert.deepEqual(await stateOf(store), before);
   assert.equal(report.blobs.stored, closureOf(built.blobs, built.of('linux/arm64')).length);
 });
+
+onEachStore('finishes a removal that was interrupted, whatever is left of the platform', async (open) => {
+  const built = example({ attestations: true, sharedLayer: true });
+  const control = await stored(open, built);
+  await removing(control, ['linux/arm64'])();
+  const expected = await stateOf(control);
+  const attestation = built.attestations.get('linux/arm64');
+  assert.ok(attestation);
+  // A removal takes manifests last; a prune takes blobs in any order.
+  const going = [...built.blobs.keys()].filter((digest) => !expected.blobs.includes(digest));
+  for (const left of [going, [built.of('linux/arm64').digest], [attestation.digest]]) {
+    const store = await open();
+    const blobs = new BlobSet([...built.blobs].filter(([digest]) => !going.includes(digest) || left.includes(digest)));
+    await fill(store, expected.images, blobs);
+    const { deleted } = await removing(store, ['linux/arm64'])();
+    assert.deepEqual([sorted(deleted), await stateOf(store)], [sorted(left), expected]);
+  }
+});

@@ -19,6 +19,8 @@ export interface SeenImage {
   readonly digest: string;
   readonly size: number;
   readonly name: string;
+  /** The digests below the root that the store keeps, if not all. */
+  readonly kept: readonly string[] | undefined;
 }
 
 /** The content of a store's directory. */
@@ -35,6 +37,7 @@ export interface SeenStore {
 }
 
 const NAME = 'io.containerd.image.name';
+const KEPT = 'dev.lading.kept';
 
 /** Reads the directory. Every blob is hashed. */
 export async function readStore(directory: string): Promise<SeenStore> {
@@ -111,7 +114,12 @@ function imagesOf(list: Buffer | undefined): readonly SeenImage[] {
   const { manifests } = JSON.parse(list.toString()) as {
     manifests: { digest: string; size: number; annotations?: Record<string, string> }[];
   };
-  return manifests.map(({ digest, size, annotations }) => ({ digest, size, name: annotations?.[NAME] ?? '' }));
+  return manifests.map(({ digest, size, annotations }) => ({
+    digest,
+    size,
+    name: annotations?.[NAME] ?? '',
+    kept: annotations?.[KEPT]?.split(' '),
+  }));
 }
 
 /** Modes: blobs 0400, files for other tools 0644, other files 0600, files in `ingest/` one of these; folders 0700. */

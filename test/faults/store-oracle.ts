@@ -47,7 +47,7 @@ export async function passResumeTime(directory: string): Promise<void> {
   for (const file of files) await utimes(path.join(directory, '.lading', file), long, long);
 }
 
-/** All digests under the images, and those that are neither in `blobs/` nor in the trash, or that are damaged. */
+/** All digests that the images need, and those that are neither in `blobs/` nor in the trash, or that are damaged. */
 async function walk(seen: SeenStore): Promise<{ missing: readonly string[]; walked: ReadonlySet<string> }> {
   const missing = new Set<string>();
   const walked = new Set<string>();
@@ -67,6 +67,8 @@ interface Need {
   readonly digest: string;
   readonly size: number;
   readonly mediaType?: string;
+  /** Of a root and what is below it: the only manifests that are needed. */
+  readonly kept?: readonly string[] | undefined;
 }
 
 interface Document {
@@ -75,9 +77,10 @@ interface Document {
   readonly config?: Need;
 }
 
-async function childrenOf(file: string, { mediaType }: Need): Promise<readonly Need[]> {
+async function childrenOf(file: string, { mediaType, kept }: Need): Promise<readonly Need[]> {
   // A root comes without a media type here; every other need has one.
   if (mediaType !== undefined && !/index|manifest/.test(mediaType)) return [];
   const { manifests = [], layers = [], config } = JSON.parse(await readFile(file, 'utf8')) as Document;
-  return [...manifests, ...layers, ...(config === undefined ? [] : [config])];
+  const needed = manifests.filter(({ digest }) => kept?.includes(digest) ?? true).map((need) => ({ ...need, kept }));
+  return [...needed, ...layers, ...(config === undefined ? [] : [config])];
 }

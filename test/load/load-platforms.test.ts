@@ -143,7 +143,8 @@ for (const order of ['metadata-first', 'blobs-first', 7] as const) {
     const states = { 'linux/amd64': 'excluded', 'linux/arm64': 'complete', 'linux/arm/v7': 'complete' };
     assert.deepEqual(statesOf(report.images[0]), states);
     const { images: records, blobs: stored } = await stateOf(store);
-    assert.deepEqual(records, [{ name: NAME, descriptor: root }]);
+    const kept = platforms.map((platform) => of(platform).digest).toSorted();
+    assert.deepEqual(records, [{ name: NAME, descriptor: root, kept }]);
     const chosen = platforms.flatMap((platform) => closureOf(blobs, of(platform)));
     assert.deepEqual(stored, sorted(root.digest, chosen));
     assert.equal(report.incomplete, false);

@@ -139,7 +139,7 @@ describe('Commit', () => {
     await inSession(new MemoryStore(), async (session) => {
       const { contents } = await commit(session, []);
       const empty = { files: new Map(), layers: new Map(), links: new Map(), stored: new Map(), damaged: new Map() };
-      assert.deepEqual(contents, { ...empty, repeated: new Set() });
+      assert.deepEqual(contents, { ...empty, repeated: new Set(), storedByOthers: new Set() });
     });
   });
 

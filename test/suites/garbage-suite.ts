@@ -77,34 +77,31 @@ function discardSuite(open: OpenStore): void {
   );
 
   it(
-    'removes the own content of manifests in the cut and keeps what others share',
+    'removes what is not kept of a root, but not what it shares with what is kept',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const platforms = ['linux/amd64', 'linux/arm64'];
       const { root, manifests } = buildMultiPlatform(blobs, platforms, { sharedLayer: true });
-      await storeSet(store, blobs, [{ name: NAME, descriptor: root }]);
       const [cut, kept] = platforms.map((platform) => manifests.get(platform)!);
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root, kept: [kept!.digest] }]);
       const own = closureOf(blobs, cut!).filter((digest) => !closureOf(blobs, kept!).includes(digest));
-      const removed = await inSession(store, (session) =>
-        session.discard(closureOf(blobs, cut!), { root: root.digest, manifests: new Set([cut!.digest]) }),
-      );
+      const removed = await inSession(store, (session) => session.discard(blobs.keys()));
       assert.deepEqual([...removed].sort(), own.sort());
       assert.deepEqual(await digestsIn(store), [root.digest, ...closureOf(blobs, kept!)].sort());
     }),
   );
 
   it(
-    'keeps the content of a manifest in the cut that is also an image of its own',
+    'keeps a manifest that only another image keeps',
     withStore(open, async (store) => {
       const blobs = new BlobSet();
       const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64', 'linux/arm64']);
-      const amd64 = manifests.get('linux/amd64')!;
+      const [amd64, arm64] = [...manifests.values()];
       await storeSet(store, blobs, [
-        { name: NAME, descriptor: root },
-        { name: 'docker.io/example/other:1', descriptor: amd64 },
+        { name: NAME, descriptor: root, kept: [arm64!.digest] },
+        { name: 'docker.io/example/other:1', descriptor: amd64! },
       ]);
-      const cut = { root: root.digest, manifests: new Set([amd64.digest]) };
-      assert.deepEqual(await inSession(store, (session) => session.discard(blobs.keys(), cut)), []);
+      assert.deepEqual(await inSession(store, (session) => session.discard(blobs.keys())), []);
     }),
   );
 }
@@ -116,6 +113,18 @@ function buildLarge(blobs: BlobSet): Descriptor {
 }
 
 function pruneSuite(open: OpenStore): void {
+  it(
+    'prunes what is not kept of a root',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const { root, manifests } = buildMultiPlatform(blobs, ['linux/amd64', 'linux/arm64']);
+      const [amd64] = [...manifests.values()];
+      await storeSet(store, blobs, [{ name: NAME, descriptor: root, kept: [amd64!.digest] }]);
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await digestsIn(store), [root.digest, ...closureOf(blobs, amd64!)].sort());
+    }),
+  );
+
   it(
     'keeps the blobs of an image whose manifest is larger than the default limit',
     withStore(open, async (store) => {

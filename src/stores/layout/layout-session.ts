@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import type { Cut } from '../../content/closure.js';
 import type { OpenOptions } from '../../content/content-provider.js';
 import { syncFolder } from '../../files/durable-file.js';
 import { storageError } from '../../files/storage-error.js';
 import type { Digest, Digester } from '../../model/digest.js';
-import type { DestinationSession, ExpectedContent, ImageListChange } from '../store.js';
+import type { DestinationSession, EndOptions, ExpectedContent, ImageListChange } from '../store.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
 import { PartCopier } from './ingest/part-copier.js';
@@ -84,23 +83,25 @@ export class LayoutSession implements DestinationSession {
     }
   }
 
-  async discard(digests: Iterable<Digest>, cut?: Cut): Promise<readonly Digest[]> {
+  async discard(digests: Iterable<Digest>): Promise<readonly Digest[]> {
     const unwanted = [...digests];
     if (unwanted.length === 0) return [];
     try {
-      return await collect(this.#store, unwanted, { except: [this.#lease.id], cut });
+      return await collect(this.#store, unwanted, { except: [this.#lease.id] });
     } catch (error) {
       throw storageError(error, 'cannot remove blobs');
     }
   }
 
-  async end({ resumable = false }: { readonly resumable?: boolean } = {}): Promise<void> {
+  async end({ resumable = false, unneeded = [] }: EndOptions = {}): Promise<void> {
     await this.#copier?.end();
     try {
       await this.#lease.end({ keep: resumable });
     } catch (error) {
       throw storageError(error, 'cannot end the operation');
     }
+    // A prune removes what is left after an error.
+    await this.discard(unneeded).catch(() => {});
   }
 
   /** The options of a new ingest. It claims its blob before the blob gets its name. */

@@ -1,4 +1,4 @@
-import { closureWithout, type Cut } from '../../content/closure.js';
+import { closureOfKept } from '../../content/closure.js';
 import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 import { Documents } from '../../content/documents.js';
 import { isWhole } from '../../content/is-whole.js';
@@ -10,7 +10,7 @@ import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../
 import { ListedImages } from '../listed-images.js';
 import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
 import { pruneableImages } from '../pruneable-images.js';
-import type { DestinationSession, ImageListChange, IngestOutcome, SourceReader, Store } from '../store.js';
+import type { DestinationSession, EndOptions, ImageListChange, IngestOutcome, SourceReader, Store } from '../store.js';
 import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
@@ -71,7 +71,11 @@ export class MemoryStore implements Store {
       begin: async (_, digester) =>
         new MemoryIngest((digest, blob) => this.#add(digest, blob, claimed), this.#options, digester),
       publish: async (change) => this.#publish(change),
-      discard: async (digests, cut) => await this.#discard(digests, claimed, cut),
+      discard: async (digests) => await this.#discard(digests, claimed),
+      end: async ({ unneeded = [] }: EndOptions = {}) => {
+        this.#sessions.delete(claimed);
+        await this.#discard(unneeded);
+      },
     };
   }
 
@@ -155,13 +159,20 @@ export class MemoryStore implements Store {
     return 'stored';
   }
 
-  async #discard(digests: Iterable<Digest>, own: Set<Digest>, cut?: Cut): Promise<readonly Digest[]> {
-    const reached = await this.#reach(this.#listed.records, cut);
-    const claimed = this.#claims(own);
-    const isKept = (digest: Digest): boolean => reached.has(digest) || claimed.has(digest);
-    const gone = [...digests].filter((digest) => !isKept(digest) && this.#blobs.has(digest));
-    gone.forEach((digest) => this.#remove(digest));
-    return gone;
+  async #discard(digests: Iterable<Digest>, own?: Set<Digest>): Promise<readonly Digest[]> {
+    const candidates = [...digests];
+    if (candidates.length === 0) return [];
+    for (;;) {
+      const { records } = this.#listed;
+      const reached = await this.#reach(records);
+      // A session has published meanwhile: start again.
+      if (records !== this.#listed.records) continue;
+      const claimed = this.#claims(own);
+      const isKept = (digest: Digest): boolean => reached.has(digest) || claimed.has(digest);
+      const gone = candidates.filter((digest) => !isKept(digest) && this.#blobs.has(digest));
+      gone.forEach((digest) => this.#remove(digest));
+      return gone;
+    }
   }
 
   #remove(digest: Digest): void {
@@ -169,9 +180,8 @@ export class MemoryStore implements Store {
     this.#blobs.delete(digest);
   }
 
-  async #reach(records: readonly ImageRecord[], cut?: Cut): Promise<ReadonlySet<Digest>> {
-    const roots = records.map(({ descriptor }) => descriptor);
-    return await closureWithout(Documents.stored(this), roots, cut);
+  async #reach(records: readonly ImageRecord[]): Promise<ReadonlySet<Digest>> {
+    return await closureOfKept(Documents.stored(this), records);
   }
 
   #claims(except?: Set<Digest>): ReadonlySet<Digest> {

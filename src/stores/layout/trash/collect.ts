@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import fs from 'fs-extra';
-import { closureWithout, type Cut } from '../../../content/closure.js';
+import { closureOfKept } from '../../../content/closure.js';
 import { Documents } from '../../../content/documents.js';
 import { moveIfThere, namesIn, removeIfEmpty } from '../../../files/if-there.js';
 import type { Digest } from '../../../model/digest.js';
@@ -10,12 +10,10 @@ import type { LayoutParts } from '../layout-parts.js';
 import { readLeases } from '../leases/read-leases.js';
 import { digestOfTrashed, QUARANTINE } from '../place/layout-paths.js';
 
-/** The leases, manifests and images that a collection ignores. */
+/** The leases and images that a collection ignores. */
 export interface CollectOptions {
   /** Leases: that of the session that runs the collection, or those that have lapsed. */
   readonly except?: readonly string[];
-  /** Manifests that are being removed. */
-  readonly cut?: Cut | undefined;
   /** Images that would be removed. */
   readonly without?: readonly ImageRecord[];
 }
@@ -23,12 +21,12 @@ export interface CollectOptions {
 /** The blobs that must stay: those that an image needs, and those that a session holds. */
 async function keptDigests(
   { paths, blobs, refs }: LayoutParts,
-  { except = [], cut, without = [] }: CollectOptions,
+  { except = [], without = [] }: CollectOptions,
 ): Promise<ReadonlySet<Digest>> {
   const leases = await readLeases(paths.leases, 0);
   const leased = leases.filter(({ id }) => !except.includes(id)).flatMap(({ digests }) => digests);
-  const roots = removeRecords(await refs.read(), without).map(({ descriptor }) => descriptor);
-  return new Set([...leased, ...(await closureWithout(Documents.stored(blobs), roots, cut))]);
+  const needed = await closureOfKept(Documents.stored(blobs), removeRecords(await refs.read(), without));
+  return new Set([...leased, ...needed]);
 }
 
 /** Returns those of the digests that no image needs and no session holds. */
@@ -42,7 +40,7 @@ export async function collectable(
 }
 
 /**
- * Removes those of the blobs that nothing keeps, and returns them. Each goes to the trash first; then leases and images
+ * Removes those of the blobs that nothing keeps, in their order, and returns them. Each goes to the trash first; then leases and images
  * are read again, and blobs that are needed by now are put back. A loader claims a digest before it looks the blob up,
  * so either the second look here sees the claim, or the loader finds the blob in the trash or not at all. The folder in
  * the trash is made before leases are read: a loader that claims a digest and then finds no such folder knows that no
@@ -58,6 +56,7 @@ export async function collect(
   for (let left: readonly Digest[] = [...candidates]; left.length > 0;) {
     const collection = randomUUID();
     await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
+    const before = left;
     try {
       left = await moveAll(store, await collectable(store, left, options), collection);
     } catch (error) {
@@ -65,7 +64,7 @@ export async function collect(
       throw error;
     }
     // Not by spreading, which fails for more blobs than a call may have arguments.
-    for (const digest of await emptyTrash(store, collection, options)) gone.push(digest);
+    for (const digest of await emptyTrash(store, collection, { ...options, order: before })) gone.push(digest);
   }
   return gone;
 }
@@ -107,15 +106,16 @@ export async function emptyAllTrash(store: LayoutParts): Promise<readonly Digest
   return gone;
 }
 
-/** The second look: puts each blob of a collection back into `blobs/`, or removes it for good. */
+/** The second look: puts each blob of a collection back into `blobs/`, or removes it for good, in the given order. */
 async function emptyTrash(
   store: LayoutParts,
   collection: string,
-  options: CollectOptions = {},
+  { order = [], ...options }: CollectOptions & { readonly order?: readonly Digest[] } = {},
 ): Promise<readonly Digest[]> {
   const folder = path.join(store.paths.trash, collection);
-  const trashed = (await namesIn(folder)).flatMap((name) => digestOfTrashed(name) ?? []);
-  const gone = new Set(trashed.length === 0 ? [] : await collectable(store, trashed, options));
+  const found = new Set((await namesIn(folder)).flatMap((name) => digestOfTrashed(name) ?? []));
+  const trashed = new Set([...order.filter((digest) => found.has(digest)), ...found]);
+  const gone = new Set(trashed.size === 0 ? [] : await collectable(store, trashed, options));
   for (const digest of trashed) {
     const file = store.paths.trashed(collection, digest);
     if (!gone.has(digest)) await store.blobs.rescue(file, digest);

@@ -1,5 +1,5 @@
 import fs from 'fs-extra';
-import { closureOf } from '../../../content/closure.js';
+import { closureOfKept } from '../../../content/closure.js';
 import { Documents } from '../../../content/documents.js';
 import { totalBytes } from '../../../model/content.js';
 import type { Digest } from '../../../model/digest.js';
@@ -98,8 +98,7 @@ async function reportOf(
   store: LayoutParts,
   { sessions, images, gone, quarantined, sizes }: Outcome,
 ): Promise<PruneReport> {
-  const roots = removeRecords(await store.refs.read(), images).map(({ descriptor }) => descriptor);
-  const reached = await closureOf(Documents.stored(store.blobs), roots);
+  const reached = await closureOfKept(Documents.stored(store.blobs), removeRecords(await store.refs.read(), images));
   const spare = new Map([...sizes].filter(([digest]) => !gone.has(digest) && !reached.has(digest)));
   const held = sessions.holding.map((lease) => heldOf(lease, spare)).filter(({ count }) => count > 0);
   const claimed = new Set(sessions.holding.flatMap(({ digests }) => digests));

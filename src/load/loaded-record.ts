@@ -1,0 +1,29 @@
+import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { withKept } from '../model/kept-parts.js';
+import { isIndexType } from '../model/media-types.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import type { ListedNode, Survey } from '../survey/survey-images.js';
+
+/**
+ * The record of a loaded image or referrer, with the part of it that this load keeps. What a load passed over, and what
+ * was not in its archive, is not kept, though the root lists it.
+ */
+export function loadedRecord(survey: Survey, { name, descriptor }: ImageRecord, follow: ReferrerPolicy): ImageRecord {
+  const record = { ...(name !== undefined && { name }), descriptor };
+  return isIndexType(descriptor.mediaType) ? withKept(record, keptOf(survey, descriptor.digest, follow)) : record;
+}
+
+/** The complete manifests and indexes that were surveyed; undefined if the root lists no others. */
+function keptOf({ nodes, platforms }: Survey, root: Digest, follow: ReferrerPolicy): readonly Digest[] | undefined {
+  const targets = new Set(nodes.filter(({ node }) => node.descriptor.digest === root).map(({ node }) => node.target));
+  const own = nodes.filter(({ node }) => targets.has(node.target));
+  if (platforms.wantsAll && follow === 'follow' && own.every(isComplete)) return undefined;
+  return own
+    .filter(isComplete)
+    .flatMap(({ node: { descriptor } }) => (descriptor.digest === root ? [] : descriptor.digest));
+}
+
+function isComplete({ completeness }: ListedNode): boolean {
+  return completeness.state === 'complete';
+}
