@@ -1,9 +1,9 @@
-import { chmod, lstat, rm } from 'node:fs/promises';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
-import { connect } from 'node:net';
-import { jsonLine, LadingError } from '../index.js';
+import { LadingError } from '../index.js';
 import { Connections } from './connections.js';
+import { started } from './started.js';
+import { listenUnix } from './unix-socket.js';
 
 /** Where a server listens. */
 export type ListenAddress =
@@ -62,15 +62,19 @@ export async function listen(
   const isTcp = address.kind === 'tcp' || (address.kind === 'fd' && address.isTcp);
   const server = isTcp ? createTcpServer(address, options) : http.createServer(limitsOf(options));
   const connections = new Connections(server, handler, { ...options, isTcp });
-  const url = await listenOn(server, address, options).catch((error: unknown) => {
-    // It may already listen: setting the permissions can fail after that.
+  const { url, remove } = await listenOn(server, address, options).catch((error: unknown) => {
+    // It may already listen, on a name that nobody knows yet.
     server.close();
     throw error;
   });
   server.on('error', options.onError);
   return {
     url,
-    close: async () => await connections.close(),
+    close: async () => {
+      // While it still listens, no other server takes the file.
+      remove();
+      await connections.close();
+    },
     destroy: () => connections.destroy(),
   };
 }
@@ -113,8 +117,21 @@ function createTlsServer(options: https.ServerOptions): https.Server {
   }
 }
 
-async function listenOn(server: http.Server, address: ListenAddress, options: ListenerOptions): Promise<string> {
-  if (address.kind === 'unix') return await listenUnix(server, address, options);
+/** Where a server listens, and what removes the file of its socket. */
+interface Place {
+  readonly url: string;
+  readonly remove: () => void;
+}
+
+async function listenOn(server: http.Server, address: ListenAddress, options: ListenerOptions): Promise<Place> {
+  if (address.kind !== 'unix') return { url: await listenOnTcp(server, address), remove: () => {} };
+  return { url: `unix://${address.path}`, remove: await listenUnix(server, address, options.umask) };
+}
+
+async function listenOnTcp(
+  server: http.Server,
+  address: Extract<ListenAddress, { kind: 'tcp' | 'fd' }>,
+): Promise<string> {
   if (address.kind === 'tcp') {
     await started(server, { host: address.host, port: address.port }, nameOf(address));
     return urlOf(server, address.host);
@@ -138,68 +155,6 @@ const PROBE_AFTER_MS = 60_000;
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
-
-/** sockaddr_un has 108 bytes, one of them for the end (unix(7)). */
-const MAX_UNIX_PATH_BYTES = 107;
-
-async function listenUnix(
-  server: http.Server,
-  { path, mode = 0o600 }: Extract<ListenAddress, { kind: 'unix' }>,
-  { umask }: ListenerOptions,
-): Promise<string> {
-  const bytes = Buffer.byteLength(path);
-  if (bytes > MAX_UNIX_PATH_BYTES) {
-    const message = `the path of a unix socket has at most ${MAX_UNIX_PATH_BYTES} bytes, but ${jsonLine(path)} has ${bytes}; choose a shorter one with --host unix://PATH`;
-    throw new LadingError('ERR_OPTION_INVALID', message);
-  }
-  await removeStaleSocket(path);
-  // listen() creates the socket before it returns: the mask applies to it alone, and other users cannot connect.
-  const mask = umask?.(0o177);
-  const listening = started(server, { path }, path);
-  if (mask !== undefined) umask?.(mask);
-  await listening;
-  await chmod(path, mode);
-  return `unix://${path}`;
-}
-
-/** Removes the socket of a killed server. Throws if a server still listens, or if the file is not a socket. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw taken(path, 'the file exists and is not a socket');
-  if (await isAlive(path)) throw taken(path, 'another server uses it');
-  await rm(path, { force: true });
-}
-
-async function isAlive(path: string): Promise<boolean> {
-  return await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
-  });
-}
-
-async function started(
-  server: http.Server,
-  where: { readonly path: string } | { readonly fd: number } | { readonly host: string; readonly port: number },
-  name: string,
-): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (error: NodeJS.ErrnoException): void => reject(taken(name, error.code ?? error.message, error));
-    server.once('error', refuse);
-    server.listen(where, () => {
-      server.off('error', refuse);
-      resolve();
-    });
-  });
-}
-
-function taken(name: string, why: string, cause?: unknown): LadingError {
-  return new LadingError('ERR_STORAGE_IO', `cannot listen on ${name}: ${why}`, { cause });
 }
 
 function nameOf(address: ListenAddress): string {

@@ -81,7 +81,7 @@ test('uses the file system only in files, archives, layout store and command, ex
     (file) => !/^(?:files|archives|stores\/layout|cli)\//.test(file),
   );
   // The server removes a stale unix socket before it listens there.
-  assert.deepEqual(outside, ['server/listeners.ts']);
+  assert.deepEqual(outside, ['server/unix-socket.ts']);
 });
 
 test('uses stream-json in one file, and commander in the command only', () => {
@@ -110,10 +110,10 @@ test('imports only the packages that package.json lists', () => {
   assert.deepEqual(broken(isKnown), []);
 });
 
-test('uses the process only in the command, and in the file that identifies this process', () => {
+test('uses the process only in the command, where it is identified, and for the name of a socket', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
-  assert.deepEqual(outside, ['stores/layout/place/identity.ts']);
+  assert.deepEqual(outside, ['server/unix-socket.ts', 'stores/layout/place/identity.ts']);
 });
 
 test('uses clocks and random numbers only in the command, the server and the stores', () => {
