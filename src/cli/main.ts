@@ -159,7 +159,8 @@ function removeCommand(): Command {
 }
 
 function pruneCommand(): Command {
-  return command('prune', 'Remove unnamed images and unused blobs')
+  return command('prune', 'Remove images that have lost their name, and unused blobs')
+    .option('--dangling', 'also remove images that were loaded without a name')
     .option('--grace <time>', 'keep what is younger than this: 0, 90s, 15m, 24h, 7d', '1h')
     .option('--resume <time>', 'how long to keep blobs of interrupted loads, for a new try', '24h')
     .option('--dry-run', 'delete nothing; print what would go, and what keeps the rest')

@@ -1,12 +1,12 @@
 import { closureOf } from '../content/closure.js';
 import { Documents } from '../content/documents.js';
-import { ANNOTATIONS } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { refersTo, removeRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
 import { resolveRecords } from '../model/resolve-records.js';
 import { inSession, publishNames } from '../stores/in-session.js';
+import { lostReferrers } from '../stores/pruneable-images.js';
 import type { Store } from '../stores/store.js';
 import { discardMeasured } from './discard-measured.js';
 
@@ -42,20 +42,23 @@ export async function removeImages(
 ): Promise<RemoveReport> {
   if (allTags) for (const text of texts) checkWithoutTag(text);
   return await inSession(store, async (session) => {
-    const removed = new Map<string, ImageRecord>();
+    const removed = new Set<ImageRecord>();
     const before = await store.list();
     for (const text of texts) {
-      const found = resolveRecords(before, text, allTags ? 'all' : 'latest');
-      for (const record of keepNames ? found : expandId(before, found)) {
-        removed.set(`${record.name} ${record.descriptor.digest}`, record);
-      }
+      const found = expandId(before, resolveRecords(before, text, allTags ? 'all' : 'latest'));
+      for (const record of found) if (!keepNames || record.name === undefined) removed.add(record);
     }
-    const gone = [...removed.values()];
+    const gone = [...removed];
+    const lost = await lostReferrers(store, before, removeRecords(before, gone));
     const closure = await closureOf(
       Documents.stored(store),
-      [...gone, ...referrersOf(before, gone)].map(({ descriptor }) => descriptor),
+      [...gone, ...lost].map(({ descriptor }) => descriptor),
     );
-    const moved = await publishNames(session, (records) => withoutOrphans(records, removeRecords(records, gone)));
+    const moved = await publishNames(session, (records) => {
+      // An image that came meanwhile may need them.
+      const orphans = removeRecords(records, before).length === 0 ? lost : [];
+      return withoutOrphans(records, removeRecords(records, [...gone, ...orphans]));
+    });
     const freed = await discardMeasured(store, session, closure);
     // A name that another process moved to another image meanwhile is not gone, so it is left out.
     const untagged = moved.filter(({ to }) => to === undefined).map(({ name }) => name);
@@ -75,15 +78,10 @@ function checkWithoutTag(text: string): void {
 /** A record that was found by its id stands for every record of that digest. */
 function expandId(records: readonly ImageRecord[], found: readonly ImageRecord[]): readonly ImageRecord[] {
   return found.flatMap((record) =>
-    record.name === undefined
+    record.name === undefined && record.tag === undefined
       ? records.filter(({ descriptor }) => descriptor.digest === record.descriptor.digest)
       : [record],
   );
-}
-
-function referrersOf(records: readonly ImageRecord[], gone: readonly ImageRecord[]): readonly ImageRecord[] {
-  const digests = new Set<string>(gone.map(({ descriptor }) => descriptor.digest));
-  return records.filter(({ descriptor }) => digests.has(descriptor.annotations?.[ANNOTATIONS.subject] ?? ''));
 }
 
 /** The records without the referrers of a root that has just lost its last record. */

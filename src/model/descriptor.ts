@@ -21,12 +21,14 @@ export interface Descriptor {
 export const ANNOTATIONS = {
   /** Full image name, as containerd and Docker write it into `index.json`. */
   imageName: 'io.containerd.image.name',
-  /** Tag in an archive, full name in the store (image-spec, "Pre-Defined Annotation Keys"). */
+  /** Tag in an archive; in the store the full name, or the tag if no more is known (image-spec, "Pre-Defined Annotation Keys"). */
   refName: 'org.opencontainers.image.ref.name',
   /** The digest that an unnamed top-level descriptor refers to, as Docker writes it. */
   subject: 'io.containerd.manifest.subject',
   /** The root's digest in the store, if the archive has another root. */
   sourceDigest: 'dev.lading.source.digest',
+  /** In a store: the mark of an image whose name another one has taken. */
+  replaced: 'dev.lading.replaced',
   /** The digest of a store's list of images, computed without this annotation. */
   listDigest: 'dev.lading.list.digest',
   /** In a store's list of images: the digests below the root that the store keeps, if not all. */

@@ -4,11 +4,16 @@ import { LadingError, quote } from './errors.js';
 import type { ImageIndex } from './image-index.js';
 import { formatKept, mergeKept, parseKept, type KeptRoot } from './kept-parts.js';
 import { MEDIA_TYPES } from './media-types.js';
+import { parseReference } from './reference.js';
 
 /** One image of a store: a root with its name. */
 export interface ImageRecord extends KeptRoot {
   /** Full name in normal form with tag or digest; undefined for an image without a name. */
   readonly name?: string;
+  /** The tag of an image whose archive told no more of its name. A record with a name has none. */
+  readonly tag?: string;
+  /** Set if another image took the name of this one. A prune removes it; it leaves unnamed images that were loaded. */
+  readonly replaced?: true;
   /** The root's descriptor, without the annotations of a list of images. */
   readonly descriptor: Descriptor;
 }
@@ -16,28 +21,43 @@ export interface ImageRecord extends KeptRoot {
 /** What to do if another image in the store has the name: `replace` moves the name, `keep` leaves it, `fail` throws. */
 export type OnConflict = 'replace' | 'keep' | 'fail';
 
-/** The images that a store's `index.json` lists, in its order. It contains full names. */
+/** The images that a store's `index.json` lists, in its order. It contains full names, and tags without one. */
 export function recordsOf(index: ImageIndex): readonly ImageRecord[] {
   return index.manifests.map((listed) => {
-    const name = listed.annotations?.[ANNOTATIONS.imageName];
-    const kept = parseKept(listed.annotations?.[ANNOTATIONS.kept]);
-    return { ...(name !== undefined && { name }), descriptor: withoutName(listed), ...(kept && { kept }) };
+    return { ...fieldsOf(listed.annotations), descriptor: withoutName(listed) };
   });
 }
 
-/** The content of a store's `index.json`: named images by name, then unnamed ones by digest. */
+function fieldsOf(annotations: Descriptor['annotations']): Omit<ImageRecord, 'descriptor'> {
+  const { imageName, refName, replaced: isReplaced, kept: keptParts } = ANNOTATIONS;
+  const [name, tag] = [annotations?.[imageName], annotations?.[refName]];
+  const kept = parseKept(annotations?.[keptParts]);
+  if (name !== undefined) return { name, ...(kept && { kept }) };
+  return {
+    ...(tag !== undefined && { tag }),
+    ...(annotations?.[isReplaced] !== undefined && { replaced: true }),
+    ...(kept && { kept }),
+  };
+}
+
+/** The content of a store's `index.json`: named images by name, then unnamed ones by digest and tag. */
 export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
-  const manifests = records.toSorted(byNameThenDigest).map(({ name, descriptor, kept }) => {
-    const naming = name === undefined ? {} : { [ANNOTATIONS.imageName]: name, [ANNOTATIONS.refName]: name };
-    return withAnnotations(descriptor, { ...naming, ...(kept && { [ANNOTATIONS.kept]: formatKept(kept) }) });
-  });
+  const manifests = records.toSorted(byNameThenDigest).map(({ name, tag, replaced, kept, descriptor }) =>
+    withAnnotations(descriptor, {
+      [ANNOTATIONS.imageName]: name,
+      [ANNOTATIONS.refName]: name ?? tag,
+      [ANNOTATIONS.replaced]: replaced && 'true',
+      [ANNOTATIONS.kept]: kept && formatKept(kept),
+    }),
+  );
   return { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests };
 }
 
-/** The descriptor without the annotations of a list of images: those that carry a name, and what is kept. */
+/** The descriptor without the annotations of a list of images: those that are fields of a record. */
 export function withoutName(descriptor: Descriptor): Descriptor {
-  const { imageName, refName, kept } = ANNOTATIONS;
-  return withAnnotations(descriptor, { [imageName]: undefined, [refName]: undefined, [kept]: undefined });
+  const { imageName, refName, replaced: isReplaced, kept } = ANNOTATIONS;
+  const none = { [imageName]: undefined, [refName]: undefined, [isReplaced]: undefined, [kept]: undefined };
+  return withAnnotations(descriptor, none);
 }
 
 /** The digest that an unnamed record refers to; undefined for a record that is an image itself. */
@@ -59,8 +79,8 @@ export function refersTo(record: ImageRecord, digests: ReadonlySet<Digest>): boo
 
 /**
  * The list with the additions. A replaced image stays, unnamed, until it is pruned. An unnamed record is dropped if a
- * named record has the same digest. What an addition keeps of its root comes to what is kept of it already. Throws
- * ERR_NAME_CONFLICT with `fail`.
+ * record with a name or tag has the same digest; a tag is dropped if a name has the same tag and digest. What an
+ * addition keeps of its root comes to what is kept of it already. Throws ERR_NAME_CONFLICT with `fail`.
  */
 export function publishRecords(
   records: readonly ImageRecord[],
@@ -70,7 +90,7 @@ export function publishRecords(
   const added = additions.filter((addition) => !isKept(records, addition, onConflict));
   const names = new Set(added.map(({ name }) => name).filter((name) => name !== undefined));
   const existing = records.map((record) =>
-    record.name !== undefined && names.has(record.name) ? unnamed(record) : record,
+    record.name !== undefined && names.has(record.name) ? replaced(record) : record,
   );
   return mergeKept(withoutRepeats([...existing, ...added]), records, added);
 }
@@ -112,33 +132,61 @@ export function removeRecords(
   records: readonly ImageRecord[],
   removed: readonly ImageRecord[],
 ): readonly ImageRecord[] {
-  const nameAndDigest = ({ name, descriptor }: ImageRecord): string => `${name ?? ''} ${descriptor.digest}`;
-  const gone = new Set(removed.map(nameAndDigest));
-  return records.filter((record) => !gone.has(nameAndDigest(record)));
+  const idOf = ({ name, tag, descriptor }: ImageRecord): string => `${name ?? ''} ${tag ?? ''} ${descriptor.digest}`;
+  const gone = new Set(removed.map(idOf));
+  return records.filter((record) => !gone.has(idOf(record)));
 }
 
-/** The record without its name. */
+/** `<none>:TAG`, as an image that has only a tag is shown. */
+export function labelOfTag({ tag }: Pick<ImageRecord, 'tag'>): string | undefined {
+  return tag === undefined ? undefined : `${NO_REPOSITORY}${tag}`;
+}
+
+/** What stands for the repository of an image that has only a tag. */
+export const NO_REPOSITORY = '<none>:';
+
+/** The record without its name and tag. */
 export function unnamed(record: ImageRecord): ImageRecord {
-  const { name: _, ...rest } = record;
+  const { name: _, tag: __, ...rest } = record;
   return rest;
+}
+
+function replaced(record: ImageRecord): ImageRecord {
+  return { ...unnamed(record), replaced: true };
 }
 
 function withoutRepeats(records: readonly ImageRecord[]): readonly ImageRecord[] {
   const named = records.filter(({ name }) => name !== undefined);
-  const namedDigests = new Set(named.map(({ descriptor }) => descriptor.digest));
-  const nameless = records.filter(({ name, descriptor }) => name === undefined && !namedDigests.has(descriptor.digest));
+  const tagged = withoutTagsOf(
+    named,
+    records.filter(({ tag }) => tag !== undefined),
+  );
+  const known = new Set([...named, ...tagged].map(({ descriptor }) => descriptor.digest));
+  const nameless = records.filter(
+    ({ name, tag, descriptor }) => name === undefined && tag === undefined && !known.has(descriptor.digest),
+  );
   // The last record with a key wins: it has the newer descriptor.
-  return [...new Map([...named, ...nameless].map((record) => [keyOf(record), record])).values()];
+  return [...new Map([...named, ...tagged, ...nameless].map((record) => [keyOf(record), record])).values()];
 }
 
-function keyOf({ name, descriptor }: ImageRecord): string {
-  return `${name ?? ''} ${name === undefined ? descriptor.digest : ''}`;
+/** The tagged records that no named one has made needless. */
+function withoutTagsOf(named: readonly ImageRecord[], tagged: readonly ImageRecord[]): readonly ImageRecord[] {
+  const digests = new Set(tagged.map(({ descriptor }) => descriptor.digest));
+  const candidates = named.filter(({ descriptor }) => digests.has(descriptor.digest));
+  const known = new Set(
+    candidates.map(({ name = '', descriptor }) => `${parseReference(name).tag} ${descriptor.digest}`),
+  );
+  return tagged.filter(({ tag, descriptor }) => !known.has(`${tag} ${descriptor.digest}`));
+}
+
+function keyOf({ name, tag, descriptor }: ImageRecord): string {
+  return name === undefined ? `${descriptor.digest} ${tag ?? ''}` : name;
 }
 
 function byNameThenDigest(a: ImageRecord, b: ImageRecord): number {
   if (a.name === undefined || b.name === undefined) {
     if (a.name !== b.name) return a.name === undefined ? 1 : -1;
-    return compareTexts(a.descriptor.digest, b.descriptor.digest);
+    return compareTexts(a.descriptor.digest, b.descriptor.digest) || compareTexts(a.tag ?? '', b.tag ?? '');
   }
   return compareTexts(a.name, b.name);
 }

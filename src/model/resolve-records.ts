@@ -1,6 +1,7 @@
 import { isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
-import { isImage, unnamed, type ImageRecord } from './image-list.js';
+import { groupBy } from './group-by.js';
+import { isImage, labelOfTag, NO_REPOSITORY, unnamed, type ImageRecord } from './image-list.js';
 import { onceFor } from './once-for.js';
 import { parseReference, type Reference } from './reference.js';
 
@@ -8,9 +9,9 @@ import { parseReference, type Reference } from './reference.js';
 export type Untagged = 'all' | 'latest';
 
 /**
- * The records that a user's text means: a name (without tag: every tag of the repository), or else an image id, a
- * digest or a unique prefix. A record found by its id is returned without its name. Throws ERR_IMAGE_UNKNOWN,
- * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
+ * The records that a user's text means: a name (without tag: every tag of the repository), `<none>:TAG` (every image
+ * that has only this tag), or else an image id, a digest or a unique prefix. A record found by its id is returned
+ * without its name. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
 export function resolveRecords(
   records: readonly ImageRecord[],
@@ -37,6 +38,8 @@ const ID_PREFIX = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
 /** The images of a list by repository and by digest, so that many look-ups do not each read the whole list. */
 interface Directory {
   readonly byRepository: ReadonlyMap<string, readonly ImageRecord[]>;
+  /** The images that have only a tag, by `<none>:TAG`. */
+  readonly byTag: ReadonlyMap<string, readonly ImageRecord[]>;
   /** The first record of each digest. */
   readonly byDigest: ReadonlyMap<Digest, ImageRecord>;
   /** In the order of their texts. */
@@ -44,18 +47,14 @@ interface Directory {
 }
 
 const directoryOf = onceFor((records: readonly ImageRecord[]): Directory => {
-  const byRepository = new Map<string, ImageRecord[]>();
-  const byDigest = new Map<Digest, ImageRecord>();
-  for (const record of records.filter(isImage)) {
-    const { name, descriptor } = record;
-    if (!byDigest.has(descriptor.digest)) byDigest.set(descriptor.digest, record);
-    if (name === undefined) continue;
-    const repository = repositoryOf(name);
-    const inRepository = byRepository.get(repository);
-    if (inRepository === undefined) byRepository.set(repository, [record]);
-    else inRepository.push(record);
-  }
-  return { byRepository, byDigest, digests: [...byDigest.keys()].sort() };
+  const images = records.filter(isImage);
+  const byDigest = new Map(images.toReversed().map((record) => [record.descriptor.digest, record]));
+  return {
+    byRepository: groupBy(images, ({ name }) => name && repositoryOf(name)),
+    byTag: groupBy(images, labelOfTag),
+    byDigest,
+    digests: [...byDigest.keys()].sort(),
+  };
 });
 
 /** A full name without its tag and digest. */
@@ -63,7 +62,8 @@ function repositoryOf(name: string): string {
   return name.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
 }
 
-function resolveName({ byRepository }: Directory, text: string, untagged: Untagged): readonly ImageRecord[] {
+function resolveName({ byRepository, byTag }: Directory, text: string, untagged: Untagged): readonly ImageRecord[] {
+  if (text.startsWith(NO_REPOSITORY)) return byTag.get(text) ?? [];
   const given = referenceOf(text);
   if (given === undefined) return [];
   const wanted = untagged === 'latest' ? given.withDefaultTag() : given;

@@ -1,5 +1,6 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import { groupBy } from '../model/group-by.js';
 import { subjectOf, type ImageRecord } from '../model/image-list.js';
 import { onceFor } from '../model/once-for.js';
 import { resolveRecords } from '../model/resolve-records.js';
@@ -7,7 +8,8 @@ import { resolveRecords } from '../model/resolve-records.js';
 /** Answers questions about one list of images. Holds the list, and its referrers by subject. */
 export class ListedImages {
   readonly records: readonly ImageRecord[];
-  #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
+  #referrers: ReadonlyMap<Digest, readonly ImageRecord[]> | undefined;
+  #tagged: ReadonlyMap<string, readonly ImageRecord[]> | undefined;
 
   constructor(records: readonly ImageRecord[]) {
     this.records = records;
@@ -15,7 +17,14 @@ export class ListedImages {
 
   /** The images that the texts mean, in the order of the texts. Throws what `resolveRecords` throws. */
   resolve(texts: readonly string[]): readonly ImageRecord[] {
-    return texts.flatMap((text) => resolveRecords(this.records, text));
+    return texts.flatMap((text) => resolveRecords(this.records, text)).flatMap((record) => this.#withTags(record));
+  }
+
+  /** An image that has only tags keeps them, also where it is asked for by its id. */
+  #withTags(record: ImageRecord): readonly ImageRecord[] {
+    if (record.name !== undefined || record.tag !== undefined) return [record];
+    this.#tagged ??= groupBy(this.records, ({ tag, descriptor }) => tag && descriptor.digest);
+    return this.#tagged.get(record.descriptor.digest) ?? [record];
   }
 
   /** The roots of the names; a name that is not listed is left out. */
@@ -27,21 +36,9 @@ export class ListedImages {
 
   /** The referrers of the subject, in the order of the list. */
   referrersOf(subject: Digest): readonly Descriptor[] {
-    this.#referrers ??= bySubject(this.records);
-    return this.#referrers.get(subject) ?? [];
+    this.#referrers ??= groupBy(this.records, subjectOf);
+    return (this.#referrers.get(subject) ?? []).map(({ descriptor }) => descriptor);
   }
-}
-
-function bySubject(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly Descriptor[]> {
-  const found = new Map<Digest, Descriptor[]>();
-  for (const record of records) {
-    const subject = subjectOf(record);
-    if (subject === undefined) continue;
-    const referrers = found.get(subject) ?? [];
-    referrers.push(record.descriptor);
-    found.set(subject, referrers);
-  }
-  return found;
 }
 
 /** Returns a function that finds the referrers of a subject among these records. */

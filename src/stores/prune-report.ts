@@ -27,6 +27,8 @@ export interface PruneReport {
   readonly kept: {
     /** Blobs that images need. */
     readonly images: Amount;
+    /** Images that were loaded without a name. They stay unless `dangling` is given. */
+    readonly unnamed: number;
     readonly held: readonly HeldBlobs[];
     /** Unneeded blobs that are younger than the grace time, and damaged ones that were moved away as recently. */
     readonly young: Amount;
@@ -34,12 +36,14 @@ export interface PruneReport {
 }
 
 /**
- * The times that decide what a prune removes, in milliseconds. Content younger than `graceMs` at the time `now` stays;
- * the blobs of an interrupted load stay for `resumeMs`, 24 hours by default.
+ * What decides which content a prune removes. Times are in milliseconds: content younger than `graceMs` at the time
+ * `now` stays; the blobs of an interrupted load stay for `resumeMs`, 24 hours by default.
  */
 export interface PruneOptions {
   readonly now: number;
   readonly graceMs: number;
   readonly resumeMs?: number;
+  /** Also removes images that were loaded without a name. By default only those that have lost theirs. */
+  readonly dangling?: boolean;
   readonly dryRun?: boolean;
 }

@@ -106,7 +106,10 @@ export interface Housekeeping {
   list(): Promise<readonly ImageRecord[]>;
   /** Every blob, in no order. */
   digests(): AsyncIterable<Digest>;
-  /** Removes unnamed images, then unneeded blobs, that are older than the grace time. A dry run removes nothing. */
+  /**
+   * Removes images that have lost their name, then unneeded blobs, that are older than the grace time. A dry run removes
+   * nothing.
+   */
   prune(options: PruneOptions): Promise<PruneReport>;
   /**
    * Reads a blob and takes it out of the store if it is damaged, so that a load stores it again. Returns true if it was

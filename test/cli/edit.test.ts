@@ -106,3 +106,19 @@ test('prunes unnamed images and blobs after the grace time, and only reports the
   assert.deepEqual(after.blobs, sorted([...other.blobs.keys()]));
   for (const grace of ['-1', '5', 'soon', '1y']) assert.equal((await run(['prune', '--grace', grace])).status, 2);
 });
+
+test('prune leaves an image that came without a name, says so, and removes it with --dangling', async (t) => {
+  const { run, state } = await workspace(t);
+  const { root, blobs } = example({ seed: 'nameless' });
+  await run(['load'], { input: await layoutArchive([{ root }], blobs) });
+  const kept = await run(['prune', '--grace', '0']);
+  const line = 'Kept 1 image without a name; --dangling removes it too\n';
+  assert.equal(kept.stdout, `${line}Total reclaimed space: 0 B\n`);
+  const report = jsonOf<{ images: string[]; kept: { unnamed: number } }>((await run(['prune', '--json'])).stdout);
+  assert.deepEqual([report.images, report.kept.unnamed], [[], 1]);
+  assert.equal((await state()).images.length, 1);
+  const dry = await run(['prune', '--grace', '0', '--dangling', '--dry-run']);
+  assert.match(dry.stdout, new RegExp(`^Would delete image: ${root.digest}\n`));
+  assert.equal((await run(['prune', '--grace', '0', '--dangling'])).status, 0);
+  assert.deepEqual(await state(), { images: [], blobs: [] });
+});

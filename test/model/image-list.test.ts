@@ -24,6 +24,9 @@ function named(name: string, content: string): ImageRecord {
 
 const [ONE, TWO, THREE] = [named('app:1', 'one'), named('app:2', 'two'), named('other:1', 'three')] as const;
 const UNNAMED: ImageRecord = { descriptor: image('unnamed') };
+const REPLACED: ImageRecord = { ...UNNAMED, replaced: true };
+const tagged = (tag: string): ImageRecord => ({ tag, descriptor: ONE.descriptor });
+const TAGGED = tagged('1');
 const REFERRER: ImageRecord = {
   descriptor: { ...image('sbom'), annotations: { [ANNOTATIONS.subject]: ONE.descriptor.digest } },
 };
@@ -40,7 +43,12 @@ describe('publishRecords', () => {
     ['changes nothing for no additions', [ONE, UNNAMED], [], [ONE, UNNAMED]],
     ['adds several names at once', [ONE], [TWO, THREE], [ONE, TWO, THREE]],
     ['accepts the same image under its name again', [ONE], [ONE], [ONE]],
-    ['keeps an image that lost its name, unnamed', [ONE], [renamed], [renamed, { descriptor: ONE.descriptor }]],
+    [
+      'keeps an image that lost its name, unnamed',
+      [ONE],
+      [renamed],
+      [renamed, { descriptor: ONE.descriptor, replaced: true }],
+    ],
     [
       'drops an unnamed copy of an image that has another name',
       [ONE, { ...THREE, descriptor: ONE.descriptor }],
@@ -50,6 +58,19 @@ describe('publishRecords', () => {
     ['gives an unnamed image its name', [{ descriptor: ONE.descriptor }], [ONE], [ONE]],
     ['does not add an unnamed record of an image that has a name', [ONE], [{ descriptor: ONE.descriptor }], [ONE]],
     ['adds an unnamed image once', [UNNAMED], [UNNAMED], [UNNAMED]],
+    ['keeps an unnamed image that comes again after it lost its name', [REPLACED], [UNNAMED], [UNNAMED]],
+    ['keeps every tag of an image', [TAGGED], [tagged('2')], [TAGGED, tagged('2')]],
+    ['adds a tag of an image once', [TAGGED], [TAGGED], [TAGGED]],
+    ['adds one tag of two images', [TAGGED], [{ ...UNNAMED, tag: '1' }], [TAGGED, { ...UNNAMED, tag: '1' }]],
+    ['drops a tag for a name with the same tag and image', [TAGGED, tagged('2')], [ONE], [ONE, tagged('2')]],
+    ['does not add a tag that a name has', [ONE], [TAGGED, tagged('2')], [ONE, tagged('2')]],
+    [
+      'does not add an unnamed record of an image that has a tag',
+      [TAGGED],
+      [{ descriptor: TAGGED.descriptor }],
+      [TAGGED],
+    ],
+    ['gives an unnamed image its tag', [{ descriptor: ONE.descriptor }], [TAGGED], [TAGGED]],
     ['keeps referrers beside images', [ONE, REFERRER], [TWO], [ONE, TWO, REFERRER]],
     [
       'uses the last of two descriptors for one name',
@@ -84,11 +105,17 @@ describe('removeRecords', () => {
     assert.deepEqual(removeRecords(all, [{ descriptor: ONE.descriptor }]), all);
     assert.deepEqual(removeRecords(all, []), all);
   });
+
+  it('removes one tag of an image, and leaves its other tags', () => {
+    const tags = [TAGGED, tagged('2'), { ...UNNAMED, tag: '1' }];
+    assert.deepEqual(removeRecords(tags, [TAGGED]), tags.slice(1));
+  });
 });
 
 describe('resolveRecords', () => {
   const digest = ONE.descriptor.digest;
-  const all = [ONE, TWO, THREE, UNNAMED, REFERRER];
+  const sevens = ['a', 'b'].map((content): ImageRecord => ({ tag: '7', descriptor: image(content) }));
+  const all = [ONE, TWO, THREE, UNNAMED, REFERRER, ...sevens];
   const hex = UNNAMED.descriptor.digest.slice('sha256:'.length);
   const found: readonly (readonly [text: string, records: readonly ImageRecord[]])[] = [
     ['example/app:1', [ONE]],
@@ -102,6 +129,7 @@ describe('resolveRecords', () => {
     [hex.slice(0, 12), [UNNAMED]],
     [`sha256:${hex.slice(0, 12)}`, [UNNAMED]],
     [digest, [{ descriptor: ONE.descriptor }]],
+    ['<none>:7', sevens],
   ];
   for (const [text, records] of found) {
     it(`finds ${records.map(({ name }) => name ?? 'an image without name').join(', ')} by ${text}`, () => {
@@ -119,6 +147,7 @@ describe('resolveRecords', () => {
     ['Example/App', 'ERR_REFERENCE_INVALID'],
     ['', 'ERR_REFERENCE_INVALID'],
     ['../x', 'ERR_REFERENCE_INVALID'],
+    ['<none>:8', 'ERR_IMAGE_UNKNOWN'],
   ];
   for (const [text, code] of refused) {
     it(`refuses ${JSON.stringify(text)} with ${code}`, () => {
@@ -154,17 +183,19 @@ describe('the store’s index', () => {
     assert.deepEqual(recordsOf(index), [ONE, ...unnamed]);
   });
 
-  it('drops annotations that contained a name before', () => {
-    const descriptor = { ...image('x'), annotations: { [ANNOTATIONS.refName]: 'latest', kept: 'yes' } };
-    const [record] = recordsOf({ schemaVersion: 2, manifests: [descriptor] });
-    assert.deepEqual(record, { descriptor: { ...image('x'), annotations: { kept: 'yes' } } });
+  it('takes the annotations with a name or tag off the descriptor, and leaves the others', () => {
+    const annotations = { [ANNOTATIONS.refName]: 'latest', [ANNOTATIONS.replaced]: 'true', kept: 'yes' };
+    const [record] = recordsOf({ schemaVersion: 2, manifests: [{ ...image('x'), annotations }] });
+    const descriptor = { ...image('x'), annotations: { kept: 'yes' } };
+    assert.deepEqual(record, { tag: 'latest', replaced: true, descriptor });
   });
 
   it('is the same for the same records in any order, and round trips', () => {
     const record = fc
-      .record({ at: fc.nat(5), content: fc.nat(5), hasName: fc.boolean() })
-      .map(({ at, content, hasName }) => {
-        return hasName ? named(`app:${at}`, `content ${content}`) : { descriptor: image(`content ${content}`) };
+      .record({ at: fc.nat(5), content: fc.nat(5), kind: fc.constantFrom('name', 'tag', 'neither') })
+      .map(({ at, content, kind }): ImageRecord => {
+        if (kind === 'name') return named(`app:${at}`, `content ${content}`);
+        return { ...(kind === 'tag' && { tag: `${at}` }), descriptor: image(`content ${content}`) };
       });
     fc.assert(
       fc.property(fc.array(record), (additions) => {
@@ -172,7 +203,8 @@ describe('the store’s index', () => {
         const index = imageIndexOf(records);
         assert.deepEqual(imageIndexOf(records.toReversed()), index);
         assert.deepEqual(imageIndexOf(recordsOf(index)), index);
-        assert.equal(new Set(records.map(({ name, descriptor }) => name ?? descriptor.digest)).size, records.length);
+        const keys = records.map(({ name, tag, descriptor }) => name ?? `${descriptor.digest} ${tag}`);
+        assert.equal(new Set(keys).size, records.length);
       }),
     );
   });

@@ -13,7 +13,8 @@ import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { digestsIn, inSession, namesIn, storeBytes, storeSet, withStore, type OpenStore } from './stored.js';
 
 const NAME = 'docker.io/example/app:1';
-const PRUNE_ALL = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
+const PRUNE = { now: Date.now() + 60 * 60 * 1000, graceMs: 0 };
+const PRUNE_ALL = { ...PRUNE, dangling: true };
 
 /** How blobs are removed from a store. */
 export function garbageSuite(open: OpenStore): void {
@@ -254,9 +255,66 @@ function pruneSuite(open: OpenStore): void {
       await storeSet(store, blobs, [{ name: NAME, descriptor: before! }]);
       await storeSet(store, new BlobSet(), [{ name: NAME, descriptor: after! }]);
       assert.deepEqual(await namesIn(store), [NAME, before!.digest]);
-      await store.prune(PRUNE_ALL);
+      const dry = await store.prune({ ...PRUNE, dryRun: true });
+      const report = await store.prune(PRUNE);
+      assert.deepEqual(dry.images, report.images);
+      assert.deepEqual(report.images, [{ descriptor: before, replaced: true }]);
       assert.deepEqual(await store.list(), [{ name: NAME, descriptor: after }]);
       assert.deepEqual(await digestsIn(store), closureOf(blobs, after!).sort());
+    }),
+  );
+
+  it(
+    'leaves images that came without a name, unless it is told to remove them',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const [bare, tagged] = ['bare', 'tagged'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
+      await storeSet(store, blobs, [{ descriptor: bare! }, ...['1', '2'].map((tag) => ({ tag, descriptor: tagged! }))]);
+      const before = await store.list();
+      assert.equal(before.length, 3);
+      const kept = await store.prune(PRUNE);
+      assert.deepEqual([kept.images, kept.blobs, kept.kept.unnamed], [[], [], 3]);
+      assert.deepEqual(await store.list(), before);
+      const gone = await store.prune(PRUNE_ALL);
+      assert.deepEqual([gone.images, gone.kept.unnamed], [before, 0]);
+      assert.deepEqual([await store.list(), await digestsIn(store)], [[], []]);
+    }),
+  );
+
+  it(
+    'keeps an image that came without a name after another one had taken its name',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const [first, second] = ['1', '2'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
+      await storeSet(store, blobs, [{ name: NAME, descriptor: first! }]);
+      await storeSet(store, new BlobSet(), [{ name: NAME, descriptor: second! }]);
+      await storeSet(store, new BlobSet(), [{ descriptor: first! }]);
+      assert.deepEqual((await store.prune(PRUNE)).images, []);
+      assert.deepEqual(await namesIn(store), [NAME, first!.digest]);
+    }),
+  );
+
+  it(
+    'removes the referrers of what it removes, and leaves those that came without their subject',
+    withStore(open, async (store) => {
+      const blobs = new BlobSet();
+      const [before, after] = ['b', 'a'].map((seed) => buildManifest(blobs, { platform: 'linux/arm64', seed }));
+      const lost = buildManifest(new BlobSet(), { platform: 'linux/amd64', seed: 'lost' });
+      const [bound, orphan] = [before!, lost].map((subject) =>
+        withAnnotations(buildReferrer(blobs, subject, { seed: subject.digest }), {
+          [ANNOTATIONS.subject]: subject.digest,
+        }),
+      );
+      await storeSet(store, blobs, [
+        { name: NAME, descriptor: before! },
+        { descriptor: bound! },
+        { descriptor: orphan! },
+      ]);
+      await storeSet(store, new BlobSet(), [{ name: NAME, descriptor: after! }]);
+      await store.prune(PRUNE);
+      assert.deepEqual(await namesIn(store), [NAME, orphan!.digest]);
+      await store.prune(PRUNE_ALL);
+      assert.deepEqual(await namesIn(store), [NAME]);
     }),
   );
 

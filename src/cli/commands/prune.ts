@@ -7,14 +7,16 @@ export interface PruneCommandOptions extends CommonOptions {
   readonly grace: string;
   readonly resume: string;
   readonly dryRun?: boolean;
+  readonly dangling?: boolean;
 }
 
-/** `lading prune`: removes unnamed images and unused blobs after the grace time. A dry run says why the rest stays. */
+/** `lading prune`: removes images that have lost their name, and unused blobs, after the grace time. A dry run says why the rest stays. */
 export async function prune(options: PruneCommandOptions): Promise<number> {
   const [graceMs, resumeMs] = [parseDuration(options.grace), parseDuration(options.resume)];
   const dryRun = options.dryRun ?? false;
   const store = await openStore(options, dryRun ? 'read' : 'write');
-  const report = await store.prune({ now: Date.now(), graceMs, resumeMs, dryRun });
+  const { dangling = false } = options;
+  const report = await store.prune({ now: Date.now(), graceMs, resumeMs, dryRun, dangling });
   const { blobs, damaged, interrupted, kept } = report;
   const bytes = [...blobs, ...damaged].reduce((sum, { size }) => sum + size, interrupted.bytes);
   if (options.json) {
@@ -25,6 +27,7 @@ export async function prune(options: PruneCommandOptions): Promise<number> {
   await printLines([
     ...goneLines(report, dryRun ? 'Would delete' : 'Deleted'),
     ...(dryRun ? keptLines(report) : []),
+    ...(dangling ? [] : unnamedLines(report)),
     `Total ${dryRun ? 'reclaimable' : 'reclaimed'} space: ${formatBytes(bytes)}`,
   ]);
   return 0;
@@ -45,6 +48,12 @@ function keptLines({ kept }: PruneReport): readonly string[] {
     ...kept.held.map((held) => `Kept for ${holderText(held)}: ${amountText(held)}`),
     ...(kept.young.count > 0 ? [`Kept for the grace time: ${amountText(kept.young)}`] : []),
   ];
+}
+
+function unnamedLines({ kept: { unnamed } }: PruneReport): readonly string[] {
+  if (unnamed === 0) return [];
+  const [images, them] = unnamed === 1 ? ['image', 'it'] : ['images', 'them'];
+  return [`Kept ${unnamed} ${images} without a name; --dangling removes ${them} too`];
 }
 
 const HOLDERS: Readonly<Record<HeldBlobs['state'], string>> = {

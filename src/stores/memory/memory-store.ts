@@ -9,7 +9,7 @@ import { LadingError } from '../../model/errors.js';
 import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
 import { ListedImages } from '../listed-images.js';
 import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
-import { pruneableImages } from '../pruneable-images.js';
+import { isLoadedUnnamed, pruneableImages } from '../pruneable-images.js';
 import type { DestinationSession, EndOptions, ImageListChange, IngestOutcome, SourceReader, Store } from '../store.js';
 import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
 
@@ -93,10 +93,10 @@ export class MemoryStore implements Store {
   }
 
   /** Blobs have no times here: all count as older than the grace time. */
-  async prune({ dryRun = false }: PruneOptions): Promise<PruneReport> {
+  async prune({ dryRun = false, dangling = false }: PruneOptions): Promise<PruneReport> {
     for (;;) {
       const { records } = this.#listed;
-      const images = await pruneableImages(this, records, async () => true);
+      const images = await pruneableImages(this, records, { dangling, isOld: async () => true });
       const staying = removeRecords(records, images);
       const kept = await this.#reach(staying);
       // A session has published meanwhile: start again.
@@ -107,7 +107,7 @@ export class MemoryStore implements Store {
         this.#publish(() => staying);
         gone.forEach(([digest]) => this.#remove(digest));
       }
-      return this.#reportOf(images, gone, kept);
+      return this.#reportOf(images, gone, { staying, reached: kept });
     }
   }
 
@@ -120,7 +120,7 @@ export class MemoryStore implements Store {
   #reportOf(
     images: readonly ImageRecord[],
     gone: readonly (readonly [Digest, MemoryBlob])[],
-    reached: ReadonlySet<Digest>,
+    { staying, reached }: { readonly staying: readonly ImageRecord[]; readonly reached: ReadonlySet<Digest> },
   ): PruneReport {
     const goneDigests = new Set(gone.map(([digest]) => digest));
     const amountOf = (isCounted: (digest: Digest) => boolean): Amount => {
@@ -136,6 +136,7 @@ export class MemoryStore implements Store {
       interrupted: NOTHING,
       kept: {
         images: amountOf((digest) => reached.has(digest)),
+        unnamed: staying.filter(isLoadedUnnamed).length,
         held: held.filter(({ count }) => count > 0).map((amount) => ({ state: 'alive', ageMs: 0, ...amount })),
         young: NOTHING,
       },

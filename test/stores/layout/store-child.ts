@@ -59,7 +59,7 @@ async function loadImage(store: OciLayoutStore, seed: string, own = `${seed}-own
 
 /** Prunes all unneeded blobs, of any age. */
 async function prune(directory: string, _argument: string): Promise<void> {
-  await (await OciLayoutStore.open(directory)).prune({ now: Date.now(), graceMs: 0, resumeMs: 0 });
+  await (await OciLayoutStore.open(directory)).prune({ now: Date.now(), graceMs: 0, resumeMs: 0, dangling: true });
 }
 
 /** Prunes again and again until the folder of the argument exists. */

@@ -5,7 +5,7 @@ import { totalBytes } from '../../../model/content.js';
 import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
 import type { Amount, HeldBlobs, PruneOptions, PruneReport } from '../../prune-report.js';
-import { pruneableImages } from '../../pruneable-images.js';
+import { isLoadedUnnamed, pruneableImages } from '../../pruneable-images.js';
 import type { DestinationSession } from '../../store.js';
 import type { LayoutParts } from '../layout-parts.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
@@ -15,7 +15,7 @@ import { quarantinedIn } from './quarantine.js';
 
 type Sizes = ReadonlyMap<Digest, number>;
 
-/** Removes unnamed images, then unneeded blobs, older than the grace time; and the files that dead sessions left. */
+/** Removes images without a name, then unneeded blobs, older than the grace time; and the files that dead sessions left. */
 export async function pruneLayout(
   store: LayoutParts,
   session: DestinationSession,
@@ -48,7 +48,8 @@ async function imagesToGo(store: LayoutParts, options: PruneOptions): Promise<re
     const found = await store.blobs.stat(root);
     return found === undefined || isPastGrace(found.mtimeMs, options);
   };
-  return await pruneableImages(store.blobs, await store.refs.read(), isOld);
+  const { dangling = false } = options;
+  return await pruneableImages(store.blobs, await store.refs.read(), { dangling, isOld });
 }
 
 /** All blobs with their sizes, and the old ones: those past the grace time, and those in the trash, once past it. */
@@ -98,7 +99,8 @@ async function reportOf(
   store: LayoutParts,
   { sessions, images, gone, quarantined, sizes }: Outcome,
 ): Promise<PruneReport> {
-  const reached = await closureOfKept(Documents.stored(store.blobs), removeRecords(await store.refs.read(), images));
+  const staying = removeRecords(await store.refs.read(), images);
+  const reached = await closureOfKept(Documents.stored(store.blobs), staying);
   const spare = new Map([...sizes].filter(([digest]) => !gone.has(digest) && !reached.has(digest)));
   const held = sessions.holding.map((lease) => heldOf(lease, spare)).filter(({ count }) => count > 0);
   const claimed = new Set(sessions.holding.flatMap(({ digests }) => digests));
@@ -110,6 +112,7 @@ async function reportOf(
     interrupted: amountOf(sessions.leftovers),
     kept: {
       images: amountOf([...sizes].filter(([digest]) => reached.has(digest))),
+      unnamed: staying.filter(isLoadedUnnamed).length,
       held,
       young: amountOf([...young, ...quarantined.young.map(({ file, size }) => [file, size] as const)]),
     },

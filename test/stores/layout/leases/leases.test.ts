@@ -25,7 +25,7 @@ describe('prune and its grace time', () => {
       const longAgo = new Date(Date.now() - 2 * HOUR);
       for (const digest of closureOf(blobs, old!))
         await utimes(path.join(folder, entryNameOf(digest)), longAgo, longAgo);
-      const report = await store.prune({ now: Date.now(), graceMs: HOUR });
+      const report = await store.prune({ now: Date.now(), graceMs: HOUR, dangling: true });
       assert.deepEqual(report.images, [{ descriptor: old }]);
       assert.deepEqual(await namesIn(store), [young!.digest]);
       assert.deepEqual(await digestsIn(store), closureOf(blobs, young!).sort());
