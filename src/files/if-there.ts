@@ -1,18 +1,31 @@
 /* Also read by `lading images`, whose start must not wait for fs-extra. */
 
-import { readFileSync, unlinkSync, type Stats } from 'node:fs';
+import { closeSync, readFileSync, unlinkSync, type Stats } from 'node:fs';
 import { lstat, readdir, rename, rmdir } from 'node:fs/promises';
-import { quote } from '../model/errors.js';
+import { LadingError, quote } from '../model/errors.js';
+import { openRegular } from './read-file.js';
 import { isExisting, isNotFound, readError } from './storage-error.js';
 
-/** All bytes of a small file; undefined if it does not exist. */
+/** All bytes of a small regular file; undefined if it does not exist. Never waits for a pipe. */
 export function readIfThere(file: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    const fd = openRegular(file, 0, () => notRegular(file));
+    try {
+      return readFileSync(fd);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+function notRegular(file: string): LadingError {
+  return new LadingError(
+    'ERR_STORE_TAMPERED',
+    `${file} is not a regular file; put one in its place, or use another store`,
+  );
 }
 
 /** The stats of a path, without following a link; undefined if nothing is there. */

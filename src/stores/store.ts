@@ -106,6 +106,8 @@ export interface Housekeeping {
   list(): Promise<readonly ImageRecord[]>;
   /** Every blob, in no order. */
   digests(): AsyncIterable<Digest>;
+  /** The paths of files that stand in the place of the store's own and are none of them. They are never opened. */
+  foreignFiles(): Promise<readonly string[]>;
   /**
    * Removes images that have lost their name, then unneeded blobs, that are older than the grace time. A dry run removes
    * nothing.

@@ -3,7 +3,7 @@ import { isUnreadable } from '../files/storage-error.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { decorated } from '../model/decorated.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
-import { LadingError } from '../model/errors.js';
+import { LadingError, quote } from '../model/errors.js';
 import { isImage } from '../model/image-list.js';
 import { resolveRecords } from '../model/resolve-records.js';
 import { limitsOf, type Limits } from '../model/limits.js';
@@ -67,10 +67,17 @@ export async function verifyImages(
   return {
     images,
     blobs,
-    problems: [...damage.values(), ...findings.problems],
+    problems: [...damage.values(), ...findings.problems, ...(names.length === 0 ? await foreignIn(store) : [])],
     warnings: [...survey.warnings, ...findings.warnings],
     incomplete: isAnyMissing(images),
   };
+}
+
+async function foreignIn(store: Store): Promise<readonly Problem[]> {
+  return (await store.foreignFiles()).map((file) => {
+    const message = `${quote(file)} is not a file of the store; it was not read, remove it`;
+    return { code: 'ERR_STORE_TAMPERED', message };
+  });
 }
 
 async function hashAll(

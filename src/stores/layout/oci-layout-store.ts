@@ -99,6 +99,10 @@ export class OciLayoutStore implements Store {
     return this.#parts.blobs.digests();
   }
 
+  async foreignFiles(): Promise<readonly string[]> {
+    return await (await import('./leases/read-leases.js')).foreignLeases(this.#parts.paths.leases);
+  }
+
   async reader(): Promise<SourceReader> {
     const { blobs, paths } = this.#parts;
     // The owner of the store could not read a lease of another user.

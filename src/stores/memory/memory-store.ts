@@ -59,6 +59,10 @@ export class MemoryStore implements Store {
     yield* this.#blobs.keys();
   }
 
+  async foreignFiles(): Promise<readonly string[]> {
+    return [];
+  }
+
   async reader(): Promise<SourceReader> {
     return this.#claiming(new Set());
   }

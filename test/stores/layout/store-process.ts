@@ -9,13 +9,20 @@ export type ChildCommand = 'modes' | 'hang' | 'load' | 'open' | 'prune' | 'colle
 
 const PROGRAM = fileURLToPath(new URL('./store-child.js', import.meta.url));
 
-function start(directory: string, command: ChildCommand, argument: string) {
-  return spawn(process.execPath, [PROGRAM, directory, command, argument], { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts the program; `within` is a command that runs another one, with its arguments. */
+export function startChild(directory: string, command: ChildCommand, argument: string, within: readonly string[] = []) {
+  const [file, ...args] = [...within, process.execPath, PROGRAM, directory, command, argument];
+  return spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Runs the program to its end. Fails the test, with the program's errors, unless it exits with 0. */
-export async function runChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
-  const child = start(directory, command, argument);
+export async function runChild(
+  directory: string,
+  command: ChildCommand,
+  argument: string,
+  within: readonly string[] = [],
+): Promise<void> {
+  const child = startChild(directory, command, argument, within);
   child.stdout.resume();
   const [errors, [status]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<[number | null]>]);
   assert.equal(status, 0, `${command} ${argument}\n${errors}`);
@@ -23,7 +30,7 @@ export async function runChild(directory: string, command: ChildCommand, argumen
 
 /** Starts the program, waits until it prints that it is ready, and kills it with SIGKILL. */
 export async function killChild(directory: string, command: ChildCommand, argument: string): Promise<void> {
-  const child = start(directory, command, argument);
+  const child = startChild(directory, command, argument);
   child.stderr.pipe(process.stderr);
   await once(child.stdout, 'data');
   child.kill('SIGKILL');

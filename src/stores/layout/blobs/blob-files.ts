@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, readdirSync } from 'node:fs';
+import { closeSync, constants, lstatSync } from 'node:fs';
 import { link } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContentProvider, OpenOptions } from '../../../content/content-provider.js';
@@ -7,7 +7,8 @@ import { openRegular, readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
 import { isDigest, type Digest } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
-import { QUARANTINE, type LayoutPaths } from '../place/layout-paths.js';
+import { collectionsIn } from '../place/collections.js';
+import type { LayoutPaths } from '../place/layout-paths.js';
 
 /** The file of a blob: its path, its size in bytes, and when it was stored. */
 export interface BlobFile {
@@ -146,16 +147,6 @@ function statFile(file: string): BlobFile | undefined {
     return { file, size: found.isFile() ? found.size : -1, mtimeMs: found.mtimeMs };
   } catch (error) {
     if (isNotFound(error)) return undefined;
-    throw readError(error, 'cannot look up a blob');
-  }
-}
-
-/** The collections that have a folder in the trash. The quarantine beside them has damaged files, no blobs. */
-function collectionsIn(trash: string): readonly string[] {
-  try {
-    return readdirSync(trash).filter((name) => name !== QUARANTINE);
-  } catch (error) {
-    if (isNotFound(error)) return [];
     throw readError(error, 'cannot look up a blob');
   }
 }

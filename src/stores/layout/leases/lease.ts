@@ -2,7 +2,7 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import type { Digest } from '../../../model/digest.js';
 import { thisProcess } from '../place/identity.js';
-import { ENDED } from './read-leases.js';
+import { ENDED } from './lease-lines.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 

@@ -1,9 +1,11 @@
+import { closeSync, constants, type Stats } from 'node:fs';
 import path from 'node:path';
-import fs from 'fs-extra';
-import { namesIn } from '../../../files/if-there.js';
+import { lstatIfThere, namesIn } from '../../../files/if-there.js';
+import { openRegular, readFileChunks, type OpenableFile } from '../../../files/read-file.js';
 import { isNotFound } from '../../../files/storage-error.js';
-import { isDigest, type Digest } from '../../../model/digest.js';
+import type { Digest } from '../../../model/digest.js';
 import { stateOfProcess, type ProcessIdentity } from '../place/identity.js';
+import { LeaseLines } from './lease-lines.js';
 
 /** A lease as other processes read it. */
 export interface SeenLease {
@@ -26,7 +28,7 @@ export function isLapsed({ state, ageMs }: SeenLease, resumeMs: number): boolean
   return state !== 'alive' && ageMs > (state === 'over' ? resumeMs : Math.max(resumeMs, RESUME_MS));
 }
 
-/** Every lease of the store. `now` in milliseconds. */
+/** Every lease of the store. `now` in milliseconds. What is no lease, whatever its name, is left out. */
 export async function readLeases(folder: string, now: number): Promise<readonly SeenLease[]> {
   const leases: SeenLease[] = [];
   for (const id of await namesIn(folder)) {
@@ -36,23 +38,54 @@ export async function readLeases(folder: string, now: number): Promise<readonly 
   return leases;
 }
 
+/** The files in the place of a lease that are none: what is no regular file, or larger than any lease. */
+export async function foreignLeases(folder: string): Promise<readonly string[]> {
+  const foreign: string[] = [];
+  for (const name of await namesIn(folder)) {
+    const found = await lstatIfThere(path.join(folder, name));
+    if (found !== undefined && !mayBeLease(found)) foreign.push(path.join(folder, name));
+  }
+  return foreign;
+}
+
+/** Far more than the claims of the largest archive that a load accepts by default. */
+const MAX_LEASE_BYTES = 256 * 1024 * 1024;
+
+function mayBeLease(file: Stats): boolean {
+  return file.isFile() && file.size <= MAX_LEASE_BYTES;
+}
+
 async function readLease(file: string, id: string, now: number): Promise<SeenLease | undefined> {
+  const seen = await lstatIfThere(file);
+  if (seen === undefined || !mayBeLease(seen)) return undefined;
   try {
-    const { mtimeMs } = await fs.stat(file);
-    const [first = '', ...lines] = (await fs.readFile(file, 'utf8')).split('\n');
+    const lines = new LeaseLines();
+    for await (const chunk of readFileChunks(leaseFile(file), { start: 0, end: MAX_LEASE_BYTES })) lines.add(chunk);
+    const { first, isEnded, digests } = lines.end();
     const owner = parseOwner(first);
-    const state = lines.includes(ENDED) ? 'over' : owner === undefined ? 'unknown' : stateOfProcess(owner);
-    return { id, state, ageMs: now - mtimeMs, digests: lines.filter(isDigest), ...(owner && { owner }) };
+    const state = isEnded ? 'over' : owner === undefined ? 'unknown' : stateOfProcess(owner);
+    return { id, state, ageMs: now - seen.mtimeMs, digests, ...(owner && { owner }) };
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    if (isNotFound(error) || error instanceof NotALease) return undefined;
     throw error;
   }
 }
 
+class NotALease extends Error {}
+
+/** Opens a file that was regular a moment ago, without following a link or waiting for a pipe. */
+function leaseFile(file: string): OpenableFile {
+  return { acquire: () => openRegular(file, constants.O_NOFOLLOW, () => new NotALease()), release: closeSync };
+}
+
 function parseOwner(line: string): ProcessIdentity | undefined {
   try {
-    // Our own file, mode 0600 in a folder with mode 0700. A half-written line fails here.
-    return JSON.parse(line) as ProcessIdentity;
+    const owner = JSON.parse(line) as Partial<ProcessIdentity> | null;
+    // A half-written line fails above. Anything else that is no identity comes from another program.
+    const { pid, host } = owner ?? {};
+    return Number.isSafeInteger(pid) && Number(pid) > 0 && typeof host === 'string'
+      ? (owner as ProcessIdentity)
+      : undefined;
   } catch {
     return undefined;
   }
@@ -60,6 +93,3 @@ function parseOwner(line: string): ProcessIdentity | undefined {
 
 /** How long the blobs of an unfinished operation stay protected. */
 export const RESUME_MS = 24 * 60 * 60 * 1000;
-
-/** The line that a process writes when it ends an operation that may be resumed. */
-export const ENDED = 'ended';

@@ -17,10 +17,12 @@ export function checkOwnership(paths: LayoutPaths): void {
   // The user chose the path of the store, so it may contain links.
   const root = statIfThere(paths.root, statSync);
   if (root !== undefined) checkOwner(paths.root, root);
-  const algorithms = namesIfThere(paths.blobs).map((name) => path.join(paths.blobs, name));
+  const inner = [paths.blobs, paths.trash].flatMap((folder) =>
+    namesIfThere(folder).map((name) => path.join(folder, name)),
+  );
   const folders = [paths.private, paths.ingest, paths.refs, paths.leases, paths.trash, paths.blobs];
   for (const folder of folders) checkFolder(folder);
-  for (const folder of algorithms) checkNoLink(folder);
+  for (const folder of inner) checkNoLink(folder);
   const lists = namesIfThere(paths.refs).map((name) => path.join(paths.refs, name));
   for (const file of [paths.layout, paths.index, paths.version, ...lists]) checkFile(file);
 }

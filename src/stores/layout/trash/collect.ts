@@ -8,7 +8,8 @@ import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
 import type { LayoutParts } from '../layout-parts.js';
 import { readLeases } from '../leases/read-leases.js';
-import { digestOfTrashed, QUARANTINE } from '../place/layout-paths.js';
+import { collectionsIn } from '../place/collections.js';
+import { digestOfTrashed } from '../place/layout-paths.js';
 
 /** The leases and images that a collection ignores. */
 export interface CollectOptions {
@@ -86,8 +87,7 @@ async function moveAll(
 /** The blobs that collections which were killed, or are running, have in the trash. */
 export async function leftInTrash({ paths }: LayoutParts): Promise<ReadonlySet<Digest>> {
   const left = new Set<Digest>();
-  for (const collection of await namesIn(paths.trash)) {
-    if (collection === QUARANTINE) continue;
+  for (const collection of collectionsIn(paths.trash)) {
     for (const name of await namesIn(path.join(paths.trash, collection))) {
       const digest = digestOfTrashed(name);
       if (digest !== undefined) left.add(digest);
@@ -99,8 +99,7 @@ export async function leftInTrash({ paths }: LayoutParts): Promise<ReadonlySet<D
 /** Ends all collections: those of killed processes, and running ones, beside their process. Returns removed blobs. */
 export async function emptyAllTrash(store: LayoutParts): Promise<readonly Digest[]> {
   const gone: Digest[] = [];
-  for (const name of await namesIn(store.paths.trash)) {
-    if (name === QUARANTINE) continue;
+  for (const name of collectionsIn(store.paths.trash)) {
     for (const digest of await emptyTrash(store, name)) gone.push(digest);
   }
   return gone;
