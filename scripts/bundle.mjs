@@ -32,7 +32,7 @@ const OPTIONS = {
 // The thread's script must lie beside the command: the module that starts it looks for it beside itself. It has its own
 // copies of the modules that it needs. Shared modules would lie in more and smaller files, which every start has to find.
 const bundles = [
-  await build({ ...OPTIONS, entryPoints: ['dist/cli/main.js'], splitting: true }),
+  await build({ ...OPTIONS, entryPoints: [{ in: 'dist/cli/start.js', out: 'main' }], splitting: true }),
   await build({ ...OPTIONS, entryPoints: ['dist/stores/layout/ingest/copy-worker.js'] }),
 ];
 const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));

@@ -1,5 +1,6 @@
 import { LadingError } from '../model/errors.js';
 import type { Warning } from '../survey/reports.js';
+import { outputError } from './output-error.js';
 
 /** How a command prints. */
 export interface OutputOptions {
@@ -7,8 +8,16 @@ export interface OutputOptions {
   readonly quiet?: boolean;
 }
 
-/** Writes text to stdout and waits until it is written. Throws the error of the write: EPIPE if the reader has gone. */
+/** Writes text to stdout and waits until it is written. Throws EPIPE if the reader has gone, else errors of storage. */
 async function print(text: string): Promise<void> {
+  try {
+    await write(text);
+  } catch (error) {
+    throw outputError(error, 'cannot write to stdout');
+  }
+}
+
+async function write(text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     // The error comes as an event too, and an event without a listener would end the process.
     process.stdout.once('error', reject);

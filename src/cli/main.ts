@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { LadingError } from '../model/errors.js';
@@ -12,6 +11,7 @@ import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
 import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
+import { outputError } from './output-error.js';
 
 /** Runs a command and sets the exit status. Nothing calls `process.exit`, so that pending output is still written. */
 async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
@@ -19,8 +19,9 @@ async function run(options: CommonOptions, work: (context: CommandContext) => Pr
   try {
     process.exitCode = await work({ signal: signals.aborted });
   } catch (error) {
-    process.exitCode = signals.received()?.status ?? (isReaderGone(error) ? READER_GONE : exitStatusOf(error));
-    if (process.exitCode !== READER_GONE) printError(error, options);
+    const named = outputError(error, 'the system refused something');
+    process.exitCode = signals.received()?.status ?? (isReaderGone(named) ? READER_GONE : exitStatusOf(named));
+    if (process.exitCode !== READER_GONE) printError(named, options);
   }
   signals.endIfBlocked();
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import fs from 'fs-extra';
+import { ensurePrivateFolder } from './private-folder.js';
 import { isExisting } from './storage-error.js';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
@@ -70,13 +71,6 @@ export async function syncFolder(folder: string): Promise<void> {
 export async function ensureDurableFolder(folder: string): Promise<void> {
   if (await fs.pathExists(folder)) return;
   await ensureDurableFolder(path.dirname(folder));
-  await makeFolder(folder);
+  ensurePrivateFolder(folder);
   await syncFolder(path.dirname(folder));
-}
-
-/** Not recursive: Node's recursive mkdir never ends if a file system refuses new names with ENOENT, as /proc does. */
-async function makeFolder(folder: string): Promise<void> {
-  await fs.mkdir(folder, 0o700).catch((error: unknown) => {
-    if (!isExisting(error)) throw error;
-  });
 }

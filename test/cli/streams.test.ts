@@ -102,7 +102,7 @@ test('leaves no file when a save is interrupted', async (t) => {
   });
   const save = startLading(['save', '--store', store, '-o', at('out.tar'), FAMILIAR]);
   const stderr = textOf(save.stderr);
-  await beginsWith(folder, '.out.tar');
+  await beginsWith(folder, '.lading-');
   save.kill('SIGINT');
   const status = await statusOf(save);
   const names = (await readdir(folder)).toSorted();

@@ -2,7 +2,7 @@ import type { IndexPolicy } from '../../export/choose-roots.js';
 import { exportImages } from '../../export/export-images.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
-import { checkOutput, writeArchive } from '../archive-file.js';
+import { checkOutput, isFile, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
@@ -32,8 +32,7 @@ export async function save(
   });
   warn(plan.warnings, options);
   await writeArchive(exportImages(store, plan, { signal }), options.output, signal);
-  const isFile = options.output !== undefined && options.output !== '-';
-  if (options.json) await printReport(reportOf(plan, options.output), isFile ? 'stdout' : 'stderr');
+  if (options.json) await printReport(reportOf(plan, options.output), isFile(options.output) ? 'stdout' : 'stderr');
   return plan.incomplete ? INCOMPLETE : 0;
 }
 

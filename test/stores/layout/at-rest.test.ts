@@ -86,7 +86,7 @@ describe('the directory at rest', () => {
 });
 
 describe('modes', () => {
-  for (const umask of ['000', '022', '077']) {
+  for (const umask of ['000', '022', '077', '277', '777']) {
     it(`are those of private files under any umask, here ${umask}`, async () => {
       await inFolder(async (folder) => {
         const directory = path.join(folder, 'store');

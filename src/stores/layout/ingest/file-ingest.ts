@@ -1,9 +1,10 @@
 import fs from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { digestMismatch, sizeMismatch } from '../../../content/mismatch.js';
 import { unlinkIfThere } from '../../../files/if-there.js';
+import { ensurePrivateFolder } from '../../../files/private-folder.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 import { withoutBytes } from '../../../files/without-bytes.js';
@@ -66,7 +67,9 @@ export class FileIngest implements Ingest {
 
   static async create(options: FileIngestOptions): Promise<FileIngest> {
     try {
-      return new FileIngest(options, fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600));
+      const fd = fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
+      fs.fchmodSync(fd, 0o600);
+      return new FileIngest(options, fd);
     } catch (error) {
       throw storageError(error, 'cannot start a blob in the store');
     }
@@ -175,7 +178,7 @@ export class FileIngest implements Ingest {
     const folder = path.dirname(blob);
     for (let hasFolder = false; ; hasFolder = true) {
       try {
-        if (hasFolder) await mkdir(folder, { recursive: true, mode: 0o700 });
+        if (hasFolder) ensurePrivateFolder(folder);
         fs.linkSync(this.#options.file, blob);
         this.#options.onLinked(folder);
         return 'stored';

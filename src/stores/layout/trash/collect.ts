@@ -4,6 +4,7 @@ import fs from 'fs-extra';
 import { closureOfKept } from '../../../content/closure.js';
 import { Documents } from '../../../content/documents.js';
 import { moveIfThere, namesIn, removeIfEmpty } from '../../../files/if-there.js';
+import { makePrivateFolder } from '../../../files/private-folder.js';
 import type { Digest } from '../../../model/digest.js';
 import { removeRecords, type ImageRecord } from '../../../model/image-list.js';
 import type { LayoutParts } from '../layout-parts.js';
@@ -56,7 +57,7 @@ export async function collect(
   // A prune may end this collection, as if its process were killed: blobs that were not moved yet need another one.
   for (let left: readonly Digest[] = [...candidates]; left.length > 0;) {
     const collection = randomUUID();
-    await fs.mkdir(path.join(store.paths.trash, collection), 0o700);
+    makePrivateFolder(path.join(store.paths.trash, collection));
     const before = left;
     try {
       left = await moveAll(store, await collectable(store, left, options), collection);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import { isWhole } from '../../../content/is-whole.js';
 import { lstatIfThere, moveIfThere, namesIn } from '../../../files/if-there.js';
+import { ensurePrivateFolder } from '../../../files/private-folder.js';
 import { isExisting } from '../../../files/storage-error.js';
 import type { Digest } from '../../../model/digest.js';
 import type { LayoutParts } from '../layout-parts.js';
@@ -22,7 +23,7 @@ export async function quarantine({ paths, blobs }: LayoutParts, digest: Digest):
   const seen = await lstatIfThere(blob);
   if (seen === undefined || (await isWhole(blobs, digest)) !== false) return false;
   const folder = path.join(paths.trash, QUARANTINE);
-  await fs.ensureDir(folder, 0o700);
+  ensurePrivateFolder(folder);
   const aside = path.join(folder, `${trashName(digest)}.${randomUUID()}`);
   if (!(await moveIfThere(blob, aside))) return false;
   const moved = await fs.lstat(aside);

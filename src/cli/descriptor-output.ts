@@ -2,18 +2,20 @@ import { writev } from 'node:fs';
 import { Writable } from 'node:stream';
 import { withoutBytes } from '../files/without-bytes.js';
 
-const STDOUT = 1;
-
 /** How long to wait before a full pipe that another process made non-blocking is tried again, in milliseconds. */
 const RETRY_MS = 2;
 
 /**
- * Stdout as a plain file descriptor, written in large blocking calls on a thread. `process.stdout` would make a pipe
- * non-blocking and wait for it 64 KiB at a time, which takes twice as long (docs/performance.md). Holds one chunk.
+ * A plain file descriptor, such as that of stdout, written in large blocking calls on a thread. `process.stdout` would
+ * make a pipe non-blocking and wait for it 64 KiB at a time, which takes twice as long (docs/performance.md). Does not
+ * close it: a write may be blocked for ever. Holds one chunk.
  */
-export class StandardOutput extends Writable {
-  constructor() {
+export class DescriptorOutput extends Writable {
+  readonly #fd: number;
+
+  constructor(fd: number) {
     super({ highWaterMark: 1024 * 1024 });
+    this.#fd = fd;
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
@@ -30,7 +32,7 @@ export class StandardOutput extends Writable {
 
   #writeAll(chunks: readonly Buffer[], callback: (error?: Error | null) => void): void {
     // At most 1024 buffers go into one call (IOV_MAX).
-    writev(STDOUT, chunks.slice(0, 1024), (error, written) => {
+    writev(this.#fd, chunks.slice(0, 1024), (error, written) => {
       if (error !== null && error.code !== 'EAGAIN') return callback(error);
       if (error !== null) return void setTimeout(() => this.#writeAll(chunks, callback), RETRY_MS);
       const left = withoutBytes(chunks, written);

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { jsonOf, LADING, startLading, statusOf, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
+import { requireTool, runCommand, type CommandResult } from '../fixtures/command.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+
+/** Runs `lading` with the arguments in a shell, where `"$@"` of the script stands for the command. */
+async function inShell(script: string, args: readonly string[]): Promise<CommandResult> {
+  return await runCommand('bash', ['-c', script, 'bash', process.execPath, LADING, ...args]);
+}
+
+test('says with a code that too few files may be open', async (t) => {
+  if (!requireTool(t, 'bash')) return;
+  const { store, archive } = await workspace(t, { loaded: true });
+  const seen = new Set<number | null>();
+  for (let files = 20; files <= 32; files += 2) {
+    for (const args of [['load', '-i', archive], ['images'], ['save', '-o', '/dev/null', FAMILIAR]]) {
+      const { status, stderr } = await inShell(`ulimit -n ${files}; exec "$@"`, [...args, '--store', store]);
+      const label = `${files} ${args[0]}: ${stderr}`;
+      seen.add(status);
+      if (status === 0) assert.equal(stderr, '', label);
+      else
+        assert.deepEqual(
+          [status, /^lading: .*EMFILE.*ulimit -n.* \[ERR_STORAGE_IO\]\n$/.test(stderr)],
+          [8, true],
+          label,
+        );
+    }
+  }
+  assert.ok(seen.has(8), 'some limit was too low');
+  const asJson = await inShell('ulimit -n 22; exec "$@"', ['images', '--json', '--store', store]);
+  assert.deepEqual([asJson.status, jsonOf<PrintedError>(asJson.stderr).error.code], [8, 'ERR_STORAGE_IO']);
+});
+
+for (const [title, args] of [
+  ['load', ['load', '-i', 'ARCHIVE']],
+  ['load --json', ['load', '--json', '-i', 'ARCHIVE']],
+  ['images', ['images']],
+  ['inspect --json', ['inspect', '--json', FAMILIAR]],
+  ['verify', ['verify']],
+  ['rm', ['rm', FAMILIAR]],
+  ['save', ['save', FAMILIAR]],
+  ['save to a file, with a report', ['save', '--json', '-o', '/dev/null', FAMILIAR]],
+] as const) {
+  test(`fails if stdout is full: ${title}`, async (t) => {
+    if (!requireTool(t, 'bash')) return;
+    const { store, archive } = await workspace(t, { loaded: true });
+    const words = args.map((word) => (word === 'ARCHIVE' ? archive : word));
+    const { status, stderr } = await inShell('exec "$@" > /dev/full', [...words, '--store', store]);
+    assert.equal(status, 8);
+    assert.match(stderr, title.includes('--json') ? /"code":"ERR_NO_SPACE"/ : /ERR_NO_SPACE/);
+  });
+}
+
+test('fails to save to a stdout that is closed, and writes to /dev/null', async (t) => {
+  if (!requireTool(t, 'bash')) return;
+  const { store } = await workspace(t, { loaded: true });
+  for (const output of [[], ['-o', '-']]) {
+    const args = ['save', ...output, FAMILIAR, '--store', store];
+    const closed = await inShell('exec "$@" >&-', args);
+    assert.equal(closed.status, 2);
+    assert.match(closed.stderr, /stdout is closed.*\[ERR_OPTION_INVALID\]\n$/);
+    assert.equal((await inShell('exec "$@" > /dev/null', args)).status, 0);
+  }
+});
+
+test('does not open the debugger for SIGUSR1', async (t) => {
+  const { store } = await workspace(t, { loaded: true });
+  const load = startLading(['load', '--store', store]);
+  let stderr = '';
+  load.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  // The store has a lease when the load waits for its input.
+  while ((await readdir(`${store}/.lading/leases`)).length === 0) await wait(5);
+  load.kill('SIGUSR1');
+  await wait(300);
+  load.stdin?.end();
+  assert.equal(await statusOf(load), 5);
+  assert.match(stderr, /^lading: the input is empty \[ERR_ARCHIVE_FORMAT\]\n$/);
+});
+
+test('makes no half of a store where one was moved away during a load', async (t) => {
+  const { store, archive, at } = await workspace(t, { built: example({ layerBytes: 300_000 }) });
+  const bytes = await readFile(archive);
+  const load = startLading(['load', '--store', store]);
+  load.stdin?.on('error', () => undefined);
+  load.stdin?.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
+  const blobs = path.join(store, 'blobs', 'sha256');
+  while ((await readdir(blobs).catch(() => [])).length === 0) await wait(5);
+  await rename(store, at('moved'));
+  load.stdin?.end(bytes.subarray(Math.floor(bytes.length / 2)));
+  assert.equal(await statusOf(load), 8);
+  assert.equal(existsSync(store), false);
+});
