@@ -13,6 +13,10 @@ const OUT = 'dist/bin';
 const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 
 await rm(OUT, { recursive: true, force: true });
+
+/** Packages that only archives or layers in zstd or xz need. They are not in the bundle: their code is large. */
+const UNPACKING_PACKAGES = ['zstddec/stream', 'xz-decompress'];
+
 const OPTIONS = {
   entryNames: '[name]',
   outdir: OUT,
@@ -20,7 +24,7 @@ const OPTIONS = {
   platform: 'node',
   format: 'esm',
   target: 'node20.19',
-  external: SERVER_PACKAGES,
+  external: [...SERVER_PACKAGES, ...UNPACKING_PACKAGES],
   // Packages in CommonJS load builtins with `require`, which a module does not have.
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
+import { compressionOf, MAGIC_BYTES, type Compression } from '../compression/compressions.js';
 import { Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { exceedsRatio, type Limits } from '../model/limits.js';
-import { compressionOf, MAGIC_BYTES, type Compression } from './compressions.js';
 
 /** What the bytes of a layer show. */
 export interface LayerFacts {
@@ -21,8 +21,6 @@ export interface LayerProbeOptions {
   readonly headOnly?: boolean;
 }
 
-const CHUNK_BYTES = 64 * 1024;
-
 /** `head`: the magic number has not fully come. `done`: no more bytes are needed. */
 type Phase = { readonly kind: 'head'; readonly bytes: Buffer } | LaterPhase;
 type LaterPhase = Unpacking | { readonly kind: 'done'; readonly facts: LayerFacts };
@@ -35,7 +33,7 @@ interface Unpacking {
 
 /**
  * Computes a layer's diff id from its bytes as they pass, so that they need not be read again. Holds six bytes, and
- * what the decompressor holds (under 1 MiB for gzip).
+ * what the decompressor holds: under 1 MiB for gzip, the window for zstd and xz.
  */
 export class LayerProbe {
   readonly #limits: Limits;
@@ -83,17 +81,13 @@ export class LayerProbe {
   #phaseAfter(head: Buffer): LaterPhase {
     const found = compressionOf(head);
     if (found === undefined || this.#headOnly) return { kind: 'done', facts: { compression: found?.name ?? 'none' } };
-    try {
-      const unpack = found.open(CHUNK_BYTES);
-      const facts = this.#factsOf(found.name, unpack);
-      void facts.then((known) => this.#finish(unpack, known));
-      return { kind: 'unpacking', unpack, facts };
-    } catch (error) {
-      return { kind: 'done', facts: { compression: found.name, error: error as LadingError } };
-    }
+    const unpack = found.open(this.#limits);
+    const facts = this.#factsOf(found.name, unpack);
+    void facts.then((known) => this.#finish(unpack, known));
+    return { kind: 'unpacking', unpack, facts };
   }
 
-  /** All is known, also before the last byte if unpacking failed or zeros follow: a decompressor then never drains. */
+  /** All is known, also before the last byte if unpacking failed: a decompressor then never drains. */
   #finish(unpack: Transform, facts: LayerFacts): void {
     unpack.destroy();
     this.#phase = { kind: 'done', facts };
@@ -116,13 +110,20 @@ export class LayerProbe {
         }
       }
       return { compression, diffId: digester.digest() };
-    } catch (cause) {
-      const error = new LadingError('ERR_COMPRESSED_DATA', 'it is damaged or was cut', { cause });
-      return { compression, error };
+    } catch (error) {
+      return { compression, error: asLayerError(error) };
     }
   }
 }
 
+/** A layer is whole if its digest is right, so one that ends early was made like that. */
+function asLayerError(cause: unknown): LadingError {
+  if (!(cause instanceof LadingError)) return new LadingError('ERR_COMPRESSED_DATA', 'is damaged', { cause });
+  const { code, message, details } = cause;
+  if (code !== 'ERR_ARCHIVE_TRUNCATED') return cause;
+  return new LadingError('ERR_COMPRESSED_DATA', message, { cause, details });
+}
+
 function tooPacked({ maxRatio }: Limits): LadingError {
-  return new LadingError('ERR_LIMIT_RATIO', `it unpacks to more than ${maxRatio} times its size`);
+  return new LadingError('ERR_LIMIT_RATIO', `unpacks to more than ${maxRatio} times its size`);
 }

@@ -6,9 +6,17 @@ import { LayerProbe, type LayerFacts } from './layer-probe.js';
 
 /** What the bytes of a layer show. Reads a packed layer to its end, and only the first bytes of a plain one. */
 export async function layerFactsOf(provider: ContentProvider, digest: Digest, limits: Limits): Promise<LayerFacts> {
+  return await layerFactsIn(provider.open(digest, { kind: 'blob' }), limits);
+}
+
+/** The same of bytes from anywhere. */
+export async function layerFactsIn(
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  limits: Limits,
+): Promise<LayerFacts> {
   const probe = new LayerProbe({ limits });
   try {
-    for await (const chunk of provider.open(digest, { kind: 'blob' })) {
+    for await (const chunk of bytes) {
       await probe.write(chunk);
       if (probe.isDone) break;
     }
@@ -20,5 +28,5 @@ export async function layerFactsOf(provider: ContentProvider, digest: Digest, li
 
 /** The error of a layer that cannot be unpacked, with its digest. */
 export function unpackError(digest: Digest, { code, message }: LadingError): LadingError {
-  return new LadingError(code, `layer ${digest} cannot be unpacked: ${message}`, { details: { digest } });
+  return new LadingError(code, `layer ${digest} ${message}`, { details: { digest } });
 }

@@ -1,7 +1,7 @@
 import { checkDocumentSize } from '../content/check-document.js';
 import { Documents } from '../content/documents.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
-import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
+import { layerFactsIn, layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import type { Content, ContentKind } from '../model/content.js';
@@ -62,12 +62,14 @@ async function rootOf(
   const layers: Layer[] = [];
   for (const name of image.layers) {
     const content = await contentOf(session, contents, name);
-    layers.push({ ...content, ...(content.layer ?? (await layerFactsOf(session, content.digest, limits))) });
+    const facts = contents.layers.get(content.digest) ?? (await factsOf(session, content, limits));
+    contents.layers.set(content.digest, facts);
+    layers.push({ ...content, ...facts });
   }
   checkDiffIds(document, layers);
   const bytes = synthesiseManifest(
     config,
-    layers.map((layer) => ({ ...layer, gzip: isGzip(layer) })),
+    layers.map((layer) => ({ ...layer, packed: layer.compression })),
   );
   const platform = platformOf(document);
   return {
@@ -93,8 +95,7 @@ async function contentOf(
   const digest = digestOfEntry(entry);
   const found = digest && (await session.stat(digest, 'blob'));
   if (digest === undefined || found === undefined) throw missing(name);
-  const layer = contents.layers.get(digest);
-  return { digest, size: found.size, ...(layer && { layer }) };
+  return { digest, size: found.size };
 }
 
 function missing(name: string): LadingError {
@@ -121,15 +122,19 @@ function checkDiffIds(config: ImageConfig, layers: readonly Layer[]): void {
   }
   for (const [at, layer] of layers.entries()) {
     if (layer.error !== undefined) throw unpackError(layer.digest, layer.error);
-    const actual = isGzip(layer) ? layer.diffId : layer.digest;
+    const actual = layer.compression === 'none' ? layer.digest : layer.diffId;
     if (actual === undefined || actual === expected[at]) continue;
     const message = `layer ${at + 1} unpacks to ${actual}, but the config says ${quote(String(expected[at]))}`;
     throw new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { expected: expected[at], actual } });
   }
 }
 
-function isGzip({ compression }: LayerFacts): boolean {
-  return compression === 'gzip';
+async function factsOf(
+  session: DestinationSession,
+  { digest, bytes }: Content & Partial<ArchiveFile>,
+  limits: Limits,
+): Promise<LayerFacts> {
+  return bytes === undefined ? await layerFactsOf(session, digest, limits) : await layerFactsIn([bytes], limits);
 }
 
 async function storeBytes(

@@ -28,7 +28,7 @@ export interface LoadOptions {
 
 /**
  * Loads an archive into the store, as a transaction: every blob is verified, and all names become visible together, or
- * none does. The archive may be an OCI layout or a docker-archive, plain or compressed with gzip or zstd, its entries
+ * none does. The archive may be an OCI layout or a docker-archive, plain or compressed with gzip, zstd, xz or bzip2, its entries
  * in any order. Holds a few MiB for an archive of any size, and a small record for each blob. Throws errors of every
  * category in `docs/errors.md`.
  */

@@ -30,17 +30,25 @@ export function parseDockerManifest(value: unknown): readonly DockerArchiveImage
 
 /**
  * The manifest of a docker-archive's image, with the same bytes and digest as from the Engine's importer: compact JSON,
- * Docker schema 2 types, fields in this order.
+ * Docker schema 2 types, fields in this order. There are no types for layers in xz or bzip2.
  */
-export function synthesiseManifest(config: Content, layers: readonly (Content & { readonly gzip: boolean })[]): Buffer {
+export function synthesiseManifest(
+  config: Content,
+  layers: readonly (Content & { readonly packed: string })[],
+): Buffer {
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.dockerManifest,
     config: describe(MEDIA_TYPES.dockerConfig, config),
-    layers: layers.map((layer) => describe(layer.gzip ? MEDIA_TYPES.dockerLayerGzip : MEDIA_TYPES.dockerLayer, layer)),
+    layers: layers.map((layer) => describe(LAYER_TYPES[layer.packed] ?? MEDIA_TYPES.dockerLayer, layer)),
   };
   return Buffer.from(JSON.stringify(manifest));
 }
+
+const LAYER_TYPES: Readonly<Record<string, string>> = {
+  gzip: MEDIA_TYPES.dockerLayerGzip,
+  zstd: MEDIA_TYPES.dockerLayerZstd,
+};
 
 function describe(mediaType: string, { digest, size }: Content): Descriptor {
   return { mediaType, digest, size };

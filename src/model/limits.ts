@@ -36,6 +36,8 @@ export interface Limits {
   readonly maxRatio: number;
   /** Decompressed bytes before `maxRatio` applies. */
   readonly ratioGraceBytes: number;
+  /** Bytes that zstd may need in memory to look back. For xz it is always 64 MiB, for bzip2 900 kB. */
+  readonly maxWindowBytes: number;
   /** Bytes of zeros after the end blocks. */
   readonly maxTrailingBytes: number;
   /** Bytes of the whole archive after decompression. */
@@ -70,6 +72,8 @@ export const DEFAULT_LIMITS: Limits = {
   // gzip cannot do better than about 1030:1; real archives stay under 20:1.
   maxRatio: 200,
   ratioGraceBytes: 64 * MIB,
+  // zstd(1) takes no more either, unless `--long` or `--memory` tells it to.
+  maxWindowBytes: 128 * MIB,
   maxTrailingBytes: MIB,
   maxArchiveBytes: Number.POSITIVE_INFINITY,
 };

@@ -9,7 +9,7 @@ import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import type { DestinationSession, IngestOutcome, PartCopies } from '../stores/store.js';
 import type { ArchiveContents, ArchiveFile, CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /** What to find out about blobs as layers while they pass: nothing, their compression, or also their diff ids. */
 export type LayerProbing = 'none' | 'heads' | 'all';
@@ -117,9 +117,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   async #keep({ name, size, body, digester }: VerifiedEntry<SelectedEntry>): Promise<void> {
     this.#keptBytes += size;
     const bytes = await readAll(body, size);
-    const probe = new LayerProbe(this.#options);
-    await probe.write(bytes);
-    this.#files.set(name, { digest: digester.digest(), size, layer: await probe.end(), bytes });
+    this.#files.set(name, { digest: digester.digest(), size, bytes });
   }
 
   /** Returns a function that copies one blob from its file. */
@@ -191,7 +189,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       const digest = promised ?? digester.digest();
       const outcome = await ingest.commit({ digest, size });
       this.#note(digest, size, outcome);
-      if (probe !== undefined) this.#learn(name, promised, { digest, size, layer: await probe.end() });
+      if (probe !== undefined) this.#learn(name, promised, { digest, size }, await probe.end());
       yield { ...event, digest, bytes, outcome };
     } finally {
       // Runs also if the consumer stops between two events. After a commit, abort does nothing.
@@ -207,8 +205,8 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     return probing === 'none' ? undefined : new LayerProbe({ limits, headOnly: probing === 'heads' });
   }
 
-  #learn(name: string, promised: Digest | undefined, file: ArchiveFile): void {
+  #learn(name: string, promised: Digest | undefined, file: ArchiveFile, layer: LayerFacts): void {
     if (promised === undefined) this.#files.set(name, file);
-    else this.#layers.set(promised, file.layer);
+    this.#layers.set(file.digest, layer);
   }
 }

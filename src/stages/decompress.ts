@@ -1,9 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { compressionOf, MAGIC_BYTES } from '../layers/compressions.js';
+import { compressionOf, MAGIC_BYTES } from '../compression/compressions.js';
 import { LadingError } from '../model/errors.js';
 import { exceedsRatio, type Limits } from '../model/limits.js';
-
-const CHUNK_BYTES = 256 * 1024;
 
 /** `head`: the magic number has not fully come. `plain`: bytes pass unchanged. `ending`: the input has ended. */
 type Phase =
@@ -12,8 +10,8 @@ type Phase =
   | { readonly kind: 'packed' | 'ending'; readonly unpack: Transform };
 
 /**
- * Unpacks gzip and zstd, detected by their magic numbers, and passes everything else unchanged. Limits the ratio of
- * output to input. Holds the first 6 bytes, and what zlib holds (under 1 MiB).
+ * Unpacks gzip, zstd, xz and bzip2, detected by their magic numbers, and passes everything else unchanged. Limits the
+ * ratio of output to input. Holds the first 6 bytes, and what the decompressor holds.
  * Errors: ERR_COMPRESSED_DATA, ERR_ARCHIVE_TRUNCATED, ERR_COMPRESSION_UNSUPPORTED, ERR_LIMIT_RATIO.
  */
 export class Decompress extends Transform {
@@ -63,22 +61,16 @@ export class Decompress extends Transform {
   }
 
   #begin(head: Buffer, callback: TransformCallback): void {
-    try {
-      const unpack = compressionOf(head)?.open(CHUNK_BYTES);
-      this.#phase = unpack === undefined ? { kind: 'plain' } : { kind: 'packed', unpack };
-      unpack?.on('data', (chunk: Buffer) => this.#emit(unpack, chunk));
-      unpack?.on('error', (error: Error) => this.destroy(asDataError(error)));
-      unpack?.on('end', () => this.#checkEnd());
-    } catch (error) {
-      callback(error as Error);
-      return;
-    }
+    const unpack = compressionOf(head)?.open(this.#limits);
+    this.#phase = unpack === undefined ? { kind: 'plain' } : { kind: 'packed', unpack };
+    unpack?.on('data', (chunk: Buffer) => this.#emit(unpack, chunk));
+    unpack?.on('error', (error: Error) => this.destroy(asArchiveError(error)));
     this.#pass(head, callback);
   }
 
   #pass(chunk: Buffer, callback: TransformCallback): void {
     if (this.#unpack === undefined) callback(null, chunk);
-    else this.#unpack.write(chunk, (error) => callback(error && asDataError(error)));
+    else this.#unpack.write(chunk, (error) => callback(error && asArchiveError(error)));
   }
 
   #finish(callback: TransformCallback): void {
@@ -88,12 +80,6 @@ export class Decompress extends Transform {
     unpack.once('end', () => callback());
     unpack.end();
     unpack.resume();
-  }
-
-  /** zlib ends early at zeros after the last member, and never calls back for the write that contained them. */
-  #checkEnd(): void {
-    if (this.#phase.kind === 'ending') return;
-    this.destroy(new LadingError('ERR_COMPRESSED_DATA', 'data follows the end of the compressed archive'));
   }
 
   #emit(unpack: Transform, chunk: Buffer): void {
@@ -109,13 +95,10 @@ export class Decompress extends Transform {
   }
 }
 
-function asDataError(cause: Error & { code?: string }): LadingError {
-  if (cause.code === 'Z_BUF_ERROR' || cause.message.includes('unexpected end')) {
-    return new LadingError(
-      'ERR_ARCHIVE_TRUNCATED',
-      'the compressed archive ends too early; it was cut, fetch it again',
-      { cause },
-    );
-  }
-  return new LadingError('ERR_COMPRESSED_DATA', `the compressed archive is damaged: ${cause.message}`, { cause });
+/** The messages of decompressors lack their subject. */
+function asArchiveError(cause: Error): Error {
+  if (!(cause instanceof LadingError)) return cause;
+  const { code, message, details } = cause;
+  const rest = code === 'ERR_COMPRESSION_UNSUPPORTED' ? ' < FILE | lading load' : '';
+  return new LadingError(code, `the compressed archive ${message}${rest}`, { cause: cause.cause, details });
 }

@@ -2,7 +2,7 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import type { BlobNeed } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /** Passes on each digest once, when it is needed first. Holds one digest for each distinct blob. */
 export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {

@@ -4,7 +4,7 @@ import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { ManifestNode } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /** The platforms to keep, and whether attestations and referrers `follow` their subject; `drop` leaves them out. */
 export interface FilterPlatformsOptions {

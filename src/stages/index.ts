@@ -14,7 +14,7 @@ export type {
   VerifiedEntry,
 } from './records.js';
 export { SelectEntries, type SelectEntriesOptions, type SkippedEntries } from './select-entries.js';
-export { Stage } from './stage.js';
+export { Stage } from '../flow/stage.js';
 export { TarExtract } from './tar-extract.js';
 export { TarGuard } from './tar-guard.js';
 export { TarPack } from './tar-pack.js';

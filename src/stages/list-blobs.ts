@@ -8,7 +8,7 @@ import { contentOf, type ImageManifest } from '../model/image-manifest.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { BlobNeed, ManifestNode } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /** Where to look blobs up, which of them to leave out, and where to report the result. */
 export interface ListBlobsOptions {

@@ -75,12 +75,11 @@ export interface CommitEvent {
   readonly outcome: 'storing' | IngestOutcome;
 }
 
-/** A file without a digest in its name: the digest and size of its bytes, and what they are as a layer. */
+/** A file without a digest in its name: the digest and size of its bytes, and what is known of them. */
 export interface ArchiveFile {
   readonly digest: Digest;
   readonly size: number;
-  readonly layer: LayerFacts;
-  /** The bytes of a small file, which is stored only if an image turns out to need it. */
+  /** The bytes of a small file, which is stored and unpacked only if an image turns out to need it. */
   readonly bytes?: Buffer;
 }
 
@@ -92,8 +91,8 @@ export interface ArchiveContents {
   readonly manifestJson?: Buffer;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
-  /** What is known about blobs as layers. */
-  readonly layers: ReadonlyMap<Digest, LayerFacts>;
+  /** What is known about blobs as layers. Closing the archive adds more. */
+  readonly layers: Map<Digest, LayerFacts>;
   /** Links by name, with the name of the entry that each one points to. */
   readonly links: ReadonlyMap<string, string>;
   /** Blobs that this load wrote, with their sizes in bytes. Closing the archive adds more. */

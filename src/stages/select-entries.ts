@@ -16,7 +16,7 @@ import type { PlatformSet } from '../model/platform-set.js';
 import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { SourceReader } from '../stores/store.js';
 import type { ArchiveEntry, Body, SelectedEntry } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /** Which entries to keep, and where to look for content that is stored already. */
 export interface SelectEntriesOptions {

@@ -4,7 +4,7 @@ import { tarEntryBytes } from '../model/archive-layout.js';
 import { LadingError } from '../model/errors.js';
 import { paddingOf, TAR_BLOCK } from '../model/tar-header.js';
 import type { ArchiveEntry } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 const FILE_MODE = 0o444;
 const DIRECTORY_MODE = 0o755;

@@ -3,7 +3,7 @@ import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ArchiveEntry, VerifiedEntry } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /**
  * Hashes each body as it passes. The body of `blobs/<algorithm>/<hex>` throws ERR_DIGEST_MISMATCH at its end if it

@@ -8,7 +8,7 @@ import type { ImageRecord } from '../model/image-list.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
 import { isNamedPlatform, listingKeyOf, type Platform } from '../model/platform.js';
 import type { ManifestNode } from './records.js';
-import { Stage } from './stage.js';
+import { Stage } from '../flow/stage.js';
 
 /** The documents to walk, and where to find their referrers. */
 export interface WalkIndexOptions {

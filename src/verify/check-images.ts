@@ -93,6 +93,9 @@ async function readFacts(provider: ContentProvider, digest: Digest, limits: Limi
   return (await provider.stat(digest, 'blob')) && (await layerFactsOf(provider, digest, limits));
 }
 
+/** Layers in these have the type of a plain layer: a docker-archive may have them, and no type names them. */
+const HAVE_NO_TYPE: readonly LayerFacts['compression'][] = ['xz', 'bzip2'];
+
 /** Returns what is wrong with a layer, or a text that says why it could not be checked. */
 function judgeLayer(
   { config }: WholeImage,
@@ -101,11 +104,11 @@ function judgeLayer(
   { compression, diffId, error }: LayerFacts,
 ): LadingError | string | undefined {
   const promised = layerCompressionOf(mediaType);
-  if (compression !== promised) {
+  if (compression !== promised && (promised !== 'none' || !HAVE_NO_TYPE.includes(compression))) {
     const message = `layer ${digest}: its type says compression ${promised}, its bytes say ${compression}`;
     return new LadingError('ERR_MEDIA_TYPE', message, { details: { digest, expected: promised, compression } });
   }
-  if (error?.code === 'ERR_COMPRESSION_UNSUPPORTED') return `layer ${digest} was not unpacked: ${error.message}`;
+  if (error?.code === 'ERR_COMPRESSION_UNSUPPORTED') return `layer ${digest} was not unpacked: it ${error.message}`;
   if (error !== undefined) return unpackError(digest, error);
   const expected = diffIdsOf(config)[at];
   const actual = compression === 'none' ? digest : diffId;

@@ -5,7 +5,6 @@ import type { LoadRequest } from '../load/load-entries.js';
 import { loadArchive, loadRequestOf } from '../load/load-images.js';
 import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
-import type { ArchiveContents } from '../stages/records.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
@@ -29,7 +28,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   const documents = new Documents(store, request);
   const targets = (await store.list()).filter(isImage);
   const { nodes } = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
-  const layers = layersOf(contents);
+  const { layers } = contents;
   const factsOf = async (digest: Digest): Promise<LayerFacts | undefined> => layers.get(digest);
   const findings = await checkImages(store, nodes, {
     limits: request.limits,
@@ -61,9 +60,4 @@ function judgeNames(
     .filter(isRefused)
     .map(({ message }) => ({ code: 'ERR_REFERENCE_INVALID', message }) as const);
   return { refused, warnings: warnings.filter((warning) => !isRefused(warning)) };
-}
-
-/** What is known of each layer, also of layers without a digest in their name. */
-function layersOf({ layers, files }: ArchiveContents): ReadonlyMap<Digest, LayerFacts> {
-  return new Map([...layers, ...[...files.values()].map(({ digest, layer }) => [digest, layer] as const)]);
 }

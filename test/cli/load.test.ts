@@ -190,10 +190,11 @@ test('says that a file does not exist', async (t) => {
 
 test('names a program for a compression that it cannot unpack', async (t) => {
   const { run } = await workspace(t);
-  const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0, 0]);
-  const { status, stderr } = await run(['load'], { input: xz });
+  // A frame header with a window of 2 GiB.
+  const zstd = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 0, 0]);
+  const { status, stderr } = await run(['load'], { input: zstd });
   assert.equal(status, 1);
-  assert.match(stderr, /xz -dc FILE \| lading load \[ERR_COMPRESSION_UNSUPPORTED\]\n$/);
+  assert.match(stderr, /zstd -d --long=31 < FILE \| lading load \[ERR_COMPRESSION_UNSUPPORTED\]\n$/);
 });
 
 test('never prints control characters from an archive', async (t) => {

@@ -3,6 +3,8 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { exportImages } from '../../src/export/export-images.js';
 import { planExport } from '../../src/export/plan-export.js';
+import { verifyArchive } from '../../src/verify/verify-archive.js';
+import { verifyImages } from '../../src/verify/verify-images.js';
 import { load } from '../fixtures/loading.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { namesOf, onEachStore } from '../fixtures/stores.js';
@@ -50,6 +52,17 @@ const CASES: readonly Case[] = [
     names: [undefined],
     warnings: ['it has the digest of another image'],
   },
+  {
+    file: 'zstd-layer-of-frames.tar',
+    what: 'a layer of several zstd frames, with a skippable one behind them',
+    names: ['docker.io/example/app:1'],
+    roots: ['c97fc561'],
+  },
+  {
+    file: 'zstd-layer-in-docker-archive.tar',
+    what: 'a docker-archive with a layer in zstd that is called .tar.gz',
+    names: ['docker.io/example/app:1'],
+  },
 ];
 
 for (const { file, what, names, roots, warnings = [] } of CASES) {
@@ -74,6 +87,8 @@ for (const { file, what, names, roots, warnings = [] } of CASES) {
           digests.map((digest) => digest.slice(7, 15)),
           roots,
         );
+      assert.deepEqual((await verifyImages(store, [], { deep: true })).problems, []);
+      assert.deepEqual((await verifyArchive(source(), { deep: true })).problems, []);
       assert.ok(report.images.every(({ platforms }) => platforms.some(({ state }) => state === 'complete')));
       const again = await open();
       const plan = await planExport(

@@ -87,8 +87,8 @@ describe('synthesiseManifest', () => {
   it('is compact JSON in the Engine’s order of fields', () => {
     const config = { digest: digestOf('config'), size: 6 };
     const [tar, gzip] = [
-      { digest: digestOf('tar'), size: 3, gzip: false },
-      { digest: digestOf('gzip'), size: 4, gzip: true },
+      { digest: digestOf('tar'), size: 3, packed: 'none' },
+      { digest: digestOf('gzip'), size: 4, packed: 'gzip' },
     ];
     const docker = 'application/vnd.docker';
     const expected =

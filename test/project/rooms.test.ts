@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { BARRELS, broken, files, isOurs, resolved, type SourceFile } from './source-files.js';
 
 const BELOW_STORES = ['model', 'files', 'content'];
-const BELOW_STAGES = ['model', 'flow', 'files', 'content', 'layers'];
+const BELOW_STAGES = ['model', 'flow', 'files', 'content', 'compression', 'layers'];
 const BELOW_SURVEY = [...BELOW_STAGES, 'archives', 'stores', 'stages'];
 const BELOW_VERBS = [...BELOW_SURVEY, 'survey'];
 const LAYOUT = 'stores/layout';
@@ -18,7 +18,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   flow: ['model'],
   files: ['model'],
   content: ['model', 'files'],
-  layers: ['model', 'content'],
+  compression: ['model', 'flow'],
+  layers: ['model', 'content', 'compression'],
   archives: ['model', 'files'],
   stores: BELOW_STORES,
   'stores/memory': [...BELOW_STORES, 'stores'],

@@ -29,7 +29,11 @@ export abstract class Stage<In, Out> extends Transform {
   }
 
   override _flush(callback: TransformCallback): void {
-    this.#run(this.atEnd(), callback);
+    try {
+      this.#run(this.atEnd(), callback);
+    } catch (error) {
+      callback(error as Error);
+    }
   }
 
   override _read(size: number): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
-import { Stage } from '../../src/stages/stage.js';
+import { Stage } from '../../src/flow/stage.js';
 import { atRest, runStage, sinkOf, stageSuite } from '../suites/stage-suite.js';
 
 /** Emits each number that many times, and all numbers that it saw at the end. */
