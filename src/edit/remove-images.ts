@@ -4,7 +4,7 @@ import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { refersTo, removeRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
-import { resolveRecords } from '../model/resolve-records.js';
+import { repositoryOf, resolveRecords } from '../model/resolve-records.js';
 import { inSession, publishNames } from '../stores/in-session.js';
 import { lostReferrers } from '../stores/pruneable-images.js';
 import type { Store } from '../stores/store.js';
@@ -32,7 +32,7 @@ export interface RemoveOptions {
 
 /**
  * Removes names, and the content that only they needed. A name without a tag means `latest`, as docker's `rmi` has it.
- * An id removes every name of the image. If one text means no image, nothing is removed. Throws ERR_IMAGE_UNKNOWN,
+ * An id removes every name of the image, `repository@digest` those of that repository. If one text means no image, nothing is removed. Throws ERR_IMAGE_UNKNOWN,
  * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS, and ERR_OPTION_INVALID for a tag together with `allTags`.
  */
 export async function removeImages(
@@ -45,7 +45,7 @@ export async function removeImages(
     const removed = new Set<ImageRecord>();
     const before = await store.list();
     for (const text of texts) {
-      const found = expandId(before, resolveRecords(before, text, allTags ? 'all' : 'latest'));
+      const found = expandId(before, resolveRecords(before, text, allTags ? 'all' : 'latest'), text);
       for (const record of found) if (!keepNames || record.name === undefined) removed.add(record);
     }
     const gone = [...removed];
@@ -75,11 +75,20 @@ function checkWithoutTag(text: string): void {
   );
 }
 
-/** A record that was found by its id stands for every record of that digest. */
-function expandId(records: readonly ImageRecord[], found: readonly ImageRecord[]): readonly ImageRecord[] {
+/** A record that was found by its id stands for every record of that digest, or for those in the repository. */
+function expandId(
+  records: readonly ImageRecord[],
+  found: readonly ImageRecord[],
+  text: string,
+): readonly ImageRecord[] {
+  const repository = text.includes('@') ? repositoryOf(parseReference(text).toString()) : undefined;
   return found.flatMap((record) =>
     record.name === undefined && record.tag === undefined
-      ? records.filter(({ descriptor }) => descriptor.digest === record.descriptor.digest)
+      ? records.filter(
+          ({ name, descriptor }) =>
+            descriptor.digest === record.descriptor.digest &&
+            (repository === undefined || (name !== undefined && repositoryOf(name) === repository)),
+        )
       : [record],
   );
 }

@@ -58,7 +58,7 @@ const directoryOf = onceFor((records: readonly ImageRecord[]): Directory => {
 });
 
 /** A full name without its tag and digest. */
-function repositoryOf(name: string): string {
+export function repositoryOf(name: string): string {
   return name.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
 }
 

@@ -4,10 +4,10 @@ const ID = /^(?:sha(?:256|384|512):)?[0-9a-f]{1,128}$/;
 
 /** The record that a name of the Engine API means, and how it was found. */
 export interface FoundImage {
-  /** The full name or the digest, as the library's functions take it. */
+  /** The full name, `repository@digest` or the digest, as the library's functions take it. */
   readonly text: string;
   readonly record: ImageRecord;
-  /** Whether it was found by id or digest: then all names of the image are meant. */
+  /** Whether it was found by id: then all names of the image are meant. With a repository, only those in it are. */
   readonly isById: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface FoundImage {
 export async function findImage(store: Store, text: string): Promise<FoundImage> {
   const records = await store.list();
   const full = fullName(text);
-  if (full?.includes('@') === true) return byId(records, full, text);
+  if (full?.includes('@') === true) return { ...byId(records, full, text), text: full, isById: false };
   const [named] = full === undefined ? [] : found(records, full);
   if (named !== undefined && full !== undefined) return { text: full, record: named, isById: false };
   if (ID.test(text)) return byId(records, text.includes(':') ? text : `sha256:${text}`, text);

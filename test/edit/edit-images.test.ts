@@ -152,6 +152,17 @@ onEachStore('removes every name of an image by its id', async (open) => {
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
+onEachStore('removes the names of one repository by repository@digest', async (open) => {
+  const built = example();
+  const store = await stored(open, built);
+  for (const name of ['example/app:2', 'example/app-2:1', 'copy:1']) await tagImage(store, FAMILIAR, name);
+  const { untagged, deleted } = await removeImages(store, [`example/app@${built.root.digest}`]);
+  assert.deepEqual([untagged, deleted], [[NAME, 'docker.io/example/app:2'], []]);
+  assert.deepEqual(await namesOf(store), ['docker.io/example/app-2:1', 'docker.io/library/copy:1']);
+  const rest = ['docker.io/library/copy', 'example/app-2'].map((name) => `${name}@${built.root.digest}`);
+  assert.equal((await removeImages(store, rest)).deleted.length, built.blobs.size);
+});
+
 onEachStore('removes all of several images or, if one is unknown, none', async (open) => {
   const store = await stored(open, example());
   await refuses(store, async () => await removeImages(store, [FAMILIAR, 'nothing:1']), { code: 'ERR_IMAGE_UNKNOWN' });

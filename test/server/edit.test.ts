@@ -77,6 +77,45 @@ test('refuses to remove an id of several names unless that is forced', async (t)
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
 
+const REPOSITORIES = ['example/app:1', 'example/app:2', 'example/app-2:1', 'other:2'];
+
+for (const query of ['', '?force=1']) {
+  for (const [repository, gone] of [
+    ['example/app', ['example/app:1', 'example/app:2']],
+    ['docker.io/example/app', ['example/app:1', 'example/app:2']],
+    ['other', ['other:2']],
+    ['example/app:2', ['example/app:2']],
+  ] as const) {
+    test(`removes the names of one repository by ${repository}@digest${query}`, async (t) => {
+      const { request, store, built } = await engineWithExample(t, { names: REPOSITORIES });
+      const before = await stateOf(store);
+      const answer = await request('DELETE', `/images/${repository}@${built.root.digest}${query}`);
+      assert.deepEqual(
+        bodyOf(answer),
+        gone.map((Untagged) => ({ Untagged })),
+      );
+      const left = REPOSITORIES.filter((name) => !gone.some((one) => one === name));
+      assert.deepEqual(
+        new Set((await namesOf(store)).map((name) => name?.replace(/^docker\.io\/(?:library\/)?/, ''))),
+        new Set(left),
+      );
+      assert.deepEqual((await stateOf(store)).blobs, before.blobs);
+    });
+  }
+}
+
+test('removes an image by repository@digest if all of its names are in that repository', async (t) => {
+  const { request, store, built } = await engineWithExample(t, { names: ['example/app:1', 'example/app:2'] });
+  const { digest } = built.root;
+  assertRefused(await request('DELETE', `/images/none@${digest}`), 404, `No such image: none@${digest}`);
+  assert.deepEqual(bodyOf(await request('DELETE', `/images/example/app@${digest}`)), [
+    { Untagged: 'example/app:1' },
+    { Untagged: 'example/app:2' },
+    { Deleted: digest },
+  ]);
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
 test('keeps what another image needs', async (t) => {
   const [built, other] = [example(), example({ platforms: ['linux/amd64'] })];
   const { request, store } = await engineWith(t, built.blobs, [
