@@ -1,4 +1,5 @@
 import { isDamage, LadingError, type ErrorCategory, type ErrorCode } from '../index.js';
+import { inDockersWords } from './advice.js';
 
 /** Every HTTP status that the server answers with, by its name in RFC 9110. No other server file has such a number. */
 export const STATUS = {
@@ -83,7 +84,8 @@ function failure(status: number, message: string, headers: Readonly<Record<strin
   return { status, message, code: `HTTP_${status}`, headers };
 }
 
-/** An unknown image has the Engine's words, which its clients know. */
-function messageOf({ code, message, details }: LadingError): string {
-  return code === 'ERR_IMAGE_UNKNOWN' ? `No such image: ${String(details['image'])}` : message;
+/** An unknown image has the Engine's words, which its clients know. Trouble of the store is for those who run it. */
+function messageOf({ code, category, message, details }: LadingError): string {
+  if (code === 'ERR_IMAGE_UNKNOWN') return `No such image: ${String(details['image'])}`;
+  return category === 'storage' ? message : inDockersWords(message);
 }

@@ -29,6 +29,16 @@ function durationMs(text: string): number {
   return [...parts].reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNITS_MS[unit] ?? 0), 0);
 }
 
+const RFC_3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9})\d*)?(Z|[+-]\d{2}:\d{2})$/;
+
+/** An RFC 3339 text as Go writes it: a fraction without zeros at its end, `Z` for UTC. Other texts stay as they are. */
+export function engineTime(text: string): string {
+  const [, time, digits = '', zone = ''] = RFC_3339.exec(text) ?? [];
+  if (time === undefined) return text;
+  const fraction = digits.replace(/0+$/, '');
+  return `${time}${fraction === '' ? '' : `.${fraction}`}${/^[+-]00:00$/.test(zone) ? 'Z' : zone}`;
+}
+
 /** An RFC 3339 text as seconds since 1970; 0 if it is absent or not a time. */
 export function unixSeconds(text: string | undefined): number {
   const time = Date.parse(text ?? '');

@@ -148,7 +148,7 @@ test('dockerode: pruneImages and df report bytes', async (t) => {
   assert.equal(ImageUsage?.['TotalCount'], 2);
   assert.equal(ImageUsage['TotalSize'], LayersSize);
   const { ImagesDeleted, SpaceReclaimed } = await docker.pruneImages({ filters: { dangling: { true: true } } });
-  assert.deepEqual(ImagesDeleted, [{ Deleted: root.digest }]);
+  assert.deepEqual(ImagesDeleted, [{ Untagged: root.digest }, { Deleted: root.digest }]);
   assert.equal(SpaceReclaimed, ImageUsage['Reclaimable']);
   await assert.rejects(docker.pruneImages({ filters: { dangling: ['false'] } }), {
     statusCode: 409,

@@ -75,14 +75,13 @@ for (const [minor, fields] of [
   });
 }
 
-test('has the zero values of the old Config only below 1.50', async (t) => {
+test('has all zero values of Config below 1.50, some below 1.52, and none from there', async (t) => {
   const { Config: old } = await inspectedIn(t, 49);
   const { Config: young } = await inspectedIn(t, 50);
-  assert.deepEqual(young, {
-    Env: ['PATH=/bin'],
-    Entrypoint: ['/bin/app'],
-    Labels: { 'example.platform': 'linux/amd64' },
-  });
+  const set = { Env: ['PATH=/bin'], Entrypoint: ['/bin/app'], Labels: { 'example.platform': 'linux/amd64' } };
+  assert.deepEqual((await inspectedIn(t, 52))['Config'], set);
+  assert.deepEqual(young, { ...set, Cmd: null, OnBuild: null, User: '', Volumes: null, WorkingDir: '' });
+  assert.deepEqual((await inspectedIn(t, 51))['Config'], young);
   assert.deepEqual(old, {
     ...young,
     Hostname: '',
@@ -100,6 +99,47 @@ test('has the zero values of the old Config only below 1.50', async (t) => {
     WorkingDir: '',
     OnBuild: null,
   });
+});
+
+const EMPTY: Readonly<Record<string, unknown>> = {
+  Cmd: null,
+  Entrypoint: [],
+  Env: null,
+  Labels: {},
+  OnBuild: null,
+  User: '',
+  Volumes: null,
+  WorkingDir: '',
+  ExposedPorts: {},
+  StopSignal: '',
+  Shell: null,
+  ArgsEscaped: false,
+};
+
+test('omits empty fields of Config from 1.52, also where the config has null', async (t) => {
+  const built = example({ configExtra: { config: { ...EMPTY, Env: ['A=', ''], StopSignal: 'SIGINT' } } });
+  const { request } = await engineWithExample(t, { built });
+  const at = async (minor: number) =>
+    (bodyOf(await request('GET', `/v1.${minor}/images/example/app:1/json`)) as Inspected)['Config'];
+  assert.deepEqual(await at(52), { Env: ['A=', ''], StopSignal: 'SIGINT' });
+  assert.deepEqual(await at(51), { ...EMPTY, Env: ['A=', ''], StopSignal: 'SIGINT' });
+});
+
+for (const config of [{}, EMPTY]) {
+  test(`has an empty Config from 1.52 for ${Object.keys(config).length} empty fields`, async (t) => {
+    const { request } = await engineWithExample(t, { built: example({ configExtra: { config } }) });
+    const image = bodyOf(await request('GET', '/v1.52/images/example/app:1/json')) as Inspected;
+    assert.deepEqual(image['Config'], {});
+  });
+}
+
+test("has Created in the Engine's form in every version", async (t) => {
+  const built = example({ configExtra: { created: '2020-01-02T03:04:05.120000000Z' } });
+  const { request } = await engineWithExample(t, { built });
+  for (const minor of [24, 44, 52]) {
+    const image = bodyOf(await request('GET', `/v1.${minor}/images/example/app:1/json`)) as Inspected;
+    assert.equal(image['Created'], '2020-01-02T03:04:05.12Z');
+  }
 });
 
 test('has Created of an image without a date only up to 1.43, as the zero time', async (t) => {

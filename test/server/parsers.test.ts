@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { LadingError, type ErrorCategory } from '../../src/index.js';
+import { inDockersWords } from '../../src/server/advice.js';
 import { minorVersionOf, withoutVersion } from '../../src/server/api-version.js';
 import { parseFilters } from '../../src/server/filters.js';
 import { checkHost } from '../../src/server/host-guard.js';
 import { isTrue, platformOf, transferPlatforms } from '../../src/server/query.js';
 import { EngineError, exportFailureOf, failureOf } from '../../src/server/statuses.js';
-import { parseTime, unixSeconds } from '../../src/server/times.js';
+import { engineTime, parseTime, unixSeconds } from '../../src/server/times.js';
 
 /** Fails if anything but an EngineError is thrown. */
 function throwsOnlyEngineErrors(parse: () => unknown): void {
@@ -124,6 +125,29 @@ test('no text makes a time throw anything but an EngineError', () => {
 test('reads a date as seconds, and 0 without one', () => {
   const texts = ['2020-01-02T03:04:05.9Z', undefined, '', 'never', '1969-12-31T23:59:59.5Z'];
   assert.deepEqual(texts.map(unixSeconds), [1_577_934_245, 0, 0, 0, -1]);
+});
+
+for (const [text, written] of [
+  ['2020-01-02T03:04:05Z', '2020-01-02T03:04:05Z'],
+  ['2020-01-02T03:04:05.000000000Z', '2020-01-02T03:04:05Z'],
+  ['2020-01-02T03:04:05.123456789Z', '2020-01-02T03:04:05.123456789Z'],
+  ['2020-01-02T03:04:05.1234567891Z', '2020-01-02T03:04:05.123456789Z'],
+  ['2020-01-02T03:04:05.100+02:00', '2020-01-02T03:04:05.1+02:00'],
+  ['2020-01-02T03:04:05.0-00:00', '2020-01-02T03:04:05Z'],
+  ['2020-01-02 03:04', '2020-01-02 03:04'],
+  ['', ''],
+] as const) {
+  test(`writes the time ${text || 'nothing'} as Go does`, () => assert.equal(engineTime(text), written));
+}
+
+test('names the commands of docker, and no others', () => {
+  const text = 'lading load, `lading rm`, lading images; lading verify, lading loads, unlading load';
+  const docker = 'docker load, `docker rmi`, docker images; lading verify, lading loads, unlading load';
+  assert.equal(inDockersWords(text), docker);
+  const refusal = new LadingError('ERR_COMPRESSION_UNSUPPORTED', 'unpack it first: xz -d FILE | lading load');
+  assert.equal(failureOf(refusal).message, 'unpack it first: xz -d FILE | docker load');
+  const trouble = new LadingError('ERR_STORE_TAMPERED', 'load it with lading load -i DIR');
+  assert.equal(failureOf(trouble).message, 'load it with lading load -i DIR');
 });
 
 test('escapes control characters if a refusal repeats the text of a client', () => {

@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { assertRefused, bodyOf, engineWith, filtersQuery } from '../fixtures/engine-store.js';
 import { startEngine } from '../fixtures/engine.js';
+import { example, PLATFORMS } from '../fixtures/example.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 import { fill, namesOf, stateOf } from '../fixtures/stores.js';
 
@@ -47,7 +48,7 @@ for (const query of [
   test(`prunes images without a name: ${decodeURIComponent(query) || 'no filter'}`, async (t) => {
     const { request, store, blobs, named, unnamed, bytes } = await startPrunable(t);
     assert.deepEqual(bodyOf(await request('POST', `/v1.52/images/prune${query}`)), {
-      ImagesDeleted: [{ Deleted: unnamed.digest }],
+      ImagesDeleted: [{ Untagged: unnamed.digest }, { Deleted: unnamed.digest }],
       SpaceReclaimed: bytes,
     });
     assert.deepEqual((await stateOf(store)).blobs, closureOf(blobs, named).toSorted());
@@ -136,7 +137,7 @@ for (const at of [1, 2]) {
     const { request } = await startEngine(t, { store });
     const pruned = bodyOf(await request('POST', '/images/prune')) as { ImagesDeleted: unknown; SpaceReclaimed: number };
     const isGone = (await namesOf(store)).length === 0;
-    assert.deepEqual(pruned.ImagesDeleted, isGone ? [{ Deleted: unnamed.digest }] : []);
+    assert.deepEqual(pruned.ImagesDeleted, isGone ? [{ Untagged: unnamed.digest }, { Deleted: unnamed.digest }] : []);
     if (!isGone) assert.equal((await stateOf(store)).blobs.length, blobs.size);
   });
 }
@@ -165,4 +166,50 @@ test('sends an event for each pruned image', async (t) => {
       ['prune', '', String(bytes)],
     ],
   );
+});
+
+test('lists every manifest that is gone, and none that another image needs', async (t) => {
+  const built = example({ attestations: true });
+  const stays = built.of('linux/arm64');
+  const { request, audit } = await engineWith(t, built.blobs, [
+    ['', built.root],
+    ['app:1', stays],
+  ]);
+  const { ImagesDeleted, SpaceReclaimed } = bodyOf(await request('POST', '/images/prune')) as {
+    readonly ImagesDeleted: readonly Readonly<Record<string, string>>[];
+    readonly SpaceReclaimed: number;
+  };
+  const { digest } = built.root;
+  assert.deepEqual(ImagesDeleted.slice(0, 2), [{ Untagged: digest }, { Deleted: digest }]);
+  const manifests = [...PLATFORMS.map((platform) => built.of(platform)), ...built.attestations.values()];
+  const gone = manifests.filter((manifest) => manifest.digest !== stays.digest).map((manifest) => manifest.digest);
+  assert.deepEqual(new Set(ImagesDeleted.slice(2).map(({ Deleted }) => Deleted)), new Set(gone));
+  const kept = new Set<string>(closureOf(built.blobs, stays));
+  const freed = [...built.blobs].filter(([blob]) => !kept.has(blob));
+  assert.equal(
+    SpaceReclaimed,
+    freed.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+  );
+  assert.deepEqual(
+    audit.map(({ action, digests }) => ({ action, digests })),
+    [{ action: 'prune', digests: [digest] }],
+  );
+});
+
+test('prune -a lists the names of an image, then its digest', async (t) => {
+  const blobs = new BlobSet();
+  const root = imageOf(blobs, 'named');
+  const { request } = await engineWith(
+    t,
+    blobs,
+    [
+      ['app:1', root],
+      ['app:2', root],
+    ],
+    { allowPruneAll: true },
+  );
+  const { ImagesDeleted } = bodyOf(await request('POST', `/images/prune?${filtersQuery({ dangling: ['false'] })}`)) as {
+    readonly ImagesDeleted: unknown;
+  };
+  assert.deepEqual(ImagesDeleted, [{ Untagged: 'app:1' }, { Untagged: 'app:2' }, { Deleted: root.digest }]);
 });

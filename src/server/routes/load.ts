@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { labelOf, loadImages, type LoadOptions, type LoadReport } from '../../index.js';
+import { inDockersWords } from '../advice.js';
 import { audited } from '../audited.js';
 import type { Reply, Request, ServerContext } from '../context.js';
 import { isTrue, transferPlatforms } from '../query.js';
@@ -81,7 +82,7 @@ function factsOf({ images, moved }: LoadReport): {
 
 function linesOf({ images, warnings }: LoadReport): readonly object[] {
   return [
-    ...warnings.map(({ message }) => ({ stream: `warning: ${message}\n` })),
+    ...warnings.map(({ message }) => ({ stream: `warning: ${inDockersWords(message)}\n` })),
     ...images.map((image) => ({
       stream: `Loaded image${image.name === undefined ? ' ID' : ''}: ${labelOf(image)}\n`,
     })),

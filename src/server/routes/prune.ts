@@ -7,7 +7,6 @@ import { imageFilter } from '../image-filter.js';
 import { Pace } from '../pace.js';
 import { announceRemoval, type Removed } from '../removals.js';
 import { PRUNE_SCHEMA } from '../schemas.js';
-import { bytesOf } from '../shapes/manifest-summary.js';
 import { EngineError, STATUS } from '../statuses.js';
 
 interface PruneRoute {
@@ -23,54 +22,70 @@ export function pruneRoute(app: FastifyInstance, context: ServerContext): void {
     const isAll = booleanFilter(filters, 'dangling') === false;
     return await audited(context, request, { action: 'prune', names: [] }, async () => {
       if (isAll && !context.allowPruneAll) throw refusal();
-      const { removed, moved, bytes } = await prune(context, filters, isAll);
+      const { removed, moved, bytes, roots } = await prune(context, filters, isAll);
       context.events.emit('prune', '', { reclaimed: String(bytes) });
       const result = { ImagesDeleted: removed, SpaceReclaimed: bytes };
-      return { result, facts: { digests: deletedOf(removed), moved } };
+      return { result, facts: { digests: roots, moved } };
     });
   });
 }
 
 interface Pruned extends Removed {
   readonly bytes: number;
+  /** The images that are gone. */
+  readonly roots: readonly string[];
+}
+
+const NOTHING: Pruned = { removed: [], moved: [], bytes: 0, roots: [] };
+
+/** An image to prune, and all of its manifests. */
+interface Going {
+  readonly digest: string;
+  readonly manifests: readonly string[];
 }
 
 async function prune(context: ServerContext, filters: Filters, isAll: boolean): Promise<Pruned> {
   const isOther = await imageFilter(context, new Map([...filters].filter(([key]) => key !== 'dangling')), new Pace());
-  const going: string[] = [];
-  const sizes = new Map<string, number>();
+  const going: Going[] = [];
   for await (const image of describeImages(context.store, [], context)) {
     if ((!isAll && image.names.length > 0) || !isOther(image)) continue;
-    going.push(image.descriptor.digest);
-    image.present.forEach((size, digest) => sizes.set(digest, size));
+    const { manifests, descriptor } = image;
+    going.push({ digest: descriptor.digest, manifests: manifests.map((manifest) => manifest.descriptor.digest) });
   }
   const pruned: Pruned[] = [];
-  for (const digest of going) pruned.push(await pruneImage(context, digest, { keepNames: !isAll, sizes }));
+  for (const image of going) pruned.push(await pruneImage(context, image, !isAll));
   return {
     removed: pruned.flatMap(({ removed }) => removed),
     moved: pruned.flatMap(({ moved }) => moved),
     bytes: pruned.reduce((sum, { bytes }) => sum + bytes, 0),
+    roots: pruned.flatMap(({ roots }) => roots),
   };
 }
 
 /** Removes one image. It stays if it got a name meanwhile; if another process removed it, the report is empty. */
-async function pruneImage(
-  context: ServerContext,
-  digest: string,
-  { keepNames, sizes }: { readonly keepNames: boolean; readonly sizes: ReadonlyMap<string, number> },
-): Promise<Pruned> {
+async function pruneImage(context: ServerContext, { digest, manifests }: Going, keepNames: boolean): Promise<Pruned> {
   try {
     const report = await removeImages(context.store, [digest], { keepNames });
-    const freed = new Map(report.deleted.map((blob) => [blob, sizes.get(blob) ?? 0]));
-    return { ...(await announceRemoval(context, digest, report)), bytes: bytesOf(freed) };
+    const { removed, moved } = await announceRemoval(context, digest, report);
+    const isGone = removed.some((line) => 'Deleted' in line);
+    if (!isGone) return { ...NOTHING, removed, moved };
+    const deleted = new Set<string>(report.deleted);
+    const parts = [...new Set(manifests)].filter((manifest) => manifest !== digest && deleted.has(manifest));
+    return {
+      // An image without a name goes by its digest, as in the Engine.
+      removed: [
+        ...(report.untagged.length === 0 ? [{ Untagged: digest }] : []),
+        ...removed,
+        ...parts.map((Deleted) => ({ Deleted })),
+      ],
+      moved,
+      bytes: report.bytes,
+      roots: [digest],
+    };
   } catch (error) {
-    if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return { removed: [], moved: [], bytes: 0 };
+    if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return NOTHING;
     throw error;
   }
-}
-
-function deletedOf(removed: Removed['removed']): readonly string[] {
-  return removed.flatMap((line) => ('Deleted' in line ? [line.Deleted] : []));
 }
 
 /** No container runs here, so `prune -a` would remove every image, which its user hardly wants. */

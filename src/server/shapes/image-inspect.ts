@@ -1,4 +1,5 @@
 import { diffIdsOf, type ImageDescription, type ManifestDescription } from '../../index.js';
+import { engineTime } from '../times.js';
 import { namesOf } from './image-summary.js';
 import { bytesOf, manifestSummaryOf } from './manifest-summary.js';
 
@@ -26,7 +27,7 @@ export function imageInspectOf(image: ImageDescription, shape: InspectShape): ob
     ...namesOf(image, image.names, Math.max(minor, 43)),
     ...oldFields(facts, minor),
     ...createdOf(config?.created, minor),
-    Config: minor < 50 ? { ...EMPTY_CONFIG, ...config?.config } : (config?.config ?? {}),
+    Config: configOf(config?.config, minor),
     Architecture: config?.architecture ?? '',
     ...(config?.variant && { Variant: config.variant }),
     Os: config?.os ?? '',
@@ -57,7 +58,7 @@ function oldFields(facts: Readonly<Record<string, unknown>>, minor: number): obj
 }
 
 function createdOf(created: string | undefined, minor: number): { readonly Created?: string } {
-  if (created) return { Created: created };
+  if (created) return { Created: engineTime(created) };
   return minor < 44 ? { Created: NEVER } : {};
 }
 
@@ -66,6 +67,29 @@ function lastComment(history: unknown): string {
   const comment = typeof last === 'object' && last !== null && 'comment' in last ? last.comment : '';
   return typeof comment === 'string' ? comment : '';
 }
+
+/** Below API 1.52 some fields are there also if they are empty. From there no empty field is. */
+function configOf(config: Readonly<Record<string, unknown>> = {}, minor: number): object {
+  if (minor < 50) return { ...EMPTY_CONFIG, ...config };
+  if (minor < 52) return { ...EMPTY_FIELDS, ...config };
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => !isEmpty(value)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === null || value === '' || value === false;
+}
+
+const EMPTY_FIELDS = {
+  Cmd: null,
+  Entrypoint: null,
+  Env: null,
+  Labels: null,
+  OnBuild: null,
+  User: '',
+  Volumes: null,
+  WorkingDir: '',
+};
 
 /** The fields of a container config with Go's zero values, as the Engine showed them below API 1.50. */
 const EMPTY_CONFIG = {
