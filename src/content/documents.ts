@@ -4,12 +4,12 @@ import type { Digest } from '../model/digest.js';
 import { isDamage, type LadingError } from '../model/errors.js';
 import type { ImageConfig } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
-import type { ImageManifest } from '../model/image-manifest.js';
+import { hasImageLayer, type ImageManifest } from '../model/image-manifest.js';
 import { STORED_LIMITS, type Limits } from '../model/limits.js';
-import { isIndexType, isManifestType } from '../model/media-types.js';
+import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
 import { checkDocument, checkDocumentSize, checkFound, readAll } from './check-document.js';
 import type { ContentProvider } from './content-provider.js';
-import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
+import { parseArtifactConfig, parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
 
 /** Called with the error of damaged content, and the digest that the content should have. */
 export type OnDamage = (error: LadingError, digest: Digest) => void;
@@ -60,6 +60,17 @@ export class Documents {
 
   async config(descriptor: Descriptor): Promise<ImageConfig | undefined> {
     return await this.#read(descriptor, (bytes) => parseConfigBytes(bytes, `config ${descriptor.digest}`, this.limits));
+  }
+
+  /**
+   * The image config of a manifest. Undefined also for an artifact: its config has another type, or it has no image
+   * layer and its config is no image config either.
+   */
+  async imageConfig(manifest: ImageManifest): Promise<ImageConfig | undefined> {
+    const { config } = manifest;
+    if (!isImageConfigType(config.mediaType)) return undefined;
+    if (hasImageLayer(manifest)) return await this.config(config);
+    return await this.#read(config, (bytes) => parseArtifactConfig(bytes, `config ${config.digest}`, this.limits));
   }
 
   /** The verified bytes of a document, not parsed. */

@@ -6,7 +6,7 @@ import type { Digest } from '../model/digest.js';
 import { diffIdsOf } from '../model/image-config.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { ImageManifest } from '../model/image-manifest.js';
-import { isImageConfigType, isLayerType } from '../model/media-types.js';
+import { isLayerType } from '../model/media-types.js';
 import { selectPlatforms } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
@@ -71,8 +71,7 @@ async function entryOf(documents: Documents, descriptor: Descriptor, tags: reado
 
 /** An older loader unpacks every layer and needs a diff id for each. */
 async function isLoadable(documents: Documents, manifest: ImageManifest): Promise<boolean> {
-  if (!isImageConfigType(manifest.config.mediaType)) return false;
   if (!manifest.layers.every(({ mediaType }) => isLayerType(mediaType))) return false;
-  const config = await documents.config(manifest.config);
+  const config = await documents.imageConfig(manifest);
   return config !== undefined && diffIdsOf(config).length === manifest.layers.length;
 }

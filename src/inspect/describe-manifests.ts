@@ -4,7 +4,7 @@ import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import type { ImageConfig } from '../model/image-config.js';
-import type { ImageManifest } from '../model/image-manifest.js';
+import { hasImageLayer, type ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
 import { isNamedPlatform, type Platform } from '../model/platform.js';
@@ -66,11 +66,10 @@ async function describe(
   { node: { descriptor, platform, subject }, completeness }: ListedNode,
 ): Promise<ManifestDescription> {
   const manifest = await manifests.manifest(descriptor);
-  const isImage = manifest !== undefined && subject === undefined && isImageConfigType(manifest.config.mediaType);
-  const config = isImage ? await configs.config(manifest.config) : undefined;
+  const config = manifest && subject === undefined ? await configs.imageConfig(manifest) : undefined;
   return {
     descriptor,
-    kind: kindOf(manifest, platform, subject),
+    kind: subject === undefined ? kindOf(manifest, config, platform) : 'attestation',
     available: completeness.state === 'complete',
     ...(platform && { platform }),
     ...(subject && { subject }),
@@ -82,12 +81,12 @@ async function describe(
 
 function kindOf(
   manifest: ImageManifest | undefined,
+  config: ImageConfig | undefined,
   platform: Platform | undefined,
-  subject: Digest | undefined,
-): ManifestDescription['kind'] {
-  if (subject !== undefined) return 'attestation';
-  const isImage = manifest === undefined ? isNamedPlatform(platform) : isImageConfigType(manifest.config.mediaType);
-  return isImage ? 'image' : 'unknown';
+): 'image' | 'unknown' {
+  if (manifest === undefined) return isNamedPlatform(platform) ? 'image' : 'unknown';
+  const isImage = config !== undefined || hasImageLayer(manifest);
+  return isImage && isImageConfigType(manifest.config.mediaType) ? 'image' : 'unknown';
 }
 
 async function presentOf(

@@ -33,8 +33,7 @@ export class ArchiveNames {
     const full = annotations?.[ANNOTATIONS.imageName] ?? '';
     const short = annotations?.[ANNOTATIONS.refName] ?? '';
     const name = await this.#nameOf(full, digest);
-    // A bare tag such as `latest` does not say which repository it belongs to.
-    if (name !== undefined || short === full || !/[/:@]/.test(short)) return name;
+    if (name !== undefined || short === full || isBareTag(short)) return name;
     return await this.#nameOf(short, digest);
   }
 
@@ -70,6 +69,11 @@ export class ArchiveNames {
     if (!strict) return warnings.add('WARN_NAME_DROPPED', warning);
     throw new LadingError('ERR_REFERENCE_INVALID', problem(), { details: { name: text, ...(digest && { digest }) } });
   }
+}
+
+/** Whether the text is only a tag, such as `latest`, which does not say what repository it belongs to. */
+export function isBareTag(text = ''): boolean {
+  return text !== '' && !/[/:@]/.test(text);
 }
 
 function digestFault(named: Digest | undefined, digest: Digest | undefined): string | undefined {

@@ -16,8 +16,9 @@ import { checkConfigs } from '../survey/check-configs.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
-import { surveyImages, unlistedReferrers, type Survey } from '../survey/survey-images.js';
+import { surveyImages, unlistedReferrers } from '../survey/survey-images.js';
 import { archiveTargets } from './archive-targets.js';
+import { companionsOf } from './companions.js';
 import { loadedRecord } from './loaded-record.js';
 
 /** How to end a load. */
@@ -55,8 +56,9 @@ export async function closeArchive(
   options: CloseOptions,
 ): Promise<ClosedArchive> {
   const provider = refusingDamaged(session, contents.damaged);
-  const { images, referrers, opaque, warnings } = await archiveTargets(session, contents, options);
-  const { loaded, kept } = await resolveConflicts(destination, images, options.onConflict);
+  const { images, opaque, referrers, warnings } = await archiveTargets(session, contents, options);
+  const kept = await keptByStore(destination, [...images, ...opaque], options.onConflict);
+  const loaded = images.filter((image) => !kept.has(image));
   const { platforms, referrers: follow, limits, strict, signal } = options;
   const documents = new Documents(provider, { limits });
   const request = {
@@ -71,38 +73,38 @@ export async function closeArchive(
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
-  const companions = final.platforms.wantsAll ? companionsOf(final, opaque, referrers, follow) : [];
-  const extra = await surveyImages(documents, companions, request);
-  const needed = new Map([...final.needs, ...extra.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
+  const rest = { opaque: opaque.filter((record) => !kept.has(record)), referrers };
+  const beside = await companionsOf(documents, final, rest, request);
+  if (kept.size + judgement.taken.length + beside.records.length === 0) throw withoutImages(opaque);
+  const needed = new Map([...final.needs, ...beside.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
   const additions = [
     ...judgement.taken.map((target) => loadedRecord(final, target, follow)),
     ...unlistedReferrers(final).map((descriptor) => loadedRecord(final, { descriptor }, follow)),
-    ...companions
-      .filter(({ descriptor }) => needed.has(descriptor.digest))
-      .map((target) => loadedRecord(extra, target, follow)),
+    ...beside.records,
   ];
   throwIfAborted(signal, 'the load');
   const moved = await publishNames(session, (records) => publishRecords(records, additions, options.onConflict));
   return {
-    images: judgement.taken.map((target) => imageReportOf(final, target)),
+    images: [...judgement.taken.map((target) => imageReportOf(final, target)), ...beside.images],
     leftOut: judgement.leftOut,
     moved,
-    warnings: [...warnings, ...kept.map(keptWarning), ...final.warnings, ...judgement.warnings, ...mismatches],
+    warnings: [
+      ...warnings,
+      ...[...kept].map(keptWarning),
+      ...final.warnings,
+      ...judgement.warnings,
+      ...mismatches,
+      ...beside.warnings,
+    ],
     incomplete: judgement.incomplete,
     needed,
   };
 }
 
-/** What a load of all platforms keeps beside the images: opaque content, and referrers whose subject is not here. */
-function companionsOf(
-  { nodes }: Survey,
-  opaque: readonly ImageRecord[],
-  referrers: readonly ImageRecord[],
-  follow: ReferrerPolicy,
-): readonly ImageRecord[] {
-  const walked = new Set(nodes.map(({ node }) => node.descriptor.digest));
-  const orphans = referrers.filter(({ descriptor }) => !walked.has(descriptor.digest));
-  return follow === 'drop' ? opaque : [...opaque, ...orphans];
+function withoutImages(opaque: readonly ImageRecord[]): LadingError {
+  const [other] = opaque;
+  const found = other === undefined ? '' : `, only content of type ${quote(other.descriptor.mediaType)}`;
+  return new LadingError('ERR_ARCHIVE_FORMAT', `the archive contains no image${found}; nothing was loaded`);
 }
 
 /** Damage in a blob that an image needs is always an error, also where a filter would count the blob as missing. */
@@ -112,12 +114,12 @@ function refusingDamaged(session: DestinationSession, damaged: ArchiveContents['
   });
 }
 
-/** Decides which images to load, and which to leave out because the store has another one under that name. */
-async function resolveConflicts(
+/** The images to leave out, because the store keeps another one under that name. */
+async function keptByStore(
   destination: ImageDestination,
   images: readonly ImageRecord[],
   onConflict: OnConflict,
-): Promise<{ loaded: readonly ImageRecord[]; kept: readonly ImageRecord[] }> {
+): Promise<ReadonlySet<ImageRecord>> {
   const names = images.flatMap(({ name }) => name ?? []);
   const holders = await destination.holders(names);
   const conflicts = images.filter(
@@ -128,8 +130,7 @@ async function resolveConflicts(
     const message = `${quote(String(first.name))} already names ${holders.get(String(first.name))} in the store`;
     throw new LadingError('ERR_NAME_CONFLICT', message, { details: { names: conflicts.map(({ name }) => name) } });
   }
-  const kept = onConflict === 'keep' ? conflicts : [];
-  return { loaded: images.filter((image) => !kept.includes(image)), kept };
+  return new Set(onConflict === 'keep' ? conflicts : []);
 }
 
 function keptWarning(record: ImageRecord): Warning {

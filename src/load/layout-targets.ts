@@ -8,7 +8,7 @@ import type { Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
-import { withoutRepeats, type ArchiveNames } from './archive-names.js';
+import { isBareTag, withoutRepeats, type ArchiveNames } from './archive-names.js';
 
 /** The images that the `index.json` of a layout lists, and the manifests in it that refer to others. */
 export interface LayoutTargets {
@@ -47,10 +47,12 @@ export async function layoutTargets(
     const isInStore = !stored.has(subject) && (await session.stat(subject, 'manifest')) !== undefined;
     if (isInStore || known.has(subject)) resolved.set(one, subject);
   }
-  const images = listed.filter((one) => !resolved.has(one)).map(({ record }) => record);
+  const own = listed.filter((one) => !resolved.has(one));
+  const children = await childrenOf(new Documents(session, { limits, onDamage: () => {} }), own);
+  const roots = withoutRepeats(own.filter((one) => !isListedTwice(one, children)).map(({ record }) => record));
   return {
-    images: withoutRepeats(images.filter(({ descriptor }) => isImageType(descriptor))),
-    opaque: withoutRepeats(images.filter(({ descriptor }) => !isImageType(descriptor))),
+    images: roots.filter(({ descriptor }) => isImageType(descriptor)),
+    opaque: roots.filter(({ descriptor }) => !isImageType(descriptor)),
     referrers: [...resolved].map(([{ record }, subject]) => ({ descriptor: withSubject(record.descriptor, subject) })),
   };
 }
@@ -58,6 +60,8 @@ export async function layoutTargets(
 /** A descriptor of `index.json`: its name, and the subject that its annotation or else its own document states. */
 interface Listed {
   readonly record: ImageRecord;
+  /** Whether it has a name, or a tag without one. */
+  readonly isTagged: boolean;
   /** Not checked to be a digest. */
   readonly annotated?: string;
   readonly subject?: Digest;
@@ -66,11 +70,33 @@ interface Listed {
 async function classify(documents: Documents, listed: Descriptor, names: ArchiveNames): Promise<Listed> {
   const name = await names.ofRoot(listed);
   const descriptor = withoutName(listed);
-  if (name !== undefined) return { record: { name, descriptor } };
+  const isTagged = isBareTag(listed.annotations?.[ANNOTATIONS.refName]);
+  if (name !== undefined) return { record: { name, descriptor }, isTagged: true };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];
-  if (annotated !== undefined) return { record: { descriptor }, annotated };
+  if (annotated !== undefined) return { record: { descriptor }, isTagged, annotated };
   const subject = await documents.subject(listed);
-  return { record: { descriptor }, ...(subject && { subject }) };
+  return { record: { descriptor }, isTagged, ...(subject && { subject }) };
+}
+
+/** Some tools list the manifests of an index beside it. Without a name they are no images of their own. */
+function isListedTwice({ record, isTagged }: Listed, children: ReadonlySet<Digest>): boolean {
+  return !isTagged && children.has(record.descriptor.digest);
+}
+
+/** What the indexes among the roots list, directly or through other indexes. */
+async function childrenOf(documents: Documents, roots: readonly Listed[]): Promise<ReadonlySet<Digest>> {
+  const children = new Set<Digest>();
+  if (roots.every(({ isTagged }) => isTagged)) return children;
+  const open = roots.map(({ record }) => record.descriptor);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { manifests = [] } = isIndexType(next.mediaType) ? ((await documents.index(next)) ?? {}) : {};
+    for (const child of manifests) {
+      if (children.has(child.digest)) continue;
+      children.add(child.digest);
+      open.push(child);
+    }
+  }
+  return children;
 }
 
 /** Every digest that the archive lists, at the top or under an image, also of blobs that are not here. */

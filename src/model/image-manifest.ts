@@ -1,7 +1,7 @@
 import { parseDescriptor, type Descriptor } from './descriptor.js';
 import { asDocument, checkedLinks, checkVersionAndType } from './image-index.js';
 import { asText, invalid, listIn } from './json.js';
-import { isForeignLayerType } from './media-types.js';
+import { isForeignLayerType, isLayerType } from './media-types.js';
 
 /** An OCI image manifest or Docker schema 2 manifest (image-spec, "Image Manifest"). Unknown fields are kept. */
 export interface ImageManifest {
@@ -27,6 +27,11 @@ export function parseImageManifest(value: unknown, where: string, mediaType?: st
   if (fields['artifactType'] !== undefined) asText(fields['artifactType'], `${where}.artifactType`);
   // Every field that the type names is checked; unknown fields stay.
   return { ...fields, schemaVersion: 2, config, layers, ...checkedLinks(fields, where) };
+}
+
+/** Whether one of its layers is a layer of an image. An artifact has none, whatever the type of its config says. */
+export function hasImageLayer({ layers }: ImageManifest): boolean {
+  return layers.some(({ mediaType }) => isLayerType(mediaType) || isForeignLayerType(mediaType));
 }
 
 /** The content that a complete manifest needs: its config and every layer that may be distributed. */

@@ -5,7 +5,7 @@ import { LadingError } from '../model/errors.js';
 import { platformOf } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
 import { isNamedPlatform, listingKeyOf, type Platform } from '../model/platform.js';
 import type { ManifestNode } from './records.js';
 import { Stage } from '../flow/stage.js';
@@ -139,9 +139,8 @@ export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
   async #configPlatformOf(descriptor: Descriptor): Promise<Platform | undefined> {
     if (!isManifestType(descriptor.mediaType)) return undefined;
     const { documents } = this.#options;
-    const config = (await documents.manifest(descriptor))?.config;
-    if (config === undefined || !isImageConfigType(config.mediaType)) return undefined;
-    const read = await documents.config(config);
+    const manifest = await documents.manifest(descriptor);
+    const read = manifest && (await documents.imageConfig(manifest));
     const named = read && platformOf(read);
     return isNamedPlatform(named) ? named : undefined;
   }

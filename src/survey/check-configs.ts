@@ -3,9 +3,8 @@ import { Documents, type OnDamage } from '../content/documents.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { LadingError } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
-import type { ImageManifest } from '../model/image-manifest.js';
+import { hasImageLayer, type ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
-import { isImageConfigType } from '../model/media-types.js';
 import {
   formatPlatformFull,
   isNamedPlatform,
@@ -87,15 +86,15 @@ async function readImage(
 ): Promise<Omit<WholeImage, 'image'> | undefined> {
   const documents = new Documents(provider, { limits, onDamage: (error) => onProblem(error, descriptor.digest) });
   const manifest = await documents.manifest(descriptor);
-  if (manifest === undefined || !isImageConfigType(manifest.config.mediaType)) return undefined;
-  const config = await documents.config(manifest.config);
-  return config && { descriptor, manifest, config };
+  const config = manifest && (await documents.imageConfig(manifest));
+  return manifest && config && { descriptor, manifest, config };
 }
 
-/** Artifacts name no platform; their diff ids are not checked. */
+/** The diff ids of artifacts are not checked: they name no platform, or have neither image layers nor a rootfs. */
 function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingError | undefined {
   const expected = diffIdsOf(config).length;
   if (expected === manifest.layers.length || !isNamedPlatform(platformOf(config))) return undefined;
+  if (config.rootfs === undefined && !hasImageLayer(manifest)) return undefined;
   const message = `manifest ${descriptor.digest} has ${manifest.layers.length} layers, its config lists ${expected} diff ids`;
   return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest: descriptor.digest } });
 }

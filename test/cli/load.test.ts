@@ -45,6 +45,19 @@ test('loads an image without the name that cannot be used, and says so; with --s
   assert.match(verified.stdout, /^damaged: .*"example\/App:1".*\[ERR_REFERENCE_INVALID\]$/m);
 });
 
+test('says which image had the name before', async (t) => {
+  const { run } = await workspace(t);
+  const blobs = new BlobSet();
+  const roots = [1, 2].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
+  const printed: string[] = [];
+  for (const root of roots)
+    printed.push((await run(['load'], { input: await layoutArchive([{ root, name: 'b:1' }], blobs) })).stdout);
+  assert.deepEqual(printed, [
+    'Loaded image: b:1\n',
+    `Moved name: b:1 (before: ${roots[0]?.digest})\nLoaded image: b:1\n`,
+  ]);
+});
+
 test('reports what it loaded as JSON', async (t) => {
   const { run, archive, built } = await workspace(t);
   const { status, stdout, stderr } = await run([

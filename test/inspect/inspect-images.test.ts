@@ -31,7 +31,7 @@ onEachStore('lists every image with the state of each platform', async (open) =>
 });
 
 onEachStore('lists nothing in an empty store', async (open) => {
-  assert.deepEqual(await listImages(await open()), { images: [], warnings: [] });
+  assert.deepEqual(await listImages(await open()), { images: [], warnings: [], incomplete: false });
 });
 
 onEachStore('shows the facts of each platform, and the bytes that it shares', async (open) => {

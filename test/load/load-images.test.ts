@@ -129,7 +129,7 @@ onEachStore('loads artifacts, and unknown content inside an index as bytes', asy
   assert.deepEqual(await namesOf(store), [NAME, 'docker.io/example/artifact:1', text].toSorted());
   assert.deepEqual(
     report.images.map(({ name }) => name),
-    [NAME, 'docker.io/example/artifact:1'],
+    [NAME, 'docker.io/example/artifact:1', text],
   );
   await assert.rejects(planExport(store, [text]), { code: 'ERR_TARGET_UNSUPPORTED' });
   assert.deepEqual(report.warnings, []);

@@ -63,6 +63,25 @@ const CASES: readonly Case[] = [
     what: 'a docker-archive with a layer in zstd that is called .tar.gz',
     names: ['docker.io/example/app:1'],
   },
+  {
+    file: 'children-listed-too.tar',
+    what: 'a layout that lists the manifests of its index once more beside it',
+    names: ['docker.io/example/app:1.0'],
+    roots: ['280ac96c'],
+  },
+  {
+    file: 'foreign-root.tar',
+    what: 'a layout with an image and an XML document as roots',
+    names: ['docker.io/example/app:1'],
+    roots: ['be3b3f82'],
+    warnings: ['is no image, but of type "application/xml"; it was left out'],
+  },
+  {
+    file: 'empty-config.tar',
+    what: 'an artifact whose config is empty and has the type of an image config',
+    names: [undefined],
+    roots: ['d7d308fe'],
+  },
 ];
 
 for (const { file, what, names, roots, warnings = [] } of CASES) {

@@ -96,12 +96,7 @@ const BAD: readonly (readonly [what: string, status: number, message: RegExp, ma
     /./,
     async ({ images, blobs }) => tarOf([...layoutEntries(images, blobs), { name: '/etc/passwd' }]),
   ],
-  [
-    'has a name that is none',
-    400,
-    /./,
-    async ({ root, blobs }) => layoutArchive([{ root, name: 'Example//App' }], blobs),
-  ],
+  ['has no image', 400, /contains no image/, async ({ blobs }) => layoutArchive([], blobs)],
   [
     'has one name twice',
     409,

@@ -63,6 +63,16 @@ test('warns in lines before the result', async (t) => {
   assert.deepEqual(loaded, LOADED);
 });
 
+test('says which image had the name before', async (t) => {
+  const { request } = await startEngine(t);
+  const [before, now] = [example({ seed: 'before' }), example({ seed: 'now' })];
+  for (const { images, blobs } of [before, now]) {
+    const answer = await request('POST', '/images/load', { body: await layoutArchive(images, blobs) });
+    const moved = { stream: `Moved name: example/app:1 (before: ${before.root.digest})\n` };
+    assert.deepEqual(answer.lines(), images === now.images ? [moved, LOADED] : [LOADED]);
+  }
+});
+
 test('warns in a line of a name that cannot be used', async (t) => {
   const { request } = await startEngine(t);
   const built = example();

@@ -1,5 +1,5 @@
 import { loadImages } from '../../load/load-images.js';
-import type { OnConflict } from '../../model/image-list.js';
+import type { NameMove, OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import type { ImageReport } from '../../survey/reports.js';
@@ -31,8 +31,13 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
   });
   warn(report.warnings, options);
   if (options.json) await printReport(report);
-  else await printLines(report.images.map(loadedLine));
+  else await printLines([...report.moved.flatMap(movedLines), ...report.images.map(loadedLine)]);
   return report.incomplete ? INCOMPLETE : 0;
+}
+
+/** The image that had the name stays in the store; a list shows it without the name. */
+function movedLines({ name, from }: NameMove): readonly string[] {
+  return from === undefined ? [] : [`Moved name: ${parseReference(name).familiar()} (before: ${from})`];
 }
 
 function loadedLine({ name, digest }: ImageReport): string {

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { labelOf, loadImages, type LoadOptions, type LoadReport } from '../../index.js';
+import { labelOf, loadImages, parseReference, type LoadOptions, type LoadReport } from '../../index.js';
 import { inDockersWords } from '../advice.js';
 import { audited } from '../audited.js';
 import type { Reply, Request, ServerContext } from '../context.js';
@@ -80,9 +80,13 @@ function factsOf({ images, moved }: LoadReport): {
   return { digests: images.map(({ digest }) => digest), moved };
 }
 
-function linesOf({ images, warnings }: LoadReport): readonly object[] {
+/** An image that lost its name to another one stays in the store, so that is told, too. */
+function linesOf({ images, moved, warnings }: LoadReport): readonly object[] {
   return [
     ...warnings.map(({ message }) => ({ stream: `warning: ${inDockersWords(message)}\n` })),
+    ...moved.flatMap(({ name, from }) =>
+      from === undefined ? [] : [{ stream: `Moved name: ${parseReference(name).familiar()} (before: ${from})\n` }],
+    ),
     ...images.map((image) => ({
       stream: `Loaded image${image.name === undefined ? ' ID' : ''}: ${labelOf(image)}\n`,
     })),

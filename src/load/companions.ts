@@ -1,0 +1,73 @@
+import type { Documents } from '../content/documents.js';
+import { quote } from '../model/errors.js';
+import { isImage, subjectOf, type ImageRecord } from '../model/image-list.js';
+import type { BlobNeed } from '../stages/records.js';
+import { imageReportOf } from '../survey/image-report.js';
+import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
+import { surveyImages, type Survey, type SurveyOptions } from '../survey/survey-images.js';
+import { WarningList } from '../survey/warning-list.js';
+import { loadedRecord } from './loaded-record.js';
+
+/** What an archive lists beside its images. */
+export interface Beside {
+  /** Content of types that we do not know. */
+  readonly opaque: readonly ImageRecord[];
+  readonly referrers: readonly ImageRecord[];
+}
+
+/** What a load keeps beside the images, and what it has to say about the rest. */
+export interface Companions {
+  readonly records: readonly ImageRecord[];
+  readonly needs: readonly BlobNeed[];
+  /** Those of the records that a list of images shows. */
+  readonly images: readonly ImageReport[];
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Decides what to keep beside the images. A load of all platforms keeps content of an unknown type that has a name, and
+ * referrers whose subject is not among the images. Everything else is left out, with a warning.
+ */
+export async function companionsOf(
+  documents: Documents,
+  images: Survey,
+  { opaque, referrers }: Beside,
+  request: SurveyOptions,
+): Promise<Companions> {
+  const walked = new Set(images.nodes.map(({ node }) => node.descriptor.digest));
+  const orphans = referrers.filter(({ descriptor }) => !walked.has(descriptor.digest));
+  const named = opaque.filter(({ name }) => name !== undefined);
+  const wanted = images.platforms.wantsAll ? [...named, ...(request.referrers === 'drop' ? [] : orphans)] : [];
+  const survey = await surveyImages(documents, wanted, request);
+  const here = new Set(survey.needs.map(({ descriptor }) => descriptor.digest));
+  const kept = wanted.filter(({ descriptor }) => here.has(descriptor.digest));
+  return {
+    records: kept.map((record) => loadedRecord(survey, record, request.referrers ?? 'follow')),
+    needs: survey.needs,
+    images: kept.filter(isImage).map((record) => imageReportOf(survey, record)),
+    warnings: warningsOf({ opaque, referrers: wanted.filter((record) => !isImage(record)) }, new Set(kept)),
+  };
+}
+
+function warningsOf({ opaque, referrers }: Beside, kept: ReadonlySet<ImageRecord>): readonly Warning[] {
+  const list = new WarningList();
+  for (const record of opaque) if (!kept.has(record)) list.add('WARN_ROOT_DROPPED', () => droppedWarning(record));
+  for (const record of referrers) {
+    if (kept.has(record)) list.add('WARN_REFERRER_KEPT', () => referrerWarning(record, 'was kept, without it'));
+    else
+      list.add('WARN_REFERRER_MISSING', () => referrerWarning(record, 'was left out: some of its content is missing'));
+  }
+  return list.warnings;
+}
+
+function droppedWarning(record: ImageRecord): Omit<Warning, 'code'> {
+  const { digest, mediaType } = record.descriptor;
+  const image = labelOfRecord(record);
+  const label = image === digest ? digest : `${image} (${digest})`;
+  return { message: `${label} is no image, but of type ${quote(mediaType)}; it was left out`, image };
+}
+
+function referrerWarning(record: ImageRecord, outcome: string): Omit<Warning, 'code'> {
+  const { digest } = record.descriptor;
+  return { message: `${digest} refers to ${subjectOf(record)}, which is not here, and ${outcome}`, image: digest };
+}
