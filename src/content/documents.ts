@@ -1,7 +1,7 @@
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { isDamage, type LadingError } from '../model/errors.js';
+import { isDamage, LadingError } from '../model/errors.js';
 import type { ImageConfig } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
 import { hasImageLayer, type ImageManifest } from '../model/image-manifest.js';
@@ -9,7 +9,7 @@ import { STORED_LIMITS, type Limits } from '../model/limits.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
 import { checkDocument, checkDocumentSize, checkFound, readAll } from './check-document.js';
 import type { ContentProvider } from './content-provider.js';
-import { parseArtifactConfig, parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
+import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
 
 /** Called with the error of damaged content, and the digest that the content should have. */
 export type OnDamage = (error: LadingError, digest: Digest) => void;
@@ -59,7 +59,7 @@ export class Documents {
   }
 
   async config(descriptor: Descriptor): Promise<ImageConfig | undefined> {
-    return await this.#read(descriptor, (bytes) => parseConfigBytes(bytes, `config ${descriptor.digest}`, this.limits));
+    return await this.#read(descriptor, (bytes) => this.#parseConfig(descriptor, bytes));
   }
 
   /**
@@ -69,8 +69,8 @@ export class Documents {
   async imageConfig(manifest: ImageManifest): Promise<ImageConfig | undefined> {
     const { config } = manifest;
     if (!isImageConfigType(config.mediaType)) return undefined;
-    if (hasImageLayer(manifest)) return await this.config(config);
-    return await this.#read(config, (bytes) => parseArtifactConfig(bytes, `config ${config.digest}`, this.limits));
+    const isArtifact = (error: unknown): boolean => isNoConfig(error) && !hasImageLayer(manifest);
+    return await this.#read(config, (bytes) => this.#parseConfig(config, bytes), isArtifact);
   }
 
   /** The verified bytes of a document, not parsed. */
@@ -102,12 +102,21 @@ export class Documents {
     }
   }
 
-  async #read<T>(descriptor: Descriptor, parse: (bytes: Buffer) => T): Promise<T | undefined> {
+  #parseConfig({ digest }: Descriptor, bytes: Buffer): ImageConfig {
+    return parseConfigBytes(bytes, `config ${digest}`, this.limits);
+  }
+
+  /** An error for which `isNone` is true means that there is no such document. */
+  async #read<T>(
+    descriptor: Descriptor,
+    parse: (bytes: Buffer) => T,
+    isNone: (error: unknown) => boolean = () => false,
+  ): Promise<T | undefined> {
     try {
       const bytes = await this.#find(descriptor);
       return bytes && parse(bytes);
     } catch (error) {
-      this.#report(error, descriptor.digest);
+      if (!isNone(error)) this.#report(error, descriptor.digest);
       return undefined;
     }
   }
@@ -128,4 +137,9 @@ export class Documents {
     if (this.#onDamage === undefined || !isDamage(error)) throw error;
     this.#onDamage(error, digest);
   }
+}
+
+/** A store that keeps only documents has the size of other content, but not its bytes. */
+function isNoConfig(error: unknown): boolean {
+  return error instanceof LadingError && ['ERR_DOCUMENT_INVALID', 'ERR_BLOB_MISSING'].includes(error.code);
 }

@@ -48,13 +48,3 @@ export function parseManifestBytes(
 export function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): ImageConfig {
   return parseImageConfig(parseStrictJson(bytes, where, limits.maxJsonDepth), where);
 }
-
-/** The same for the config of an artifact, which may be anything: undefined if it is no image config. */
-export function parseArtifactConfig(bytes: Uint8Array, where: string, limits: Limits): ImageConfig | undefined {
-  try {
-    return parseConfigBytes(bytes, where, limits);
-  } catch (error) {
-    if (error instanceof LadingError && error.code === 'ERR_DOCUMENT_INVALID') return undefined;
-    throw error;
-  }
-}

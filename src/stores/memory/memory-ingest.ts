@@ -17,13 +17,14 @@ export interface MemoryStoreOptions {
    * are kept, and reading it throws ERR_BLOB_MISSING. That is enough to verify or list an archive.
    */
   readonly maxBlobBytes?: number;
-  /** Keeps only the bytes of blobs that start like a JSON object; of others only digest and size. */
+  /** Keeps only the bytes of blobs that start like a JSON object or white space; of others only digest and size. */
   readonly keepOnlyDocuments?: boolean;
   /** The limit for the bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
   readonly maxBytes?: number;
 }
 
-const OPENING_BRACE = 0x7b;
+/** An opening brace, and the white space of JSON. */
+const MAYBE_OBJECT: readonly (number | undefined)[] = [0x7b, 0x20, 0x09, 0x0a, 0x0d];
 
 /** A blob on its way into memory. Holds its bytes if the store keeps them. */
 export class MemoryIngest implements Ingest {
@@ -50,7 +51,7 @@ export class MemoryIngest implements Ingest {
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkOpen();
     if (this.#hashesHere) this.#digester.update(chunk);
-    if (this.#size === 0 && chunk.length > 0) this.#startsLikeDocument = chunk[0] === OPENING_BRACE;
+    if (this.#size === 0 && chunk.length > 0) this.#startsLikeDocument = MAYBE_OBJECT.includes(chunk[0]);
     this.#size += chunk.length;
     if (this.#isKept()) this.#chunks.push(chunk);
     else this.#chunks = [];
