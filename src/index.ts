@@ -29,7 +29,7 @@ export type { LoadSource } from './load/archive-entries.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
-export { digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
+export { algorithmOf, digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
 export { jsonLine } from './model/json-line.js';
 export { ERROR_CODES, isDamage, LadingError, type ErrorCategory, type ErrorCode } from './model/errors.js';
 export { diffIdsOf, type ImageConfig } from './model/image-config.js';

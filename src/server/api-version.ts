@@ -1,15 +1,15 @@
 import { EngineError, STATUS } from './statuses.js';
 
 /** The newest and the oldest Engine API version that is served. */
-export const NEWEST_VERSION = '1.52';
+export const NEWEST_VERSION = '1.55';
 export const OLDEST_VERSION = '1.24';
 
-const NEWEST_MINOR = 52;
+const NEWEST_MINOR = 55;
 const OLDEST_MINOR = 24;
 const PREFIX = /^\/v(\d{1,6})\.(\d{1,6})(?=\/|\?|$)/;
 
 /**
- * The minor number of the version that the path asks for, 52 for `/v1.52/…` and for a path without one.
+ * The minor number of the version that the path asks for, 55 for `/v1.55/…` and for a path without one.
  * Throws an EngineError with the Engine's words for versions that are not served.
  */
 export function minorVersionOf(url: string): number {

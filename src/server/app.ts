@@ -6,6 +6,7 @@ import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
 import { clientOf, type ServerContext } from './context.js';
 import { checkHost } from './host-guard.js';
 import { routeUrl } from './route-url.js';
+import { attestationsRoute } from './routes/attestations.js';
 import { editRoutes } from './routes/edit.js';
 import { eventsRoute } from './routes/events.js';
 import { imagesRoute } from './routes/images.js';
@@ -66,6 +67,7 @@ const ROUTES = [
   saveRoutes,
   imagesRoute,
   inspectRoutes,
+  attestationsRoute,
   editRoutes,
   pruneRoute,
   eventsRoute,

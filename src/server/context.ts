@@ -39,7 +39,7 @@ export interface ServerContext {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The minor number of the request's Engine API version, 24 to 52. */
+    /** The minor number of the request's Engine API version, 24 to 55. */
     minor: number;
     /** Who sent it, as the audit records it. */
     client: string;

@@ -2,7 +2,7 @@ import { withoutVersion } from './api-version.js';
 
 /** Routes that look like `/images/{name}`, but have no name. */
 const PLAIN = /^\/images\/(?:json|get|load|create|prune|search)$/;
-const NAMED = /^\/(images|distribution)\/(.+)\/(json|history|get|tag|push)$/;
+const NAMED = /^\/(images|distribution)\/(.+)\/(json|history|get|tag|push|attestations)$/;
 const DELETED = /^\/(images)\/(.+)$/;
 
 /**

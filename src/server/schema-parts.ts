@@ -51,7 +51,8 @@ export const FILTERS = text('JSON, {"name":{"value":true}} or {"name":["value"]}
 /** The query of a route. */
 export const query = (properties: Readonly<Record<string, object>>): object => ({ type: 'object', properties });
 
-const DESCRIPTOR = object(
+/** What a manifest or index says of content. */
+export const DESCRIPTOR = object(
   { mediaType: string, digest: string, size: integer, platform: { type: 'object' } },
   'OCI content descriptor.',
 );

@@ -1,6 +1,7 @@
 import {
   BYTES,
   contentOf,
+  DESCRIPTOR,
   failures,
   FILTERS,
   INSPECTED,
@@ -63,6 +64,7 @@ export const IMAGES_SCHEMA = {
     'shared-size': text('Has no effect here.'),
     filters: FILTERS,
     manifests: text('True, from API 1.47: every manifest of each image.'),
+    identity: text('True, from API 1.54: the same. Nothing is known of who built an image.'),
   }),
   response: { [STATUS.ok]: listOf(SUMMARY, 'Newest first.'), ...failures('badRequest') },
 };
@@ -90,6 +92,23 @@ export const HISTORY_SCHEMA = {
       'Newest first.',
     ),
     ...failures('badRequest', 'notFound'),
+  },
+};
+export const ATTESTATIONS_SCHEMA = {
+  summary: 'In-toto statements about one platform of an image, from API 1.55',
+  tags: ['images'],
+  params: NAME,
+  querystring: query({
+    platform: texts(`One at most: ${PLATFORM}; default that of the host.`),
+    type: texts('Predicate types: only statements of one of them.'),
+    statement: text('True: also the statements themselves, as they are stored.'),
+  }),
+  response: {
+    [STATUS.ok]: listOf(
+      object({ Descriptor: DESCRIPTOR, PredicateType: string, Statement: { type: 'object' } }, 'One statement.'),
+      'In the order of the attestation manifests.',
+    ),
+    ...failures('badRequest', 'notFound', 'contentTooLarge'),
   },
 };
 export const TAG_SCHEMA = {

@@ -10,7 +10,7 @@ dockerTest('version and info say what the server is, without an error', {}, asyn
   const { Platform, ApiVersion, MinAPIVersion } = JSON.parse(version.stdout) as Record<string, unknown>;
   assert.deepEqual(
     { Platform, ApiVersion, MinAPIVersion },
-    { Platform: { Name: 'Lading' }, ApiVersion: '1.52', MinAPIVersion: '1.24' },
+    { Platform: { Name: 'Lading' }, ApiVersion: '1.55', MinAPIVersion: '1.24' },
   );
   assert.equal((await run(['version'])).status, 0);
   const info = await run(['info']);
@@ -30,10 +30,10 @@ dockerTest('the API version that is asked for is used, if it is served', { loade
   for (const version of ['1.24', '1.41', '1.44', '1.48']) {
     assert.deepEqual(await asked(version), { status: 0, text: `${FAMILIAR}\n` }, version);
   }
-  const [old, late] = [await asked('1.23'), await asked('1.53')];
+  const [old, late] = [await asked('1.23'), await asked('1.56')];
   assert.deepEqual([old.status, late.status], [1, 1]);
   assert.match(old.text, /client version 1\.23 is too old\. Minimum supported API version is 1\.24/);
-  assert.match(late.text, /client version 1\.53 is too new\. Maximum supported API version is 1\.52/);
+  assert.match(late.text, /client version 1\.56 is too new\. Maximum supported API version is 1\.55/);
 });
 
 interface Event {

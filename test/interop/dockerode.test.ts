@@ -52,7 +52,7 @@ test('dockerode: ping, version and info say what the server is', async (t) => {
   const { docker } = await bench(t, { loaded: false });
   assert.equal(String(await docker.ping()), 'OK');
   const { ApiVersion, MinAPIVersion, Components } = await docker.version();
-  assert.deepEqual({ ApiVersion, MinAPIVersion }, { ApiVersion: '1.52', MinAPIVersion: '1.24' });
+  assert.deepEqual({ ApiVersion, MinAPIVersion }, { ApiVersion: '1.55', MinAPIVersion: '1.24' });
   assert.equal(Components?.[0]?.Name, 'Engine');
   const { Images, Driver } = (await docker.info()) as { Images: number; Driver: string };
   assert.deepEqual({ Images, Driver }, { Images: 0, Driver: 'lading' });

@@ -72,7 +72,7 @@ test('answers no request with an internal error, and every error with a message'
           .join('&');
         const answer = await request(method, `/v1.${minor}/${where}?${text}`);
         assert.ok(answer.status !== 500, answer.text);
-        assert.equal(answer.headers['api-version'], '1.52');
+        assert.equal(answer.headers['api-version'], '1.55');
         if (answer.status < 400 || method === 'HEAD') return;
         assert.equal(answer.headers['content-type'], 'application/json');
         assert.deepEqual(Object.keys(answer.json() as object), ['message']);

@@ -178,6 +178,8 @@ for (const [minor, accept, type, start] of [
   [51, 'application/json-seq', 'application/json', '{'],
   [52, '', 'application/jsonl', '{'],
   [52, '*/*', 'application/jsonl', '{'],
+  [53, '', 'application/jsonl', '{'],
+  [55, '*/*', 'application/jsonl', '{'],
   [52, 'application/jsonl', 'application/jsonl', '{'],
   [52, 'application/x-ndjson', 'application/x-ndjson', '{'],
   [52, 'application/json-seq', 'application/json-seq', '\u001e{'],

@@ -183,6 +183,21 @@ for (const [filters, left] of FILTERED) {
   });
 }
 
+for (const [minor, query, has] of [
+  [53, 'identity=1', false],
+  [54, 'identity=1', true],
+  [55, 'identity=true', true],
+  [54, 'identity=0', false],
+  [54, 'identity=0&manifests=1', true],
+] as const) {
+  test(`lists manifests with ${query} in 1.${minor}: ${has}`, async (t) => {
+    const { request } = await engineWithExample(t);
+    const [summary] = bodyOf(await request('GET', `/v1.${minor}/images/json?${query}`)) as readonly Summary[];
+    assert.ok(summary);
+    assert.equal('Manifests' in summary, has);
+  });
+}
+
 for (const [query, status] of [
   ['filters=', 200],
   ['filters=null', 400],

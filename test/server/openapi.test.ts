@@ -29,6 +29,7 @@ const ROUTES = [
   'GET /events',
   'GET /images/get',
   'GET /images/json',
+  'GET /images/{name}/attestations',
   'GET /images/{name}/get',
   'GET /images/{name}/history',
   'GET /images/{name}/json',
@@ -113,7 +114,7 @@ function schemaFor({ paths }: Document, route: string, { status, headers }: Answ
   return schema;
 }
 
-const VERSIONS = [24, 42, 43, 44, 47, 48, 50, 51, 52];
+const VERSIONS = [24, 42, 43, 44, 47, 48, 50, 51, 52, 55];
 
 for (const [route, url, status] of [
   ['GET /images/json', '/images/json?manifests=1', 200],
@@ -123,6 +124,7 @@ for (const [route, url, status] of [
   ['GET /images/{name}/history', '/images/example/app:1/history', 200],
   ['GET /images/{name}/history', '/images/Bad//Name/history', 400],
   ['GET /images/get', '/images/get', 400],
+  ['GET /images/{name}/attestations', '/images/none/attestations', 404],
   ['GET /images/get', '/images/get?names=none', 404],
   ['GET /system/df', '/system/df', 200],
   ['GET /version', '/version', 200],

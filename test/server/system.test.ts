@@ -12,7 +12,7 @@ test('has the versions that the docker command prints', async (t) => {
   const version = bodyOf(await request('GET', '/v1.52/version')) as Fields & {
     readonly Components: readonly { readonly Name: string; readonly Version: string; readonly Details: Fields }[];
   };
-  assert.deepEqual([version['ApiVersion'], version['MinAPIVersion']], ['1.52', '1.24']);
+  assert.deepEqual([version['ApiVersion'], version['MinAPIVersion']], ['1.55', '1.24']);
   assert.match(String(version['Version']), /^\d+\.\d+\.\d+/);
   assert.deepEqual(version['Platform'], { Name: 'Lading' });
   const [engine] = version.Components;

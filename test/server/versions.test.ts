@@ -8,7 +8,7 @@ test('answers a ping with the headers for version negotiation', async (t) => {
   const { status, text, headers } = await request('GET', '/_ping');
   assert.equal(status, 200);
   assert.equal(text, 'OK');
-  assert.equal(headers['api-version'], '1.52');
+  assert.equal(headers['api-version'], '1.55');
   assert.equal(headers['ostype'], 'linux');
   assert.equal(headers['docker-experimental'], 'false');
   assert.ok(headers['builder-version']);
@@ -31,21 +31,21 @@ test('answers a ping with a version prefix', async (t) => {
 
 test('serves the newest version without a prefix', async (t) => {
   const { request } = await engineWithExample(t);
-  const [none, newest] = [await request('GET', '/images/json'), await request('GET', '/v1.52/images/json')];
+  const [none, newest] = [await request('GET', '/images/json'), await request('GET', '/v1.55/images/json')];
   assert.equal(none.text, newest.text);
 });
 
-for (const version of ['1.24', '1.43', '1.52']) {
+for (const version of ['1.24', '1.43', '1.52', '1.53', '1.54', '1.55']) {
   test(`serves ${version}`, async (t) => {
     const { request } = await startEngine(t);
     assert.equal((await request('GET', `/v${version}/images/json`)).status, 200);
   });
 }
 
-for (const version of ['1.53', '1.100', '2.0', '12.30']) {
+for (const version of ['1.56', '1.100', '2.0', '12.30']) {
   test(`refuses ${version} as too new, on every route`, async (t) => {
     const { request } = await startEngine(t);
-    const message = `client version ${version} is too new. Maximum supported API version is 1.52`;
+    const message = `client version ${version} is too new. Maximum supported API version is 1.55`;
     for (const path of ['_ping', 'images/json', 'version', 'no/such/route'])
       assertRefused(await request('GET', `/v${version}/${path}`), 400, message);
   });
@@ -82,7 +82,7 @@ for (const [method, url, status] of [
     const answer = await request(method, url);
     assert.equal(answer.status, status, answer.text);
     assert.match(String(answer.headers['server']), /^Lading\/\d/);
-    assert.equal(answer.headers['api-version'], '1.52');
+    assert.equal(answer.headers['api-version'], '1.55');
     assert.equal(answer.headers['ostype'], 'linux');
     if (status >= 400) assertRefused(answer, status, /./);
   });

@@ -10,7 +10,7 @@ import { IMAGES_SCHEMA } from '../schemas.js';
 import { imageSummaryOf, type ImageSummary } from '../shapes/image-summary.js';
 
 interface ImagesRoute {
-  readonly Querystring: { readonly filters?: string; readonly manifests?: string };
+  readonly Querystring: { readonly filters?: string; readonly manifests?: string; readonly identity?: string };
 }
 
 const FILTERS = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'] as const;
@@ -19,7 +19,8 @@ const FILTERS = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 
 export function imagesRoute(app: FastifyInstance, context: ServerContext): void {
   app.get<ImagesRoute>('/images/json', { schema: IMAGES_SCHEMA }, async (request) => {
     const filters = parseFilters(request.query.filters, FILTERS);
-    const withManifests = request.minor >= 47 && isTrue(request.query.manifests);
+    const { manifests, identity } = request.query;
+    const withManifests = (request.minor >= 47 && isTrue(manifests)) || (request.minor >= 54 && isTrue(identity));
     const shape = { minor: request.minor, withManifests };
     return await context.answers.gather(async () => await listImages(context, filters, shape));
   });

@@ -49,12 +49,18 @@ function platformIn({ platform }: InspectRoute['Querystring'], minor: number, si
   return minor < since || platform === '' ? undefined : platform;
 }
 
-interface ShownImage {
+/** One image, and the manifest of its platform that is shown; undefined where none is complete. */
+export interface ShownImage {
   readonly image: ImageDescription;
   readonly shown: ManifestDescription | undefined;
 }
 
-async function showImage(context: ServerContext, name: string, platform: string | undefined): Promise<ShownImage> {
+/** Finds an image, and its manifest for a platform, or else for the host. Throws ERR_PLATFORM_UNAVAILABLE. */
+export async function showImage(
+  context: ServerContext,
+  name: string,
+  platform: string | undefined,
+): Promise<ShownImage> {
   const { record } = await findImage(context.store, name);
   for await (const image of describeImages(context.store, [record.descriptor.digest], context)) {
     return { image, shown: platform === undefined ? image.best : manifestOf(image, name, platform) };
@@ -71,6 +77,7 @@ function manifestOf(image: ImageDescription, name: string, text: string): Manife
   throw new LadingError('ERR_PLATFORM_UNAVAILABLE', message, { details: { image: name, platform: wanted } });
 }
 
-function nothingComplete(name: string): LadingError {
+/** The error for an image without a manifest to show. */
+export function nothingComplete(name: string): LadingError {
   return new LadingError('ERR_BLOB_MISSING', `image ${jsonLine(name)} has no platform that is complete here`);
 }
