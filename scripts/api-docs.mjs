@@ -20,12 +20,12 @@ const SECTIONS = [
     entry: 'lading',
     index: 'src/index.ts',
     tasks: [
-      { title: 'Load an archive', pattern: /^load\//, example: 'load.ts' },
+      { title: 'Load an archive', pattern: /^(load|archives)\/|^stages\/records/, example: 'load.ts' },
       { title: 'Save images', pattern: /^export\//, example: 'save.ts' },
       { title: 'List and inspect', pattern: /^inspect\/|tolerant-survey/, example: 'inspect.ts' },
       { title: 'Tag and remove', pattern: /^edit\/(?!quarantine)/, example: 'edit.ts' },
       { title: 'Verify and repair', pattern: /^verify\/|quarantine/, example: 'verify.ts' },
-      { title: 'Open a store', pattern: /^(stores|content)\//, example: 'store.ts' },
+      { title: 'Open a store', pattern: /^(stores|content|files)\//, example: 'store.ts' },
       { title: 'Platforms', pattern: /^model\/platform|host-platform/, example: 'platforms.ts' },
       {
         title: 'Names, digests and documents',

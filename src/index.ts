@@ -1,5 +1,5 @@
 export { removeImages, type RemoveOptions, type RemoveReport } from './edit/remove-images.js';
-export { removePlatforms } from './edit/remove-platforms.js';
+export { removePlatforms, type RemovePlatformsOptions } from './edit/remove-platforms.js';
 export { tagImage, type TagReport } from './edit/tag-image.js';
 export {
   describeImages,
@@ -23,16 +23,29 @@ export {
 export { listImages, type ImageListing } from './inspect/list-images.js';
 export type { ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
+export type { CommitEvent } from './stages/records.js';
 export { loadImages, type LoadOptions } from './load/load-images.js';
 export type { LoadReport } from './load/load-report.js';
+export type { ArchiveSource } from './archives/open-archive.js';
 export type { LoadSource } from './load/archive-entries.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
 export { algorithmOf, digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
 export { jsonLine } from './model/json-line.js';
-export { ERROR_CODES, isDamage, LadingError, type ErrorCategory, type ErrorCode } from './model/errors.js';
+export {
+  ERROR_CODES,
+  isDamage,
+  LadingError,
+  type ErrorCategory,
+  type ErrorCode,
+  type LadingErrorOptions,
+} from './model/errors.js';
 export { diffIdsOf, type ImageConfig } from './model/image-config.js';
+export type { ImageIndex } from './model/image-index.js';
+export type { ImageManifest } from './model/image-manifest.js';
+export type { KeptRoot } from './model/kept-parts.js';
+export type { JsonObject } from './model/json.js';
 export type { ImageRecord, NameMove, OnConflict } from './model/image-list.js';
 export { resolveRecords, type Untagged } from './model/resolve-records.js';
 export { DEFAULT_LIMITS, type Limits } from './model/limits.js';
@@ -43,6 +56,7 @@ export {
   formatPlatformFull,
   normalizePlatform,
   parsePlatform,
+  type ParsePlatformOptions,
   type Platform,
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
@@ -59,14 +73,34 @@ export {
 export {
   MemoryStore,
   OciLayoutStore,
-  type Amount,
-  type HeldBlobs,
-  type PruneReport,
   withReads,
+  type Amount,
+  type ByteRange,
+  type Content,
+  type ContentKind,
+  type ContentProvider,
   type DestinationSession,
+  type EndOptions,
+  type Digester,
+  type ExpectedContent,
+  type FilePart,
+  type FoundBlob,
+  type HeldBlobs,
   type Housekeeping,
   type ImageDestination,
+  type ImageListChange,
   type ImageSource,
+  type Ingest,
+  type IngestOutcome,
+  type MemoryStoreOptions,
+  type OpenableFile,
+  type OpenOptions,
+  type OpenStoreOptions,
+  type PartCopies,
+  type PassBytes,
+  type PruneOptions,
+  type PruneReport,
+  type SharedFile,
   type SourceReader,
   type Store,
 } from './stores/index.js';

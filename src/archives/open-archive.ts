@@ -14,7 +14,7 @@ export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;
 
 /** An open source: the bytes of a tar, or entries. */
 export type OpenedArchive =
-  | { readonly bytes: ArchiveSource }
+  | { readonly bytes: Readable }
   /** Call `close` after the last read from an entry. */
   | { readonly entries: AsyncIterable<FileEntry>; readonly close: () => void };
 

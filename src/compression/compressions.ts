@@ -8,9 +8,12 @@ import { Unzstd } from './unzstd.js';
 /** Bytes of the longest magic number. */
 export const MAGIC_BYTES = 6;
 
+/** A compression of archives and layers. */
+export type CompressionName = 'gzip' | 'zstd' | 'xz' | 'bzip2';
+
 /** A format that starts with a magic number. */
 export interface Compression {
-  readonly name: 'gzip' | 'zstd' | 'xz' | 'bzip2';
+  readonly name: CompressionName;
   /**
    * Unpacks every member, frame or stream, and judges what is behind the last. Its errors have messages that follow the
    * name of what is unpacked: ERR_COMPRESSED_DATA, ERR_ARCHIVE_TRUNCATED, ERR_COMPRESSION_UNSUPPORTED.

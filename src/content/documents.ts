@@ -5,8 +5,9 @@ import { isDamage, LadingError } from '../model/errors.js';
 import type { ImageConfig } from '../model/image-config.js';
 import type { ImageIndex } from '../model/image-index.js';
 import { hasImageLayer, type ImageManifest } from '../model/image-manifest.js';
-import { STORED_LIMITS, type Limits } from '../model/limits.js';
+import { ALL_LIMITS, STORED_LIMITS, type Limits } from '../model/limits.js';
 import { isImageConfigType, isIndexType, isManifestType } from '../model/media-types.js';
+import { CALLBACK, check, optionsOf, withMethods } from '../model/rules.js';
 import { checkDocument, checkDocumentSize, checkFound, readAll } from './check-document.js';
 import type { ContentProvider } from './content-provider.js';
 import { parseConfigBytes, parseIndexBytes, parseManifestBytes } from './parse-document.js';
@@ -21,6 +22,11 @@ export interface DocumentsOptions {
   readonly onDamage?: OnDamage | undefined;
 }
 
+const ARGUMENTS = {
+  provider: withMethods('a provider of content', ['stat', 'open']),
+  options: optionsOf<DocumentsOptions>({ limits: ALL_LIMITS, onDamage: CALLBACK }, ['limits']),
+};
+
 /**
  * Reads the documents of a provider. Each must be within the limits, have the size and digest of its descriptor, and be
  * strict JSON of the right shape; anything else is damage: ERR_LIMIT_DOCUMENT, ERR_LIMIT_DEPTH, ERR_SIZE_MISMATCH,
@@ -32,7 +38,9 @@ export class Documents {
   readonly limits: Limits;
   readonly #onDamage: OnDamage | undefined;
 
-  constructor(provider: ContentProvider, { limits, onDamage }: DocumentsOptions) {
+  constructor(provider: ContentProvider, options: DocumentsOptions) {
+    check(ARGUMENTS, { provider, options });
+    const { limits, onDamage } = options;
     this.#provider = provider;
     this.limits = limits;
     this.#onDamage = onDamage;

@@ -5,9 +5,12 @@ import { LadingError, quote } from '../model/errors.js';
 import { refersTo, removeRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
 import { repositoryOf, resolveRecords } from '../model/resolve-records.js';
+import { check, FLAG, optionsOf } from '../model/rules.js';
 import { inSession, publishNames } from '../stores/in-session.js';
+import { STORE } from '../stores/port-rules.js';
 import { lostReferrers } from '../stores/pruneable-images.js';
 import type { Store } from '../stores/store.js';
+import { NAMES } from '../survey/option-rules.js';
 import { discardMeasured } from './discard-measured.js';
 
 /** What a removal did. */
@@ -30,6 +33,12 @@ export interface RemoveOptions {
   readonly allTags?: boolean;
 }
 
+const ARGUMENTS = {
+  store: STORE,
+  texts: NAMES,
+  options: optionsOf<RemoveOptions>({ keepNames: FLAG, allTags: FLAG }),
+};
+
 /**
  * Removes names, and the content that only they needed. A name without a tag means `latest`, as docker's `rmi` has it.
  * An id removes every name of the image, `repository@digest` those of that repository. If one text means no image, nothing is removed. Throws ERR_IMAGE_UNKNOWN,
@@ -38,8 +47,10 @@ export interface RemoveOptions {
 export async function removeImages(
   store: Store,
   texts: readonly string[],
-  { keepNames = false, allTags = false }: RemoveOptions = {},
+  options: RemoveOptions = {},
 ): Promise<RemoveReport> {
+  check(ARGUMENTS, { store, texts, options });
+  const { keepNames = false, allTags = false } = options;
   if (allTags) for (const text of texts) checkWithoutTag(text);
   return await inSession(store, async (session) => {
     const removed = new Set<ImageRecord>();

@@ -5,17 +5,33 @@ import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { refersTo, removeRecords, type ImageRecord } from '../model/image-list.js';
 import { withKept } from '../model/kept-parts.js';
-import { limitsOf, type Limits } from '../model/limits.js';
+import { limitsOf, SOME_LIMITS, type Limits } from '../model/limits.js';
 import type { PlatformOutcome, PlatformRequest } from '../model/platform-set.js';
 import { formatPlatformFull, type Platform } from '../model/platform.js';
+import { check, optionsOf, PLATFORM, TEXT } from '../model/rules.js';
 import { inSession } from '../stores/in-session.js';
 import { referrersIn } from '../stores/listed-images.js';
+import { STORE } from '../stores/port-rules.js';
 import type { SourceReader, Store } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
+import { PLATFORMS } from '../survey/option-rules.js';
 import { surveyImages, type Survey } from '../survey/survey-images.js';
 import { discardMeasured } from './discard-measured.js';
 import { oneOf } from './one-image.js';
 import type { RemoveReport } from './remove-images.js';
+
+/** For which host `local` is, and the limits for documents. */
+export interface RemovePlatformsOptions {
+  readonly hostPlatform?: Platform;
+  readonly limits?: Partial<Limits>;
+}
+
+const ARGUMENTS = {
+  store: STORE,
+  text: TEXT,
+  platforms: PLATFORMS,
+  options: optionsOf<RemovePlatformsOptions>({ hostPlatform: PLATFORM, limits: SOME_LIMITS }),
+};
 
 /**
  * Removes the content of some platforms of an image; the index and what other platforms share stay. The list of images
@@ -27,8 +43,9 @@ export async function removePlatforms(
   store: Store,
   text: string,
   platforms: readonly (string | Platform)[],
-  options: { readonly hostPlatform?: Platform; readonly limits?: Partial<Limits> } = {},
+  options: RemovePlatformsOptions = {},
 ): Promise<RemoveReport> {
+  check(ARGUMENTS, { store, text, platforms, options });
   const requested = parseRequest(platforms, options.hostPlatform ?? hostPlatform());
   return await inSession(store, async (session) => {
     const records = await store.list();

@@ -2,7 +2,9 @@ import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { publishRecords, type ImageRecord, type NameMove } from '../model/image-list.js';
 import { parseImageName } from '../model/reference.js';
+import { check, TEXT } from '../model/rules.js';
 import { inSession, publishNames } from '../stores/in-session.js';
+import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { oneOf } from './one-image.js';
 
@@ -13,8 +15,11 @@ export interface TagReport {
   readonly moved: readonly NameMove[];
 }
 
+const ARGUMENTS = { store: STORE, source: TEXT, name: TEXT };
+
 /** Adds a name to an image. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID. */
 export async function tagImage(store: Store, source: string, name: string): Promise<TagReport> {
+  check(ARGUMENTS, { store, source, name });
   const reference = parseImageName(name);
   if (reference.digest !== undefined) {
     throw new LadingError('ERR_REFERENCE_INVALID', `${quote(name)} has a digest; a new name needs a tag`);

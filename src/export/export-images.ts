@@ -1,11 +1,14 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LadingError } from '../model/errors.js';
+import { asError, LadingError } from '../model/errors.js';
+import { check, fields, listOf, listOr, OBJECT, wholeNumber } from '../model/rules.js';
 import { TarPack } from '../stages/tar-pack.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
+import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource } from '../stores/store.js';
+import { NAMES } from '../survey/option-rules.js';
 import { exportEntries } from './export-entries.js';
-import { planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
+import { EXPORT_OPTIONS, planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
 
 /**
  * The archive of a plan, or of the named images, as a byte stream. Its blobs are claimed before the first byte, so that
@@ -20,12 +23,25 @@ export function exportImages(
   const archive = new TarPack();
   // Without a listener, an abort before the first read would crash the process; later readers still get the error.
   archive.on('error', () => {});
-  const stopListening = destroyOnAbort(archive, options.signal);
-  exportTo(archive, source, wanted, options)
-    // Destroys the archive if no pipeline did, so that its reader gets the error.
-    .catch((error: Error) => archive.destroy(error))
-    .finally(stopListening);
+  // Destroys the archive if no pipeline did, so that its reader gets the error, also of a wrong argument.
+  exportUntilAbort(archive, source, wanted, options).catch((error: unknown) => archive.destroy(asError(error)));
   return archive;
+}
+
+const ARGUMENTS = {
+  source: SOURCE,
+  wanted: listOr(NAMES, fields({ size: wholeNumber(), entries: listOf(OBJECT) }, 'a plan or a list of names')),
+  options: EXPORT_OPTIONS,
+};
+
+async function exportUntilAbort(...[archive, source, wanted, options]: Parameters<typeof exportTo>): Promise<void> {
+  check(ARGUMENTS, { source, wanted, options });
+  const stopListening = destroyOnAbort(archive, options.signal);
+  try {
+    await exportTo(archive, source, wanted, options);
+  } finally {
+    stopListening();
+  }
 }
 
 async function exportTo(

@@ -1,4 +1,5 @@
 import { Documents } from '../content/documents.js';
+import { throwIfAborted } from '../model/aborted.js';
 import { totalBytes } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -7,11 +8,14 @@ import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { Platform } from '../model/platform.js';
+import { check, oneOf, optionsOf, type Rule } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
+import { CHOOSING_RULES, NAMES } from '../survey/option-rules.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, type ReferrersOf, type Survey } from '../survey/survey-images.js';
 import { chooseRoots, type IndexPolicy } from './choose-roots.js';
@@ -48,6 +52,14 @@ export interface ExportPlan {
   readonly hostPlatform: Platform;
 }
 
+/** Rules of the options of an export. */
+export const EXPORT_OPTIONS: Rule = optionsOf<ExportOptions>({
+  ...CHOOSING_RULES,
+  index: oneOf('auto', 'preserve', 'rewrite'),
+});
+
+const ARGUMENTS = { source: SOURCE, names: NAMES, options: EXPORT_OPTIONS };
+
 /**
  * Plans an archive of the named images. Throws every error that can be found before the first byte: ERR_IMAGE_UNKNOWN,
  * ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_TARGET_UNSUPPORTED, ERR_PLATFORM_INVALID, and the errors of damaged
@@ -58,6 +70,8 @@ export async function planExport(
   names: readonly string[],
   options: ExportOptions = {},
 ): Promise<ExportPlan> {
+  check(ARGUMENTS, { source, names, options });
+  throwIfAborted(options.signal, 'the export');
   const host = options.hostPlatform ?? hostPlatform();
   const documents = new Documents(source, { limits: limitsOf(options.limits) });
   const targets = await resolveTargets(source, names);

@@ -1,4 +1,4 @@
-import { LadingError } from '../model/errors.js';
+import { asError, LadingError } from '../model/errors.js';
 
 const NO_SPACE: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 const NO_RIGHTS: readonly string[] = ['EROFS', 'EACCES', 'EPERM'];
@@ -6,7 +6,7 @@ const NO_RIGHTS: readonly string[] = ['EROFS', 'EACCES', 'EPERM'];
 /** An error of the file system as a LadingError, which says what failed; a LadingError stays as it is. */
 export function storageError(cause: unknown, doing: string): LadingError {
   if (cause instanceof LadingError) return cause;
-  const { code = '' } = cause as NodeJS.ErrnoException;
+  const { code = '' } = asError(cause) as NodeJS.ErrnoException;
   const details = { system: code };
   if (NO_SPACE.includes(code)) {
     return new LadingError('ERR_NO_SPACE', `${doing}: no space left; free some and try again`, { cause, details });
@@ -20,7 +20,7 @@ export function storageError(cause: unknown, doing: string): LadingError {
 /** An error while reading, as a LadingError. Never ERR_STORE_READONLY, which is about writing. */
 export function readError(cause: unknown, doing: string): LadingError {
   if (cause instanceof LadingError) return cause;
-  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const { code = '', message } = asError(cause) as NodeJS.ErrnoException;
   return new LadingError('ERR_STORAGE_IO', `${doing}: ${message}`, { cause, details: { system: code } });
 }
 
@@ -34,7 +34,7 @@ export function isUnreadable(error: unknown): error is LadingError {
 
 /** Whether the file system answered that the file does not exist. */
 export function isNotFound(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
 /** Whether the file system answered that the file exists already. */

@@ -1,4 +1,5 @@
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream';
+import { asError } from '../model/errors.js';
 
 type Records<Out> = AsyncIterable<Out> | Iterable<Out>;
 
@@ -52,7 +53,10 @@ export abstract class Stage<In, Out> extends Transform {
   }
 
   #run(records: Records<Out> | Promise<Records<Out>>, callback: TransformCallback): void {
-    this.#work = this.#pushAll(records).then(() => callback(), callback);
+    this.#work = this.#pushAll(records).then(
+      () => callback(),
+      (error: unknown) => callback(asError(error)),
+    );
   }
 
   async #pushAll(records: Records<Out> | Promise<Records<Out>>): Promise<void> {

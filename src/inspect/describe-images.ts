@@ -3,13 +3,16 @@ import type { ContentProvider } from '../content/content-provider.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
-import { onceFor } from '../model/once-for.js';
-import { resolveRecords } from '../model/resolve-records.js';
 import { limitsOf } from '../model/limits.js';
+import { onceFor } from '../model/once-for.js';
 import { compatibleWith, exactly } from '../model/platform-matcher.js';
 import type { Platform } from '../model/platform.js';
+import { resolveRecords } from '../model/resolve-records.js';
+import { check, fields, listOf, OBJECT, optionsOf, PLATFORM, withMethods } from '../model/rules.js';
+import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { hostPlatform } from '../survey/host-platform.js';
+import { NAMES, READING_RULES } from '../survey/option-rules.js';
 import type { Warning } from '../survey/reports.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
@@ -42,6 +45,16 @@ const KNOWN_WORK = 65;
 /** Microseconds of describing before other work of the process gets its turn. */
 const WORK_PER_TURN = 10_000;
 
+const ARGUMENTS = {
+  store: STORE,
+  texts: NAMES,
+  options: optionsOf<DescribeOptions>({
+    ...READING_RULES,
+    hostPlatform: PLATFORM,
+    cache: withMethods('a DescriptionCache', ['get']),
+  }),
+};
+
 /**
  * Describes the roots of a store that `texts` mean, or all of them without texts. Each root comes once, one at a time;
  * other work of the process gets its turn every few of them. Holds the documents of one image. Throws
@@ -52,6 +65,7 @@ export async function* describeImages(
   texts: readonly string[] = [],
   options: DescribeOptions = {},
 ): AsyncGenerator<ImageDescription> {
+  check(ARGUMENTS, { store, texts, options });
   const records = await store.list();
   const chosen = texts.length === 0 ? records.filter(isImage) : texts.flatMap((text) => resolveRecords(records, text));
   const roots = new Map(chosen.map(({ descriptor }) => [descriptor.digest, descriptor]));
@@ -67,8 +81,11 @@ export async function* describeImages(
   }
 }
 
+const MANIFESTS_ARGUMENTS = { image: fields({ manifests: listOf(OBJECT) }), platform: PLATFORM };
+
 /** The complete manifests of an image that are exactly of this platform. */
 export function manifestsFor(image: ImageDescription, platform: Platform): readonly ManifestDescription[] {
+  check(MANIFESTS_ARGUMENTS, { image, platform });
   const matcher = exactly(platform);
   return image.manifests.filter((manifest) => isRunnable(manifest) && matcher.matches(manifest.platform));
 }

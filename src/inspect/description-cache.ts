@@ -1,6 +1,8 @@
 import type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
 import type { ContentKind } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
+import { CALLBACK, check, TEXT, wholeNumber } from '../model/rules.js';
+import { PROVIDER } from '../stores/port-rules.js';
 
 /** What a description was made of: every blob that was looked up. */
 type Seen = ReadonlyMap<Digest, Look>;
@@ -20,6 +22,8 @@ interface Remembered<Value> {
 /** Default limit, in bytes of documents. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
+const GET_ARGUMENTS = { key: TEXT, provider: PROVIDER, make: CALLBACK };
+
 /**
  * Remembers values that were made from documents. A value holds as long as every blob that was looked up for it is
  * still here, or still absent. Content never changes under its digest, so a look-up is enough and nothing is read
@@ -31,6 +35,7 @@ export class DescriptionCache<Value> {
   #bytes = 0;
 
   constructor(maxBytes = MAX_BYTES) {
+    check({ maxBytes: wholeNumber() }, { maxBytes });
     this.#maxBytes = maxBytes;
   }
 
@@ -40,6 +45,7 @@ export class DescriptionCache<Value> {
     provider: ContentProvider,
     make: (provider: ContentProvider) => Promise<{ readonly value: Value; readonly isLasting: boolean }>,
   ): Promise<Value> {
+    check(GET_ARGUMENTS, { key, provider, make });
     const remembered = this.#take(key);
     if (remembered !== undefined && (await isSame(provider, remembered.seen))) {
       this.#put(key, remembered);

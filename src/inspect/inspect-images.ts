@@ -2,11 +2,14 @@ import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { resolveRecords } from '../model/resolve-records.js';
 import { limitsOf } from '../model/limits.js';
+import { resolveRecords } from '../model/resolve-records.js';
+import { check, optionsOf, TEXT } from '../model/rules.js';
+import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { platformMismatch, platformWarning } from '../survey/check-configs.js';
 import { platformReportsOf } from '../survey/image-report.js';
+import { READING_RULES } from '../survey/option-rules.js';
 import { labelOfRecord, type PlatformReport, type Warning } from '../survey/reports.js';
 import type { Survey } from '../survey/survey-images.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
@@ -52,12 +55,15 @@ export interface ImageInspection {
   readonly warnings: readonly Warning[];
 }
 
+const ARGUMENTS = { store: STORE, text: TEXT, options: optionsOf<ListOptions>(READING_RULES) };
+
 /** Inspects the images that a text means. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS. */
 export async function inspectImages(
   store: Store,
   text: string,
   options: ListOptions = {},
 ): Promise<readonly ImageInspection[]> {
+  check(ARGUMENTS, { store, text, options });
   const records = await store.list();
   const inspections: ImageInspection[] = [];
   for (const record of resolveRecords(records, text))

@@ -1,6 +1,9 @@
 import { isImage } from '../model/image-list.js';
+import { check, optionsOf } from '../model/rules.js';
+import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
+import { READING_RULES } from '../survey/option-rules.js';
 import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 
@@ -12,8 +15,11 @@ export interface ImageListing {
   readonly incomplete: boolean;
 }
 
+const ARGUMENTS = { store: STORE, options: optionsOf<ListOptions>(READING_RULES) };
+
 /** Lists every image with the state of each of its platforms. Does not list referrers that stand beside images. */
 export async function listImages(store: Store, options: ListOptions = {}): Promise<ImageListing> {
+  check(ARGUMENTS, { store, options });
   const records = await store.list();
   const targets = records.filter(isImage);
   const { survey, warnings } = await tolerantSurvey(store, targets, records, options);

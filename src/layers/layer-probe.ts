@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
-import { compressionOf, MAGIC_BYTES, type Compression } from '../compression/compressions.js';
+import { compressionOf, MAGIC_BYTES, type CompressionName } from '../compression/compressions.js';
 import { Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { exceedsRatio, type Limits } from '../model/limits.js';
 
 /** What the bytes of a layer show. */
 export interface LayerFacts {
-  readonly compression: 'none' | Compression['name'];
+  readonly compression: 'none' | CompressionName;
   /** The sha256 digest of the unpacked bytes. Undefined for a plain layer, with `headOnly`, and beside an error. */
   readonly diffId?: Digest;
   /** Why unpacking failed: ERR_COMPRESSED_DATA, ERR_LIMIT_RATIO, ERR_COMPRESSION_UNSUPPORTED. */
@@ -100,7 +100,7 @@ export class LayerProbe {
     await Promise.race([once(unpack, 'drain').catch(() => {}), facts]);
   }
 
-  async #factsOf(compression: Compression['name'], unpacked: AsyncIterable<Buffer>): Promise<LayerFacts> {
+  async #factsOf(compression: CompressionName, unpacked: AsyncIterable<Buffer>): Promise<LayerFacts> {
     const digester = new Digester();
     try {
       for await (const chunk of unpacked) {

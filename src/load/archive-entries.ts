@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openArchive, type ArchiveSource } from '../archives/open-archive.js';
 import type { Limits } from '../model/limits.js';
+import { PATH, textOr, must, type Rule } from '../model/rules.js';
 import { Decompress } from '../stages/decompress.js';
 import type { ArchiveEntry } from '../stages/records.js';
 import { TarExtract } from '../stages/tar-extract.js';
@@ -9,6 +10,16 @@ import { TarGuard } from '../stages/tar-guard.js';
 
 /** An archive to load: its bytes, or the path of an archive file or of an OCI layout directory. */
 export type LoadSource = ArchiveSource | string;
+
+/** An archive as an argument. */
+export const ARCHIVE: Rule = textOr(
+  must('a path, a stream of bytes or another async iterable of bytes', isAsyncIterable),
+  PATH,
+);
+
+function isAsyncIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
 
 /** The entries of an open archive. `close` once they are not read any more, whatever came of it. */
 export interface ArchiveEntries {
@@ -21,16 +32,15 @@ export interface ArchiveEntries {
  * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO. The entries throw what
  * is wrong with the archive itself.
  */
-export async function openEntries(source: LoadSource, limits: Limits): Promise<ArchiveEntries> {
+export async function openEntries(source: Readable | string, limits: Limits): Promise<ArchiveEntries> {
   const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
   if ('bytes' in opened) return streamEntries(opened.bytes, limits);
   return { entries: opened.entries, close: async () => opened.close() };
 }
 
-function streamEntries(bytes: ArchiveSource, limits: Limits): ArchiveEntries {
+function streamEntries(bytes: Readable, limits: Limits): ArchiveEntries {
   const entries = new TarExtract();
-  // pipeline takes any async iterable; its type definitions know streams only.
-  const reading = pipeline(bytes as Readable, new Decompress(limits), new TarGuard(limits), entries);
+  const reading = pipeline(bytes, new Decompress(limits), new TarGuard(limits), entries);
   // The entries end with the same error, and their reader reports it.
   const ended = reading.catch(() => {});
   return {

@@ -2,7 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { storageError } from '../files/storage-error.js';
 import type { Digest } from '../model/digest.js';
-import { LadingError } from '../model/errors.js';
+import { asError, LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { PlatformSet } from '../model/platform-set.js';
 import { Commit, type LayerProbing } from '../stages/commit.js';
@@ -22,7 +22,7 @@ export interface LoadRequest extends CloseOptions {
   /** What to find out about layers while they pass, for a store that does not keep them. */
   readonly probing: LayerProbing;
   /** Called for each blob while it is written, every few MiB, and when it is stored. */
-  readonly onProgress?: ((event: CommitEvent) => void) | undefined;
+  readonly onProgress?: ((event: CommitEvent) => void | Promise<void>) | undefined;
 }
 
 /** What a load did, and what it found in the archive. */
@@ -52,17 +52,19 @@ export async function loadInSession(
   request: LoadRequest,
 ): Promise<LoadOutcome> {
   const session = rememberAbsent(begun);
-  const commit = new Commit(session, request);
+  const { probing, limits, platforms, referrers, passesAll, signal, onProgress } = request;
+  const commit = new Commit(session, { probing, limits });
   const select = new SelectEntries({
-    ...request,
     present: session,
-    platforms: new PlatformSet<ImageRecord>(request.platforms),
+    platforms: new PlatformSet<ImageRecord>(platforms),
+    referrers,
+    limits,
+    passesAll,
     damage: isFiltered(request) ? 'later' : 'fatal',
     untilStored: async () => await commit.settled(),
   });
   const claimed =
     entries instanceof Readable ? entries : claimAhead(entries, session, (digest) => select.mayNeed(digest));
-  const { signal, onProgress } = request;
   try {
     await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, callingBack(onProgress), { signal });
     const closed = await closeArchive(destination, session, commit.contents, request);
@@ -93,15 +95,24 @@ function isFiltered({ platforms, referrers, onConflict }: LoadRequest): boolean 
   return platforms.length > 0 || referrers === 'drop' || onConflict === 'keep';
 }
 
-/** The end of the pipeline: passes each event to the caller. */
+/** The end of the pipeline: passes each event to the caller, and waits for the promise that it may return. */
 function callingBack(onProgress: LoadRequest['onProgress']): Writable {
   return new Writable({
     objectMode: true,
     write: (event: CommitEvent, _encoding, callback) => {
-      onProgress?.(event);
-      callback();
+      tell(onProgress, event).then(() => callback(), callback);
     },
   });
+}
+
+async function tell(onProgress: LoadRequest['onProgress'], event: CommitEvent): Promise<void> {
+  try {
+    await onProgress?.(event);
+  } catch (cause) {
+    if (cause instanceof LadingError) throw cause;
+    const message = `onProgress failed: ${asError(cause).message}`;
+    throw new LadingError('ERR_OPTION_INVALID', message, { cause, details: { option: 'onProgress' } });
+  }
 }
 
 /**

@@ -1,12 +1,17 @@
+import { SourceBytes } from '../archives/source-bytes.js';
+import { throwIfAborted } from '../model/aborted.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
+import { CALLBACK, check, FLAG, oneOf, optionsOf } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { CommitEvent } from '../stages/records.js';
-import type { ImageDestination } from '../stores/store.js';
+import { DESTINATION } from '../stores/port-rules.js';
+import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
-import { openEntries, type LoadSource } from './archive-entries.js';
+import { CHOOSING_RULES } from '../survey/option-rules.js';
+import { ARCHIVE, openEntries, type LoadSource } from './archive-entries.js';
 import { loadInSession, type LoadOutcome, type LoadRequest } from './load-entries.js';
 import type { LoadReport } from './load-report.js';
 
@@ -21,10 +26,24 @@ export interface LoadOptions {
   readonly limits?: Partial<Limits>;
   /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
   readonly strict?: boolean;
-  /** Called for each blob while it is written, every few MiB, and when it is stored. */
-  readonly onProgress?: (event: CommitEvent) => void;
+  /**
+   * Called for each blob while it is written, every few MiB, and when it is stored. A promise that it returns is
+   * awaited. If it throws, the load fails with ERR_OPTION_INVALID.
+   */
+  readonly onProgress?: (event: CommitEvent) => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
+
+const ARGUMENTS = {
+  destination: DESTINATION,
+  source: ARCHIVE,
+  options: optionsOf<LoadOptions>({
+    ...CHOOSING_RULES,
+    onConflict: oneOf('replace', 'keep', 'fail'),
+    strict: FLAG,
+    onProgress: CALLBACK,
+  }),
+};
 
 /**
  * Loads an archive into the store, as a transaction: every blob is verified, and all names become visible together, or
@@ -37,16 +56,31 @@ export async function loadImages(
   source: LoadSource,
   options: LoadOptions = {},
 ): Promise<LoadReport> {
+  check(ARGUMENTS, { destination, source, options });
   return (await loadArchive(destination, source, loadRequestOf(options))).report;
 }
 
-/** Starts a session, opens the archive, loads its entries, and ends both. Without a session it reads no byte. */
+/** Starts a session, opens the archive, loads its entries, and ends all of them, a stream that was not read too. */
 export async function loadArchive(
   destination: ImageDestination,
   source: LoadSource,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const session = await destination.session();
+  const given = typeof source === 'string' ? source : new SourceBytes(source);
+  try {
+    throwIfAborted(request.signal, 'the load');
+    return await loadGiven(destination, await destination.session(), given, request);
+  } finally {
+    if (typeof given !== 'string') given.destroy();
+  }
+}
+
+async function loadGiven(
+  destination: ImageDestination,
+  session: DestinationSession,
+  source: SourceBytes | string,
+  request: LoadRequest,
+): Promise<LoadOutcome> {
   const { entries, close } = await openEntries(source, request.limits).catch(async (error: unknown) => {
     await session.end();
     throw error;

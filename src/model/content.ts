@@ -1,5 +1,6 @@
 import type { Digest } from './digest.js';
 import { isIndexType, isManifestType } from './media-types.js';
+import { fields, TEXT } from './rules.js';
 
 /** Digest and size of a blob. */
 export interface Content {
@@ -16,8 +17,12 @@ export interface ByteRange {
 /** `manifest`: an index or a manifest. `blob`: everything else, configs and layers (distribution-spec, "Endpoints"). */
 export type ContentKind = 'manifest' | 'blob';
 
+const DESCRIBED = fields({ mediaType: TEXT });
+
 /** The kind of content of a media type. */
-export function contentKindOf({ mediaType }: { readonly mediaType: string }): ContentKind {
+export function contentKindOf(descriptor: { readonly mediaType: string }): ContentKind {
+  DESCRIBED(descriptor, 'descriptor');
+  const { mediaType } = descriptor;
   return isIndexType(mediaType) || isManifestType(mediaType) ? 'manifest' : 'blob';
 }
 

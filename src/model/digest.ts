@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { LadingError, quote } from './errors.js';
+import { BYTES, check, oneOf, TEXT, textOr } from './rules.js';
 
 declare const brand: unique symbol;
 
@@ -19,12 +20,14 @@ export function isDigest(text: string): text is Digest {
 
 /** The text as a Digest. Throws ERR_DIGEST_INVALID. */
 export function parseDigest(text: string): Digest {
+  TEXT(text, 'text');
   if (isDigest(text)) return text;
   throw new LadingError('ERR_DIGEST_INVALID', `${quote(text)} is not a sha256, sha384 or sha512 digest`);
 }
 
 /** The algorithm of a digest. */
 export function algorithmOf(digest: Digest): DigestAlgorithm {
+  TEXT(digest, 'digest');
   return digest.slice(0, digest.indexOf(':')) as DigestAlgorithm;
 }
 
@@ -33,8 +36,11 @@ export function encodedOf(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }
 
+const DIGEST_ARGUMENTS = { bytes: textOr(BYTES), algorithm: oneOf('sha256', 'sha384', 'sha512') };
+
 /** The digest of bytes that are in memory. */
 export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm = 'sha256'): Digest {
+  check(DIGEST_ARGUMENTS, { bytes, algorithm });
   return new Digester(algorithm).update(typeof bytes === 'string' ? Buffer.from(bytes) : bytes).digest();
 }
 

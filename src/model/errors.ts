@@ -84,6 +84,14 @@ export function isDamage(error: unknown): error is LadingError {
   return error instanceof LadingError && ['integrity', 'invalid-archive', 'limit'].includes(error.category);
 }
 
+/** What was thrown, as an Error: foreign code may throw anything, `undefined` too. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown) return thrown as Error;
+  const what = typeof thrown === 'object' && thrown !== null ? 'an object that is no Error' : String(thrown);
+  return new Error(`${what} was thrown`, { cause: thrown });
+}
+
 /** Untrusted text made safe to print: quoted, control characters escaped, cut after 200 characters. */
 export function quote(text: string): string {
   const cut = text.length > 200 ? `${text.slice(0, 200)}…` : text;

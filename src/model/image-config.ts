@@ -2,6 +2,7 @@ import { isDigest } from './digest.js';
 import { quote } from './errors.js';
 import { asFields, asObject, asText, asTexts, invalid, type JsonObject } from './json.js';
 import type { Platform } from './platform.js';
+import { OBJECT } from './rules.js';
 
 /** The part of an image config that Lading reads (image-spec, "Image Configuration"). */
 export interface ImageConfig {
@@ -50,6 +51,7 @@ export function platformOf(config: ImageConfig): Platform | undefined {
 
 /** The digests of the uncompressed layers, bottom first. */
 export function diffIdsOf(config: ImageConfig): readonly string[] {
+  OBJECT(config, 'config');
   return config.rootfs?.diff_ids ?? [];
 }
 

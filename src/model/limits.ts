@@ -1,4 +1,4 @@
-import { LadingError } from './errors.js';
+import { optionsOf, withDefaults, wholeNumber, type Rule } from './rules.js';
 
 /** Limits for archives from unknown sources. Every value is an option; the defaults are below with their source. */
 export interface Limits {
@@ -90,17 +90,23 @@ export const STORED_LIMITS: Limits = {
   maxJsonDepth: 1024,
 };
 
-/**
- * The defaults with some of them replaced. Throws ERR_OPTION_INVALID for a document limit above `STORED_LIMITS`: a
- * collection could not read what was loaded with it.
- */
+const LIMIT_NAMES = Object.keys(DEFAULT_LIMITS) as (keyof Limits)[];
+
+/** A collection could not read what was loaded with a document limit above `STORED_LIMITS`. */
+const LIMIT_RULES = Object.fromEntries(LIMIT_NAMES.map((name) => [name, wholeNumber(STORED_LIMITS[name])])) as Readonly<
+  Record<keyof Limits, Rule>
+>;
+
+/** Limits as an option: some of them. */
+export const SOME_LIMITS: Rule = optionsOf<Limits>(LIMIT_RULES);
+
+/** Limits as an argument: all of them. */
+export const ALL_LIMITS: Rule = optionsOf<Limits>(LIMIT_RULES, LIMIT_NAMES);
+
+/** The defaults with some of them replaced. Throws ERR_OPTION_INVALID for a limit that cannot be one. */
 export function limitsOf(changed: Partial<Limits> = {}): Limits {
-  const limits = { ...DEFAULT_LIMITS, ...changed };
-  for (const name of ['maxDocumentBytes', 'maxJsonDepth'] as const) {
-    if (limits[name] <= STORED_LIMITS[name]) continue;
-    throw new LadingError('ERR_OPTION_INVALID', `${name} may be at most ${STORED_LIMITS[name]}, not ${limits[name]}`);
-  }
-  return limits;
+  SOME_LIMITS(changed, 'limits');
+  return withDefaults(DEFAULT_LIMITS, changed);
 }
 
 /** Whether `bytesIn` packed bytes became more unpacked bytes than the limits allow. */

@@ -1,4 +1,5 @@
 import { normalizePlatform, type Platform } from './platform.js';
+import { listOf, PLATFORM } from './rules.js';
 
 /** Decides which platforms match, and which of two is better. */
 export interface PlatformMatcher {
@@ -29,6 +30,7 @@ export function compatibleWith(platform: Platform): PlatformMatcher {
 
 /** Matches exactly the listed platforms, and prefers the earlier in the list. An empty list matches nothing. */
 export function anyOf(platforms: readonly Platform[]): PlatformMatcher {
+  listOf(PLATFORM)(platforms, 'platforms');
   const wanted = platforms.map(normalizePlatform);
   return {
     matches: (candidate) => positionIn(wanted, normalizePlatform(candidate)) < wanted.length,

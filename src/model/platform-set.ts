@@ -2,6 +2,7 @@ import type { PlatformState } from './completeness.js';
 import type { Digest } from './digest.js';
 import { compatibleWith, exactly, type PlatformMatcher } from './platform-matcher.js';
 import { formatPlatformFull, listingKeyOf, normalizePlatform, type Platform } from './platform.js';
+import { check, listOf, OBJECT } from './rules.js';
 
 /** The state of one manifest of an image. `missing` is the first digest that is not here. */
 export interface PlatformOutcome {
@@ -44,6 +45,7 @@ export class PlatformSet<Image extends object> {
   readonly #unmet = new Map<Image, readonly UnmetPlatform[]>();
 
   constructor(requests: readonly PlatformRequest[] = []) {
+    check({ requests: listOf(OBJECT) }, { requests });
     const wanted = requests.map(wantedOf);
     this.#wanted = [
       ...new Map(wanted.map((one) => [`${one.isBest} ${formatPlatformFull(one.platform)}`, one])).values(),

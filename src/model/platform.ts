@@ -1,5 +1,6 @@
 import type { Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
+import { check, optionsOf, PLATFORM } from './rules.js';
 
 /** An OCI platform object (image-spec, "Image Index"). Keys are the spec's own names. */
 export interface Platform {
@@ -45,6 +46,8 @@ const VARIANT_ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>
   arm64: { '8': '', v8: '', 'v8.0': '', '9': 'v9', '9.0': 'v9', 'v9.0': 'v9' },
 };
 
+const PARSE_ARGUMENTS = { options: optionsOf<ParsePlatformOptions>({ hostPlatform: PLATFORM }) };
+
 const OS_PART = /^([\w-]+)(?:\(([\w.%+-]*)\))?$/;
 const WORD = /^[\w.-]+$/;
 
@@ -53,6 +56,7 @@ const WORD = /^[\w.-]+$/;
  * architecture. An object is checked and returned. Rules are containerd's. Throws ERR_PLATFORM_INVALID.
  */
 export function parsePlatform(input: string | Platform, options: ParsePlatformOptions = {}): Platform {
+  check(PARSE_ARGUMENTS, { options });
   if (typeof input !== 'string') return checkPlatform(input);
   const [first = '', architecture, variant, ...rest] = input.split('/');
   if (rest.length > 0) throw invalid(input, 'it has more than three parts');
@@ -68,11 +72,13 @@ export function parsePlatform(input: string | Platform, options: ParsePlatformOp
 
 /** The text of a platform without OS version and features, as Docker prints it. */
 export function formatPlatform(platform: Platform): string {
+  PLATFORM(platform, 'platform');
   return joined(platform.os, platform);
 }
 
 /** The text of a platform with OS version and features; parses back to the same platform. */
 export function formatPlatformFull(platform: Platform): string {
+  PLATFORM(platform, 'platform');
   const features = [...(platform['os.features'] ?? [])].sort();
   const options = [platform['os.version'] ?? '', ...features].map(encodeOption).join('+');
   return joined(options === '' ? platform.os : `${platform.os}(${options})`, platform);
@@ -83,6 +89,7 @@ export function formatPlatformFull(platform: Platform): string {
  * for `arm`, features sorted and unique, no empty fields.
  */
 export function normalizePlatform(platform: Platform): Platform {
+  PLATFORM(platform, 'platform');
   const os = canonicalOs(platform.os);
   const features = [...new Set(platform['os.features'])].sort();
   return {

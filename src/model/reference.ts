@@ -1,5 +1,6 @@
 import { isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
+import { TEXT } from './rules.js';
 
 /** An image name in its normal form. */
 export interface Reference {
@@ -36,6 +37,7 @@ const DIGEST_REPOSITORY = /^library\/sha(?:256|384|512)$/;
  * Grammar: distribution/reference.
  */
 export function parseReference(text: string): Reference {
+  TEXT(text, 'text');
   return orThrow(readReference(text), text);
 }
 

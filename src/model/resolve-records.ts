@@ -4,9 +4,12 @@ import { groupBy } from './group-by.js';
 import { isImage, labelOfTag, NO_REPOSITORY, unnamed, type ImageRecord } from './image-list.js';
 import { onceFor } from './once-for.js';
 import { parseReference, type Reference } from './reference.js';
+import { check, fields, listOf, must, OBJECT, oneOf, TEXT } from './rules.js';
 
 /** What a name without a tag means: every tag of the repository, or the tag `latest`. */
 export type Untagged = 'all' | 'latest';
+
+const ARGUMENTS = { records: must('a list', Array.isArray), text: TEXT, untagged: oneOf('all', 'latest') };
 
 /**
  * The records that a user's text means: a name (without tag: every tag of the repository), `<none>:TAG` (every image
@@ -18,6 +21,7 @@ export function resolveRecords(
   text: string,
   untagged: Untagged = 'all',
 ): readonly ImageRecord[] {
+  check(ARGUMENTS, { records, text, untagged });
   const directory = directoryOf(records);
   const named = isDigest(text) ? [] : resolveName(directory, text, untagged);
   if (named.length > 0) return named;
@@ -47,6 +51,7 @@ interface Directory {
 }
 
 const directoryOf = onceFor((records: readonly ImageRecord[]): Directory => {
+  check({ records: listOf(fields({ descriptor: OBJECT })) }, { records });
   const images = records.filter(isImage);
   const byDigest = new Map(images.toReversed().map((record) => [record.descriptor.digest, record]));
   return {

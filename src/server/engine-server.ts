@@ -2,12 +2,25 @@ import { setMaxListeners } from 'node:events';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DescriptionCache, hostPlatform, LadingError, type Platform, type Store } from '../index.js';
+import {
+  CALLBACK,
+  check,
+  FLAG,
+  listOf,
+  milliseconds,
+  optionsOf,
+  PLATFORM,
+  TEXT,
+  wholeNumber,
+  withDefaults,
+} from '../model/rules.js';
+import { STORE } from '../stores/port-rules.js';
 import { Answers } from './answers.js';
 import { buildApp } from './app.js';
 import type { Audit } from './audit.js';
 import type { ServerContext } from './context.js';
 import { EventLog } from './event-log.js';
-import { listen, type ListenAddress, type Listener, type ListenerOptions } from './listeners.js';
+import { ADDRESS, listen, type ListenAddress, type Listener, type ListenerOptions } from './listeners.js';
 import { Metrics } from './metrics.js';
 import { Transfers } from './transfers.js';
 import { Turns } from './turns.js';
@@ -38,7 +51,8 @@ export interface ServerOptions {
   readonly onError?: (error: unknown) => void;
   readonly hostPlatform?: Platform;
   readonly now?: () => number;
-  readonly umask?: ListenerOptions['umask'];
+  /** Sets the process's file mask and returns the old one, so that a new socket is never open to other users. */
+  readonly umask?: (mask: number) => number;
 }
 
 const DEFAULTS = {
@@ -51,11 +65,41 @@ const DEFAULTS = {
   lingerMs: 5_000,
 };
 
+const TIME = milliseconds(1);
+
+const ARGUMENTS = {
+  store: STORE,
+  options: optionsOf<ServerOptions>({
+    maxTransfers: wholeNumber(),
+    maxConnections: wholeNumber(),
+    maxUnreadBytes: wholeNumber(),
+    headersMs: TIME,
+    idleMs: TIME,
+    stalledMs: TIME,
+    lingerMs: TIME,
+    allowPruneAll: FLAG,
+    ownNames: listOf(TEXT),
+    audit: CALLBACK,
+    onError: CALLBACK,
+    hostPlatform: PLATFORM,
+    now: CALLBACK,
+    umask: CALLBACK,
+  }),
+};
+
 /** The longest time of setTimeout; it takes a longer one for 1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long the connections of a stopping server have to end after the last answer. */
 const CLOSE_MS = 1_000;
+
+/** How a server stops. */
+export interface StopOptions {
+  /** Milliseconds that transfers and answers have to end. Default 30 s. */
+  readonly graceMs?: number;
+}
+
+const STOP_ARGUMENTS = { options: optionsOf<StopOptions>({ graceMs: milliseconds() }) };
 
 /**
  * The image part of the Docker Engine API over a store, on any number of sockets. Holds a few chunks for each archive
@@ -71,7 +115,8 @@ export class EngineServer {
   readonly #app: ReturnType<typeof buildApp>;
 
   constructor(store: Store, options: ServerOptions = {}) {
-    const { maxTransfers, maxConnections, maxUnreadBytes, ...set } = { ...DEFAULTS, ...options };
+    check(ARGUMENTS, { store, options });
+    const { maxTransfers, maxConnections, maxUnreadBytes, ...set } = withDefaults<typeof DEFAULTS>(DEFAULTS, options);
     const now = options.now ?? Date.now;
     const metrics = new Metrics();
     this.#options = {
@@ -79,7 +124,7 @@ export class EngineServer {
       lingerMs: timerOf(set.lingerMs),
       stalledMs: timerOf(set.stalledMs),
       maxConnections,
-      onError: options.onError ?? (() => {}),
+      onError: guarded(options.onError, () => {}),
       ...(options.umask && { umask: options.umask }),
     };
     this.#context = {
@@ -89,7 +134,7 @@ export class EngineServer {
       transfers: new Transfers(maxTransfers, metrics, now),
       turns: new Turns(),
       answers: new Answers(maxUnreadBytes),
-      audit: options.audit ?? (() => {}),
+      audit: guarded(options.audit, this.#options.onError),
       onError: this.#options.onError,
       now,
       hostPlatform: options.hostPlatform ?? hostPlatform(),
@@ -114,6 +159,7 @@ export class EngineServer {
 
   /** Listens on one more socket. Returns its URL. Throws ERR_OPTION_INVALID, ERR_STORAGE_IO, ERR_ABORTED (stopped). */
   async listen(address: ListenAddress): Promise<string> {
+    check({ address: ADDRESS }, { address });
     const app = await this.#app;
     if (this.#stopping.signal.aborted) throw new LadingError('ERR_ABORTED', 'the server was stopped');
     const handler: RequestListener = (request, response) => {
@@ -130,7 +176,9 @@ export class EngineServer {
    * Takes no more connections and no more work, waits `graceMs` for transfers and answers to end, then breaks the rest.
    * A broken load leaves nothing visible. With 0 it stops at once. A second call can shorten the wait.
    */
-  async stop({ graceMs = 30_000 }: { readonly graceMs?: number } = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
+    check(STOP_ARGUMENTS, { options });
+    const { graceMs = 30_000 } = options;
     this.#stopping.abort();
     const closed = Promise.all(this.#listeners.map(async (listener) => await listener.close()));
     if (graceMs > 0 && (await isWithin(this.#settled(), graceMs))) await isWithin(closed, CLOSE_MS);
@@ -147,6 +195,15 @@ export class EngineServer {
     );
     await Promise.all([this.#context.transfers.settled(), ...answers]);
   }
+}
+
+/** A function of the caller, which must not break the server: what it throws, at once or later, goes to `onThrown`. */
+function guarded<Argument>(
+  call: ((argument: Argument) => void) | undefined,
+  onThrown: (error: unknown) => void,
+): (argument: Argument) => void {
+  const calling = async (argument: Argument): Promise<void> => call?.(argument);
+  return (argument) => void calling(argument).catch(onThrown);
 }
 
 function timerOf(ms: number): number {

@@ -1,5 +1,6 @@
-import { describeImages, type ImageDescription } from '../index.js';
+import type { ImageDescription } from '../index.js';
 import type { ServerContext } from './context.js';
+import { described } from './described.js';
 import { booleanFilter, labelFilter, type Filters } from './filters.js';
 import { findImage } from './find-image.js';
 import type { Pace } from './pace.js';
@@ -37,7 +38,7 @@ async function timesOf(context: ServerContext, pace: Pace, texts: readonly strin
   for (const text of texts) {
     await pace.take(LOOKUP_STEPS);
     const { record } = await findImage(context.store, text);
-    for await (const image of describeImages(context.store, [record.descriptor.digest], context)) {
+    for await (const image of described(context, [record.descriptor.digest])) {
       times.push(unixSeconds(image.best?.config?.created));
     }
   }

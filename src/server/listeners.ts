@@ -1,6 +1,19 @@
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import { LadingError } from '../index.js';
+import {
+  BYTES,
+  fields,
+  FLAG,
+  oneOf,
+  optional,
+  optionsOf,
+  PATH,
+  TEXT,
+  textOr,
+  wholeNumber,
+  type Rule,
+} from '../model/rules.js';
 import { Connections } from './connections.js';
 import { started } from './started.js';
 import { listenUnix } from './unix-socket.js';
@@ -19,6 +32,22 @@ export type ListenAddress =
     }
   /** A listening socket that another process opened, such as systemd. A TCP socket needs `tls`. */
   | { readonly kind: 'fd'; readonly fd: number; readonly isTcp: boolean; readonly tls?: TlsFiles };
+
+const PEM = textOr(BYTES);
+const TLS = optionsOf<TlsFiles>({ ca: PEM, cert: PEM, key: PEM }, ['ca', 'cert', 'key']);
+const PORT = wholeNumber(65_535);
+const KINDS: Readonly<Record<string, Rule>> = {
+  unix: fields({ path: PATH, mode: optional(wholeNumber(0o777)) }),
+  tcp: fields({ host: TEXT, port: PORT, tls: optional(TLS), insecure: optional(FLAG) }),
+  fd: fields({ fd: wholeNumber(2 ** 31 - 1), isTcp: FLAG, tls: optional(TLS) }),
+};
+const KIND = fields({ kind: oneOf(...Object.keys(KINDS)) }, 'where to listen: an object with a kind');
+
+/** An address as an argument. */
+export const ADDRESS: Rule = (value, name) => {
+  KIND(value, name);
+  KINDS[(value as ListenAddress).kind]?.(value, name);
+};
 
 /** PEM texts: the server's certificate and key, and the authority that signs the certificates of clients. */
 export interface TlsFiles {

@@ -2,14 +2,16 @@ import { readAll } from '../content/check-document.js';
 import type { FoundBlob } from '../content/content-provider.js';
 import type { FilePart } from '../files/file-part.js';
 import { SideWork } from '../flow/side-work.js';
+import { Stage } from '../flow/stage.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
-import type { Limits } from '../model/limits.js';
+import { ALL_LIMITS, type Limits } from '../model/limits.js';
+import { check, oneOf, optionsOf } from '../model/rules.js';
+import { SESSION } from '../stores/port-rules.js';
 import type { DestinationSession, IngestOutcome, PartCopies } from '../stores/store.js';
 import type { ArchiveContents, ArchiveFile, CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
-import { Stage } from '../flow/stage.js';
 
 /** What to find out about blobs as layers while they pass: nothing, their compression, or also their diff ids. */
 export type LayerProbing = 'none' | 'heads' | 'all';
@@ -20,6 +22,14 @@ export interface CommitOptions {
   readonly probing: LayerProbing;
   readonly limits: Limits;
 }
+
+const ARGUMENTS = {
+  session: SESSION,
+  options: optionsOf<CommitOptions>({ probing: oneOf('none', 'heads', 'all'), limits: ALL_LIMITS }, [
+    'probing',
+    'limits',
+  ]),
+};
 
 /** Files without a digest in their name stay in memory up to this size each, and up to this size together. */
 const SMALL_BYTES = 64 * 1024;
@@ -61,6 +71,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   constructor(session: DestinationSession, options: CommitOptions) {
     super({ writableHighWaterMark: 1 });
+    check(ARGUMENTS, { session, options });
     this.#session = session;
     this.#options = options;
     // Probing needs the bytes in this process, so blobs are not copied from file to file.

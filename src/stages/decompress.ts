@@ -1,7 +1,8 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { compressionOf, MAGIC_BYTES } from '../compression/compressions.js';
 import { LadingError } from '../model/errors.js';
-import { exceedsRatio, type Limits } from '../model/limits.js';
+import { ALL_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
+import { check } from '../model/rules.js';
 
 /** `head`: the magic number has not fully come. `plain`: bytes pass unchanged. `ending`: the input has ended. */
 type Phase =
@@ -22,6 +23,7 @@ export class Decompress extends Transform {
 
   constructor(limits: Limits) {
     super();
+    check({ limits: ALL_LIMITS }, { limits });
     this.#limits = limits;
   }
 

@@ -1,8 +1,9 @@
+import { Stage } from '../flow/stage.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import type { Limits } from '../model/limits.js';
+import { ALL_LIMITS, type Limits } from '../model/limits.js';
+import { check } from '../model/rules.js';
 import type { BlobNeed } from './records.js';
-import { Stage } from '../flow/stage.js';
 
 /** Passes on each digest once, when it is needed first. Holds one digest for each distinct blob. */
 export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {
@@ -11,6 +12,7 @@ export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {
 
   constructor(limits: Limits) {
     super();
+    check({ limits: ALL_LIMITS }, { limits });
     this.#limits = limits;
   }
 

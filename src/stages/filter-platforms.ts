@@ -1,16 +1,27 @@
+import { Stage } from '../flow/stage.js';
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
+import { check, oneOf, optionsOf, withMethods } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { ManifestNode } from './records.js';
-import { Stage } from '../flow/stage.js';
 
 /** The platforms to keep, and whether attestations and referrers `follow` their subject; `drop` leaves them out. */
 export interface FilterPlatformsOptions {
   readonly platforms: PlatformSet<ImageRecord>;
   readonly referrers?: ReferrerPolicy;
 }
+
+const ARGUMENTS = {
+  options: optionsOf<FilterPlatformsOptions>(
+    {
+      platforms: withMethods('a PlatformSet', ['wants', 'note']),
+      referrers: oneOf('follow', 'drop'),
+    },
+    ['platforms'],
+  ),
+};
 
 /**
  * Drops the manifests that were not asked for, and notes the state of each. Referrers stay if their subject stays;
@@ -24,8 +35,10 @@ export class FilterPlatforms extends Stage<ManifestNode, ManifestNode> {
   #nodes: ManifestNode[] = [];
   #kept = new Set<Digest>();
 
-  constructor({ platforms, referrers = 'follow' }: FilterPlatformsOptions) {
+  constructor(options: FilterPlatformsOptions) {
     super();
+    check(ARGUMENTS, { options });
+    const { platforms, referrers = 'follow' } = options;
     this.#platforms = platforms;
     this.#dropReferrers = referrers === 'drop';
   }

@@ -1,5 +1,10 @@
 export { Commit, type CommitOptions, type LayerProbing } from './commit.js';
-export type { ArchiveContents } from './records.js';
+export type { ArchiveContents, ArchiveFile } from './records.js';
+export { PlatformSet, type PlatformOutcome, type PlatformRequest, type UnmetPlatform } from '../model/platform-set.js';
+export type { Completeness } from '../model/completeness.js';
+export type { LayerFacts } from '../layers/layer-probe.js';
+export type { CompressionName } from '../compression/compressions.js';
+export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';
 export { Decompress } from './decompress.js';
 export { DedupeBlobs } from './dedupe-blobs.js';
 export { FilterPlatforms, type FilterPlatformsOptions } from './filter-platforms.js';

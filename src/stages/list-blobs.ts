@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { Documents } from '../content/documents.js';
+import { Stage } from '../flow/stage.js';
 import { completenessOf, type Completeness } from '../model/completeness.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -7,8 +8,8 @@ import type { ImageRecord } from '../model/image-list.js';
 import { contentOf, type ImageManifest } from '../model/image-manifest.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
+import { CALLBACK, check, oneOf, optionsOf, withMethods } from '../model/rules.js';
 import type { BlobNeed, ManifestNode } from './records.js';
-import { Stage } from '../flow/stage.js';
 
 /** Where to look blobs up, which of them to leave out, and where to report the result. */
 export interface ListBlobsOptions {
@@ -20,6 +21,18 @@ export interface ListBlobsOptions {
   /** Called for every node, with whether it is complete. */
   readonly onListed?: (node: ManifestNode, completeness: Completeness) => void;
 }
+
+const ARGUMENTS = {
+  options: optionsOf<ListBlobsOptions>(
+    {
+      documents: withMethods('Documents', ['index', 'manifest', 'config', 'has']),
+      platforms: withMethods('a PlatformSet', ['wants', 'note']),
+      foreignLayers: oneOf('drop', 'keep'),
+      onListed: CALLBACK,
+    },
+    ['documents', 'platforms', 'foreignLayers'],
+  ),
+};
 
 /** How many blobs are looked up at once. */
 const LOOKUPS = 16;
@@ -34,6 +47,7 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
 
   constructor(options: ListBlobsOptions) {
     super();
+    check(ARGUMENTS, { options });
     this.#options = options;
   }
 

@@ -2,6 +2,7 @@ import { checkDocument, checkDocumentSize, damageOf, readAll } from '../content/
 import { Documents, type OnDamage } from '../content/documents.js';
 import { sizeMismatch } from '../content/mismatch.js';
 import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
+import { Stage } from '../flow/stage.js';
 import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, plainEntryName } from '../model/archive-layout.js';
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
@@ -10,13 +11,14 @@ import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { linkTarget } from '../model/entry-name.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
-import type { Limits } from '../model/limits.js';
+import { ALL_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
+import { CALLBACK, check, FLAG, oneOf, optionsOf, withMethods } from '../model/rules.js';
 import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
+import { READER } from '../stores/port-rules.js';
 import type { SourceReader } from '../stores/store.js';
 import type { ArchiveEntry, Body, SelectedEntry } from './records.js';
-import { Stage } from '../flow/stage.js';
 
 /** Which entries to keep, and where to look for content that is stored already. */
 export interface SelectEntriesOptions {
@@ -35,6 +37,19 @@ export interface SelectEntriesOptions {
   /** Waits until all entries passed on so far are stored, so that a document that came before its index can be read. */
   readonly untilStored: () => Promise<void>;
 }
+
+const RULES = {
+  present: READER,
+  platforms: withMethods('a PlatformSet', ['wants', 'note']),
+  referrers: oneOf('follow', 'drop'),
+  limits: ALL_LIMITS,
+  damage: oneOf('fatal', 'later'),
+  passesAll: FLAG,
+  untilStored: CALLBACK,
+};
+const ARGUMENTS = {
+  options: optionsOf<SelectEntriesOptions>(RULES, Object.keys(RULES) as (keyof SelectEntriesOptions)[]),
+};
 
 /** The entries that were not passed on: blobs that the store has, and blobs that no image needs. */
 export interface SkippedEntries {
@@ -61,6 +76,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   constructor(options: SelectEntriesOptions) {
     super({ highWaterMark: 1 });
+    check(ARGUMENTS, { options });
     const { present, limits } = options;
     this.#options = options;
     // A damaged stored document counts as missing: a good one may still come, unless this archive has brought its own.

@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import type { Limits } from '../model/limits.js';
+import { ALL_LIMITS, type Limits } from '../model/limits.js';
+import { check } from '../model/rules.js';
 import { TarJudge } from '../model/tar-judge.js';
 
 /**
@@ -11,6 +12,7 @@ export class TarGuard extends Transform {
 
   constructor(limits: Limits) {
     super();
+    check({ limits: ALL_LIMITS }, { limits });
     this.#judge = new TarJudge(limits);
   }
 

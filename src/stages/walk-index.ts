@@ -1,4 +1,5 @@
 import { Documents } from '../content/documents.js';
+import { Stage } from '../flow/stage.js';
 import { attestedBy, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
@@ -7,8 +8,8 @@ import type { ImageIndex } from '../model/image-index.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import { isNamedPlatform, listingKeyOf, type Platform } from '../model/platform.js';
+import { CALLBACK, check, optionsOf, withMethods } from '../model/rules.js';
 import type { ManifestNode } from './records.js';
-import { Stage } from '../flow/stage.js';
 
 /** The documents to walk, and where to find their referrers. */
 export interface WalkIndexOptions {
@@ -17,6 +18,13 @@ export interface WalkIndexOptions {
   /** Returns the referrers of a node that no index lists. Called for each node that was passed on. */
   readonly referrersOf?: (node: ManifestNode) => Promise<readonly Descriptor[]>;
 }
+
+const ARGUMENTS = {
+  options: optionsOf<WalkIndexOptions>(
+    { documents: withMethods('Documents', ['index', 'manifest', 'config', 'has']), referrersOf: CALLBACK },
+    ['documents'],
+  ),
+};
 
 /** What a node inherits from its place in the graph. */
 interface Place {
@@ -44,6 +52,7 @@ export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
 
   constructor(options: WalkIndexOptions) {
     super();
+    check(ARGUMENTS, { options });
     this.#options = options;
   }
 

@@ -4,6 +4,7 @@ export { OciLayoutStore, type OpenStoreOptions } from './layout/oci-layout-store
 export type { Amount, HeldBlobs, PruneOptions, PruneReport } from './prune-report.js';
 export type {
   DestinationSession,
+  EndOptions,
   ExpectedContent,
   Housekeeping,
   ImageDestination,
@@ -19,3 +20,6 @@ export { withReads, type PassBytes } from './with-reads.js';
 export type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
 export { contentKindOf, type ByteRange, type Content, type ContentKind } from '../model/content.js';
 export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';
+export type { FilePart, SharedFile } from '../files/file-part.js';
+export type { OpenableFile } from '../files/read-file.js';
+export type { Digester } from '../model/digest.js';

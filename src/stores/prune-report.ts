@@ -1,5 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import { FLAG, milliseconds, must, optionsOf, type Rule } from '../model/rules.js';
 
 /** A number of blobs or files, and the sum of their bytes. */
 export interface Amount {
@@ -47,3 +48,15 @@ export interface PruneOptions {
   readonly dangling?: boolean;
   readonly dryRun?: boolean;
 }
+
+/** Rules of these options. */
+export const PRUNE_OPTIONS: Rule = optionsOf<PruneOptions>(
+  {
+    now: must('a time in milliseconds', Number.isFinite),
+    graceMs: milliseconds(),
+    resumeMs: milliseconds(),
+    dangling: FLAG,
+    dryRun: FLAG,
+  },
+  ['now', 'graceMs'],
+);

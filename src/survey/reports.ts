@@ -1,9 +1,10 @@
 import type { PlatformState } from '../model/completeness.js';
 import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
 import type { PlatformOutcome } from '../model/platform-set.js';
 import { formatPlatformFull } from '../model/platform.js';
-import type { ImageRecord } from '../model/image-list.js';
 import { parseReference } from '../model/reference.js';
+import { fields, optional, TEXT } from '../model/rules.js';
 
 /** One platform of an image and its state. `missing` is the first digest that is not here. */
 export interface PlatformReport {
@@ -63,8 +64,12 @@ export function platformReportOf({ platform, digest, state, missing }: PlatformO
   };
 }
 
+const NAMED = fields({ name: optional(TEXT), digest: TEXT });
+
 /** The image's familiar name, or its digest if it has no name. */
-export function labelOf({ name, digest }: { readonly name?: string; readonly digest: string }): string {
+export function labelOf(image: { readonly name?: string; readonly digest: string }): string {
+  NAMED(image, 'image');
+  const { name, digest } = image;
   return name === undefined ? digest : parseReference(name).familiar();
 }
 

@@ -2,6 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Documents } from '../content/documents.js';
 import { inTurns } from '../flow/in-turns.js';
+import { throwIfAborted } from '../model/aborted.js';
 import type { Completeness } from '../model/completeness.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -57,7 +58,7 @@ export async function surveyImages(
   const platforms = new PlatformSet<ImageRecord>(options.platforms);
   const needs: BlobNeed[] = [];
   const nodes: ListedNode[] = [];
-  await pipeline(
+  const walked = pipeline(
     // A repository may have a thousand tags, and small documents are read with blocking calls.
     Readable.from(inTurns(targets)),
     new WalkIndex({ documents, referrersOf: referrersOfWanted(platforms, options) }),
@@ -72,6 +73,10 @@ export async function surveyImages(
     collectInto(needs),
     { signal },
   );
+  await walked.catch((error: unknown) => {
+    throwIfAborted(signal, 'the survey of the images');
+    throw error;
+  });
   return { needs, nodes, platforms, warnings: referrerWarnings(nodes) };
 }
 

@@ -1,22 +1,26 @@
 import { Documents } from '../content/documents.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
-import type { LoadSource } from '../load/archive-entries.js';
+import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
 import type { LoadRequest } from '../load/load-entries.js';
 import { loadArchive, loadRequestOf } from '../load/load-images.js';
 import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
+import { check } from '../model/rules.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
-import { surveyImages } from '../survey/survey-images.js';
 import type { Warning } from '../survey/reports.js';
+import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
-import type { VerifyOptions, VerifyReport } from './verify-images.js';
+import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify-images.js';
+
+const ARGUMENTS = { source: ARCHIVE, options: VERIFY_OPTIONS };
 
 /**
  * Verifies an archive without storing it. Hashes every blob in it, needed or not. Holds its documents, at most 64 MiB.
  * Throws the errors of a load. A damaged blob that no image needs is a problem in the report.
  */
 export async function verifyArchive(source: LoadSource, options: VerifyOptions = {}): Promise<VerifyReport> {
+  check(ARGUMENTS, { source, options });
   const { deep = false, strict = false, limits, signal } = options;
   const request: LoadRequest = {
     ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }) }),
@@ -25,7 +29,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   };
   const store = documentStore(request.limits);
   const { report, contents } = await loadArchive(store, source, request);
-  const documents = new Documents(store, request);
+  const documents = new Documents(store, { limits: request.limits });
   const targets = (await store.list()).filter(isImage);
   const { nodes } = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
   const { layers } = contents;

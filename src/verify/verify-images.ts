@@ -5,11 +5,14 @@ import { decorated } from '../model/decorated.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { isImage } from '../model/image-list.js';
-import { resolveRecords } from '../model/resolve-records.js';
 import { limitsOf, type Limits } from '../model/limits.js';
+import { resolveRecords } from '../model/resolve-records.js';
+import { check, FLAG, optionsOf, type Rule } from '../model/rules.js';
 import { referrersIn } from '../stores/listed-images.js';
+import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
+import { NAMES, READING_RULES } from '../survey/option-rules.js';
 import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
@@ -34,6 +37,11 @@ export interface VerifyReport {
   readonly incomplete: boolean;
 }
 
+/** Rules of the options of a verification. */
+export const VERIFY_OPTIONS: Rule = optionsOf<VerifyOptions>({ ...READING_RULES, deep: FLAG, strict: FLAG });
+
+const ARGUMENTS = { store: STORE, names: NAMES, options: VERIFY_OPTIONS };
+
 /**
  * Reads and hashes every blob of the named images, or of the whole store without names. Checks that everything the
  * images need is here. Damage is a problem in the report, not an error; `quarantineDamaged` takes damaged blobs out of
@@ -44,6 +52,8 @@ export async function verifyImages(
   names: readonly string[] = [],
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
+  check(ARGUMENTS, { store, names, options });
+  throwIfAborted(options.signal, 'the verification');
   const records = await store.list();
   const chosen = names.length === 0 ? records : names.flatMap((name) => resolveRecords(records, name));
   const targets = chosen.filter(isImage);

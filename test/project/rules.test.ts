@@ -45,10 +45,14 @@ test('lets only the command import the server, by its public names', () => {
   assert.deepEqual(outside, ['cli/commands/serve.ts imports server/index']);
 });
 
-test('lets the server import the public names and its own folder only', () => {
+/** The rules for the arguments of public functions. */
+const ARGUMENT_RULES = ['model/rules', 'stores/port-rules'];
+
+test('lets the server import the public names, its own folder and the rules of arguments only', () => {
   assert.deepEqual(
     broken(
-      (_, imported) => !isOurs(imported) || imported === 'index' || imported.startsWith('server/'),
+      (_, imported) =>
+        !isOurs(imported) || ['index', ...ARGUMENT_RULES].includes(imported) || imported.startsWith('server/'),
       inside('server'),
     ),
     [],

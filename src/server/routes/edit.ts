@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages, manifestsFor, parseReference, removeImages, removePlatforms, tagImage } from '../../index.js';
+import { manifestsFor, parseReference, removeImages, removePlatforms, tagImage } from '../../index.js';
 import { audited } from '../audited.js';
 import type { Named, ServerContext } from '../context.js';
+import { described } from '../described.js';
 import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformsOf } from '../query.js';
 import { announceRemoval, type Removed } from '../removals.js';
@@ -74,11 +75,11 @@ async function removeSome(
   }
   const platforms = platformsOf(texts);
   const going: string[] = [];
-  for await (const image of describeImages(context.store, [digest], context)) {
+  for await (const image of described(context, [digest])) {
     for (const platform of platforms)
       going.push(...manifestsFor(image, platform).map(({ descriptor }) => descriptor.digest));
   }
-  const { moved } = await removePlatforms(context.store, found.text, platforms, context);
+  const { moved } = await removePlatforms(context.store, found.text, platforms, { hostPlatform: context.hostPlatform });
   for (const manifest of going) context.events.emit('delete', manifest, { name: manifest });
   return { removed: [...new Set(going)].map((Deleted) => ({ Deleted })), moved };
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages } from '../../index.js';
+import { described } from '../described.js';
+
 import type { ServerContext } from '../context.js';
 import { parseFilters, type Filters } from '../filters.js';
 import { imageFilter } from '../image-filter.js';
@@ -36,7 +37,7 @@ async function listImages(
   const namesIn = nameFilter(filters, pace);
   const isWanted = await imageFilter(context, filters, pace);
   const summaries: ImageSummary[] = [];
-  for await (const image of describeImages(context.store, [], context)) {
+  for await (const image of described(context)) {
     const names = await namesIn(image.names);
     if (names !== undefined && isWanted(image)) summaries.push(imageSummaryOf(image, { ...shape, names }));
   }

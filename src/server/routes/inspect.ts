@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import {
-  describeImages,
   formatPlatformFull,
   jsonLine,
   LadingError,
@@ -9,6 +8,7 @@ import {
   type ManifestDescription,
 } from '../../index.js';
 import type { Named, ServerContext } from '../context.js';
+import { described } from '../described.js';
 import { findImage } from '../find-image.js';
 import { isTrue, platformOf } from '../query.js';
 import { HISTORY_SCHEMA, INSPECT_SCHEMA } from '../schemas.js';
@@ -62,7 +62,7 @@ export async function showImage(
   platform: string | undefined,
 ): Promise<ShownImage> {
   const { record } = await findImage(context.store, name);
-  for await (const image of describeImages(context.store, [record.descriptor.digest], context)) {
+  for await (const image of described(context, [record.descriptor.digest])) {
     return { image, shown: platform === undefined ? image.best : manifestOf(image, name, platform) };
   }
   throw nothingComplete(name);

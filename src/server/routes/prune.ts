@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages, LadingError, removeImages } from '../../index.js';
+import { LadingError, removeImages } from '../../index.js';
 import { audited } from '../audited.js';
 import type { ServerContext } from '../context.js';
+import { described } from '../described.js';
 import { booleanFilter, parseFilters, type Filters } from '../filters.js';
 import { imageFilter } from '../image-filter.js';
 import { Pace } from '../pace.js';
@@ -47,7 +48,7 @@ interface Going {
 async function prune(context: ServerContext, filters: Filters, isAll: boolean): Promise<Pruned> {
   const isOther = await imageFilter(context, new Map([...filters].filter(([key]) => key !== 'dangling')), new Pace());
   const going: Going[] = [];
-  for await (const image of describeImages(context.store, [], context)) {
+  for await (const image of described(context)) {
     if ((!isAll && image.names.length > 0) || !isOther(image)) continue;
     const { manifests, descriptor } = image;
     going.push({ digest: descriptor.digest, manifests: manifests.map((manifest) => manifest.descriptor.digest) });

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { describeImages } from '../../index.js';
+import { described } from '../described.js';
+
 import { NEWEST_VERSION } from '../api-version.js';
 import type { ServerContext } from '../context.js';
 import { isTrue } from '../query.js';
@@ -44,7 +45,7 @@ async function useOfDisk(
 ): Promise<ReturnType<typeof diskUsageOf>> {
   const images: UsedImage[] = [];
   const summaries: ImageSummary[] = [];
-  for await (const image of describeImages(context.store, [], context)) {
+  for await (const image of described(context)) {
     const { names, present } = image;
     // Only these fields are kept: the documents of an image are freed before the next one.
     images.push({ names, present });

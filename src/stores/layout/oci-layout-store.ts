@@ -2,11 +2,12 @@ import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 import { namesIn, readIfThere } from '../../files/if-there.js';
 import { readError, storageError } from '../../files/storage-error.js';
 import type { Descriptor } from '../../model/descriptor.js';
-import type { Digest } from '../../model/digest.js';
+import { parseDigest, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import type { ImageRecord } from '../../model/image-list.js';
+import { CALLBACK, check, FLAG, listOf, optionsOf, PATH, TEXT } from '../../model/rules.js';
 import { ListedImages } from '../listed-images.js';
-import type { PruneOptions, PruneReport } from '../prune-report.js';
+import { PRUNE_OPTIONS, type PruneOptions, type PruneReport } from '../prune-report.js';
 import type { DestinationSession, SourceReader, Store } from '../store.js';
 import { BlobFiles } from './blobs/blob-files.js';
 import type { LayoutParts } from './layout-parts.js';
@@ -26,6 +27,13 @@ export interface OpenStoreOptions {
   /** Returns how many bytes to read at once; called for each blob, which holds two such chunks. Default: 1 MiB. */
   readonly chunkBytes?: () => number;
 }
+
+const OPEN_ARGUMENTS = {
+  directory: PATH,
+  options: optionsOf<OpenStoreOptions>({ readOnly: FLAG, claimReads: FLAG, chunkBytes: CALLBACK }),
+};
+
+const TEXTS = listOf(TEXT);
 
 /**
  * A store in one directory, which is a valid OCI image layout at rest. Its folder `.lading/` has the list of images,
@@ -56,6 +64,7 @@ export class OciLayoutStore implements Store {
    * other content, ERR_STORE_UNSAFE, ERR_STORE_VERSION, ERR_STORE_READONLY, ERR_NO_SPACE, ERR_STORAGE_IO.
    */
   static async open(directory: string, options: OpenStoreOptions = {}): Promise<OciLayoutStore> {
+    check(OPEN_ARGUMENTS, { directory, options });
     const store = new OciLayoutStore(new LayoutPaths(directory), options);
     try {
       await store.#checkKind();
@@ -76,10 +85,12 @@ export class OciLayoutStore implements Store {
   }
 
   async resolve(texts: readonly string[]): Promise<readonly ImageRecord[]> {
+    check({ texts: TEXTS }, { texts });
     return (await this.#images()).resolve(texts);
   }
 
   async holders(names: readonly string[]): Promise<ReadonlyMap<string, Digest>> {
+    check({ names: TEXTS }, { names });
     return (await this.#images()).holders(names);
   }
 
@@ -88,11 +99,11 @@ export class OciLayoutStore implements Store {
   }
 
   async stat(digest: Digest): Promise<FoundBlob | undefined> {
-    return await this.#parts.blobs.stat(digest);
+    return await this.#parts.blobs.stat(parseDigest(digest));
   }
 
   open(digest: Digest, options?: Partial<OpenOptions>): AsyncIterable<Buffer> {
-    return this.#parts.blobs.open(digest, options);
+    return this.#parts.blobs.open(parseDigest(digest), options);
   }
 
   digests(): AsyncIterable<Digest> {
@@ -131,6 +142,7 @@ export class OciLayoutStore implements Store {
   }
 
   async prune(options: PruneOptions): Promise<PruneReport> {
+    check({ options: PRUNE_OPTIONS }, { options });
     if (options.dryRun === true) return await this.#planPrune(options);
     const session = await this.session();
     try {
@@ -143,6 +155,7 @@ export class OciLayoutStore implements Store {
   }
 
   async quarantine(digest: Digest): Promise<boolean> {
+    parseDigest(digest);
     const session = await this.session();
     try {
       return await (await import('./trash/quarantine.js')).quarantine(this.#parts, digest);

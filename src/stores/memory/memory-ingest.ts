@@ -2,6 +2,7 @@ import { digestMismatch, sizeMismatch } from '../../content/mismatch.js';
 import type { Content } from '../../model/content.js';
 import { Digester, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
+import { FLAG, optionsOf, wholeNumber, type Rule } from '../../model/rules.js';
 import type { Ingest, IngestOutcome } from '../store.js';
 
 /** A blob in memory. `bytes` is undefined if only its size is kept. */
@@ -22,6 +23,13 @@ export interface MemoryStoreOptions {
   /** The limit for the bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
   readonly maxBytes?: number;
 }
+
+/** Rules of these options. */
+export const MEMORY_OPTIONS: Rule = optionsOf<MemoryStoreOptions>({
+  maxBlobBytes: wholeNumber(),
+  keepOnlyDocuments: FLAG,
+  maxBytes: wholeNumber(),
+});
 
 /** An opening brace, and the white space of JSON. */
 const MAYBE_OBJECT: readonly (number | undefined)[] = [0x7b, 0x20, 0x09, 0x0a, 0x0d];

@@ -4,14 +4,17 @@ import { Documents } from '../../content/documents.js';
 import { isWhole } from '../../content/is-whole.js';
 import { totalBytes } from '../../model/content.js';
 import type { Descriptor } from '../../model/descriptor.js';
-import type { Digest } from '../../model/digest.js';
+import { parseDigest, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
+import { check, listOf, TEXT } from '../../model/rules.js';
 import { ListedImages } from '../listed-images.js';
-import type { Amount, PruneOptions, PruneReport } from '../prune-report.js';
+import { PRUNE_OPTIONS, type Amount, type PruneOptions, type PruneReport } from '../prune-report.js';
 import { isLoadedUnnamed, pruneableImages } from '../pruneable-images.js';
 import type { DestinationSession, EndOptions, ImageListChange, IngestOutcome, SourceReader, Store } from '../store.js';
-import { MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
+import { MEMORY_OPTIONS, MemoryIngest, type MemoryBlob, type MemoryStoreOptions } from './memory-ingest.js';
+
+const TEXTS = listOf(TEXT);
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
 
@@ -24,6 +27,7 @@ export class MemoryStore implements Store {
   #bytes = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
+    check({ options: MEMORY_OPTIONS }, { options });
     this.#options = options;
   }
 
@@ -32,10 +36,12 @@ export class MemoryStore implements Store {
   }
 
   async resolve(texts: readonly string[]): Promise<readonly ImageRecord[]> {
+    check({ texts: TEXTS }, { texts });
     return this.#listed.resolve(texts);
   }
 
   async holders(names: readonly string[]): Promise<ReadonlyMap<string, Digest>> {
+    check({ names: TEXTS }, { names });
     return this.#listed.holders(names);
   }
 
@@ -97,7 +103,9 @@ export class MemoryStore implements Store {
   }
 
   /** Blobs have no times here: all count as older than the grace time. */
-  async prune({ dryRun = false, dangling = false }: PruneOptions): Promise<PruneReport> {
+  async prune(options: PruneOptions): Promise<PruneReport> {
+    check({ options: PRUNE_OPTIONS }, { options });
+    const { dryRun = false, dangling = false } = options;
     for (;;) {
       const { records } = this.#listed;
       const images = await pruneableImages(this, records, { dangling, isOld: async () => true });
@@ -116,6 +124,7 @@ export class MemoryStore implements Store {
   }
 
   async quarantine(digest: Digest): Promise<boolean> {
+    parseDigest(digest);
     const isDamaged = (await isWhole(this, digest)) === false;
     if (isDamaged) this.#remove(digest);
     return isDamaged;
