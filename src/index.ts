@@ -12,7 +12,7 @@ export type { ManifestDescription } from './inspect/describe-manifests.js';
 export { DescriptionCache } from './inspect/description-cache.js';
 export { exportImages } from './export/export-images.js';
 export { hostPlatform } from './survey/host-platform.js';
-export { inspectArchive } from './inspect/inspect-archive.js';
+export { inspectArchive, type InspectArchiveOptions } from './inspect/inspect-archive.js';
 export {
   inspectImages,
   type ImageInspection,

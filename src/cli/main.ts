@@ -107,7 +107,8 @@ function saveCommand(): Command {
 
 function loadCommand(): Command {
   return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
-    .option('-i, --input <file>', 'read a file or directory instead of stdin')
+    .option('-i, --input <file>', 'read a file or directory instead of stdin; FILE:TAG loads one image of it')
+    .option('--name <repo>', 'a repository for images that have only a tag; with a tag, the name of the only image')
     .option('-q, --quiet', 'print no warnings')
     .addOption(platformOption('only these platforms, separated by commas; repeatable'))
     .addOption(referrersOption())

@@ -56,7 +56,7 @@ function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
 /** An image's descriptor for `index.json`, with full name, tag, and the root it was made from if that differs. */
 function archiveDescriptorOf({ target, descriptor }: ChosenRoot): Descriptor {
   const isSame = descriptor.digest === target.descriptor.digest;
-  const tag = target.name === undefined ? undefined : parseReference(target.name).tag;
+  const tag = target.name === undefined ? target.tag : parseReference(target.name).tag;
   return withAnnotations(descriptor, {
     ...(target.name !== undefined && { [ANNOTATIONS.imageName]: target.name }),
     ...(tag !== undefined && { [ANNOTATIONS.refName]: tag }),

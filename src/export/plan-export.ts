@@ -114,7 +114,7 @@ async function resolveTargets(source: ImageSource, names: readonly string[]): Pr
   const targets = new Map<string, ImageRecord>();
   for (const record of await source.resolve(names)) {
     checkRoot(record.descriptor);
-    targets.set(`${record.name} ${record.descriptor.digest}`, record);
+    targets.set(`${record.name} ${record.tag} ${record.descriptor.digest}`, record);
   }
   return [...targets.values()];
 }

@@ -46,6 +46,8 @@ export interface ReferrerReport {
 /** One image with all of its platforms and referrers. */
 export interface ImageInspection {
   readonly name?: string;
+  /** The tag of an image whose archive told no more of its name. */
+  readonly tag?: string;
   /** Every name of the same root, including `name`. */
   readonly names: readonly string[];
   readonly digest: Digest;
@@ -85,6 +87,7 @@ export async function inspectRecord(
   const sameRoot = records.filter(({ descriptor }) => descriptor.digest === digest);
   return {
     ...(record.name !== undefined && { name: record.name }),
+    ...(record.tag !== undefined && { tag: record.tag }),
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
-import type { ImageRecord } from '../model/image-list.js';
+import { distinctRecords, type ImageRecord } from '../model/image-list.js';
 import { readImageName } from '../model/reference.js';
 import type { Warning } from '../survey/reports.js';
 import type { WarningList } from '../survey/warning-list.js';
@@ -33,7 +33,7 @@ export class ArchiveNames {
     const full = annotations?.[ANNOTATIONS.imageName] ?? '';
     const short = annotations?.[ANNOTATIONS.refName] ?? '';
     const name = await this.#nameOf(full, digest);
-    if (name !== undefined || short === full || isBareTag(short)) return name;
+    if (name !== undefined || short === full || BARE_TAG.test(short)) return name;
     return await this.#nameOf(short, digest);
   }
 
@@ -71,31 +71,39 @@ export class ArchiveNames {
   }
 }
 
-/** Whether the text is only a tag, such as `latest`, which does not say what repository it belongs to. */
-export function isBareTag(text = ''): boolean {
-  return text !== '' && !/[/:@]/.test(text);
-}
-
 function digestFault(named: Digest | undefined, digest: Digest | undefined): string | undefined {
   return named === undefined || digest === undefined || named === digest
     ? undefined
     : 'it has the digest of another image';
 }
 
+/** The bare tag in the annotations of a root that has no name: it does not say which repository it belongs to. */
+export function tagOf({ annotations }: Descriptor): string | undefined {
+  const short = annotations?.[ANNOTATIONS.refName] ?? '';
+  return BARE_TAG.test(short) && !NO_TAG.test(short) ? short : undefined;
+}
+
+/** What docker writes for no tag, and an image id, which no name has as its tag. */
+const NO_TAG = /^(?:<none>|[0-9a-f]{64})$/;
+
+/** A `ref.name` as tools write it, without control characters. It may not be a tag as docker has it (`1.0+git`). */
+const BARE_TAG = /^[^\p{C}/:@]{1,255}$/u;
+
 /**
- * One target for each name, and for each digest without any. Throws ERR_NAME_DUPLICATE if two images have one name.
+ * One target for each name, for each tag of an image without a name, and for each digest without any. Throws
+ * ERR_NAME_DUPLICATE if two images have one name.
  */
 export function withoutRepeats(targets: readonly ImageRecord[]): readonly ImageRecord[] {
   const kept = new Map<string, ImageRecord>();
   for (const target of targets) {
-    const key = target.name ?? target.descriptor.digest;
+    const key = target.name ?? `${target.descriptor.digest} ${target.tag ?? ''}`;
     const known = kept.get(key);
     if (known !== undefined && known.descriptor.digest !== target.descriptor.digest)
       throw duplicate(key, known, target);
     kept.set(key, target);
   }
-  const named = new Set(targets.flatMap(({ name, descriptor }) => (name === undefined ? [] : descriptor.digest)));
-  return [...kept.values()].filter(({ name, descriptor }) => name !== undefined || !named.has(descriptor.digest));
+  const distinct = new Set(distinctRecords([...kept.values()]));
+  return [...kept.values()].filter((target) => distinct.has(target));
 }
 
 function duplicate(name: string, a: ImageRecord, b: ImageRecord): LadingError {

@@ -18,11 +18,13 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers } from '../survey/survey-images.js';
 import { archiveTargets } from './archive-targets.js';
+import { chooseImages, type ChoiceOptions } from './choose-images.js';
 import { companionsOf } from './companions.js';
 import { loadedRecord } from './loaded-record.js';
+import { tagWarnings } from './tag-warning.js';
 
 /** How to end a load. */
-export interface CloseOptions {
+export interface CloseOptions extends ChoiceOptions {
   readonly platforms: readonly PlatformRequest[];
   readonly referrers: ReferrerPolicy;
   readonly missingPlatforms: MissingPlatforms;
@@ -32,6 +34,9 @@ export interface CloseOptions {
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What is beside an image that was chosen. */
+const NOTHING = { opaque: [], referrers: [] } as const;
 
 /** The result of a load. */
 export interface ClosedArchive {
@@ -56,7 +61,8 @@ export async function closeArchive(
   options: CloseOptions,
 ): Promise<ClosedArchive> {
   const provider = refusingDamaged(session, contents.damaged);
-  const { images, opaque, referrers, warnings } = await archiveTargets(session, contents, options);
+  const { images: all, opaque, referrers, warnings } = await archiveTargets(session, contents, options);
+  const images = chooseImages(all, options);
   const kept = await keptByStore(destination, [...images, ...opaque], options.onConflict);
   const loaded = images.filter((image) => !kept.has(image));
   const { platforms, referrers: follow, limits, strict, signal } = options;
@@ -73,7 +79,9 @@ export async function closeArchive(
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
-  const rest = { opaque: opaque.filter((record) => !kept.has(record)), referrers };
+  // One chosen image comes alone.
+  const rest =
+    options.image === undefined ? { opaque: opaque.filter((record) => !kept.has(record)), referrers } : NOTHING;
   const beside = await companionsOf(documents, final, rest, request);
   if (kept.size + judgement.taken.length + beside.records.length === 0) throw withoutImages(opaque);
   const needed = new Map([...final.needs, ...beside.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
@@ -83,7 +91,11 @@ export async function closeArchive(
     ...beside.records,
   ];
   throwIfAborted(signal, 'the load');
-  const moved = await publishNames(session, (records) => publishRecords(records, additions, options.onConflict));
+  let listed: readonly ImageRecord[] = [];
+  const moved = await publishNames(session, (records) => {
+    listed = publishRecords(records, additions, options.onConflict);
+    return listed;
+  });
   return {
     images: [...judgement.taken.map((target) => imageReportOf(final, target)), ...beside.images],
     leftOut: judgement.leftOut,
@@ -95,6 +107,7 @@ export async function closeArchive(
       ...judgement.warnings,
       ...mismatches,
       ...beside.warnings,
+      ...tagWarnings(judgement.taken, listed),
     ],
     incomplete: judgement.incomplete,
     needed,

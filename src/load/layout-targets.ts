@@ -8,7 +8,7 @@ import type { Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
-import { isBareTag, withoutRepeats, type ArchiveNames } from './archive-names.js';
+import { tagOf, withoutRepeats, type ArchiveNames } from './archive-names.js';
 
 /** The images that the `index.json` of a layout lists, and the manifests in it that refer to others. */
 export interface LayoutTargets {
@@ -60,8 +60,6 @@ export async function layoutTargets(
 /** A descriptor of `index.json`: its name, and the subject that its annotation or else its own document states. */
 interface Listed {
   readonly record: ImageRecord;
-  /** Whether it has a name, or a tag without one. */
-  readonly isTagged: boolean;
   /** Not checked to be a digest. */
   readonly annotated?: string;
   readonly subject?: Digest;
@@ -70,23 +68,27 @@ interface Listed {
 async function classify(documents: Documents, listed: Descriptor, names: ArchiveNames): Promise<Listed> {
   const name = await names.ofRoot(listed);
   const descriptor = withoutName(listed);
-  const isTagged = isBareTag(listed.annotations?.[ANNOTATIONS.refName]);
-  if (name !== undefined) return { record: { name, descriptor }, isTagged: true };
+  if (name !== undefined) return { record: { name, descriptor } };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];
-  if (annotated !== undefined) return { record: { descriptor }, isTagged, annotated };
+  if (annotated !== undefined) return { record: { descriptor }, annotated };
   const subject = await documents.subject(listed);
-  return { record: { descriptor }, isTagged, ...(subject && { subject }) };
+  const tag = tagOf(listed);
+  return { record: { ...(tag !== undefined && { tag }), descriptor }, ...(subject && { subject }) };
 }
 
 /** Some tools list the manifests of an index beside it. Without a name they are no images of their own. */
-function isListedTwice({ record, isTagged }: Listed, children: ReadonlySet<Digest>): boolean {
-  return !isTagged && children.has(record.descriptor.digest);
+function isListedTwice({ record }: Listed, children: ReadonlySet<Digest>): boolean {
+  return isNameless(record) && children.has(record.descriptor.digest);
+}
+
+function isNameless({ name, tag }: ImageRecord): boolean {
+  return name === undefined && tag === undefined;
 }
 
 /** What the indexes among the roots list, directly or through other indexes. */
 async function childrenOf(documents: Documents, roots: readonly Listed[]): Promise<ReadonlySet<Digest>> {
   const children = new Set<Digest>();
-  if (roots.every(({ isTagged }) => isTagged)) return children;
+  if (!roots.some(({ record }) => isNameless(record))) return children;
   const open = roots.map(({ record }) => record.descriptor);
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { manifests = [] } = isIndexType(next.mediaType) ? ((await documents.index(next)) ?? {}) : {};

@@ -91,8 +91,8 @@ function unneededOf(
 }
 
 /** True if a filter may still drop blobs that the documents list: then not every wanted blob is needed in the end. */
-function isFiltered({ platforms, referrers, onConflict }: LoadRequest): boolean {
-  return platforms.length > 0 || referrers === 'drop' || onConflict === 'keep';
+function isFiltered({ platforms, referrers, onConflict, image }: LoadRequest): boolean {
+  return platforms.length > 0 || image !== undefined || referrers === 'drop' || onConflict === 'keep';
 }
 
 /** The end of the pipeline: passes each event to the caller, and waits for the promise that it may return. */

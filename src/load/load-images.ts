@@ -3,7 +3,7 @@ import { throwIfAborted } from '../model/aborted.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
-import { CALLBACK, check, FLAG, oneOf, optionsOf } from '../model/rules.js';
+import { CALLBACK, check, FLAG, oneOf, optionsOf, TEXT } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { CommitEvent } from '../stages/records.js';
 import { DESTINATION } from '../stores/port-rules.js';
@@ -12,6 +12,7 @@ import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import { CHOOSING_RULES } from '../survey/option-rules.js';
 import { ARCHIVE, openEntries, type LoadSource } from './archive-entries.js';
+import { parseGivenName } from './choose-images.js';
 import { loadInSession, type LoadOutcome, type LoadRequest } from './load-entries.js';
 import type { LoadReport } from './load-report.js';
 
@@ -22,6 +23,10 @@ export interface LoadOptions {
   readonly referrers?: ReferrerPolicy;
   readonly missingPlatforms?: MissingPlatforms;
   readonly onConflict?: OnConflict;
+  /** Only the images of the archive with this tag, name or digest. */
+  readonly image?: string;
+  /** A repository for the images that have none in the archive; with a tag, the name of the archive's one image. */
+  readonly name?: string;
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
   /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
@@ -40,6 +45,8 @@ const ARGUMENTS = {
   options: optionsOf<LoadOptions>({
     ...CHOOSING_RULES,
     onConflict: oneOf('replace', 'keep', 'fail'),
+    image: TEXT,
+    name: TEXT,
     strict: FLAG,
     onProgress: CALLBACK,
   }),
@@ -92,13 +99,15 @@ async function loadGiven(
   }
 }
 
-/** The options with every default filled in. Throws ERR_PLATFORM_INVALID. */
+/** The options with every default filled in. Throws ERR_PLATFORM_INVALID, ERR_REFERENCE_INVALID. */
 export function loadRequestOf(options: LoadOptions): LoadRequest {
   return {
     platforms: parseRequest(options.platforms, options.hostPlatform ?? hostPlatform()),
     referrers: options.referrers ?? 'follow',
     missingPlatforms: options.missingPlatforms ?? 'fail',
     onConflict: options.onConflict ?? 'replace',
+    image: options.image,
+    name: options.name === undefined ? undefined : parseGivenName(options.name),
     strict: options.strict ?? false,
     limits: limitsOf(options.limits),
     passesAll: false,

@@ -92,7 +92,7 @@ export function publishRecords(
   const existing = records.map((record) =>
     record.name !== undefined && names.has(record.name) ? replaced(record) : record,
   );
-  return mergeKept(withoutRepeats([...existing, ...added]), records, added);
+  return mergeKept(distinctRecords([...existing, ...added]), records, added);
 }
 
 function isKept(records: readonly ImageRecord[], addition: ImageRecord, onConflict: OnConflict): boolean {
@@ -138,7 +138,7 @@ export function removeRecords(
 }
 
 /** `<none>:TAG`, as an image that has only a tag is shown. */
-export function labelOfTag({ tag }: Pick<ImageRecord, 'tag'>): string | undefined {
+export function labelOfTag({ tag }: { readonly tag?: string | undefined }): string | undefined {
   return tag === undefined ? undefined : `${NO_REPOSITORY}${tag}`;
 }
 
@@ -155,7 +155,8 @@ function replaced(record: ImageRecord): ImageRecord {
   return { ...unnamed(record), replaced: true };
 }
 
-function withoutRepeats(records: readonly ImageRecord[]): readonly ImageRecord[] {
+/** The records, each once, without those that say less than another one of the same image. */
+export function distinctRecords(records: readonly ImageRecord[]): readonly ImageRecord[] {
   const named = records.filter(({ name }) => name !== undefined);
   const tagged = withoutTagsOf(
     named,

@@ -78,6 +78,11 @@ function orThrow(read: Reference | string, text: string): Reference {
   throw new LadingError('ERR_REFERENCE_INVALID', `image name ${quote(text)}: ${read}; write it like example/app:1.0`);
 }
 
+/** Whether a text is a tag, as a name may have it. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 interface Name {
   readonly domain: string;
   readonly path: string;

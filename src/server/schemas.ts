@@ -33,7 +33,13 @@ export const LOAD_SCHEMA = {
   summary: 'Load an archive',
   tags: ['archives'],
   body: contentOf(['application/x-tar'], BYTES),
-  querystring: query({ quiet: text('False: also send progress lines.'), platform: PLATFORMS, strict: STRICT }),
+  querystring: query({
+    quiet: text('False: also send progress lines.'),
+    platform: PLATFORMS,
+    strict: STRICT,
+    name: text('A repository for images that have only a tag; with a tag, the name of the only image.'),
+    image: text('Only the images of the archive with this tag, name or digest.'),
+  }),
   response: {
     [STATUS.ok]: {
       description: 'Lines of JSON: stream, or status and progressDetail, or error and errorDetail.',

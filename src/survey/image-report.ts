@@ -6,9 +6,10 @@ import type { Survey } from './survey-images.js';
 
 /** The report of one image. `digest` is the root that it has in the archive or store. */
 export function imageReportOf(survey: Survey, target: ImageRecord, digest = target.descriptor.digest): ImageReport {
-  const { name, descriptor } = target;
+  const { name, tag, descriptor } = target;
   return {
     ...(name !== undefined && { name }),
+    ...(tag !== undefined && { tag }),
     digest,
     ...(digest !== descriptor.digest && { sourceDigest: descriptor.digest }),
     platforms: platformReportsOf(survey, target),

@@ -19,6 +19,8 @@ export interface PlatformReport {
 export interface ImageReport {
   /** Full name; undefined for an unnamed image. */
   readonly name?: string;
+  /** The tag of an image whose archive told no more of its name. */
+  readonly tag?: string;
   readonly digest: Digest;
   /** The root that the image was made from, if it is another. */
   readonly sourceDigest?: Digest;
@@ -44,6 +46,7 @@ export const WARNING_CODES = [
   'WARN_ROOT_DROPPED',
   'WARN_NAME_KEPT',
   'WARN_NAME_DROPPED',
+  'WARN_TAG_ONLY',
   'WARN_MANIFEST_JSON',
   'WARN_ENTRY_IGNORED',
   'WARN_PLATFORM_MISMATCH',

@@ -81,6 +81,14 @@ const CASES: readonly Case[] = [
     what: 'an artifact whose config is empty and has the type of an image config',
     names: [undefined],
     roots: ['d7d308fe'],
+    warnings: ['REPO:1'],
+  },
+  {
+    file: 'tag-only.tar',
+    what: 'a layout whose image has only a tag, as skopeo, umoci and oras write it',
+    names: [undefined],
+    roots: ['be3b3f82'],
+    warnings: ['REPO:1.0'],
   },
 ];
 

@@ -38,6 +38,30 @@ for (const query of ['?quiet=0', '?quiet=', '?quiet=false']) {
   });
 }
 
+test('tells of tags without a name in words of docker, and takes a name and an image of the archive', async (t) => {
+  const { request, store } = await startEngine(t);
+  const built = example();
+  const body = await layoutArchive(
+    [
+      { root: built.root, refName: '1' },
+      { root: built.of('linux/amd64'), refName: '2' },
+    ],
+    built.blobs,
+  );
+  const answer = await request('POST', '/v1.52/images/load', { body });
+  const [warning] = answer.lines() as readonly { readonly stream: string }[];
+  assert.match(warning?.stream ?? '', /^warning: 2 images have only a tag/);
+  assert.ok(warning?.stream.includes(`: docker tag ${built.root.digest} REPO:1; docker tag `), warning?.stream);
+  assert.doesNotMatch(warning?.stream ?? '', /lading|--name/);
+  const named = await request('POST', '/v1.52/images/load?name=example/app&image=1', { body });
+  assert.deepEqual(named.lines(), [LOADED]);
+  assert.deepEqual(
+    (await store.list()).map(({ name, tag }) => name ?? tag),
+    ['docker.io/example/app:1', '2'],
+  );
+  assertRefused(await request('POST', '/v1.52/images/load?name=app:1', { body }), 400, /2 images/);
+});
+
 test('loads an archive in chunks of any size', async (t) => {
   const { request } = await startEngine(t);
   const body = Readable.from(chunksOf(await archiveOf(), 1000));

@@ -1,4 +1,5 @@
 import { listImages } from '../../inspect/list-images.js';
+import { labelOfTag } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
 import type { ImageReport, PlatformReport } from '../../survey/reports.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
@@ -15,8 +16,8 @@ export async function images(options: CommonOptions, { signal }: CommandContext)
   return 0;
 }
 
-function rowOf({ name, digest, platforms }: ImageReport): readonly string[] {
-  const shown = name === undefined ? '<none>' : parseReference(name).familiar();
+function rowOf({ name, tag, digest, platforms }: ImageReport): readonly string[] {
+  const shown = name === undefined ? (labelOfTag({ tag }) ?? '<none>') : parseReference(name).familiar();
   return [shown, shortId(digest), platforms.map(platformCell).join(', ')];
 }
 

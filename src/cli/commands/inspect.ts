@@ -1,10 +1,12 @@
 import { inspectArchive } from '../../inspect/inspect-archive.js';
 import { inspectImages, type ImageInspection, type PlatformInspection } from '../../inspect/inspect-images.js';
 import { LadingError } from '../../model/errors.js';
+import { labelOfTag } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
+import { inputChoice } from '../input-choice.js';
 
 export interface InspectOptions extends CommonOptions {
   readonly archive?: string;
@@ -31,14 +33,17 @@ async function inspectWhat(
   if ((image === undefined) === (options.archive === undefined)) {
     throw new LadingError('ERR_OPTION_INVALID', 'name an image, or an archive with --archive FILE');
   }
-  if (image === undefined) return await inspectArchive(openInput(options.archive), { signal });
+  if (image === undefined) {
+    const { input, image: chosen } = inputChoice(options.archive);
+    return await inspectArchive(openInput(input), { signal, ...(chosen !== undefined && { image: chosen }) });
+  }
   return await inspectImages(await openStore(options, 'read'), image, { signal });
 }
 
-function linesOf({ name, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {
+function linesOf({ name, tag, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {
   const others = names.filter((other) => other !== name).map((other) => parseReference(other).familiar());
   return [
-    name === undefined ? '<none>' : parseReference(name).familiar(),
+    name === undefined ? (labelOfTag({ tag }) ?? '<none>') : parseReference(name).familiar(),
     `  digest      ${digest}`,
     `  type        ${mediaType}`,
     ...(others.length > 0 ? [`  also named  ${others.join(', ')}`] : []),

@@ -7,6 +7,7 @@ import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
+import { inputChoice } from '../input-choice.js';
 
 export interface LoadCommandOptions extends CommonOptions {
   readonly input?: string;
@@ -15,23 +16,27 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly allowMissing?: boolean;
   readonly strict?: boolean;
   readonly onConflict: OnConflict;
+  readonly name?: string;
 }
 
 /** `lading load`: loads an archive, and prints the images in docker's words. */
 export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
-  const source = openInput(options.input);
+  const { input, image } = inputChoice(options.input);
+  const source = openInput(input);
   const store = await openStore(options, 'write');
   const report = await loadImages(store, source, {
     platforms: options.platform ?? [],
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
     onConflict: options.onConflict,
+    ...(image !== undefined && { image }),
+    ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
     signal,
   });
   warn(report.warnings, options);
   if (options.json) await printReport(report);
-  else await printLines([...report.moved.flatMap(movedLines), ...report.images.map(loadedLine)]);
+  else await printLines([...report.moved.flatMap(movedLines), ...new Set(report.images.map(loadedLine))]);
   return report.incomplete ? INCOMPLETE : 0;
 }
 

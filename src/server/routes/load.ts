@@ -10,13 +10,19 @@ import { failureOf } from '../statuses.js';
 import { Upload } from '../upload.js';
 
 interface LoadRoute {
-  readonly Querystring: { readonly quiet?: string; readonly platform?: readonly string[]; readonly strict?: string };
+  readonly Querystring: {
+    readonly quiet?: string;
+    readonly platform?: readonly string[];
+    readonly strict?: string;
+    readonly name?: string;
+    readonly image?: string;
+  };
 }
 
 /** `POST /images/load`: an archive as the body, lines of JSON as the answer. */
 export function loadRoute(app: FastifyInstance, context: ServerContext): void {
   app.post<LoadRoute>('/images/load', { schema: LOAD_SCHEMA }, async (request, reply) => {
-    const { quiet = '1', platform, strict } = request.query;
+    const { quiet = '1', platform, strict, name = '', image = '' } = request.query;
     const platforms = transferPlatforms(platform, request.minor);
     const output = new LoadOutput(reply);
     const options: LoadOptions = {
@@ -24,6 +30,8 @@ export function loadRoute(app: FastifyInstance, context: ServerContext): void {
       missingPlatforms: isTrue(strict) ? 'fail' : 'skip',
       hostPlatform: context.hostPlatform,
       signal: context.halt,
+      ...(name !== '' && { name }),
+      ...(image !== '' && { image }),
       ...(!isTrue(quiet) && { onProgress: output.progress }),
     };
     await runLoad(context, request, output, options);
@@ -83,7 +91,7 @@ function factsOf({ images, moved }: LoadReport): {
 /** An image that lost its name to another one stays in the store, so that is told, too. */
 function linesOf({ images, moved, warnings }: LoadReport): readonly object[] {
   return [
-    ...warnings.map(({ message }) => ({ stream: `warning: ${inDockersWords(message)}\n` })),
+    ...warnings.map(({ message }) => ({ stream: `warning: ${inDockersWords(message.replace(NAME_OPTION, ''))}\n` })),
     ...moved.flatMap(({ name, from }) =>
       from === undefined ? [] : [{ stream: `Moved name: ${parseReference(name).familiar()} (before: ${from})\n` }],
     ),
@@ -92,6 +100,9 @@ function linesOf({ images, moved, warnings }: LoadReport): readonly object[] {
     })),
   ];
 }
+
+/** Advice that docker load has no option for. */
+const NAME_OPTION = '; or load again with --name REPO';
 
 /** Unread progress of a slow client, in bytes; beyond it progress lines are left out. */
 const MAX_UNREAD_BYTES = 64 * 1024;

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tagImage } from '../../src/edit/tag-image.js';
+import { removeImages } from '../../src/edit/remove-images.js';
+import { inspectArchive } from '../../src/inspect/inspect-archive.js';
+import type { LoadOptions } from '../../src/load/load-images.js';
+import { ANNOTATIONS } from '../../src/model/descriptor.js';
+import type { ImageRecord } from '../../src/model/image-list.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import type { Store } from '../../src/stores/store.js';
+import { layoutArchive, type LayoutImage } from '../fixtures/archive-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
+import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
+import { chunksOf, codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
+import { save } from '../fixtures/saved-archive.js';
+import { onEachStore, stateOf } from '../fixtures/stores.js';
+
+const blobs = new BlobSet();
+const [first, second] = ['first', 'second'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
+
+/** Roots of the two images: `1 1.0` has the tag 1.0, `2 example/app:1` that name. */
+function roots(...texts: readonly string[]): readonly LayoutImage[] {
+  return texts.map((text) => {
+    const [which, refName] = text.split(' ');
+    return { root: which === '1' ? first! : second!, ...(refName !== undefined && { refName }) };
+  });
+}
+
+/** The records in the form of `roots`. */
+function shown(records: readonly ImageRecord[]): readonly string[] {
+  return records.map(({ name, tag, descriptor }) =>
+    [descriptor.digest === first!.digest ? '1' : '2', name?.replace('docker.io/', '') ?? tag].join(' ').trim(),
+  );
+}
+
+async function listed(store: Store): Promise<readonly string[]> {
+  return shown(await store.list()).toSorted();
+}
+
+/** What an archive lists, and what the store lists after a load and after a save and load of that. */
+const KEPT: readonly (readonly [archive: readonly string[], store: readonly string[]])[] = [
+  [['1 1.0'], ['1 1.0']],
+  [
+    ['1 1.0', '1 latest'],
+    ['1 1.0', '1 latest'],
+  ],
+  [['1 1.0', '1 1.0'], ['1 1.0']],
+  [
+    ['1 latest', '2 latest'],
+    ['1 latest', '2 latest'],
+  ],
+  [
+    ['1 1.0', '2'],
+    ['1 1.0', '2'],
+  ],
+  [['1', '1 1.0'], ['1 1.0']],
+  [['1 example/app:1.0', '1 1.0'], ['1 example/app:1.0']],
+  [
+    ['1 example/app:1.0', '1 2.0', '2 1.0'],
+    ['1 2.0', '1 example/app:1.0', '2 1.0'],
+  ],
+  [
+    ['1 1.0+git', '1 ünusual'],
+    ['1 1.0+git', '1 ünusual'],
+  ],
+  [['1 <none>'], ['1']],
+];
+
+for (const [archive, expected] of KEPT) {
+  onEachStore(`keeps the tags of ${archive.join(', ')} through load and save`, async (open) => {
+    for (const order of ORDERS) {
+      const store = await open();
+      const report = await loadLayout(store, roots(...archive), blobs, { layout: { order } });
+      assert.deepEqual(await listed(store), expected);
+      assert.equal(report.images.length, expected.length);
+      const again = await open();
+      const named = (await store.list()).map(({ name, descriptor }) => name ?? descriptor.digest);
+      await load(again, (await save(store, named)).archive);
+      assert.deepEqual(await again.list(), await store.list());
+    }
+  });
+}
+
+test('writes the tag as the ref.name of a saved root, with no full name', async () => {
+  const store = new MemoryStore();
+  await loadLayout(store, roots('1 1.0', '1 latest'), blobs);
+  for (const [text, tags] of [
+    [first!.digest, ['1.0', 'latest']],
+    ['<none>:latest', ['latest']],
+  ] as const) {
+    const saved = await save(store, [text]);
+    assert.deepEqual(
+      saved.roots.map(({ annotations }) => annotations),
+      tags.map((tag) => ({ [ANNOTATIONS.refName]: tag })),
+    );
+    assert.deepEqual(
+      saved.dockerManifest?.map(({ RepoTags }) => RepoTags),
+      [null],
+    );
+  }
+});
+
+test('tells once of tags without a name, with the command that names each, and not again once it is named', async () => {
+  const store = new MemoryStore();
+  const archive = await layoutArchive(roots('1 1.0', '2 a;b', '2 example/app:1'), blobs);
+  const { warnings } = await load(store, archive);
+  assert.deepEqual(codesOf(warnings), ['WARN_TAG_ONLY']);
+  assert.match(warnings[0]!.message, /^2 images have only a tag/);
+  assert.ok(
+    warnings[0]!.message.includes(`lading tag ${first!.digest} REPO:1.0; lading tag ${second!.digest} REPO:TAG`),
+  );
+  await tagImage(store, first!.digest, 'example/other:1.0');
+  assert.deepEqual(await listed(store), ['1 example/other:1.0', '2 a;b', '2 example/app:1']);
+  const again = await load(store, archive);
+  assert.match(again.warnings[0]!.message, new RegExp(`^${second!.digest} has only the tag "a;b"`));
+  await removeImages(store, ['<none>:a;b']);
+  assert.deepEqual(await listed(store), ['1 example/other:1.0', '2 example/app:1']);
+  assert.deepEqual((await load(new MemoryStore(), archive, { image: '1', platforms: [] })).warnings, []);
+});
+
+test('a removal by <none>:TAG leaves the other tags and names of the image; one by id removes all', async () => {
+  const store = new MemoryStore();
+  await loadLayout(store, roots('1 1', '1 2', '1 example/app:3'), blobs);
+  await removeImages(store, ['<none>:1']);
+  assert.deepEqual(await listed(store), ['1 2', '1 example/app:3']);
+  await removeImages(store, [first!.digest]);
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+/** Given names and choices, and what the store then lists, or the error. */
+const CHOICES: readonly (readonly [
+  archive: readonly string[],
+  options: LoadOptions,
+  result: readonly string[] | string,
+])[] = [
+  [
+    ['1 1.0', '1 latest', '2 2.0'],
+    { name: 'example/app' },
+    ['1 example/app:1.0', '1 example/app:latest', '2 example/app:2.0'],
+  ],
+  [['1 1.0', '2 other:1'], { name: 'example/app' }, ['1 example/app:1.0', '2 library/other:1']],
+  [['1 1.0', '2'], { name: 'example/app' }, ['1 example/app:1.0', '2']],
+  [['1 1.0'], { name: 'example/app:9' }, ['1 example/app:9']],
+  [['1 1.0', '1 2.0'], { name: 'example/app:1.0' }, ['1 2.0', '1 example/app:1.0']],
+  [['1 1.0', '1 2.0'], { name: 'example/app:9' }, ['1 1.0', '1 2.0', '1 example/app:9']],
+  [['1'], { name: 'example/app' }, ['1 example/app:latest']],
+  [['1'], { name: 'localhost:5000/app:1' }, ['1 localhost:5000/app:1']],
+  [['1 example/app:1'], { name: 'mine:2' }, ['1 library/mine:2']],
+  [['1 example/app:1'], { name: 'mine' }, 'ERR_OPTION_INVALID'],
+  [['1', '2'], { name: 'mine' }, 'ERR_OPTION_INVALID'],
+  [['1 1.0', '2 2.0'], { name: 'mine:1.0' }, 'ERR_OPTION_INVALID'],
+  [['1 latest', '2 latest'], { name: 'mine' }, 'ERR_NAME_DUPLICATE'],
+  [['1 1.0'], { name: 'Mine' }, 'ERR_REFERENCE_INVALID'],
+  [['1 1.0'], { name: `mine@${first!.digest}` }, 'ERR_REFERENCE_INVALID'],
+  [['1 1.0', '1 latest', '2 2.0'], { image: 'latest' }, ['1 latest']],
+  [['1 1.0', '2 2.0'], { image: '2.0', name: 'example/app:9' }, ['2 example/app:9']],
+  [['1 1.0', '2 2.0'], { image: second!.digest, name: 'example/app' }, ['2 example/app:2.0']],
+  [['1 a/b:1', '2 c/d:1'], { image: 'c/d:1' }, ['2 c/d:1']],
+  [['1 a/b:1', '1 c/d:1', '2 2'], { image: '1' }, ['1 a/b:1', '1 c/d:1']],
+  [['1 a/b:1', '2 c/d:1'], { image: '1' }, 'ERR_REFERENCE_AMBIGUOUS'],
+  [['1 1.0', '2'], { image: '3' }, 'ERR_IMAGE_UNKNOWN'],
+];
+
+for (const [archive, options, result] of CHOICES) {
+  onEachStore(`loads ${archive.join(', ')} with ${JSON.stringify(options)}`, async (open) => {
+    for (const order of ORDERS) {
+      const store = await open();
+      const loading = loadLayout(store, roots(...archive), blobs, { ...options, layout: { order } });
+      if (typeof result === 'string') {
+        await assert.rejects(loading, { code: result });
+        assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+        continue;
+      }
+      const { images } = await loading;
+      assert.equal(images.length, result.length);
+      assert.deepEqual(await listed(store), result);
+      const needed = (await store.list()).flatMap(({ descriptor }) => closureOf(blobs, descriptor));
+      assert.deepEqual((await stateOf(store)).blobs, [...new Set(needed)].toSorted());
+    }
+  });
+}
+
+test('chooses and names an image of a docker-archive too', async () => {
+  const images = [dockerImageOf(blobs, first!, ['example/app:1', 'example/app:2']), dockerImageOf(blobs, second!, [])];
+  const archive = await dockerArchive(images);
+  const names = async (options: LoadOptions): Promise<readonly (string | undefined)[]> =>
+    (await load(new MemoryStore(), archive, options)).images.map(({ name }) => name);
+  assert.deepEqual(await names({ image: '2' }), ['docker.io/example/app:2']);
+  assert.deepEqual(await names({ image: '2', name: 'mine:1' }), ['docker.io/library/mine:1']);
+  const bare = await dockerArchive(images.slice(1));
+  const store = new MemoryStore();
+  assert.deepEqual(
+    (await load(store, bare, { name: 'mine' })).images.map(({ name }) => name),
+    ['docker.io/library/mine:latest'],
+  );
+});
+
+test('inspects the chosen image of an archive', async () => {
+  const archive = await layoutArchive(roots('1 1.0', '2 2.0'), blobs);
+  const found = await inspectArchive(chunksOf(archive), { image: '2.0' });
+  assert.deepEqual(
+    found.map(({ digest, tag }) => [digest, tag]),
+    [[second!.digest, '2.0']],
+  );
+});
+
+test('damage in an image that was not chosen is no error', async () => {
+  const broken = new BlobSet(blobs);
+  for (const digest of closureOf(blobs, second!)) if (!closureOf(blobs, first!).includes(digest)) broken.delete(digest);
+  const store = new MemoryStore();
+  await load(store, await layoutArchive(roots('1 1.0', '2 2.0'), broken), { image: '1.0' });
+  assert.deepEqual(await listed(store), ['1 1.0']);
+});
