@@ -37,10 +37,11 @@ async function listEntries(fd: number, limits: Limits): Promise<readonly Indexed
   const ledger = new EntryLedger(limits);
   const judge = new TarJudge(limits, ({ type, linkname, start, size, ...entry }) => {
     if (type === 'directory') return;
-    const name = plainEntryName(entry.name);
+    const plain = plainEntryName(entry.name);
+    const name = entry.name.startsWith('/') ? `/${plain}` : plain;
     const isLink = type !== 'file';
-    if (!isMetadataEntry(name) && digestOfEntry(name) === undefined) {
-      ledger.enter({ name, type, ...(isLink && { linkname }) });
+    if (!isMetadataEntry(plain) && digestOfEntry(plain) === undefined) {
+      ledger.enter({ name: plain, type, size, ...(isLink && { linkname }) });
     }
     entries.push({ name, type, start, size, ...(isLink && { linkname }) });
   });
@@ -52,7 +53,7 @@ async function listEntries(fd: number, limits: Limits): Promise<readonly Indexed
   }
   judge.end();
   const [metadata, others] = [true, false].map((isMetadata) =>
-    entries.filter(({ name }) => isMetadataEntry(name) === isMetadata),
+    entries.filter(({ name }) => isMetadataEntry(plainEntryName(name)) === isMetadata),
   );
   return [...(metadata ?? []), ...(others ?? []).sort((a, b) => a.size - b.size)];
 }

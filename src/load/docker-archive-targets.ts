@@ -85,7 +85,7 @@ async function contentOf(
   contents: ArchiveContents,
   name: string,
 ): Promise<Content & Partial<ArchiveFile>> {
-  if (name.startsWith('/') || name.split('/').includes('..')) {
+  if (name.split('/').includes('..')) {
     throw new LadingError('ERR_ARCHIVE_FORMAT', `manifest.json names ${quote(name)}, which is not in the archive`);
   }
   const entry = followLinks(plainEntryName(name), contents);

@@ -70,7 +70,7 @@ export async function loadInSession(
     const closed = await closeArchive(destination, session, commit.contents, request);
     const { contents } = commit;
     await session.end({ unneeded: unneededOf(closed, contents, select.skipped) });
-    return { report: loadReportOf(closed, contents.stored, select.skipped), contents };
+    return { report: loadReportOf(closed, contents, select.skipped), contents };
   } catch (error) {
     // The stage may be in the middle of a blob, which must end before it can be discarded.
     await commit.settled();

@@ -1,6 +1,6 @@
 import { bytesOfBlobs } from '../model/content.js';
-import type { Digest } from '../model/digest.js';
 import type { NameMove } from '../model/image-list.js';
+import type { ArchiveContents } from '../stages/records.js';
 import type { SkippedEntries } from '../stages/select-entries.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import type { ClosedArchive } from './close-archive.js';
@@ -24,10 +24,10 @@ export interface LoadReport {
   readonly incomplete: boolean;
 }
 
-/** The report of a load. `allStored` has the bytes of each blob that it stored. */
+/** The report of a load. */
 export function loadReportOf(
   closed: ClosedArchive,
-  allStored: ReadonlyMap<Digest, number>,
+  { stored: allStored, skipped: repeats }: Pick<ArchiveContents, 'stored' | 'skipped'>,
   { skipped, lookalikes }: SkippedEntries,
 ): LoadReport {
   const needed = [...closed.needed];
@@ -40,9 +40,9 @@ export function loadReportOf(
     blobs: {
       stored: stored.length,
       present: needed.length - stored.length,
-      skipped: skipped.count + unneeded.length,
+      skipped: skipped.count + repeats.count + unneeded.length,
       bytesStored: bytesOfBlobs(stored),
-      bytesSkipped: skipped.bytes + bytesOfBlobs(unneeded),
+      bytesSkipped: skipped.bytes + repeats.bytes + bytesOfBlobs(unneeded),
     },
     warnings: [...lookalikes.map(lookalikeWarning), ...closed.warnings],
     incomplete: closed.incomplete,

@@ -43,5 +43,5 @@ function firstStep(name: string, archive: ArchiveLinks): string | undefined {
 }
 
 function refuseRepeated(name: string, { repeated }: ArchiveLinks): void {
-  if (repeated?.has(name)) throw badEntry(name, 'occurs twice');
+  if (repeated?.has(name)) throw badEntry(name, 'occurs twice, with other bytes');
 }

@@ -13,18 +13,19 @@ export function isMetadataEntry(name: string): boolean {
 export interface LedgerEntry {
   readonly name: string;
   readonly type: 'file' | 'symlink' | 'link';
+  readonly size: number;
   readonly linkname?: string;
   readonly digest?: Digest;
 }
 
 /**
- * Records the names of all entries, wanted or not, so that the checks do not depend on their order. Refuses a blob or a
- * layout document that occurs twice or is a link, since readers differ on what it contains. Holds one digest for each
- * blob.
+ * Records the names of all entries, wanted or not, so that the checks do not depend on their order. Finds a blob or a
+ * layout document that occurs twice, and refuses one that is a link, since readers differ on what it contains. Holds one
+ * digest for each blob.
  */
 export class EntryLedger {
   readonly #limits: Limits;
-  readonly #seen = new Set<string>();
+  readonly #seen = new Map<string, number>();
   readonly #lookalikes = new Set<string>();
   #others = 0;
   #otherNameBytes = 0;
@@ -39,18 +40,21 @@ export class EntryLedger {
   }
 
   /**
-   * Records the next file or link. `name` is its plain name, `digest` the digest in that name. Throws ERR_TAR_ENTRY,
-   * ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES.
+   * Records the next file or link. `name` is its plain name, `digest` the digest in that name. Returns whether it is a
+   * blob or layout document that occurred before, with as many bytes. Throws ERR_TAR_ENTRY, ERR_LIMIT_ENTRIES,
+   * ERR_LIMIT_BYTES.
    */
-  enter({ name, type, linkname = '', digest }: LedgerEntry): void {
+  enter({ name, type, size, linkname = '', digest }: LedgerEntry): boolean {
     const key = isMetadataEntry(name) ? name : digest;
     if (key === undefined) return this.#enterOther(name, linkname);
     if (type !== 'file') throw badEntry(name, 'is a link, but must be a file');
-    if (this.#seen.has(key)) throw badEntry(name, 'occurs twice');
-    this.#seen.add(key);
+    const before = this.#seen.get(key);
+    if (before !== undefined && before !== size) throw badEntry(name, 'occurs twice, with other bytes');
+    this.#seen.set(key, size);
+    return before !== undefined;
   }
 
-  #enterOther(name: string, linkname: string): void {
+  #enterOther(name: string, linkname: string): false {
     const { maxOtherEntries, maxOtherNameBytes } = this.#limits;
     this.#others += 1;
     this.#otherNameBytes += Buffer.byteLength(name) + Buffer.byteLength(linkname);
@@ -64,5 +68,6 @@ export class EntryLedger {
     }
     const folded = name.toLowerCase();
     if (isMetadataEntry(folded)) this.#lookalikes.add(folded);
+    return false;
   }
 }

@@ -4,12 +4,15 @@ import { LadingError, quote } from './errors.js';
 /** C0 and C1 control characters and DEL. */
 const CONTROL = /\p{Cc}/u;
 
-/** Refuses dangerous names, which no image archive needs: absolute, `..`, control characters. Throws ERR_TAR_ENTRY. */
+/**
+ * Refuses dangerous names, which no image archive needs: `..`, control characters. A name that starts with a slash means
+ * the root of the archive, and only a docker-archive may have one. Throws ERR_TAR_ENTRY.
+ */
 export function checkEntryName(name: string, maxBytes: number): void {
   if (name === '') throw badEntry(name, 'has no name');
   if (Buffer.byteLength(name) > maxBytes) throw badEntry(name, `has a name of more than ${maxBytes} bytes`);
   if (CONTROL.test(name)) throw badEntry(name, 'has control characters in its name');
-  if (name.startsWith('/')) throw badEntry(name, 'has an absolute name');
+  if (/^\/+$/.test(name)) throw badEntry(name, 'has no name');
   if (name.split('/').includes('..')) throw badEntry(name, 'has ".." in its name');
   // GNU tar and Go see another name: one drops the end, the other keeps it.
   if (name.endsWith('/.') && name !== './.') throw badEntry(name, 'has a name that ends in "/."');
@@ -17,7 +20,8 @@ export function checkEntryName(name: string, maxBytes: number): void {
 
 /** The name of a link's target: relative to its folder for a symlink, to the archive's root for a hard link. */
 export function linkTarget(name: string, type: 'symlink' | 'link', linkname: string): string {
-  return posix.normalize(type === 'symlink' ? posix.join(posix.dirname(name), linkname) : linkname);
+  const folder = posix.dirname(name).replace(/^\/+/, '');
+  return posix.normalize(type === 'symlink' ? posix.join(folder, linkname) : linkname);
 }
 
 /** Refuses a link that leads out of the archive. Throws ERR_TAR_ENTRY. */

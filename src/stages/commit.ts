@@ -65,6 +65,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #stored = new Map<Digest, number>();
   readonly #storedByOthers = new Set<Digest>();
   readonly #repeated = new Set<string>();
+  #skipped = { count: 0, bytes: 0 };
   readonly #damaged = new Map<Digest, Required<FoundBlob>>();
   readonly #sharedErrors = new Map<ErrorCode, LadingError>();
   readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
@@ -89,6 +90,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       layers: this.#layers,
       links: this.#links,
       repeated: this.#repeated,
+      skipped: this.#skipped,
       stored: this.#stored,
       storedByOthers: this.#storedByOthers,
       damaged: this.#damaged,
@@ -97,8 +99,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
     const promised = entry.digest;
-    if (this.#links.has(entry.name) || this.#files.has(entry.name)) this.#repeated.add(entry.name);
-    if (entry.use === 'link') this.#links.set(entry.name, entry.linkname ?? '');
+    if (entry.use === 'link') this.#enterLink(entry);
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
     else if (this.#isKept(entry)) await this.#keep(entry);
     else if (promised === undefined || entry.part === undefined || this.#copies === undefined)
@@ -121,6 +122,21 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     await this.#copies?.end();
   }
 
+  #enterLink({ name, linkname = '' }: SelectedEntry): void {
+    const before = this.#links.get(name);
+    if (this.#files.has(name) || (before !== undefined && before !== linkname)) this.#repeated.add(name);
+    this.#links.set(name, linkname);
+  }
+
+  /** Returns whether the name is new. The same bytes under it once more are skipped. */
+  #enterFile(name: string, file: ArchiveFile): boolean {
+    const before = this.#files.get(name);
+    if (this.#links.has(name) || (before !== undefined && before.digest !== file.digest)) this.#repeated.add(name);
+    if (before === undefined) this.#files.set(name, file);
+    else this.#skipped = { count: this.#skipped.count + 1, bytes: this.#skipped.bytes + file.size };
+    return before === undefined;
+  }
+
   #isKept({ digest, size }: SelectedEntry): boolean {
     return digest === undefined && size <= SMALL_BYTES && this.#keptBytes + size <= MAX_KEPT_BYTES;
   }
@@ -128,7 +144,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   async #keep({ name, size, body, digester }: VerifiedEntry<SelectedEntry>): Promise<void> {
     this.#keptBytes += size;
     const bytes = await readAll(body, size);
-    this.#files.set(name, { digest: digester.digest(), size, bytes });
+    if (!this.#enterFile(name, { digest: digester.digest(), size, bytes })) this.#keptBytes -= size;
   }
 
   /** Returns a function that copies one blob from its file. */
@@ -217,7 +233,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   }
 
   #learn(name: string, promised: Digest | undefined, file: ArchiveFile, layer: LayerFacts): void {
-    if (promised === undefined) this.#files.set(name, file);
+    if (promised === undefined) this.#enterFile(name, file);
     this.#layers.set(file.digest, layer);
   }
 }

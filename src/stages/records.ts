@@ -91,6 +91,8 @@ export interface ArchiveContents {
   readonly manifestJson?: Buffer;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
+  /** Files that are not blobs and that stand in the archive before, with the same bytes. */
+  readonly skipped: { readonly count: number; readonly bytes: number };
   /** What is known about blobs as layers. Closing the archive adds more. */
   readonly layers: Map<Digest, LayerFacts>;
   /** Links by name, with the name of the entry that each one points to. */

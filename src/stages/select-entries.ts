@@ -1,14 +1,15 @@
 import { checkDocument, checkDocumentSize, damageOf, readAll } from '../content/check-document.js';
 import { Documents, type OnDamage } from '../content/documents.js';
 import { sizeMismatch } from '../content/mismatch.js';
+import { refuseOtherBytes } from '../content/repeated-entry.js';
 import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
 import { Stage } from '../flow/stage.js';
 import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, plainEntryName } from '../model/archive-layout.js';
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
-import type { Digest } from '../model/digest.js';
+import { digestOf, type Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
-import { linkTarget } from '../model/entry-name.js';
+import { badEntry, linkTarget } from '../model/entry-name.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
@@ -71,7 +72,9 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #wanted: WantedBlobs;
   readonly #passed = new Set<Digest>();
   readonly #present = new Set<Digest>();
-  readonly #metadata = new Set<string>();
+  readonly #metadata = new Map<string, Digest>();
+  /** The first name that starts with a slash. Only a docker-archive may have one. */
+  #absolute: string | undefined;
   #skipped = { count: 0, bytes: 0 };
 
   constructor(options: SelectEntriesOptions) {
@@ -103,8 +106,10 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const digest = entry.digest ?? digestOfEntry(name);
     const named = { ...entry, name, kind: 'blob' } as const;
     if (entry.type === 'directory') return;
-    this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
-    if (entry.type !== 'file')
+    if (entry.name.startsWith('/')) this.#absolute ??= entry.name;
+    const isRepeat = this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
+    if (isRepeat) await this.#skipRepeat(named, digest ?? this.#metadata.get(name));
+    else if (entry.type !== 'file')
       yield { ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
     else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
@@ -113,14 +118,19 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     else yield { ...named, use: 'candidate' };
   }
 
+  protected override atEnd(): readonly SelectedEntry[] {
+    if (this.#isLayout() && this.#absolute !== undefined) throw badEntry(this.#absolute, 'has an absolute name');
+    return [];
+  }
+
   async #takeMetadata(entry: Omit<SelectedEntry, 'use'>): Promise<SelectedEntry> {
     const { limits } = this.#options;
-    this.#metadata.add(entry.name);
     const maxBytes = entry.name === LAYOUT_ENTRY ? limits.maxLayoutBytes : limits.maxIndexBytes;
     if (entry.size > maxBytes) {
       throw new LadingError('ERR_LIMIT_DOCUMENT', `${entry.name} has ${entry.size} bytes, more than ${maxBytes}`);
     }
     const bytes = await readAll(entry.body, maxBytes);
+    this.#metadata.set(entry.name, digestOf(bytes));
     if (entry.name === INDEX_ENTRY) await this.#learnLayout(bytes);
     return { ...entry, body: bodyOf(bytes), use: 'metadata' };
   }
@@ -149,9 +159,19 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   async #skip(entry: ArchiveEntry): Promise<readonly SelectedEntry[]> {
-    this.#skipped = { count: this.#skipped.count + 1, bytes: this.#skipped.bytes + entry.size };
+    this.#countSkipped(entry);
     await drain(entry);
     return [];
+  }
+
+  /** The same blob or document once more is harmless. */
+  async #skipRepeat(entry: ArchiveEntry, digest: Digest | undefined): Promise<void> {
+    this.#countSkipped(entry);
+    if (digest !== undefined) await refuseOtherBytes(entry.name, entry.body, digest);
+  }
+
+  #countSkipped({ size }: ArchiveEntry): void {
+    this.#skipped = { count: this.#skipped.count + 1, bytes: this.#skipped.bytes + size };
   }
 
   async #skipPresent(entry: ArchiveEntry, digest: Digest): Promise<readonly SelectedEntry[]> {

@@ -76,8 +76,13 @@ const CASES: readonly CorpusCase[] = [
   ['an image whose layers are blobs', loads(), () => inBlobs((tar) => tar)],
   ['an image whose layers are packed blobs', loads(), () => inBlobs((tar) => gzipSync(tar))],
   ['a config out of the archive', 'ERR_ARCHIVE_FORMAT', listing({ Config: '../../etc/passwd' })],
-  ['a config by an absolute path', 'ERR_ARCHIVE_FORMAT', listing({ Config: '/etc/passwd' })],
-  ['a layer by an absolute path', 'ERR_ARCHIVE_FORMAT', listing({ Layers: ['/etc/passwd', secondLayer] })],
+  ['a config by an absolute path that is not there', 'ERR_BLOB_MISSING', listing({ Config: '/etc/passwd' })],
+  [
+    'a layer by an absolute path that is not there',
+    'ERR_BLOB_MISSING',
+    listing({ Layers: ['/etc/passwd', secondLayer] }),
+  ],
+  ['layers by absolute paths', loads(), listing({ Layers: [`/${firstLayer}`, `//${secondLayer}`] })],
   ['a layer out of the archive', 'ERR_ARCHIVE_FORMAT', listing({ Layers: [outside, secondLayer] })],
   ['a manifest.json of null', 'ERR_DOCUMENT_INVALID', withManifest(null)],
   ['a manifest.json that lists no image', 'ERR_DOCUMENT_INVALID', withManifest([])],
@@ -119,6 +124,11 @@ const CASES: readonly CorpusCase[] = [
   ],
   [
     'a layer twice',
+    loads(),
+    withEntry(firstLayer, (tar) => tar, { name: firstLayer, body: IMAGE.layers[0] ?? Buffer.alloc(0) }),
+  ],
+  [
+    'a layer twice, with other bytes',
     'ERR_TAR_ENTRY',
     withEntry(firstLayer, (tar) => tar, { name: firstLayer, body: seededBytes('other', 1000) }),
   ],
@@ -178,4 +188,4 @@ const CASES: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('docker-archive', CASES, 43);
+runFamily('docker-archive', CASES, 45);

@@ -53,6 +53,21 @@ const CASES: readonly Case[] = [
     warnings: ['it has the digest of another image'],
   },
   {
+    file: 'config-entry-twice.tar',
+    what: 'a docker-archive with the config of each of two names',
+    names: ['example.com/app:1', 'example.com/app:2'],
+  },
+  {
+    file: 'blob-twice.tar',
+    what: 'a layout with the blob of a layer for each time that the image has it',
+    names: ['docker.io/library/repo:tag'],
+  },
+  {
+    file: 'absolute-layer-names.tar',
+    what: 'a docker-archive with a slash before the names of its layers',
+    names: ['docker.io/library/app:latest'],
+  },
+  {
     file: 'zstd-layer-of-frames.tar',
     what: 'a layer of several zstd frames, with a skippable one behind them',
     names: ['docker.io/example/app:1'],

@@ -8,18 +8,20 @@ import { limitsOf } from '../../src/model/limits.js';
 const BLOB = entryNameOf(digestOf('x'));
 
 /** Enters an entry as SelectEntries does. */
-function enter(ledger: EntryLedger, name: string, type: LedgerEntry['type'], linkname?: string): void {
+function enter(ledger: EntryLedger, name: string, type: LedgerEntry['type'], linkname?: string, size = 9): boolean {
   const digest = digestOfEntry(name);
-  ledger.enter({ name, type, ...(linkname && { linkname }), ...(digest && { digest }) });
+  return ledger.enter({ name, type, size, ...(linkname && { linkname }), ...(digest && { digest }) });
 }
 
 describe('EntryLedger', () => {
-  it('accepts each blob and layout document once, and other names any number of times', () => {
+  it('finds blobs and layout documents that occur twice, and takes other names any number of times', () => {
     const ledger = new EntryLedger(limitsOf());
     for (const name of [BLOB, 'index.json', 'oci-layout', 'manifest.json', 'other', 'other'])
-      enter(ledger, name, 'file');
+      assert.equal(enter(ledger, name, 'file'), false);
     for (const name of [BLOB, 'index.json', 'oci-layout', 'manifest.json']) {
-      assert.throws(() => enter(ledger, name, 'file'), { code: 'ERR_TAR_ENTRY', details: { entry: name } });
+      assert.equal(enter(ledger, name, 'file'), true);
+      const other = (): boolean => enter(ledger, name, 'file', undefined, 8);
+      assert.throws(other, { code: 'ERR_TAR_ENTRY', details: { entry: name } });
     }
   });
 

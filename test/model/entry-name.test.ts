@@ -19,6 +19,8 @@ describe('an entry name', () => {
     'é',
     '\u2028',
     'a b',
+    '/a',
+    '//a',
     '\\..\\',
     'C:\\x',
   ]) {
@@ -30,8 +32,8 @@ describe('an entry name', () => {
   const refused = [
     '',
     '/',
-    '/a',
-    '//a',
+    '//',
+    '/../a',
     '..',
     '../a',
     'a/..',

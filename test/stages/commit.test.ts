@@ -139,7 +139,12 @@ describe('Commit', () => {
     await inSession(new MemoryStore(), async (session) => {
       const { contents } = await commit(session, []);
       const empty = { files: new Map(), layers: new Map(), links: new Map(), stored: new Map(), damaged: new Map() };
-      assert.deepEqual(contents, { ...empty, repeated: new Set(), storedByOthers: new Set() });
+      assert.deepEqual(contents, {
+        ...empty,
+        repeated: new Set(),
+        storedByOthers: new Set(),
+        skipped: { count: 0, bytes: 0 },
+      });
     });
   });
 
@@ -204,15 +209,27 @@ describe('Commit', () => {
     });
   });
 
-  it('lists names that stand twice, as files or as links', async () => {
+  it('lists names that stand twice, with other bytes or targets', async () => {
     await inSession(new MemoryStore(), async (session) => {
       const bodies = new Bodies();
-      const link = (name: string): SelectedEntry => {
-        return { name, type: 'symlink', size: 0, linkname: 'target', body: bodies.of(), kind: 'blob', use: 'link' };
+      const link = (name: string, linkname = 'target'): SelectedEntry => {
+        return { name, type: 'symlink', size: 0, linkname, body: bodies.of(), kind: 'blob', use: 'link' };
       };
       const file = (name: string): SelectedEntry => select(bodies, name, Buffer.from(name), 'candidate');
-      const { contents } = await commit(session, [file('a'), file('b'), link('a'), link('c'), link('c'), file('b')]);
+      const { contents } = await commit(session, [
+        file('a'),
+        file('b'),
+        link('a'),
+        link('c'),
+        link('c', 'elsewhere'),
+        { ...select(bodies, 'b', Buffer.from('x'), 'candidate') },
+        file('same'),
+        file('same'),
+        link('d'),
+        link('d'),
+      ]);
       assert.deepEqual(contents.repeated, new Set(['a', 'c', 'b']));
+      assert.deepEqual(contents.skipped, { count: 2, bytes: 5 });
     });
   });
 

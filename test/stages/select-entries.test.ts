@@ -166,19 +166,24 @@ describe('SelectEntries, metadata first,', () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const wanted = namesOf(blobs.keys());
-    const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
+    const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
     const selection = await select(layoutOf(blobs, root, { extra: [stray] }));
     assert.deepEqual(passedDigests(selection), wanted);
     assert.equal(selection.stage.skipped.skipped.count, 1);
   });
 
-  it('refuses a second copy of a blob, wanted or not', async () => {
+  it('skips a second copy of a blob, wanted or not, and refuses other bytes', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
-    const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
+    const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
     const again = { name: entryNameOf(root.digest), body: blobs.bytes(root.digest) };
     for (const extra of [[again], [stray, stray]]) {
-      await assert.rejects(select(layoutOf(blobs, root, { extra })), { code: 'ERR_TAR_ENTRY' });
+      const { stage } = await select(layoutOf(blobs, root, { extra }));
+      assert.equal(stage.skipped.skipped.count, extra.length);
+      const other = extra.map((entry, at) =>
+        at === extra.length - 1 ? { ...entry, body: wrong(Buffer.from(entry.body)) } : entry,
+      );
+      await assert.rejects(select(layoutOf(blobs, root, { extra: other })), { code: 'ERR_TAR_ENTRY' });
     }
   });
 
@@ -210,7 +215,7 @@ describe('SelectEntries, metadata first,', () => {
 
   it('lets the source skip a blob if it can', async () => {
     const skipped: string[] = [];
-    const entry = { ...new Bodies().entry(entryNameOf(digestOf('stray')), Buffer.from('stray')) };
+    const entry = { ...new Bodies().entry(entryNameOf(digestOf('stray one')), Buffer.from('stray')) };
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, ['linux/amd64']);
     const before = entriesOf(new Bodies(), layoutOf(blobs, root));
@@ -280,9 +285,9 @@ describe('SelectEntries with `passesAll`', () => {
   it('passes every blob as a candidate, wanted or not', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
-    const stray = { name: entryNameOf(digestOf('stray')), body: Buffer.from('stray') };
+    const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
     const selection = await select(layoutOf(blobs, root, { extra: [stray] }), { passesAll: true });
-    assert.deepEqual(passedDigests(selection), namesOf([...blobs.keys(), digestOf('stray')]));
+    assert.deepEqual(passedDigests(selection), namesOf([...blobs.keys(), digestOf('stray one')]));
   });
 });
 
@@ -294,8 +299,16 @@ describe('SelectEntries refuses', () => {
   const changed = (digest: Digest, body: Buffer): TarEntry[] =>
     layout.map((entry) => (entry.name === entryNameOf(digest) ? { ...entry, body } : entry));
   const cases: readonly (readonly [what: string, entries: TarEntry[], code: string, limits?: object])[] = [
-    ['a second index.json', [...layout, layout[1]!], 'ERR_TAR_ENTRY'],
-    ['a second oci-layout', [...layout, layout[0]!], 'ERR_TAR_ENTRY'],
+    [
+      'another index.json',
+      [...layout, { ...layout[1]!, body: wrong(Buffer.from(layout[1]!.body ?? [])) }],
+      'ERR_TAR_ENTRY',
+    ],
+    [
+      'another oci-layout',
+      [...layout, { ...layout[0]!, body: wrong(Buffer.from(layout[0]!.body ?? [])) }],
+      'ERR_TAR_ENTRY',
+    ],
     ['an index.json that is a list', layoutOf(blobs, root, { indexJson: [] }), 'ERR_DOCUMENT_INVALID'],
     ['an index.json over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxIndexBytes: 10 }],
     ['an oci-layout over its limit', layout, 'ERR_LIMIT_DOCUMENT', { maxLayoutBytes: 10 }],

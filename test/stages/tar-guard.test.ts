@@ -196,8 +196,6 @@ describe('TarGuard refuses', () => {
       bad,
     ]),
     ['an empty name', header({ name: '' }), bad],
-    ['an absolute name', header({ name: '/etc/passwd' }), bad],
-    ['an absolute prefix', header({ name: 'passwd', prefix: '/etc' }), bad],
     ['.. as a name', header({ name: '..' }), bad],
     ['a name that begins with ..', header({ name: '../x' }), bad],
     ['a name that ends with ..', header({ name: 'a/..' }), bad],
