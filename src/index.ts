@@ -20,7 +20,9 @@ export {
   type PlatformInspection,
   type ReferrerReport,
 } from './inspect/inspect-images.js';
-export { listImages, type ImageListing } from './inspect/list-images.js';
+export type { FactsOptions, ImageFacts } from './inspect/image-facts.js';
+export { listArchive, type ListArchiveOptions } from './inspect/list-archive.js';
+export { listImages, type ImageListing, type ListedImage, type ListImagesOptions } from './inspect/list-images.js';
 export type { ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
 export type { CommitEvent } from './stages/records.js';

@@ -34,9 +34,13 @@ export async function printLines(lines: readonly string[]): Promise<void> {
   if (lines.length > 0) await print(`${lines.map(printable).join('\n')}\n`);
 }
 
-/** Writes a report as one JSON document to stdout, or to stderr where stdout carries an archive. */
-export async function printReport(report: unknown, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
-  const text = `${JSON.stringify(report, null, stream === 'stdout' ? 2 : undefined)}\n`;
+/**
+ * Writes a report as one JSON document to stdout, or to stderr where stdout carries an archive. Its `schema` names its
+ * kind and the version of its shape: a higher version may lack or change fields, the same one may only get new fields.
+ */
+export async function printReport(kind: string, report: object, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
+  const document = { schema: `lading.${kind}/1`, ...report };
+  const text = `${JSON.stringify(document, null, stream === 'stdout' ? 2 : undefined)}\n`;
   if (stream === 'stdout') await print(text);
   else process.stderr.write(text);
 }
@@ -51,7 +55,7 @@ export function warn(warnings: readonly Warning[], { json = false, quiet = false
 export function printError(error: unknown, { json = false }: OutputOptions): void {
   const { code, category, message, details } = describe(error);
   const text = json
-    ? JSON.stringify({ error: { code, category, message, details } })
+    ? JSON.stringify({ schema: 'lading.error/1', error: { code, category, message, details } })
     : `lading: ${printable(message)} [${code}]`;
   process.stderr.write(`${text}\n`);
 }
@@ -65,6 +69,11 @@ function describe(error: unknown): { code: string; category: string; message: st
 /** Replaces the characters that a terminal would obey, since a line may hold a stranger's text. */
 export function printable(line: string): string {
   return line.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\u{fffd}');
+}
+
+/** The width of the terminal that stdout is; undefined if it is none. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
 /** A table with columns as wide as their widest cell. */

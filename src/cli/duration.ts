@@ -18,3 +18,24 @@ export function formatAge(ms: number): string {
   const [unit, unitMs] = fitting ?? ['s', 1000];
   return `${Math.max(0, Math.floor(ms / unitMs))}${unit}`;
 }
+
+/** Units of `formatAgo`: the name, its seconds, and from how many of it on it is used. */
+const AGO_UNITS = [
+  ['year', 365 * 86_400, 2],
+  ['month', 30 * 86_400, 2],
+  ['week', 7 * 86_400, 2],
+  ['day', 86_400, 2],
+  ['hour', 3600, 1],
+  ['minute', 60, 1],
+  ['second', 1, 1],
+] as const;
+
+/** A time in milliseconds since something about as docker writes it: `3 weeks ago`. */
+export function formatAgo(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  for (const [unit, size, least] of AGO_UNITS) {
+    const count = Math.floor(seconds / size);
+    if (count >= least) return `${count} ${unit}${count === 1 ? '' : 's'} ago`;
+  }
+  return 'Less than a second ago';
+}

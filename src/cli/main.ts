@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { LadingError } from '../model/errors.js';
 import { addPlatforms, type CommandContext, type CommonOptions } from './command-context.js';
 import type { RemoveCommandOptions } from './commands/edit.js';
+import type { ImagesOptions } from './commands/images.js';
 import type { InspectOptions } from './commands/inspect.js';
 import type { LoadCommandOptions } from './commands/load.js';
 import type { PruneCommandOptions } from './commands/prune.js';
@@ -126,9 +127,12 @@ function loadCommand(): Command {
 
 function imagesCommand(): Command {
   return command('images', 'List the images of the store')
+    .argument('[image...]', 'names, ids, repositories, or patterns such as "example/*" (default: all)')
     .option('-q, --quiet', 'print only digests')
-    .action((options: CommonOptions) =>
-      run(options, async (context) => (await import('./commands/images.js')).images(options, context)),
+    .option('-f, --filter <key=value>', 'only these: reference, dangling, label, platform, ...; repeatable', collect)
+    .option('--archive <file>', 'list an archive instead (- for stdin)')
+    .action((names: string[], options: ImagesOptions) =>
+      run(options, async (context) => (await import('./commands/images.js')).images(names, options, context)),
     );
 }
 

@@ -17,6 +17,8 @@ import('./main.js').catch((error: unknown) => {
   const text = `cannot start: ${message}${hint}`;
   const found = { code: 'ERR_STORAGE_IO', category: 'storage', message: text, details: { system: code } };
   const isJson = process.argv.includes('--json');
-  process.stderr.write(isJson ? `${JSON.stringify({ error: found })}\n` : `lading: ${text} [ERR_STORAGE_IO]\n`);
+  process.stderr.write(
+    isJson ? `${JSON.stringify({ schema: 'lading.error/1', error: found })}\n` : `lading: ${text} [ERR_STORAGE_IO]\n`,
+  );
   process.exitCode = STORAGE;
 });

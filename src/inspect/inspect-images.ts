@@ -1,7 +1,9 @@
+import { closureOf } from '../content/closure.js';
+import { Documents } from '../content/documents.js';
 import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
-import type { ImageRecord } from '../model/image-list.js';
+import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
 import { check, optionsOf, TEXT } from '../model/rules.js';
@@ -14,6 +16,7 @@ import { labelOfRecord, type PlatformReport, type Warning } from '../survey/repo
 import type { Survey } from '../survey/survey-images.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
+import { isLabels } from './image-facts.js';
 
 /** One layer of a platform. `size` is in bytes, as stored. */
 export interface LayerReport {
@@ -32,7 +35,7 @@ export interface PlatformInspection extends PlatformReport {
   readonly diffIds?: readonly string[];
   /** Bytes of manifest, config and layers. */
   readonly bytes?: number;
-  /** How many of these bytes other platforms of the image use too. */
+  /** How many of these bytes other platforms of the image, or other images, use too. */
   readonly sharedBytes?: number;
 }
 
@@ -59,7 +62,10 @@ export interface ImageInspection {
 
 const ARGUMENTS = { store: STORE, text: TEXT, options: optionsOf<ListOptions>(READING_RULES) };
 
-/** Inspects the images that a text means. Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS. */
+/**
+ * Inspects the images that a text means, once for each root, whatever number of names it has. Throws ERR_IMAGE_UNKNOWN,
+ * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
+ */
 export async function inspectImages(
   store: Store,
   text: string,
@@ -67,16 +73,49 @@ export async function inspectImages(
 ): Promise<readonly ImageInspection[]> {
   check(ARGUMENTS, { store, text, options });
   const records = await store.list();
+  return await inspectRecords(store, records, resolveRecords(records, text), options);
+}
+
+/** Inspects records, of those with the same root only the first. */
+export async function inspectRecords(
+  store: Store,
+  records: readonly ImageRecord[],
+  chosen: readonly ImageRecord[],
+  options: ListOptions,
+): Promise<readonly ImageInspection[]> {
+  const firsts = new Map([...chosen].toReversed().map((record) => [record.descriptor.digest, record]));
+  const users = await usersOfContent(store, records);
   const inspections: ImageInspection[] = [];
-  for (const record of resolveRecords(records, text))
-    inspections.push(await inspectRecord(store, records, record, options));
+  for (const record of chosen) {
+    if (firsts.get(record.descriptor.digest) !== record) continue;
+    inspections.push(await inspectRecord({ store, records, users }, record, options));
+  }
   return inspections;
 }
 
-/** Inspects one record. */
-export async function inspectRecord(
-  store: Store,
-  records: readonly ImageRecord[],
+/** How many of the images, up to two, need a blob: a blob that two need is shared. */
+type Users = ReadonlyMap<Digest, number>;
+
+/** Counts the images that need each blob. Holds one digest for each blob of the store. */
+async function usersOfContent(store: Store, records: readonly ImageRecord[]): Promise<Users> {
+  const users = new Map<Digest, number>();
+  const roots = new Map(records.filter(isImage).map(({ descriptor }) => [descriptor.digest, descriptor]));
+  for (const root of roots.values()) {
+    for (const digest of await closureOf(Documents.stored(store), [root])) {
+      users.set(digest, (users.get(digest) ?? 0) + 1);
+    }
+  }
+  return users;
+}
+
+interface Listed {
+  readonly store: Store;
+  readonly records: readonly ImageRecord[];
+  readonly users: Users;
+}
+
+async function inspectRecord(
+  { store, records, users }: Listed,
   record: ImageRecord,
   options: ListOptions,
 ): Promise<ImageInspection> {
@@ -91,7 +130,7 @@ export async function inspectRecord(
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,
-    platforms: inspectPlatforms(survey, record, manifests),
+    platforms: inspectPlatforms(survey, record, { manifests, users }),
     referrers: referrersOf(survey),
     warnings: [
       ...warnings,
@@ -109,7 +148,7 @@ function platformWarnings({ descriptor, config }: ManifestDescription, image: st
 function inspectPlatforms(
   survey: Survey,
   target: ImageRecord,
-  manifests: readonly ManifestDescription[],
+  { manifests, users }: { readonly manifests: readonly ManifestDescription[]; readonly users: Users },
 ): readonly PlatformInspection[] {
   const described = platformReportsOf(survey, target).map((report) => ({
     report,
@@ -118,7 +157,9 @@ function inspectPlatforms(
   return described.map(({ report, manifest }) => {
     if (manifest === undefined) return report;
     const others = described.filter((other) => other.report !== report).map((other) => other.manifest?.present);
-    const shared = [...manifest.present].filter(([digest]) => others.some((other) => other?.has(digest)));
+    const shared = [...manifest.present].filter(
+      ([digest]) => (users.get(digest) ?? 0) > 1 || others.some((other) => other?.has(digest)),
+    );
     return {
       ...report,
       ...factsOf(manifest),
@@ -151,10 +192,6 @@ function configFacts(config: ImageConfig): Facts {
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}
-
-function isLabels(value: unknown): value is Readonly<Record<string, string>> {
-  return typeof value === 'object' && value !== null && Object.values(value).every((item) => typeof item === 'string');
 }
 
 function referrersOf({ nodes }: Survey): readonly ReferrerReport[] {

@@ -14,7 +14,7 @@ test('tags an image, silently or with a JSON report, and says why it cannot', as
   const tagged = await run(['tag', '--json', built.root.digest.slice(7, 19), 'copy:2']);
   const { digest } = built.root;
   const name = 'docker.io/library/copy:2';
-  assert.deepEqual(jsonOf(tagged.stdout), { name, digest, moved: [{ name, to: digest }] });
+  assert.deepEqual(jsonOf(tagged.stdout), { schema: 'lading.tag/1', name, digest, moved: [{ name, to: digest }] });
   const names = (await state()).images.map(({ name }) => name);
   assert.deepEqual(names, [NAME, 'docker.io/library/copy:2', 'docker.io/library/copy:latest']);
   assert.equal((await run(['tag', 'nothing', 'b'])).status, 4);

@@ -7,6 +7,8 @@ import { removeLayers } from '../fixtures/blob-set.js';
 import { contentOf, jsonOf, workspace } from '../fixtures/cli-workspace.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 
+const HEAD = ['IMAGE', 'ID', 'CREATED', 'SIZE', 'PLATFORMS'];
+
 test('lists images as a table, as ids and as JSON', async (t) => {
   const built = example();
   removeLayers(built.blobs, built.of('linux/arm64'));
@@ -19,11 +21,13 @@ test('lists images as a table, as ids and as JSON', async (t) => {
     .split('\n')
     .map((line) => line.split(/ {2,}/));
   assert.deepEqual(rows, [
-    ['IMAGE', 'ID', 'PLATFORMS'],
-    [FAMILIAR, id, 'linux/amd64, linux/arm64 (missing), linux/arm/v7'],
+    HEAD,
+    [FAMILIAR, id, rows[1]?.[2], rows[1]?.[3], 'linux/amd64, linux/arm64 (missing), linux/arm/v7'],
   ]);
   assert.equal((await run(['images', '-q'])).stdout, `${built.root.digest}\n`);
-  const [image, ...more] = jsonOf<{ name: string; digest: string; platforms: { state: string }[] }[]>(
+  const {
+    images: [image, ...more],
+  } = jsonOf<{ images: { name: string; digest: string; platforms: { state: string }[] }[] }>(
     (await run(['images', '--json'])).stdout,
   );
   assert.deepEqual([image?.name, image?.digest, more], [NAME, built.root.digest, []]);
@@ -36,8 +40,9 @@ test('lists images as a table, as ids and as JSON', async (t) => {
 test('lists nothing if there is no store, and does not make one', async (t) => {
   const { run, store } = await workspace(t);
   const { status, stdout } = await run(['images']);
-  assert.deepEqual([status, stdout.trimEnd().split(/ {2,}/)], [0, ['IMAGE', 'ID', 'PLATFORMS']]);
-  assert.deepEqual(jsonOf((await run(['images', '--json'])).stdout), []);
+  assert.deepEqual([status, stdout.trimEnd().split(/ {2,}/)], [0, HEAD]);
+  const json = jsonOf((await run(['images', '--json'])).stdout);
+  assert.deepEqual(json, { schema: 'lading.images/1', images: [], warnings: [], incomplete: false });
   assert.equal(await contentOf(store), undefined);
 });
 

@@ -31,7 +31,7 @@ const WRONG: readonly (readonly string[])[] = [
   ['save'],
   ['tag', 'one'],
   ['save', '--index', 'whatever', 'a'],
-  ['images', 'too', 'many'],
+  ['tag', 'too', 'many', 'names'],
   [],
 ];
 

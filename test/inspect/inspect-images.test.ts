@@ -61,14 +61,20 @@ onEachStore('shows the facts of each platform, and the bytes that it shares', as
   });
 });
 
-onEachStore('inspects every tag of a repository, and refuses what is unknown', async (open) => {
+onEachStore('inspects every image of a repository once, and refuses what is unknown', async (open) => {
   const store = await open();
   const built = example();
   await loadLayout(store, built.images, built.blobs);
   await tagImage(store, FAMILIAR, 'example/app:2');
+  const other = example({ seed: 'other' });
+  await loadLayout(store, [{ root: other.root, name: 'example/app:3' }], other.blobs);
+  const inspections = await inspectImages(store, 'example/app');
   assert.deepEqual(
-    (await inspectImages(store, 'example/app')).map(({ name }) => name),
-    [NAME, 'docker.io/example/app:2'],
+    inspections.map(({ name, names }) => [name, names]),
+    [
+      [NAME, [NAME, 'docker.io/example/app:2']],
+      ['docker.io/example/app:3', ['docker.io/example/app:3']],
+    ],
   );
   await refuses(store, async () => await inspectImages(store, 'nothing'), { code: 'ERR_IMAGE_UNKNOWN' });
 });

@@ -91,7 +91,8 @@ export interface ListedImage {
 
 /** The only image of a store, as `lading images --json` lists it. */
 export async function onlyImageOf(store: string): Promise<ListedImage> {
-  const images = JSON.parse(await lading(['images', '--json', '--store', store])) as ListedImage[];
+  const listed = await lading(['images', '--json', '--store', store]);
+  const { images } = JSON.parse(listed) as { readonly images: readonly ListedImage[] };
   const [image, ...others] = images;
   assert.ok(image !== undefined && others.length === 0, `the store has ${images.length} images, not one`);
   return image;

@@ -10,7 +10,7 @@ import { formatBytes, printLines, printReport } from '../console.js';
 export async function tag(source: string, name: string, options: CommonOptions): Promise<number> {
   const store = await openStore(options, 'write');
   const report = await tagImage(store, source, name);
-  if (options.json) await printReport(report);
+  if (options.json) await printReport('tag', report);
   return 0;
 }
 
@@ -31,7 +31,7 @@ export async function remove(images: readonly string[], options: RemoveCommandOp
     platform === undefined || image === undefined
       ? await removeImages(store, images, { allTags })
       : await removePlatforms(store, image, platform);
-  if (options.json) await printReport(report);
+  if (options.json) await printReport('rm', report);
   else await printLines(linesOf(report));
   return 0;
 }

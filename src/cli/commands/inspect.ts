@@ -7,6 +7,7 @@ import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
 import { inputChoice } from '../input-choice.js';
+import { compareNaturally } from '../natural-order.js';
 
 export interface InspectOptions extends CommonOptions {
   readonly archive?: string;
@@ -20,7 +21,7 @@ export async function inspect(
 ): Promise<number> {
   const inspections = await inspectWhat(image, options, signal);
   for (const { warnings } of inspections) warn(warnings, options);
-  if (options.json) await printReport(inspections);
+  if (options.json) await printReport('inspect', { images: inspections });
   else await printLines(inspections.flatMap(linesOf));
   return 0;
 }
@@ -41,7 +42,10 @@ async function inspectWhat(
 }
 
 function linesOf({ name, tag, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {
-  const others = names.filter((other) => other !== name).map((other) => parseReference(other).familiar());
+  const others = names
+    .filter((other) => other !== name)
+    .toSorted(compareNaturally)
+    .map((other) => parseReference(other).familiar());
   return [
     name === undefined ? (labelOfTag({ tag }) ?? '<none>') : parseReference(name).familiar(),
     `  digest      ${digest}`,

@@ -35,7 +35,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     signal,
   });
   warn(report.warnings, options);
-  if (options.json) await printReport(report);
+  if (options.json) await printReport('load', report);
   else await printLines([...report.moved.flatMap(movedLines), ...new Set(report.images.map(loadedLine))]);
   return report.incomplete ? INCOMPLETE : 0;
 }

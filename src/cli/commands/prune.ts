@@ -21,7 +21,7 @@ export async function prune(options: PruneCommandOptions): Promise<number> {
   const bytes = [...blobs, ...damaged].reduce((sum, { size }) => sum + size, interrupted.bytes);
   if (options.json) {
     const images = report.images.map(({ descriptor }) => descriptor.digest);
-    await printReport({ images, blobs, damaged, interrupted, bytes, kept, dryRun });
+    await printReport('prune', { images, blobs, damaged, interrupted, bytes, kept, dryRun });
     return 0;
   }
   await printLines([

@@ -32,7 +32,8 @@ export async function save(
   });
   warn(plan.warnings, options);
   await writeArchive(exportImages(store, plan, { signal }), options.output, signal);
-  if (options.json) await printReport(reportOf(plan, options.output), isFile(options.output) ? 'stdout' : 'stderr');
+  if (options.json)
+    await printReport('save', reportOf(plan, options.output), isFile(options.output) ? 'stdout' : 'stderr');
   return plan.incomplete ? INCOMPLETE : 0;
 }
 

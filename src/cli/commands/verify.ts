@@ -32,7 +32,7 @@ export async function verify(
   const report = await verifyWhat(images, options, signal);
   warn(report.warnings, options);
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
-  if (options.json) await printReport({ ...report, ...healing });
+  if (options.json) await printReport('verify', { ...report, ...healing });
   else await printLines([...linesOf(report), ...healingLines(healing)]);
   return report.problems.length > 0 ? DAMAGED : 0;
 }

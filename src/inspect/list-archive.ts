@@ -1,0 +1,20 @@
+import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
+import { check, optionsOf, TEXT } from '../model/rules.js';
+import { openArchiveDocuments } from './archive-documents.js';
+import { LIST_RULES, listStored, type ImageListing, type ListImagesOptions } from './list-images.js';
+
+/** What to list of an archive. */
+export interface ListArchiveOptions extends ListImagesOptions {
+  /** Only the images with this tag, name or digest. */
+  readonly image?: string;
+}
+
+const ARGUMENTS = { source: ARCHIVE, options: optionsOf<ListArchiveOptions>({ ...LIST_RULES, image: TEXT }) };
+
+/** Lists the images of an archive as `listImages` does. Reads all of it, and stores nothing. Throws the errors of a load. */
+export async function listArchive(source: LoadSource, options: ListArchiveOptions = {}): Promise<ImageListing> {
+  check(ARGUMENTS, { source, options });
+  const { store, warnings } = await openArchiveDocuments(source, options);
+  const listing = await listStored(store, options);
+  return { ...listing, warnings: [...warnings, ...listing.warnings] };
+}
