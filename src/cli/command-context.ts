@@ -20,6 +20,7 @@ export async function openStore(
   options: Omit<OpenStoreOptions, 'readOnly'> = {},
 ): Promise<OciLayoutStore> {
   return await OciLayoutStore.open(store ?? (process.env['LADING_STORE'] || defaultDirectory()), {
+    now: Date.now,
     ...options,
     readOnly: access === 'read',
   });

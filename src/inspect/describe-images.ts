@@ -30,6 +30,8 @@ export interface ImageDescription {
   readonly descriptor: Descriptor;
   /** Full names, sorted; empty for an unnamed image. */
   readonly names: readonly string[];
+  /** When each name came to the store, in milliseconds since 1970, as far as known; `''` stands for no name. */
+  readonly stored: ReadonlyMap<string, number>;
   readonly manifests: readonly ManifestDescription[];
   /** The complete manifest that the host prefers, else the first complete one. */
   readonly best?: ManifestDescription;
@@ -69,11 +71,12 @@ export async function* describeImages(
   const records = await store.list();
   const chosen = texts.length === 0 ? records.filter(isImage) : texts.flatMap((text) => resolveRecords(records, text));
   const roots = new Map(chosen.map(({ descriptor }) => [descriptor.digest, descriptor]));
-  const { names, referrers } = listingOf(records);
+  const { byRoot, referrers } = listingOf(records);
   let work = 0;
   for (const descriptor of roots.values()) {
     const { image, isNew } = await describeRoot(store, { records, referrers }, descriptor, options);
-    yield { ...image, names: names.get(descriptor.digest) ?? [] };
+    const listed = byRoot.get(descriptor.digest) ?? [];
+    yield { ...image, names: listed.flatMap(({ name }) => name ?? []), stored: timesOf(listed) };
     work += isNew ? NEW_WORK : KNOWN_WORK;
     if (work < WORK_PER_TURN) continue;
     work = 0;
@@ -104,7 +107,7 @@ async function describeRoot(
   { records, referrers }: Listed,
   descriptor: Descriptor,
   options: DescribeOptions,
-): Promise<{ readonly image: Omit<ImageDescription, 'names'>; readonly isNew: boolean }> {
+): Promise<{ readonly image: Omit<ImageDescription, 'names' | 'stored'>; readonly isNew: boolean }> {
   const { cache = new DescriptionCache() } = options;
   let isNew = false;
   const described = await cache.get(`${descriptor.digest} ${referrers}`, store, async (provider) => {
@@ -152,16 +155,23 @@ function isRunnable(manifest: ManifestDescription): manifest is Runnable {
 /** What every description of one list of images needs: read once, however many requests ask for one image of it. */
 const listingOf = onceFor((records: readonly ImageRecord[]) => {
   const referrers = records.filter((record) => !isImage(record)).map(({ descriptor }) => descriptor.digest);
-  return { names: namesByRoot(records), referrers: digestOf(referrers.join()) };
+  return { byRoot: recordsByRoot(records), referrers: digestOf(referrers.join()) };
 });
 
-function namesByRoot(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly string[]> {
-  const byRoot = new Map<Digest, string[]>();
-  for (const { name, descriptor } of records) {
-    if (name === undefined) continue;
-    const names = byRoot.get(descriptor.digest);
-    if (names === undefined) byRoot.set(descriptor.digest, [name]);
-    else names.push(name);
+function recordsByRoot(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly ImageRecord[]> {
+  const byRoot = new Map<Digest, ImageRecord[]>();
+  for (const record of records) {
+    const known = byRoot.get(record.descriptor.digest);
+    if (known === undefined) byRoot.set(record.descriptor.digest, [record]);
+    else known.push(record);
   }
   return byRoot;
+}
+
+/** Of several records without a name the youngest counts, and one without a time is younger than all. */
+function timesOf(records: readonly ImageRecord[]): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const { name = '', stored = Number.POSITIVE_INFINITY } of records)
+    times.set(name, Math.max(stored, times.get(name) ?? 0));
+  return new Map([...times].filter(([, time]) => time !== Number.POSITIVE_INFINITY));
 }

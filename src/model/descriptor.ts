@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   sourceDigest: 'dev.lading.source.digest',
   /** In a store: the mark of an image whose name another one has taken. */
   replaced: 'dev.lading.replaced',
+  /** In a store: when a name, or an image without one, came to its list of images. */
+  stored: 'dev.lading.stored',
   /** The digest of a store's list of images, computed without this annotation. */
   listDigest: 'dev.lading.list.digest',
   /** In a store's list of images: the digests below the root that the store keeps, if not all. */

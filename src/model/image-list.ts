@@ -14,6 +14,8 @@ export interface ImageRecord extends KeptRoot {
   readonly tag?: string;
   /** Set if another image took the name of this one. A prune removes it; it leaves unnamed images that were loaded. */
   readonly replaced?: true;
+  /** When it came to the list, in milliseconds since 1970; not known of every record. Stores set it. */
+  readonly stored?: number;
   /** The root's descriptor, without the annotations of a list of images. */
   readonly descriptor: Descriptor;
 }
@@ -29,24 +31,27 @@ export function recordsOf(index: ImageIndex): readonly ImageRecord[] {
 }
 
 function fieldsOf(annotations: Descriptor['annotations']): Omit<ImageRecord, 'descriptor'> {
-  const { imageName, refName, replaced: isReplaced, kept: keptParts } = ANNOTATIONS;
+  const { imageName, refName, replaced: isReplaced, stored: time, kept: keptParts } = ANNOTATIONS;
   const [name, tag] = [annotations?.[imageName], annotations?.[refName]];
   const kept = parseKept(annotations?.[keptParts]);
-  if (name !== undefined) return { name, ...(kept && { kept }) };
+  const stored = Date.parse(annotations?.[time] ?? '');
+  const own = { ...(kept && { kept }), ...(!Number.isNaN(stored) && { stored }) };
+  if (name !== undefined) return { name, ...own };
   return {
     ...(tag !== undefined && { tag }),
     ...(annotations?.[isReplaced] !== undefined && { replaced: true }),
-    ...(kept && { kept }),
+    ...own,
   };
 }
 
 /** The content of a store's `index.json`: named images by name, then unnamed ones by digest and tag. */
 export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
-  const manifests = records.toSorted(byNameThenDigest).map(({ name, tag, replaced, kept, descriptor }) =>
+  const manifests = records.toSorted(byNameThenDigest).map(({ name, tag, replaced, stored, kept, descriptor }) =>
     withAnnotations(descriptor, {
       [ANNOTATIONS.imageName]: name,
       [ANNOTATIONS.refName]: name ?? tag,
       [ANNOTATIONS.replaced]: replaced && 'true',
+      [ANNOTATIONS.stored]: stored === undefined ? undefined : new Date(stored).toISOString(),
       [ANNOTATIONS.kept]: kept && formatKept(kept),
     }),
   );
@@ -55,9 +60,9 @@ export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
 
 /** The descriptor without the annotations of a list of images: those that are fields of a record. */
 export function withoutName(descriptor: Descriptor): Descriptor {
-  const { imageName, refName, replaced: isReplaced, kept } = ANNOTATIONS;
-  const none = { [imageName]: undefined, [refName]: undefined, [isReplaced]: undefined, [kept]: undefined };
-  return withAnnotations(descriptor, none);
+  const { imageName, refName, replaced: isReplaced, stored, kept } = ANNOTATIONS;
+  const own = [imageName, refName, isReplaced, stored, kept];
+  return withAnnotations(descriptor, Object.fromEntries(own.map((key) => [key, undefined])));
 }
 
 /** The digest that an unnamed record refers to; undefined for a record that is an image itself. */

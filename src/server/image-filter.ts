@@ -7,26 +7,34 @@ import type { Pace } from './pace.js';
 import { labelsOf } from './shapes/image-summary.js';
 import { parseTime, unixSeconds } from './times.js';
 
-/** Returns a test: does an image pass every filter that is not about its names? */
-export async function imageFilter(
-  context: ServerContext,
-  filters: Filters,
-  pace: Pace,
-): Promise<(image: ImageDescription) => boolean> {
+/** Tests of images by the filters of a request. */
+export interface ImageTests {
+  /** Whether an image passes every filter that is not about its names. */
+  readonly isWanted: (image: ImageDescription) => boolean;
+  /** Whether a name came to the store before `until`; `''` stands for an image without a name. */
+  readonly isOld: (image: ImageDescription, name: string) => boolean;
+}
+
+/** Reads the filters of a request. Looks up the images that `before` and `since` name. */
+export async function imageFilter(context: ServerContext, filters: Filters, pace: Pace): Promise<ImageTests> {
   const dangling = booleanFilter(filters, 'dangling');
   const before = await timesOf(context, pace, filters.get('before'));
   const since = await timesOf(context, pace, filters.get('since'));
-  const until = (filters.get('until') ?? []).map((text) => parseTime(text, context.now()) / 1000);
+  const until = (filters.get('until') ?? []).map((text) => parseTime(text, context.now()));
   const hasLabels = labelFilter(filters);
-  return (image) => {
+  const isWanted = (image: ImageDescription): boolean => {
     const created = unixSeconds(image.best?.config?.created);
     return (
       (dangling === undefined || dangling === (image.names.length === 0)) &&
-      [...before, ...until].every((time) => created < time) &&
+      before.every((time) => created < time) &&
       since.every((time) => created > time) &&
       hasLabels(labelsOf(image))
     );
   };
+  // As in the containerd store: not when the image was made, but since when the store has it.
+  const isOld: ImageTests['isOld'] = ({ stored }, name) =>
+    until.every((time) => (stored.get(name) ?? Number.POSITIVE_INFINITY) < time);
+  return { isWanted, isOld };
 }
 
 /** Steps of one look-up of an image: it reads the list of images. */

@@ -171,10 +171,9 @@ const FILTERED: readonly (readonly [filters: unknown, left: readonly string[]])[
   [{ before: ['localhost:5000/a/b:1'] }, ['app:old', 'unnamed']],
   [{ since: ['localhost:5000/a/b:1'] }, ['example/app:new']],
   [{ before: ['example/app:new'], since: ['app:old'] }, ['localhost:5000/a/b:1']],
-  [{ until: ['2021-06-01'] }, ['app:old', 'unnamed']],
-  [{ until: ['2021-06-01T00:00:00Z'] }, ['app:old', 'unnamed']],
-  [{ until: [String(Date.parse('2020-06-01') / 1000)] }, ['unnamed']],
-  [{ until: ['1h'] }, ['app:old', 'example/app:new', 'localhost:5000/a/b:1', 'unnamed']],
+  // Nobody knows when these came to the store, which counts as just now (until.test.ts).
+  [{ until: ['2021-06-01T00:00:00Z'] }, []],
+  [{ until: ['1h'] }, []],
 ];
 
 for (const [filters, left] of FILTERED) {

@@ -62,9 +62,8 @@ test('prunes nothing if every image has a name', async (t) => {
 });
 
 for (const [filters, isPruned] of [
-  [{ until: ['2021-01-01T00:00:00Z'] }, true],
-  [{ until: ['2019-01-01'] }, false],
-  [{ until: ['24h'] }, true],
+  [{ until: ['2021-01-01T00:00:00Z'] }, false],
+  [{ until: ['24h'] }, false],
   [{ label: ['team'] }, true],
   [{ label: ['team=b'] }, false],
   [{ 'label!': ['team=a'] }, false],

@@ -35,11 +35,14 @@ async function listImages(
 ): Promise<readonly ImageSummary[]> {
   const pace = new Pace();
   const namesIn = nameFilter(filters, pace);
-  const isWanted = await imageFilter(context, filters, pace);
+  const { isWanted, isOld } = await imageFilter(context, filters, pace);
   const summaries: ImageSummary[] = [];
   for await (const image of described(context)) {
-    const names = await namesIn(image.names);
-    if (names !== undefined && isWanted(image)) summaries.push(imageSummaryOf(image, { ...shape, names }));
+    if (!isWanted(image)) continue;
+    const passing = await namesIn(image.names);
+    const names = passing?.filter((name) => isOld(image, name));
+    const isShown = image.names.length === 0 ? names !== undefined && isOld(image, '') : names?.length !== 0;
+    if (names !== undefined && isShown) summaries.push(imageSummaryOf(image, { ...shape, names }));
   }
   return summaries.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
 }

@@ -46,11 +46,16 @@ interface Going {
 }
 
 async function prune(context: ServerContext, filters: Filters, isAll: boolean): Promise<Pruned> {
-  const isOther = await imageFilter(context, new Map([...filters].filter(([key]) => key !== 'dangling')), new Pace());
+  const { isWanted, isOld } = await imageFilter(
+    context,
+    new Map([...filters].filter(([key]) => key !== 'dangling')),
+    new Pace(),
+  );
   const going: Going[] = [];
   for await (const image of described(context)) {
-    if ((!isAll && image.names.length > 0) || !isOther(image)) continue;
-    const { manifests, descriptor } = image;
+    const { names, manifests, descriptor } = image;
+    if ((!isAll && names.length > 0) || !isWanted(image)) continue;
+    if (!(names.length === 0 ? [''] : names).every((name) => isOld(image, name))) continue;
     going.push({ digest: descriptor.digest, manifests: manifests.map((manifest) => manifest.descriptor.digest) });
   }
   const pruned: Pruned[] = [];

@@ -7,4 +7,6 @@ export interface LayoutParts {
   readonly paths: LayoutPaths;
   readonly blobs: BlobFiles;
   readonly refs: RefsLog;
+  /** The clock for new records of the list of images. */
+  readonly now?: (() => number) | undefined;
 }

@@ -10,6 +10,7 @@ import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
 import { PartCopier } from './ingest/part-copier.js';
 import type { LayoutParts } from './layout-parts.js';
 import { Lease } from './leases/lease.js';
+import { withTimes } from '../../model/stored-times.js';
 import type { ChangeQueue } from './refs/change-queue.js';
 import { RefsPublisher } from './refs/refs-publisher.js';
 import { collect } from './trash/collect.js';
@@ -71,13 +72,14 @@ export class LayoutSession implements DestinationSession {
   }
 
   async publish(change: ImageListChange): Promise<void> {
-    const { paths } = this.#store;
+    const { paths, now } = this.#store;
+    const timed: ImageListChange = (records) => withTimes(records, change(records), now?.());
     try {
       for (const folder of this.#unsynced) await syncFolder(folder);
       if (this.#unsynced.size > 0) await syncFolder(paths.blobs);
       this.#unsynced.clear();
       const publisher = new RefsPublisher(paths, () => paths.newIngest(this.#lease.id));
-      await this.#changes.add(change, async (changes) => await publisher.publish(changes));
+      await this.#changes.add(timed, async (changes) => await publisher.publish(changes));
     } catch (error) {
       throw storageError(error, 'cannot publish the images');
     }

@@ -26,11 +26,16 @@ export interface OpenStoreOptions {
   readonly claimReads?: boolean;
   /** Returns how many bytes to read at once; called for each blob, which holds two such chunks. Default: 1 MiB. */
   readonly chunkBytes?: () => number;
+  /**
+   * Returns the time in milliseconds since 1970. It is recorded for each name and image that comes to the list of
+   * images. Without it, and in lists of older programs, no time is known, which counts as just now.
+   */
+  readonly now?: () => number;
 }
 
 const OPEN_ARGUMENTS = {
   directory: PATH,
-  options: optionsOf<OpenStoreOptions>({ readOnly: FLAG, claimReads: FLAG, chunkBytes: CALLBACK }),
+  options: optionsOf<OpenStoreOptions>({ readOnly: FLAG, claimReads: FLAG, chunkBytes: CALLBACK, now: CALLBACK }),
 };
 
 const TEXTS = listOf(TEXT);
@@ -48,12 +53,16 @@ export class OciLayoutStore implements Store {
   readonly #claimReads: boolean;
   #listed = new ListedImages([]);
 
-  private constructor(paths: LayoutPaths, { readOnly = false, claimReads = !readOnly, chunkBytes }: OpenStoreOptions) {
+  private constructor(
+    paths: LayoutPaths,
+    { readOnly = false, claimReads = !readOnly, chunkBytes, now }: OpenStoreOptions,
+  ) {
     this.directory = paths.root;
     this.#parts = {
       paths,
       blobs: new BlobFiles(paths, chunkBytes),
       refs: new RefsLog(paths, { mayBeMissing: readOnly }),
+      now,
     };
     this.#readOnly = readOnly;
     this.#claimReads = claimReads;

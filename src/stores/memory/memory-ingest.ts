@@ -2,7 +2,7 @@ import { digestMismatch, sizeMismatch } from '../../content/mismatch.js';
 import type { Content } from '../../model/content.js';
 import { Digester, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
-import { FLAG, optionsOf, wholeNumber, type Rule } from '../../model/rules.js';
+import { CALLBACK, FLAG, optionsOf, wholeNumber, type Rule } from '../../model/rules.js';
 import type { Ingest, IngestOutcome } from '../store.js';
 
 /** A blob in memory. `bytes` is undefined if only its size is kept. */
@@ -22,6 +22,8 @@ export interface MemoryStoreOptions {
   readonly keepOnlyDocuments?: boolean;
   /** The limit for the bytes of all blobs together. Beyond it a commit throws ERR_LIMIT_BYTES. */
   readonly maxBytes?: number;
+  /** Returns the time in milliseconds since 1970, to be recorded for each name that comes to the list of images. */
+  readonly now?: () => number;
 }
 
 /** Rules of these options. */
@@ -29,6 +31,7 @@ export const MEMORY_OPTIONS: Rule = optionsOf<MemoryStoreOptions>({
   maxBlobBytes: wholeNumber(),
   keepOnlyDocuments: FLAG,
   maxBytes: wholeNumber(),
+  now: CALLBACK,
 });
 
 /** An opening brace, and the white space of JSON. */

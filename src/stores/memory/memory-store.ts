@@ -8,6 +8,7 @@ import { parseDigest, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
 import { check, listOf, TEXT } from '../../model/rules.js';
+import { withTimes } from '../../model/stored-times.js';
 import { ListedImages } from '../listed-images.js';
 import { PRUNE_OPTIONS, type Amount, type PruneOptions, type PruneReport } from '../prune-report.js';
 import { isLoadedUnnamed, pruneableImages } from '../pruneable-images.js';
@@ -157,8 +158,11 @@ export class MemoryStore implements Store {
   }
 
   #publish(change: ImageListChange): void {
+    const { records } = this.#listed;
     // Through an index document, so that order and annotations are the same as in a directory store.
-    this.#listed = new ListedImages(recordsOf(imageIndexOf(change(this.#listed.records))));
+    this.#listed = new ListedImages(
+      recordsOf(imageIndexOf(withTimes(records, change(records), this.#options.now?.()))),
+    );
   }
 
   #add(digest: Digest, blob: MemoryBlob, claimed: Set<Digest>): IngestOutcome {
