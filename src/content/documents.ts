@@ -20,11 +20,13 @@ export interface DocumentsOptions {
   readonly limits: Limits;
   /** Called for damage, which then counts as missing. Without it damage is thrown. What it throws is passed on. */
   readonly onDamage?: OnDamage | undefined;
+  /** Called for an index or manifest that states no version of its schema. */
+  readonly onUnversioned?: ((digest: Digest) => void) | undefined;
 }
 
 const ARGUMENTS = {
   provider: withMethods('a provider of content', ['stat', 'open']),
-  options: optionsOf<DocumentsOptions>({ limits: ALL_LIMITS, onDamage: CALLBACK }, ['limits']),
+  options: optionsOf<DocumentsOptions>({ limits: ALL_LIMITS, onDamage: CALLBACK, onUnversioned: CALLBACK }, ['limits']),
 };
 
 /**
@@ -37,10 +39,12 @@ export class Documents {
   readonly #provider: ContentProvider;
   readonly limits: Limits;
   readonly #onDamage: OnDamage | undefined;
+  readonly #onUnversioned: DocumentsOptions['onUnversioned'];
 
   constructor(provider: ContentProvider, options: DocumentsOptions) {
     check(ARGUMENTS, { provider, options });
-    const { limits, onDamage } = options;
+    const { limits, onDamage, onUnversioned } = options;
+    this.#onUnversioned = onUnversioned;
     this.#provider = provider;
     this.limits = limits;
     this.#onDamage = onDamage;
@@ -56,13 +60,16 @@ export class Documents {
 
   async index(descriptor: Descriptor): Promise<ImageIndex | undefined> {
     return await this.#read(descriptor, (bytes) =>
-      parseIndexBytes(bytes, `index ${descriptor.digest}`, this.limits, descriptor.mediaType),
+      this.#noted(descriptor, parseIndexBytes(bytes, `index ${descriptor.digest}`, this.limits, descriptor.mediaType)),
     );
   }
 
   async manifest(descriptor: Descriptor): Promise<ImageManifest | undefined> {
     return await this.#read(descriptor, (bytes) =>
-      parseManifestBytes(bytes, `manifest ${descriptor.digest}`, this.limits, descriptor.mediaType),
+      this.#noted(
+        descriptor,
+        parseManifestBytes(bytes, `manifest ${descriptor.digest}`, this.limits, descriptor.mediaType),
+      ),
     );
   }
 
@@ -108,6 +115,11 @@ export class Documents {
       this.#report(error, descriptor.digest);
       return false;
     }
+  }
+
+  #noted<T extends ImageIndex | ImageManifest>({ digest }: Descriptor, document: T): T {
+    if (document.schemaVersion === 0) this.#onUnversioned?.(digest);
+    return document;
   }
 
   #parseConfig({ digest }: Descriptor, bytes: Buffer): ImageConfig {

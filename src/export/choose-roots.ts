@@ -101,7 +101,7 @@ class IndexRewriter {
       manifests.length === index.manifests.length && manifests.every((child, at) => child === index.manifests[at]);
     if (isSame) return descriptor;
     if (manifests.length === 0) return undefined;
-    const bytes = Buffer.from(JSON.stringify({ ...index, manifests }));
+    const bytes = Buffer.from(JSON.stringify({ ...index, schemaVersion: 2, manifests }));
     const digest = digestOf(bytes);
     this.made.set(digest, bytes);
     for (const child of manifests) this.listed.add(child.digest);

@@ -1,5 +1,5 @@
 import { parseStrictJson } from '../content/strict-json.js';
-import { LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import { parseDockerManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -10,6 +10,7 @@ import { parseReference } from '../model/reference.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
+import { Unversioned } from '../survey/unversioned.js';
 import { WarningList } from '../survey/warning-list.js';
 import { ArchiveNames, withoutRepeats } from './archive-names.js';
 import { dockerArchiveTargets } from './docker-archive-targets.js';
@@ -39,7 +40,15 @@ export async function archiveTargets(
   const names = new ArchiveNames({ strict, warnings });
   if (layout !== undefined && index !== undefined) {
     checkLayoutVersion(layout, limits);
-    const found = await layoutTargets(session, { ...contents, index }, { limits, names });
+    const found = await layoutTargets(
+      session,
+      { ...contents, index },
+      {
+        limits,
+        names,
+        onUnversioned: () => new Unversioned({ strict }).warn(warnings, INDEX_ENTRY),
+      },
+    );
     if (manifestJson !== undefined) await compare(found.images, parsed(manifestJson, limits), names, warnings);
     return { ...found, warnings: warnings.warnings };
   }

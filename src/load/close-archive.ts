@@ -17,6 +17,7 @@ import { imageReportOf } from '../survey/image-report.js';
 import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers } from '../survey/survey-images.js';
+import { Unversioned } from '../survey/unversioned.js';
 import { archiveTargets } from './archive-targets.js';
 import { chooseImages, type ChoiceOptions } from './choose-images.js';
 import { companionsOf } from './companions.js';
@@ -66,7 +67,8 @@ export async function closeArchive(
   const kept = await keptByStore(destination, [...images, ...opaque], options.onConflict);
   const loaded = images.filter((image) => !kept.has(image));
   const { platforms, referrers: follow, limits, strict, signal } = options;
-  const documents = new Documents(provider, { limits });
+  const unversioned = new Unversioned({ strict });
+  const documents = new Documents(provider, { limits, onUnversioned: unversioned.note });
   const request = {
     platforms,
     referrers: follow,
@@ -79,6 +81,7 @@ export async function closeArchive(
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
+  const versions = unversioned.among(final.nodes);
   // One chosen image comes alone.
   const rest =
     options.image === undefined ? { opaque: opaque.filter((record) => !kept.has(record)), referrers } : NOTHING;
@@ -106,6 +109,7 @@ export async function closeArchive(
       ...final.warnings,
       ...judgement.warnings,
       ...mismatches,
+      ...versions,
       ...beside.warnings,
       ...tagWarnings(judgement.taken, listed),
     ],

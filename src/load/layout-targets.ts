@@ -23,15 +23,18 @@ export interface LayoutTargets {
 export interface LayoutOptions {
   readonly limits: Limits;
   readonly names: ArchiveNames;
+  /** Called for an `index.json` that states no version of its schema. */
+  readonly onUnversioned?: () => void;
 }
 
 /** Sorts what `index.json` lists into images, referrers and the rest. */
 export async function layoutTargets(
   session: DestinationSession,
   { index, stored }: ArchiveContents & { readonly index: Buffer },
-  { limits, names }: LayoutOptions,
+  { limits, names, onUnversioned }: LayoutOptions,
 ): Promise<LayoutTargets> {
-  const { manifests } = parseLayoutIndex(index, limits);
+  const { manifests, schemaVersion } = parseLayoutIndex(index, limits);
+  if (schemaVersion === 0) onUnversioned?.();
   const documents = new Documents(session, { limits });
   const listed: Listed[] = [];
   for (const descriptor of manifests) listed.push(await classify(documents, descriptor, names));

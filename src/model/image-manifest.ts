@@ -5,7 +5,8 @@ import { isForeignLayerType, isLayerType } from './media-types.js';
 
 /** An OCI image manifest or Docker schema 2 manifest (image-spec, "Image Manifest"). Unknown fields are kept. */
 export interface ImageManifest {
-  readonly schemaVersion: 2;
+  /** 0 if the document states none, or 0. Such a document is read like one of version 2. */
+  readonly schemaVersion: 0 | 2;
   readonly mediaType?: string;
   readonly artifactType?: string;
   readonly config: Descriptor;
@@ -20,13 +21,13 @@ export interface ImageManifest {
  */
 export function parseImageManifest(value: unknown, where: string, mediaType?: string): ImageManifest {
   const fields = asDocument(value, where);
-  checkVersionAndType(fields, where, mediaType);
+  const schemaVersion = checkVersionAndType(fields, where, mediaType);
   if ('manifests' in fields) throw invalid(where, 'a manifest must not have manifests');
   const config = parseDescriptor(fields['config'], `${where}.config`);
   const layers = listIn(value, 'layers', where).map((item, at) => parseDescriptor(item, `${where}.layers[${at}]`));
   if (fields['artifactType'] !== undefined) asText(fields['artifactType'], `${where}.artifactType`);
   // Every field that the type names is checked; unknown fields stay.
-  return { ...fields, schemaVersion: 2, config, layers, ...checkedLinks(fields, where) };
+  return { ...fields, schemaVersion, config, layers, ...checkedLinks(fields, where) };
 }
 
 /** Whether one of its layers is a layer of an image. An artifact has none, whatever the type of its config says. */

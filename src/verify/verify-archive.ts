@@ -8,7 +8,7 @@ import { isImage } from '../model/image-list.js';
 import { check } from '../model/rules.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
-import type { Warning } from '../survey/reports.js';
+import type { Warning, WarningCode } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify-images.js';
@@ -42,7 +42,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
     ...(signal && { signal }),
   });
   const { images, blobs } = report;
-  const { refused, warnings } = judgeNames(report.warnings, strict);
+  const { refused, warnings } = judgeWarnings(report.warnings, strict);
   const known = new Set(warnings.map(({ message }) => message));
   const damaged = [...contents.damaged].map(([digest, { damage }]) => problemOf(damage, digest));
   return {
@@ -54,14 +54,21 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   };
 }
 
-/** If strict, names that cannot be used are problems: a load would refuse the archive. */
-function judgeNames(
+/** What a strict load would refuse. */
+const REFUSED: Readonly<Partial<Record<WarningCode, Problem['code']>>> = {
+  WARN_NAME_DROPPED: 'ERR_REFERENCE_INVALID',
+  WARN_SCHEMA_VERSION: 'ERR_DOCUMENT_INVALID',
+};
+
+/** If strict, names that cannot be used and documents without a version are problems. */
+function judgeWarnings(
   warnings: readonly Warning[],
   strict: boolean,
 ): { readonly refused: readonly Problem[]; readonly warnings: readonly Warning[] } {
-  const isRefused = ({ code }: Warning): boolean => strict && code === 'WARN_NAME_DROPPED';
-  const refused = warnings
-    .filter(isRefused)
-    .map(({ message }) => ({ code: 'ERR_REFERENCE_INVALID', message }) as const);
-  return { refused, warnings: warnings.filter((warning) => !isRefused(warning)) };
+  if (!strict) return { refused: [], warnings };
+  const refused = warnings.flatMap(({ code, message }): Problem[] => {
+    const refusal = REFUSED[code];
+    return refusal === undefined ? [] : [{ code: refusal, message }];
+  });
+  return { refused, warnings: warnings.filter(({ code }) => REFUSED[code] === undefined) };
 }
