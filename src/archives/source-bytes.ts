@@ -1,8 +1,12 @@
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
 import { readError } from '../files/storage-error.js';
 import { LadingError } from '../model/errors.js';
 import type { ArchiveSource } from './open-archive.js';
+
+/** How many chunks are taken before other work of the process gets its turn. */
+const STEPS_PER_TURN = 64;
 
 /**
  * The bytes of a source that a caller gave, whatever it does. A chunk that is not bytes is an error, and so is whatever
@@ -12,6 +16,7 @@ import type { ArchiveSource } from './open-archive.js';
 export class SourceBytes extends Readable {
   readonly #source: ArchiveSource;
   #chunks: AsyncIterator<unknown> | undefined;
+  #steps = 0;
 
   constructor(source: ArchiveSource) {
     super();
@@ -30,10 +35,12 @@ export class SourceBytes extends Readable {
   async #next(): Promise<Uint8Array | null> {
     this.#chunks ??= this.#source[Symbol.asyncIterator]();
     for (;;) {
+      // A source that never waits must not keep everything else of the process waiting.
+      if ((this.#steps += 1) % STEPS_PER_TURN === 0) await setImmediate();
       const { done, value } = await this.#chunks.next();
       if (done === true) return null;
       if (!isUint8Array(value)) throw noBytes(value);
-      if (value.length > 0) return value;
+      if (value.length > 0 || this.destroyed) return value;
     }
   }
 

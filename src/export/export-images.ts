@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { asError, LadingError } from '../model/errors.js';
-import { check, fields, listOf, listOr, OBJECT, wholeNumber } from '../model/rules.js';
+import { check, fields, listOf, listOr, OBJECT, oneOf, TEXT, wholeNumber } from '../model/rules.js';
 import { TarPack } from '../stages/tar-pack.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import { SOURCE } from '../stores/port-rules.js';
@@ -28,9 +28,11 @@ export function exportImages(
   return archive;
 }
 
+const PLANNED = fields({ name: TEXT, type: oneOf('file', 'directory'), size: wholeNumber(), content: OBJECT });
+
 const ARGUMENTS = {
   source: SOURCE,
-  wanted: listOr(NAMES, fields({ size: wholeNumber(), entries: listOf(OBJECT) }, 'a plan or a list of names')),
+  wanted: listOr(NAMES, fields({ size: wholeNumber(), entries: listOf(PLANNED) }, 'a plan or a list of names')),
   options: EXPORT_OPTIONS,
 };
 

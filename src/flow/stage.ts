@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream';
 import { asError } from '../model/errors.js';
+import type { Rule } from '../model/rules.js';
 
 type Records<Out> = AsyncIterable<Out> | Iterable<Out>;
 
@@ -17,6 +18,9 @@ export abstract class Stage<In, Out> extends Transform {
     super({ objectMode: true, readableHighWaterMark: 16, writableHighWaterMark: 16, ...options });
   }
 
+  /** The rule of a record, for records that other programs make. */
+  protected readonly rule: Rule | undefined;
+
   /** The output for one record. */
   protected abstract each(record: In): Records<Out>;
 
@@ -26,14 +30,19 @@ export abstract class Stage<In, Out> extends Transform {
   }
 
   override _transform(record: In, _encoding: string, callback: TransformCallback): void {
-    this.#run(this.each(record), callback);
+    try {
+      this.rule?.(record, 'record');
+      this.#run(this.each(record), callback);
+    } catch (error) {
+      callback(asError(error));
+    }
   }
 
   override _flush(callback: TransformCallback): void {
     try {
       this.#run(this.atEnd(), callback);
     } catch (error) {
-      callback(error as Error);
+      callback(asError(error));
     }
   }
 

@@ -62,6 +62,7 @@ export class Digester {
   }
 
   update(chunk: Uint8Array): this {
+    BYTES(chunk, 'chunk');
     this.#hash ??= createHash(this.algorithm);
     this.#hash.update(chunk);
     this.#size += chunk.byteLength;

@@ -90,6 +90,9 @@ const ARGUMENTS = {
 /** The longest time of setTimeout; it takes a longer one for 1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** The last time that a Date can have (ECMA-262, "Time Values"). */
+const MAX_TIME_MS = 8.64e15;
+
 /** How long the connections of a stopping server have to end after the last answer. */
 const CLOSE_MS = 1_000;
 
@@ -117,7 +120,7 @@ export class EngineServer {
   constructor(store: Store, options: ServerOptions = {}) {
     check(ARGUMENTS, { store, options });
     const { maxTransfers, maxConnections, maxUnreadBytes, ...set } = withDefaults<typeof DEFAULTS>(DEFAULTS, options);
-    const now = options.now ?? Date.now;
+    const now = clockOf(options.now);
     const metrics = new Metrics();
     this.#options = {
       headersMs: timerOf(set.headersMs),
@@ -204,6 +207,14 @@ function guarded<Argument>(
 ): (argument: Argument) => void {
   const calling = async (argument: Argument): Promise<void> => call?.(argument);
   return (argument) => void calling(argument).catch(onThrown);
+}
+
+/** A clock that always has a time: that of the caller, or the real one where it has none. */
+function clockOf(now: () => number = Date.now): () => number {
+  return () => {
+    const ms = now();
+    return Math.abs(ms) <= MAX_TIME_MS ? ms : Date.now();
+  };
 }
 
 function timerOf(ms: number): number {

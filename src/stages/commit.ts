@@ -11,7 +11,14 @@ import { ALL_LIMITS, type Limits } from '../model/limits.js';
 import { check, oneOf, optionsOf } from '../model/rules.js';
 import { SESSION } from '../stores/port-rules.js';
 import type { DestinationSession, IngestOutcome, PartCopies } from '../stores/store.js';
-import type { ArchiveContents, ArchiveFile, CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
+import {
+  ENTRY,
+  type ArchiveContents,
+  type ArchiveFile,
+  type CommitEvent,
+  type SelectedEntry,
+  type VerifiedEntry,
+} from './records.js';
 
 /** What to find out about blobs as layers while they pass: nothing, their compression, or also their diff ids. */
 export type LayerProbing = 'none' | 'heads' | 'all';
@@ -69,6 +76,8 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #damaged = new Map<Digest, Required<FoundBlob>>();
   readonly #sharedErrors = new Map<ErrorCode, LadingError>();
   readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
+
+  protected override readonly rule = ENTRY;
 
   constructor(session: DestinationSession, options: CommitOptions) {
     super({ writableHighWaterMark: 1 });

@@ -3,6 +3,7 @@ import { compressionOf, MAGIC_BYTES } from '../compression/compressions.js';
 import { LadingError } from '../model/errors.js';
 import { ALL_LIMITS, exceedsRatio, type Limits } from '../model/limits.js';
 import { check } from '../model/rules.js';
+import { noBytes, TAKING_ANYTHING } from './byte-stage.js';
 
 /** `head`: the magic number has not fully come. `plain`: bytes pass unchanged. `ending`: the input has ended. */
 type Phase =
@@ -22,12 +23,18 @@ export class Decompress extends Transform {
   #bytesOut = 0;
 
   constructor(limits: Limits) {
-    super();
+    super(TAKING_ANYTHING);
     check({ limits: ALL_LIMITS }, { limits });
     this.#limits = limits;
   }
 
-  override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
+  override _transform(chunk: unknown, _encoding: string, callback: TransformCallback): void {
+    if (chunk instanceof Uint8Array)
+      this.#take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), callback);
+    else callback(noBytes(chunk));
+  }
+
+  #take(chunk: Buffer, callback: TransformCallback): void {
     this.#bytesIn += chunk.length;
     if (this.#phase.kind !== 'head') return this.#pass(chunk, callback);
     const bytes = Buffer.concat([this.#phase.bytes, chunk]);

@@ -3,12 +3,14 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
 import { check } from '../model/rules.js';
-import type { BlobNeed } from './records.js';
+import { DESCRIBED, type BlobNeed } from './records.js';
 
 /** Passes on each digest once, when it is needed first. Holds one digest for each distinct blob. */
 export class DedupeBlobs extends Stage<BlobNeed, BlobNeed> {
   readonly #limits: Limits;
   readonly #sizes = new Map<Digest, number>();
+
+  protected override readonly rule = DESCRIBED;
 
   constructor(limits: Limits) {
     super();

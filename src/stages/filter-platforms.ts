@@ -5,7 +5,7 @@ import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
 import { check, oneOf, optionsOf, withMethods } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
-import type { ManifestNode } from './records.js';
+import { NODE, type ManifestNode } from './records.js';
 
 /** The platforms to keep, and whether attestations and referrers `follow` their subject; `drop` leaves them out. */
 export interface FilterPlatformsOptions {
@@ -34,6 +34,8 @@ export class FilterPlatforms extends Stage<ManifestNode, ManifestNode> {
   #target: ImageRecord | undefined;
   #nodes: ManifestNode[] = [];
   #kept = new Set<Digest>();
+
+  protected override readonly rule = NODE;
 
   constructor(options: FilterPlatformsOptions) {
     super();

@@ -9,7 +9,7 @@ import { contentOf, type ImageManifest } from '../model/image-manifest.js';
 import { isForeignLayerType } from '../model/media-types.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { CALLBACK, check, oneOf, optionsOf, withMethods } from '../model/rules.js';
-import type { BlobNeed, ManifestNode } from './records.js';
+import { NODE, type BlobNeed, type ManifestNode } from './records.js';
 
 /** Where to look blobs up, which of them to leave out, and where to report the result. */
 export interface ListBlobsOptions {
@@ -44,6 +44,8 @@ const LOOKUPS = 16;
 export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   readonly #options: ListBlobsOptions;
   readonly #lookup = pLimit(LOOKUPS);
+
+  protected override readonly rule = NODE;
 
   constructor(options: ListBlobsOptions) {
     super();

@@ -6,6 +6,7 @@ import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Platform } from '../model/platform.js';
+import { fields, OBJECT, oneOf, TEXT, wholeNumber, type Rule } from '../model/rules.js';
 import type { IngestOutcome } from '../stores/store.js';
 
 /** One index or manifest of an image. Each stage reads the document itself if it needs it, so that nodes stay small. */
@@ -32,6 +33,14 @@ export interface BlobNeed {
   readonly manifest: Digest;
 }
 
+const DESCRIPTOR = fields({ digest: TEXT, mediaType: TEXT });
+
+/** An image, or a blob that it needs, as a record of a stage. */
+export const DESCRIBED: Rule = fields({ descriptor: DESCRIPTOR });
+
+/** A node as a record of a stage. */
+export const NODE: Rule = fields({ target: OBJECT, descriptor: DESCRIPTOR, kind: TEXT });
+
 /** The bytes of an entry. Read them to the end or stop with `return()`; never just drop them. */
 export type Body = AsyncIterable<Uint8Array>;
 
@@ -50,6 +59,14 @@ export interface ArchiveEntry {
   /** Skips the body without reading it, if the source can. */
   readonly skip?: () => void;
 }
+
+/** An entry as a record of a stage. */
+export const ENTRY: Rule = fields({
+  name: TEXT,
+  type: oneOf('file', 'directory', 'symlink', 'link'),
+  size: wholeNumber(Number.MAX_SAFE_INTEGER),
+  body: OBJECT,
+});
 
 /** An entry that a load keeps, and why. */
 export interface SelectedEntry extends ArchiveEntry {

@@ -1,8 +1,8 @@
 import { checkDocument, checkDocumentSize, damageOf, readAll } from '../content/check-document.js';
 import { Documents, type OnDamage } from '../content/documents.js';
 import { sizeMismatch } from '../content/mismatch.js';
-import { refuseOtherBytes } from '../content/repeated-entry.js';
 import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
+import { refuseOtherBytes } from '../content/repeated-entry.js';
 import { Stage } from '../flow/stage.js';
 import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, plainEntryName } from '../model/archive-layout.js';
 import { contentKindOf } from '../model/content.js';
@@ -19,7 +19,7 @@ import { CALLBACK, check, FLAG, oneOf, optionsOf, withMethods } from '../model/r
 import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
 import { READER } from '../stores/port-rules.js';
 import type { SourceReader } from '../stores/store.js';
-import type { ArchiveEntry, Body, SelectedEntry } from './records.js';
+import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry } from './records.js';
 
 /** Which entries to keep, and where to look for content that is stored already. */
 export interface SelectEntriesOptions {
@@ -76,6 +76,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   /** The first name that starts with a slash. Only a docker-archive may have one. */
   #absolute: string | undefined;
   #skipped = { count: 0, bytes: 0 };
+
+  protected override readonly rule = ENTRY;
 
   constructor(options: SelectEntriesOptions) {
     super({ highWaterMark: 1 });

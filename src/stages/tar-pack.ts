@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { pack, type Pack } from 'tar-stream';
+import { Stage } from '../flow/stage.js';
 import { tarEntryBytes } from '../model/archive-layout.js';
 import { LadingError } from '../model/errors.js';
 import { paddingOf, TAR_BLOCK } from '../model/tar-header.js';
-import type { ArchiveEntry } from './records.js';
-import { Stage } from '../flow/stage.js';
+import { ENTRY, type ArchiveEntry } from './records.js';
 
 const FILE_MODE = 0o444;
 const DIRECTORY_MODE = 0o755;
@@ -24,6 +24,8 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
   #position = 0;
   /** The end of an entry, which is sent together with the start of the next one. */
   #held: Buffer[] = [];
+
+  protected override readonly rule = ENTRY;
 
   constructor() {
     super({

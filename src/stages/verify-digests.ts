@@ -1,9 +1,9 @@
 import { digestMismatch } from '../content/mismatch.js';
+import { Stage } from '../flow/stage.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import type { ArchiveEntry, VerifiedEntry } from './records.js';
-import { Stage } from '../flow/stage.js';
+import { ENTRY, type ArchiveEntry, type VerifiedEntry } from './records.js';
 
 /**
  * Hashes each body as it passes. The body of `blobs/<algorithm>/<hex>` throws ERR_DIGEST_MISMATCH at its end if it
@@ -11,6 +11,8 @@ import { Stage } from '../flow/stage.js';
  * throws ERR_SIZE_MISMATCH. Holds no bytes.
  */
 export class VerifyDigests<Entry extends ArchiveEntry = ArchiveEntry> extends Stage<Entry, VerifiedEntry<Entry>> {
+  protected override readonly rule = ENTRY;
+
   constructor() {
     super({ highWaterMark: 1 });
   }

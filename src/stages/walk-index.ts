@@ -9,7 +9,7 @@ import type { ImageRecord } from '../model/image-list.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import { isNamedPlatform, listingKeyOf, type Platform } from '../model/platform.js';
 import { CALLBACK, check, optionsOf, withMethods } from '../model/rules.js';
-import type { ManifestNode } from './records.js';
+import { DESCRIBED, type ManifestNode } from './records.js';
 
 /** The documents to walk, and where to find their referrers. */
 export interface WalkIndexOptions {
@@ -49,6 +49,8 @@ interface Referrer {
 export class WalkIndex extends Stage<ImageRecord, ManifestNode> {
   readonly #options: WalkIndexOptions;
   #visited = new Set<string>();
+
+  protected override readonly rule = DESCRIBED;
 
   constructor(options: WalkIndexOptions) {
     super();

@@ -203,3 +203,17 @@ test('a load that does not begin lets go of the stream: signal aborted, store re
   }
   assert.deepEqual(await readdir(folder), ['archive.tar']);
 });
+
+test('an abort ends the load of a source that never waits and brings nothing', async () => {
+  const sources = [
+    async function* () {
+      for (;;) yield Buffer.alloc(0);
+    },
+    () => odd({ [Symbol.asyncIterator]: () => ({ next: () => ({ value: Buffer.alloc(0) }) }) }),
+  ];
+  for (const source of sources) {
+    const aborting = new AbortController();
+    setImmediate(() => aborting.abort());
+    await assert.rejects(loadImages(new MemoryStore(), source(), { signal: aborting.signal }), { code: 'ERR_ABORTED' });
+  }
+});

@@ -64,6 +64,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     hostPlatform: of(lading.hostPlatform),
     inspectArchive: of(lading.inspectArchive, none(), {}),
     inspectImages: of(lading.inspectImages, store, 'a', {}),
+    listArchive: of(lading.listArchive, none(), {}),
     listImages: of(lading.listImages, store, {}),
     loadImages: of(lading.loadImages, store, none(), {}),
     verifyArchive: of(lading.verifyArchive, none(), {}),
@@ -325,4 +326,27 @@ test('the methods of both stores refuse what is no name, no digest and no time',
     for (const digest of [undefined, 7, '../../etc/passwd', 'sha256:x'])
       await assert.rejects(async () => await odd['quarantine']?.call(store, digest), { category: 'invalid-argument' });
   }
+});
+
+test('both stores publish nothing but records', async (t) => {
+  const descriptor = { mediaType: 'application/x', digest: DIGEST, size: 1 };
+  const wrong = [null, {}, 'x', [null], [{}], [{ name: 7, descriptor }], [{ descriptor: { ...descriptor, size: -1 } }]];
+  for (const store of [new MemoryStore(), await stores.OciLayoutStore.open(await temporaryFolder(t))]) {
+    for (const records of [...wrong, Promise.resolve([])]) {
+      const session = await store.session();
+      const publishing = session.publish(() => records as readonly lading.ImageRecord[]);
+      await assert.rejects(publishing, { code: 'ERR_OPTION_INVALID' });
+      await session.end();
+    }
+    assert.deepEqual(await store.list(), []);
+  }
+});
+
+test('refuses a plan that was written as JSON, and one that is made up', async () => {
+  const plan = { size: 1, entries: [{ name: 'x', type: 'file', size: 1, content: { bytes: { type: 'Buffer' } } }] };
+  const exported = lading.exportImages as unknown as (...given: readonly unknown[]) => AsyncIterable<unknown>;
+  for (const wanted of [plan, { size: 1, entries: [{}] }, { size: 1, entries: [{ ...plan.entries[0], content: 7 }] }])
+    await assert.rejects(async () => await settled(exported(new MemoryStore(), wanted)), {
+      code: 'ERR_OPTION_INVALID',
+    });
 });
