@@ -1,6 +1,7 @@
 import type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
 import type { ContentKind } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
+import { memoryOf } from './memory-of.js';
 import { CALLBACK, check, TEXT, wholeNumber } from '../model/rules.js';
 import { PROVIDER } from '../stores/port-rules.js';
 
@@ -19,15 +20,15 @@ interface Remembered<Value> {
   readonly bytes: number;
 }
 
-/** Default limit, in bytes of documents. */
-const MAX_BYTES = 16 * 1024 * 1024;
+/** Default limit, in bytes of memory. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 const GET_ARGUMENTS = { key: TEXT, provider: PROVIDER, make: CALLBACK };
 
 /**
  * Remembers values that were made from documents. A value holds as long as every blob that was looked up for it is
  * still here, or still absent. Content never changes under its digest, so a look-up is enough and nothing is read
- * again. Holds the values of 16 MiB of documents; the least recently used goes first.
+ * again. Holds 64 MiB of values and texts, as the objects in memory are counted; the least recently used goes first.
  */
 export class DescriptionCache<Value> {
   readonly #maxBytes: number;
@@ -54,7 +55,9 @@ export class DescriptionCache<Value> {
     const witness = new Witness(provider);
     const { value, isLasting } = await make(witness);
     if (isLasting && witness.isSteady) {
-      this.#put(key, { value, seen: witness.seen, bytes: witness.bytes + key.length });
+      // A value may hold parts of the texts that it was made of, and those keep the whole texts.
+      const bytes = key.length + witness.bytes + memoryOf(value, this.#maxBytes);
+      this.#put(key, { value, seen: witness.seen, bytes });
     }
     return value;
   }
@@ -100,7 +103,7 @@ class Witness implements ContentProvider {
     this.#provider = provider;
   }
 
-  /** About how many bytes the value takes: documents are read twice, and objects are larger than texts. */
+  /** The bytes of the texts that were read, and about those of the records of blobs. */
   get bytes(): number {
     return this.#read + this.seen.size * RECORD_BYTES;
   }

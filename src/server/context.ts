@@ -8,6 +8,7 @@ import type { EventLog } from './event-log.js';
 import type { Metrics } from './metrics.js';
 import type { Transfers } from './transfers.js';
 import type { Turns } from './turns.js';
+import type { UnreadEvents } from './unread-events.js';
 
 /** What all routes of a server share. */
 export interface ServerContext {
@@ -17,6 +18,7 @@ export interface ServerContext {
   readonly transfers: Transfers;
   readonly turns: Turns;
   readonly answers: Answers;
+  readonly unreadEvents: UnreadEvents;
   readonly audit: Audit;
   /** Called with unexpected errors; clients see only `internal error`. */
   readonly onError: (error: unknown) => void;

@@ -24,6 +24,7 @@ import { ADDRESS, listen, type ListenAddress, type Listener, type ListenerOption
 import { Metrics } from './metrics.js';
 import { Transfers } from './transfers.js';
 import { Turns } from './turns.js';
+import { UnreadEvents } from './unread-events.js';
 
 /** How a server behaves. Every time is in milliseconds, at least 1; a time above 24 days counts as 24 days. */
 export interface ServerOptions {
@@ -31,7 +32,10 @@ export interface ServerOptions {
   readonly maxTransfers?: number;
   /** Most connections at once; further ones are closed as they arrive. Default 1024 for each socket. */
   readonly maxConnections?: number;
-  /** Bytes of unread answers, archives not counted; beyond it requests are refused with 503. Default 64 MiB. */
+  /**
+   * Bytes of unread answers, archives not counted; beyond it requests are refused with 503. Default 64 MiB. Beyond a
+   * quarter of it in unread events, the slowest readers of events are disconnected.
+   */
   readonly maxUnreadBytes?: number;
   /** How long the headers of a request may take. Default 10 s. */
   readonly headersMs?: number;
@@ -87,6 +91,9 @@ const ARGUMENTS = {
   }),
 };
 
+/** How much of the limit for unread answers all readers of events together may leave unread, on top of it. */
+const EVENTS_SHARE = 1 / 4;
+
 /** The longest time of setTimeout; it takes a longer one for 1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -137,6 +144,7 @@ export class EngineServer {
       transfers: new Transfers(maxTransfers, metrics, now),
       turns: new Turns(),
       answers: new Answers(maxUnreadBytes),
+      unreadEvents: new UnreadEvents(maxUnreadBytes * EVENTS_SHARE),
       audit: guarded(options.audit, this.#options.onError),
       onError: this.#options.onError,
       now,

@@ -73,7 +73,7 @@ test('drops the least recently used values, to stay within its bytes', async () 
   const large = 'x'.repeat(1000);
   const content = new Map([A, B, digestOf('c')].map((digest) => [digest, large]));
   const provider = contentOf(content);
-  const cache = new DescriptionCache<string>(2 * 1257);
+  const cache = new DescriptionCache<string>(2 * 2281);
   for (const [key, digest] of [
     ['a', A],
     ['b', B],

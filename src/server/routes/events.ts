@@ -10,7 +10,7 @@ interface EventsRoute {
   readonly Querystring: { readonly since?: string; readonly until?: string; readonly filters?: string };
 }
 
-/** Events that a reader may leave unread, in bytes; beyond it the connection ends. */
+/** Events that one reader may leave unread, in bytes; beyond it the connection ends. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** `GET /events`: past events from `since` on, then those to come, until `until`. */
@@ -23,10 +23,15 @@ export function eventsRoute(app: FastifyInstance, context: ServerContext): void 
     const untilMs = until ? parseTime(until, now) : Number.POSITIVE_INFINITY;
     const format = formatFor(request.minor, request.headers.accept ?? '');
     const lines = new PassThrough();
+    const unread = (): number => lines.writableLength + lines.readableLength + reply.raw.writableLength;
+    const forget = context.unreadEvents.add({ unread, cut: () => lines.destroy() });
+    lines.once('close', forget);
     const send = (event: EngineEvent): void => {
-      if (!isWanted(event) || event.timeNano > untilMs * NANOS) return;
-      lines.write(format.line(event));
-      if (lines.writableLength + reply.raw.writableLength > MAX_UNREAD_BYTES) lines.destroy();
+      if (!isWanted(event) || event.timeNano > untilMs * NANOS || lines.destroyed) return;
+      const line = format.line(event);
+      lines.write(line);
+      if (unread() > MAX_UNREAD_BYTES) lines.destroy();
+      context.unreadEvents.wrote(line.length);
     };
     void reply.type(format.type).send(lines);
     // The client waits for the headers, also if no event happens.
