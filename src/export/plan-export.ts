@@ -20,6 +20,7 @@ import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports
 import { surveyImages, type ReferrersOf, type Survey } from '../survey/survey-images.js';
 import { chooseRoots, type IndexPolicy } from './choose-roots.js';
 import { contentsOf, digestOfPlan, layOut, metadataOf, type PlannedEntry } from './lay-out-archive.js';
+import { joinSurveys, partTargets, surveyCompanions } from './export-companions.js';
 import { manifestJsonOf } from './manifest-json.js';
 
 /** What to export of the images, and how. */
@@ -74,12 +75,13 @@ export async function planExport(
   throwIfAborted(options.signal, 'the export');
   const host = options.hostPlatform ?? hostPlatform();
   const documents = new Documents(source, { limits: limitsOf(options.limits) });
-  const targets = await resolveTargets(source, names);
   const request = {
     platforms: parseRequest(options.platforms, host),
     referrers: options.referrers ?? 'follow',
     signal: options.signal,
   };
+  const parted = await partTargets(source, await resolveTargets(source, names), request);
+  const targets = parted.images;
   const referrersOf = askingOnce(async (subject) => await source.referrersOf(subject));
   const found = await surveyImages(documents, targets, { ...request, referrersOf });
   const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
@@ -94,16 +96,37 @@ export async function planExport(
         referrersOf: async (subject) => (choice.replaced.has(subject) ? [] : await referrersOf(subject)),
       });
   const manifestJson = await manifestJsonOf(documents, survey, judgement.taken, host);
-  await checkListed(source, targets);
-  const { entries, size } = layOut(metadataOf(survey, choice, manifestJson), contentsOf(survey, choice));
+  const companions = await surveyCompanions(
+    documents,
+    { ...parted, images: judgement.taken },
+    { survey, choice },
+    { ...request, platforms: [], referrersOf },
+  );
+  await checkListed(source, [...targets, ...companions.records]);
+  const own = companions.records.map((target) => ({ target, descriptor: target.descriptor }));
+  const all = {
+    survey: joinSurveys(survey, companions.survey),
+    choice: { ...choice, roots: [...choice.roots, ...own] },
+  };
+  const metadata = metadataOf(all.survey, all.choice, manifestJson);
+  const { entries, size } = layOut(metadata, contentsOf(all.survey, all.choice));
   return {
     size,
     digest: digestOfPlan(entries),
     entries,
-    images: choice.roots.map(({ target, descriptor }) => imageReportOf(survey, target, descriptor.digest)),
+    images: [
+      ...choice.roots.map(({ target, descriptor }) => imageReportOf(survey, target, descriptor.digest)),
+      ...companions.records.map((target) => imageReportOf(companions.survey, target)),
+    ],
     leftOut: judgement.leftOut,
     blobs: countOf(entries),
-    warnings: [...survey.warnings, ...judgement.warnings, ...cut.map((referrer) => droppedWarning(found, referrer))],
+    warnings: [
+      ...survey.warnings,
+      ...judgement.warnings,
+      ...cut.map((referrer) => droppedWarning(found, referrer)),
+      ...companions.survey.warnings,
+      ...companions.cut.map(cutWarning),
+    ],
     incomplete: judgement.incomplete,
     hostPlatform: host,
   };
@@ -165,6 +188,12 @@ function droppedWarning({ nodes }: Survey, { descriptor, subject }: Referrer): W
   const message = `${descriptor.digest} was left out: it refers to an index that is not in the archive`;
   const target = nodes.find(({ node }) => node.descriptor.digest === subject)?.node.target;
   return { code: 'WARN_REFERRER_DROPPED', message, ...(target && { image: labelOfRecord(target) }) };
+}
+
+function cutWarning(record: ImageRecord): Warning {
+  const image = labelOfRecord(record);
+  const message = `${image} was left out: it belongs to an index that is not in the archive`;
+  return { code: 'WARN_REFERRER_DROPPED', message, image };
 }
 
 function countOf(entries: readonly PlannedEntry[]): ExportPlan['blobs'] {

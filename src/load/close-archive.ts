@@ -1,6 +1,7 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import { throwIfAborted } from '../model/aborted.js';
+import { companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
 import { decorated } from '../model/decorated.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -36,7 +37,7 @@ export interface CloseOptions extends ChoiceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is beside an image that was chosen. */
+/** What comes with an image that was chosen, beside its companions. */
 const NOTHING = { opaque: [], referrers: [] } as const;
 
 /** The result of a load. */
@@ -63,8 +64,8 @@ export async function closeArchive(
 ): Promise<ClosedArchive> {
   const provider = refusingDamaged(session, contents.damaged);
   const { images: all, opaque, referrers, warnings } = await archiveTargets(session, contents, options);
-  const images = chooseImages(all, options);
-  const kept = await keptByStore(destination, [...images, ...opaque], options.onConflict);
+  const { images, companions } = partChosen(all, chooseImages(all, options), options);
+  const kept = await keptByStore(destination, [...images, ...companions, ...opaque], options.onConflict);
   const loaded = images.filter((image) => !kept.has(image));
   const { platforms, referrers: follow, limits, strict, signal } = options;
   const unversioned = new Unversioned({ strict });
@@ -82,10 +83,12 @@ export async function closeArchive(
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
   const versions = unversioned.among(final.nodes);
-  // One chosen image comes alone.
-  const rest =
-    options.image === undefined ? { opaque: opaque.filter((record) => !kept.has(record)), referrers } : NOTHING;
-  const beside = await companionsOf(documents, final, rest, request);
+  const beside = await companionsOf(
+    documents,
+    final,
+    { ...(options.image === undefined ? { opaque, referrers } : NOTHING), companions, kept },
+    request,
+  );
   if (kept.size + judgement.taken.length + beside.records.length === 0) throw withoutImages(opaque);
   const needed = new Map([...final.needs, ...beside.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
   const additions = [
@@ -116,6 +119,16 @@ export async function closeArchive(
     incomplete: judgement.incomplete,
     needed,
   };
+}
+
+/** A load of a part takes companions only with their images; a load of everything takes them as images like others. */
+function partChosen(all: readonly ImageRecord[], chosen: readonly ImageRecord[], options: CloseOptions): Parted {
+  const isPart = options.platforms.length > 0 || options.referrers === 'drop' || options.image !== undefined;
+  if (!isPart) return { images: chosen, companions: [] };
+  const { images, companions } = partCompanions(chosen);
+  if (options.referrers === 'drop') return { images, companions: [] };
+  const others = all.filter((record) => companionSubject(record) !== undefined && !images.includes(record));
+  return { images, companions: options.image === undefined ? companions : others };
 }
 
 function withoutImages(opaque: readonly ImageRecord[]): LadingError {

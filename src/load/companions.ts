@@ -1,4 +1,5 @@
 import type { Documents } from '../content/documents.js';
+import { companionsAmong } from '../model/companion-tag.js';
 import { quote } from '../model/errors.js';
 import { isImage, subjectOf, type ImageRecord } from '../model/image-list.js';
 import type { BlobNeed } from '../stages/records.js';
@@ -13,6 +14,10 @@ export interface Beside {
   /** Content of types that we do not know. */
   readonly opaque: readonly ImageRecord[];
   readonly referrers: readonly ImageRecord[];
+  /** Images with names like `sha256-….sig`, to be taken with the image that the name tells. */
+  readonly companions: readonly ImageRecord[];
+  /** Those of them all whose name another image in the store keeps. */
+  readonly kept: ReadonlySet<ImageRecord>;
 }
 
 /** What a load keeps beside the images, and what it has to say about the rest. */
@@ -31,25 +36,36 @@ export interface Companions {
 export async function companionsOf(
   documents: Documents,
   images: Survey,
-  { opaque, referrers }: Beside,
+  { opaque, referrers, companions, kept: others }: Beside,
   request: SurveyOptions,
 ): Promise<Companions> {
   const walked = new Set(images.nodes.map(({ node }) => node.descriptor.digest));
   const orphans = referrers.filter(({ descriptor }) => !walked.has(descriptor.digest));
   const named = opaque.filter(({ name }) => name !== undefined);
-  const wanted = images.platforms.wantsAll ? [...named, ...(request.referrers === 'drop' ? [] : orphans)] : [];
-  const survey = await surveyImages(documents, wanted, request);
+  const rest = images.platforms.wantsAll ? [...named, ...(request.referrers === 'drop' ? [] : orphans)] : [];
+  const wanted = [...rest, ...companionsAmong(companions, walked)].filter((record) => !others.has(record));
+  // What belongs to an image has no platform of its own.
+  const survey = await surveyImages(documents, wanted, { ...request, platforms: [] });
   const here = new Set(survey.needs.map(({ descriptor }) => descriptor.digest));
   const kept = wanted.filter(({ descriptor }) => here.has(descriptor.digest));
   return {
     records: kept.map((record) => loadedRecord(survey, record, request.referrers ?? 'follow')),
     needs: survey.needs,
     images: kept.filter(isImage).map((record) => imageReportOf(survey, record)),
-    warnings: warningsOf({ opaque, referrers: wanted.filter((record) => !isImage(record)) }, new Set(kept)),
+    warnings: warningsOf(
+      {
+        opaque: opaque.filter((record) => !others.has(record)),
+        referrers: wanted.filter((record) => !isImage(record)),
+      },
+      new Set(kept),
+    ),
   };
 }
 
-function warningsOf({ opaque, referrers }: Beside, kept: ReadonlySet<ImageRecord>): readonly Warning[] {
+function warningsOf(
+  { opaque, referrers }: Pick<Beside, 'opaque' | 'referrers'>,
+  kept: ReadonlySet<ImageRecord>,
+): readonly Warning[] {
   const list = new WarningList();
   for (const record of opaque) if (!kept.has(record)) list.add('WARN_ROOT_DROPPED', () => droppedWarning(record));
   for (const record of referrers) {

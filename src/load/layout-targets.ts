@@ -3,7 +3,9 @@ import { Documents } from '../content/documents.js';
 import { parseLayoutIndex } from '../content/parse-document.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { withoutName, type ImageRecord } from '../model/image-list.js';
+import { companionSubject, isCompanionKind } from '../model/companion-tag.js';
+import { groupBy } from '../model/group-by.js';
+import { unnamed, withoutName, type ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ArchiveContents } from '../stages/records.js';
@@ -40,6 +42,7 @@ export async function layoutTargets(
   for (const descriptor of manifests) listed.push(await classify(documents, descriptor, names));
   const resolved = new Map<Listed, string>();
   for (const one of listed) if (one.annotated !== undefined) resolved.set(one, one.annotated);
+  for (const [one, subject] of subjectsByKind(listed)) resolved.set(one, subject);
   const known = listed.some(({ subject }) => subject !== undefined)
     ? await knownDigests(session, listed, limits)
     : new Set<Digest>();
@@ -50,7 +53,7 @@ export async function layoutTargets(
     const isInStore = !stored.has(subject) && (await session.stat(subject, 'manifest')) !== undefined;
     if (isInStore || known.has(subject)) resolved.set(one, subject);
   }
-  const own = listed.filter((one) => !resolved.has(one));
+  const own = listed.filter((one) => !resolved.has(one)).map(withoutImageName);
   const children = await childrenOf(new Documents(session, { limits, onDamage: () => {} }), own);
   const roots = withoutRepeats(own.filter((one) => !isListedTwice(one, children)).map(({ record }) => record));
   return {
@@ -63,6 +66,8 @@ export async function layoutTargets(
 /** A descriptor of `index.json`: its name, and the subject that its annotation or else its own document states. */
 interface Listed {
   readonly record: ImageRecord;
+  /** Whether its annotation `kind` says that it belongs to an image: a signature, for example. */
+  readonly isCompanion: boolean;
   /** Not checked to be a digest. */
   readonly annotated?: string;
   readonly subject?: Digest;
@@ -71,12 +76,36 @@ interface Listed {
 async function classify(documents: Documents, listed: Descriptor, names: ArchiveNames): Promise<Listed> {
   const name = await names.ofRoot(listed);
   const descriptor = withoutName(listed);
-  if (name !== undefined) return { record: { name, descriptor } };
+  const isCompanion = isCompanionKind(listed.annotations?.['kind']);
+  if (name !== undefined) return { record: { name, descriptor }, isCompanion };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];
-  if (annotated !== undefined) return { record: { descriptor }, annotated };
+  if (annotated !== undefined) return { record: { descriptor }, isCompanion, annotated };
   const subject = await documents.subject(listed);
   const tag = tagOf(listed);
-  return { record: { ...(tag !== undefined && { tag }), descriptor }, ...(subject && { subject }) };
+  const record = { ...(tag !== undefined && { tag }), descriptor };
+  return { record, isCompanion, ...(subject && { subject }) };
+}
+
+/** The images that companions belong to: those of the same name or tag; without both, the only image of the archive. */
+function subjectsByKind(listed: readonly Listed[]): ReadonlyMap<Listed, Digest> {
+  const isImage = ({ isCompanion, annotated, subject }: Listed): boolean =>
+    !isCompanion && annotated === undefined && subject === undefined;
+  const images = listed.filter(isImage);
+  const byLabel = groupBy(images, ({ record: { name, tag } }) => name ?? tag);
+  const subjects = new Map<Listed, Digest>();
+  for (const one of listed.filter(({ isCompanion, annotated }) => isCompanion && annotated === undefined)) {
+    const label = one.record.name ?? one.record.tag;
+    const found = label === undefined ? images : (byLabel.get(label) ?? []);
+    const [subject, ...others] = new Set(found.map(({ record }) => record.descriptor.digest));
+    if (subject !== undefined && others.length === 0) subjects.set(one, subject);
+  }
+  return subjects;
+}
+
+/** A companion whose image is not here must not take that image's name. One with a name of its own keeps it. */
+function withoutImageName(one: Listed): Listed {
+  if (!one.isCompanion || companionSubject(one.record) !== undefined) return one;
+  return { ...one, record: unnamed(one.record) };
 }
 
 /** Some tools list the manifests of an index beside it. Without a name they are no images of their own. */
