@@ -83,6 +83,6 @@ export function labelOfRecord({ name, descriptor: { digest } }: ImageRecord): st
 }
 
 /** Whether an image of a listing lacks content of a platform that it lists. */
-export function isAnyMissing(images: readonly ImageReport[]): boolean {
+export function isAnyMissing(images: readonly Pick<ImageReport, 'platforms'>[]): boolean {
   return images.some(({ platforms }) => platforms.some(({ state }) => state === 'missing'));
 }

@@ -52,16 +52,16 @@ test('save and load tell of each image that they leave out, as text and as JSON'
   assert.deepEqual([piped.status, toldOf(jsonOf(piped.stderr))], [3, expected]);
 });
 
-test('the report of a verification says whether something is missing', async (t) => {
+test('the reports of a listing, an inspection and a verification say whether something is missing', async (t) => {
   const built = example();
   const { run, archive } = await workspace(t, { loaded: true, built });
-  const whole = await run(['verify', '--json']);
-  assert.equal(jsonOf<Report>(whole.stdout).incomplete, false);
+  const commands = [['images'], ['inspect', FAMILIAR], ['verify']];
+  const saying = async (args: readonly string[], incomplete: boolean): Promise<void> =>
+    assert.equal(jsonOf<Report>((await run([...args, '--json'])).stdout).incomplete, incomplete, args.join(' '));
+  for (const args of commands) await saying(args, false);
   assert.equal((await run(['rm', '--platform', 'linux/arm64', FAMILIAR])).status, 0);
-  const cut = await run(['verify', '--json']);
-  assert.equal(jsonOf<Report>(cut.stdout).incomplete, true);
+  for (const args of commands) await saying(args, true);
   removeLayers(built.blobs, built.of('linux/arm64'));
   await writeFile(archive, await layoutArchive(built.images, built.blobs));
-  const archived = await run(['verify', '--json', '--archive', archive]);
-  assert.equal(jsonOf<Report>(archived.stdout).incomplete, true);
+  for (const command of ['images', 'inspect', 'verify']) await saying([command, '--archive', archive], true);
 });

@@ -3,6 +3,7 @@ import { inspectImages, type ImageInspection, type PlatformInspection } from '..
 import { LadingError } from '../../model/errors.js';
 import { labelOfTag } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
+import { isAnyMissing } from '../../survey/reports.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
@@ -21,7 +22,7 @@ export async function inspect(
 ): Promise<number> {
   const inspections = await inspectWhat(image, options, signal);
   for (const { warnings } of inspections) warn(warnings, options);
-  if (options.json) await printReport('inspect', { images: inspections });
+  if (options.json) await printReport('inspect', { images: inspections, incomplete: isAnyMissing(inspections) });
   else await printLines(inspections.flatMap(linesOf));
   return 0;
 }
