@@ -12,9 +12,15 @@ import { tarFileEntries } from './tar-file.js';
 /** The bytes of an archive, in any chunks. */
 export type ArchiveSource = Readable | AsyncIterable<Uint8Array>;
 
+/** The bytes of an archive, and whether they come from a regular file. */
+export interface OpenedStream {
+  readonly bytes: Readable;
+  readonly isFile?: boolean;
+}
+
 /** An open source: the bytes of a tar, or entries. */
 export type OpenedArchive =
-  | { readonly bytes: Readable }
+  | OpenedStream
   /** Call `close` after the last read from an entry. */
   | { readonly entries: AsyncIterable<FileEntry>; readonly close: () => void };
 
@@ -33,7 +39,7 @@ export async function openArchive(source: string, limits: Limits): Promise<Opene
     // Keep the file open until the end: later its path may lead to another file.
     if (tar?.acquire() !== undefined) return { entries: tarFileEntries(tar, limits), close: tar.release };
     await fs.access(source, fs.constants.R_OK);
-    return { bytes: fs.createReadStream(source, { highWaterMark: READ_BYTES }) };
+    return { bytes: fs.createReadStream(source, { highWaterMark: READ_BYTES }), isFile: found.isFile() };
   } catch (error) {
     if (isNotFound(error))
       throw new LadingError('ERR_SOURCE_UNKNOWN', `there is no ${quote(source)}`, { cause: error });

@@ -10,6 +10,7 @@ import type { ArchiveContents, ArchiveEntry, CommitEvent, SelectedEntry } from '
 import { SelectEntries, type SkippedEntries } from '../stages/select-entries.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
+import type { ArchiveEntries } from './archive-entries.js';
 import { claimAhead } from './claim-ahead.js';
 import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
@@ -41,14 +42,14 @@ export async function loadEntries(
   entries: AsyncIterable<ArchiveEntry>,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  return await loadInSession(destination, await destination.session(), entries, request);
+  return await loadInSession(destination, await destination.session(), { entries }, request);
 }
 
 /** The same in a session that was begun for it. Ends the session, whatever the outcome. */
 export async function loadInSession(
   destination: ImageDestination,
   begun: DestinationSession,
-  entries: AsyncIterable<ArchiveEntry>,
+  { entries, isCut }: Pick<ArchiveEntries, 'entries'> & Partial<ArchiveEntries>,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
   const session = rememberAbsent(begun);
@@ -74,7 +75,9 @@ export async function loadInSession(
   } catch (error) {
     // The stage may be in the middle of a blob, which must end before it can be discarded.
     await commit.settled();
-    throw await rollBack(session, commit.contents, error, signal);
+    const hasAny = commit.contents.stored.size + select.skipped.present.size > 0;
+    const ended = { isCut: hasAny && isCut?.(error) === true, isAborted: signal?.aborted ?? false };
+    throw await rollBack(session, commit.contents, error, ended);
   }
 }
 
@@ -116,22 +119,22 @@ async function tell(onProgress: LoadRequest['onProgress'], event: CommitEvent): 
 }
 
 /**
- * A refused load leaves nothing behind. An aborted load leaves its finished blobs, invisible and kept for a while, so
- * that a second try needs only the rest.
+ * A refused load leaves nothing behind. One that was interrupted, since it was aborted or its pipe ended too early,
+ * leaves its finished blobs, invisible and kept for a while, so that a second try needs only the rest.
  */
 async function rollBack(
   session: DestinationSession,
   { stored }: ArchiveContents,
   error: unknown,
-  signal: AbortSignal | undefined,
+  { isCut, isAborted }: { readonly isCut: boolean; readonly isAborted: boolean },
 ): Promise<LadingError> {
-  const isInterrupted = signal?.aborted ?? false;
+  const resumable = isCut || isAborted;
   try {
-    if (!isInterrupted) await session.discard(stored.keys());
-    await session.end({ resumable: isInterrupted });
+    if (!resumable) await session.discard(stored.keys());
+    await session.end({ resumable });
   } catch {
     // The caller needs the first error, not this one. Blobs that are left are invisible, and a prune removes them.
   }
-  if (isInterrupted) return new LadingError('ERR_ABORTED', 'the load was aborted', { cause: error });
+  if (isAborted) return new LadingError('ERR_ABORTED', 'the load was aborted', { cause: error });
   return storageError(error, 'cannot read the archive');
 }

@@ -88,14 +88,14 @@ async function loadGiven(
   source: SourceBytes | string,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const { entries, close } = await openEntries(source, request.limits).catch(async (error: unknown) => {
+  const archive = await openEntries(source, request.limits).catch(async (error: unknown) => {
     await session.end();
     throw error;
   });
   try {
-    return await loadInSession(destination, session, entries, request);
+    return await loadInSession(destination, session, archive, request);
   } finally {
-    await close();
+    await archive.close();
   }
 }
 

@@ -9,13 +9,9 @@ import type { ListedNode, Survey } from '../survey/survey-images.js';
  * The record of a loaded image or referrer, with the part of it that this load keeps. What a load passed over, and what
  * was not in its archive, is not kept, though the root lists it.
  */
-export function loadedRecord(
-  survey: Survey,
-  { name, tag, descriptor }: ImageRecord,
-  follow: ReferrerPolicy,
-): ImageRecord {
-  const record = { ...(name !== undefined && { name }), ...(tag !== undefined && { tag }), descriptor };
-  return isIndexType(descriptor.mediaType) ? withKept(record, keptOf(survey, descriptor.digest, follow)) : record;
+export function loadedRecord(survey: Survey, record: ImageRecord, follow: ReferrerPolicy): ImageRecord {
+  const { mediaType, digest } = record.descriptor;
+  return withKept(record, isIndexType(mediaType) ? keptOf(survey, digest, follow) : undefined);
 }
 
 /** The complete manifests and indexes that were surveyed; undefined if the root lists no others. */

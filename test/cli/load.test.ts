@@ -191,6 +191,9 @@ test('refuses an archive that was cut, packed or not', async (t) => {
   }
   const packed = gzipSync(bytes);
   assert.equal((await run(['load'], { input: packed.subarray(0, packed.length / 2) })).status, 5);
+  const { images, blobs } = await state();
+  assert.deepEqual([images, blobs.length > 0], [[], true], 'whole blobs stay for the next try');
+  assert.equal((await run(['prune', '--grace', '0', '--resume', '0'])).status, 0);
   assert.deepEqual(await state(), { images: [], blobs: [] });
 });
 

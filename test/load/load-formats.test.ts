@@ -43,12 +43,10 @@ onEachStore('unpacks gzip with one member or several', async (open) => {
   }
 });
 
-onEachStore('refuses gzip that was cut and gzip that was changed', async (open) => {
+onEachStore('refuses gzip that was changed', async (open) => {
   const store = await open();
   const { images, blobs } = example();
   const packed = gzipSync(await layoutArchive(images, blobs));
-  const cut = packed.subarray(0, packed.length - 9);
-  await refusesLoad(store, { archive: cut, code: 'ERR_ARCHIVE_TRUNCATED' });
   const changed = Buffer.from(packed);
   changed.writeUInt32LE(0, changed.length - 8);
   await refusesLoad(store, { archive: changed, code: 'ERR_COMPRESSED_DATA' });

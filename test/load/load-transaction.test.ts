@@ -8,10 +8,9 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { blobPath } from '../fixtures/archive-entries.js';
 import { closureOf, type BlobSet } from '../fixtures/blob-set.js';
 import { example, NAME, sorted } from '../fixtures/example.js';
-import { chunksOf, codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
+import { codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
 import { leasesOf, namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
 import { watchIngests } from '../fixtures/watch-ingests.js';
-import { refusesLoad } from './refused-loads.js';
 
 /** A list of the files in `blobs/` that would show any write: name, inode and time. */
 async function filesOf(store: Store): Promise<readonly string[]> {
@@ -140,26 +139,6 @@ onEachStore('does nothing when it is aborted before it starts', async (open) => 
   await assert.rejects(load(store, archive, { signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' });
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
 });
-
-onEachStore('fails with the error of a source that breaks, and changes nothing', async (open) => {
-  const store = await open();
-  const { images, blobs } = example();
-  const archive = await layoutArchive(images, blobs);
-  await refusesLoad(store, {
-    archive: breakAfter(chunksOf(archive, 4096), archive.length / 2),
-    code: 'ERR_STORAGE_IO',
-    message: /connection lost/,
-  });
-});
-
-async function* breakAfter(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
-  let sent = 0;
-  for await (const chunk of chunks) {
-    if (sent > bytes) throw new Error('connection lost');
-    sent += chunk.length;
-    yield chunk;
-  }
-}
 
 onEachStore('lets two loads of one archive run at once', async (open) => {
   const store = await open();
