@@ -10,9 +10,11 @@ import {
 import { contentKindOf, type ContentKind } from '../model/content.js';
 import { ANNOTATIONS, withAnnotations, type Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
-import { MEDIA_TYPES } from '../model/media-types.js';
+import { formatKept } from '../model/kept-parts.js';
+import { isIndexType, MEDIA_TYPES } from '../model/media-types.js';
 import { parseReference } from '../model/reference.js';
 import type { BlobNeed } from '../stages/records.js';
+import { meantParts } from '../survey/left-out.js';
 import { unlistedReferrers, type Survey } from '../survey/survey-images.js';
 import type { ChosenRoot, RootChoice } from './choose-roots.js';
 
@@ -40,7 +42,7 @@ export function metadataOf(
   choice: RootChoice,
   manifestJson: Buffer | undefined,
 ): readonly UnplacedEntry[] {
-  const manifests = [...choice.roots.map(archiveDescriptorOf), ...unlistedReferrers(survey)];
+  const manifests = [...choice.roots.map((root) => archiveDescriptorOf(survey, root)), ...unlistedReferrers(survey)];
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
   return [
     madeFile(LAYOUT_ENTRY, Buffer.from(LAYOUT_BYTES)),
@@ -53,11 +55,16 @@ function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
   return { name, size: bytes.length, content: { bytes }, ...(mode !== undefined && { mode }) };
 }
 
-/** An image's descriptor for `index.json`, with full name, tag, and the root it was made from if that differs. */
-function archiveDescriptorOf({ target, descriptor }: ChosenRoot): Descriptor {
+/**
+ * An image's descriptor for `index.json`, with full name, tag, and the root it was made from if that differs; else with
+ * what is meant to be in the archive, if that is less than the root lists.
+ */
+function archiveDescriptorOf(survey: Survey, { target, descriptor }: ChosenRoot): Descriptor {
   const isSame = descriptor.digest === target.descriptor.digest;
   const tag = target.name === undefined ? target.tag : parseReference(target.name).tag;
+  const kept = isSame && isIndexType(descriptor.mediaType) ? meantParts(survey, target) : undefined;
   return withAnnotations(descriptor, {
+    ...(kept && { [ANNOTATIONS.kept]: formatKept(kept) }),
     ...(target.name !== undefined && { [ANNOTATIONS.imageName]: target.name }),
     ...(tag !== undefined && { [ANNOTATIONS.refName]: tag }),
     ...(!isSame && { [ANNOTATIONS.sourceDigest]: target.descriptor.digest }),

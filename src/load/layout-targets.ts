@@ -7,6 +7,7 @@ import { companionSubject, isCompanionKind } from '../model/companion-tag.js';
 import { groupBy } from '../model/group-by.js';
 import { unnamed, withoutName, type ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
+import { parseKept } from '../model/kept-parts.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
@@ -75,14 +76,15 @@ interface Listed {
 
 async function classify(documents: Documents, listed: Descriptor, names: ArchiveNames): Promise<Listed> {
   const name = await names.ofRoot(listed);
-  const descriptor = withoutName(listed);
+  const kept = parseKept(listed.annotations?.[ANNOTATIONS.kept]);
+  const root = { descriptor: withoutName(listed), ...(kept && { kept }) };
   const isCompanion = isCompanionKind(listed.annotations?.['kind']);
-  if (name !== undefined) return { record: { name, descriptor }, isCompanion };
+  if (name !== undefined) return { record: { name, ...root }, isCompanion };
   const annotated = listed.annotations?.[ANNOTATIONS.subject];
-  if (annotated !== undefined) return { record: { descriptor }, isCompanion, annotated };
+  if (annotated !== undefined) return { record: root, isCompanion, annotated };
   const subject = await documents.subject(listed);
   const tag = tagOf(listed);
-  const record = { ...(tag !== undefined && { tag }), descriptor };
+  const record = { ...(tag !== undefined && { tag }), ...root };
   return { record, isCompanion, ...(subject && { subject }) };
 }
 

@@ -33,7 +33,7 @@ export const ANNOTATIONS = {
   stored: 'dev.lading.stored',
   /** The digest of a store's list of images, computed without this annotation. */
   listDigest: 'dev.lading.list.digest',
-  /** In a store's list of images: the digests below the root that the store keeps, if not all. */
+  /** The digests below the root that a store keeps, or that the maker of an archive meant to pack, if not all. */
   kept: 'dev.lading.kept',
   /** BuildKit's mark of an attestation manifest, and the digest that it attests. */
   referenceType: 'vnd.docker.reference.type',

@@ -4,6 +4,7 @@ import type { ImageRecord } from '../model/image-list.js';
 import { formatPlatformFull } from '../model/platform.js';
 import { imageReportOf, missingIndexesOf, platformReportsOf } from './image-report.js';
 import { nodesOf } from './nodes-of.js';
+import { isLeftOut } from './left-out.js';
 import { labelOfRecord, type ImageReport, type PlatformReport, type Warning } from './reports.js';
 import type { Survey } from './survey-images.js';
 
@@ -49,7 +50,9 @@ export function judgePlatforms(
     throw unavailableError(survey, targets, unavailable, doing);
   }
   const leftOut = targets.filter((target) => !taken.includes(target)).map((target) => imageReportOf(survey, target));
-  const warnings = targets.flatMap((target) => missingWarnings(survey, target));
+  const isExpected = (target: ImageRecord, { digest, state }: PlatformReport): boolean =>
+    doing === 'loaded' && survey.platforms.wantsAll && state === 'missing' && isLeftOut(target, digest);
+  const warnings = targets.flatMap((target) => missingWarnings(survey, target, isExpected));
   return { taken, leftOut, incomplete: unavailable.length > 0 || leftOut.length > 0, warnings };
 }
 
@@ -138,10 +141,14 @@ function whyUnavailable({ image, platform, state, missing, index }: Unavailable)
 }
 
 /** A warning for each platform that is not taken, though it was requested or the image lists it. */
-function missingWarnings(survey: Survey, target: ImageRecord): readonly Warning[] {
+function missingWarnings(
+  survey: Survey,
+  target: ImageRecord,
+  isExpected: (target: ImageRecord, report: PlatformReport) => boolean,
+): readonly Warning[] {
   const image = labelOfRecord(target);
   return platformReportsOf(survey, target)
-    .filter(({ state }) => state === 'missing' || state === 'absent')
+    .filter((report) => (report.state === 'missing' || report.state === 'absent') && !isExpected(target, report))
     .map((report) => ({
       code: 'WARN_PLATFORM_MISSING',
       message: missingMessage(image, report),

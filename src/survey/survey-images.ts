@@ -109,7 +109,10 @@ function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
   return nodes
     .filter(
       ({ node, completeness }) =>
-        completeness.state === 'missing' && node.subject !== undefined && complete.has(node.subject),
+        completeness.state === 'missing' &&
+        node.subject !== undefined &&
+        complete.has(node.subject) &&
+        node.target.kept?.includes(node.descriptor.digest) !== false,
     )
     .map(({ node, completeness }) => ({
       code: 'WARN_REFERRER_MISSING',

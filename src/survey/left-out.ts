@@ -1,0 +1,24 @@
+import type { Digest } from '../model/digest.js';
+import type { ImageRecord } from '../model/image-list.js';
+import type { Survey } from './survey-images.js';
+
+/** Whether a part of an image was left out on purpose, by a choice that its record tells. */
+export function isLeftOut({ kept }: ImageRecord, digest: Digest | undefined): boolean {
+  return kept !== undefined && digest !== undefined && !kept.includes(digest);
+}
+
+/**
+ * What a save of an image means to have below its root, present or not; undefined if that is all. What the filter
+ * excludes is left out on purpose, and so is what is missing and was left out before.
+ */
+export function meantParts(survey: Survey, target: ImageRecord): readonly Digest[] | undefined {
+  const below = survey.nodes.filter(
+    ({ node }) => node.target === target && node.descriptor.digest !== target.descriptor.digest,
+  );
+  const meant = below.filter(
+    ({ node, completeness }) => completeness.state === 'complete' || !isLeftOut(target, node.descriptor.digest),
+  );
+  const excludes = survey.platforms.outcomesOf(target).some(({ state }) => state === 'excluded');
+  if (!excludes && meant.length === below.length) return undefined;
+  return [...new Set(meant.map(({ node }) => node.descriptor.digest))].toSorted();
+}
