@@ -29,6 +29,8 @@ export interface RootChoice {
   readonly keptIndexes: ReadonlySet<Digest>;
   /** Indexes of the images that the archive leaves out. Their referrers have lost their subject. */
   readonly replaced: ReadonlySet<Digest>;
+  /** Those of them in whose place stands one manifest: what they listed beside it loses its place. */
+  readonly unlisted: ReadonlySet<Digest>;
 }
 
 /** Chooses the root of each image (docs/design/pipelines.md, "Which document is the root"). Holds one index. */
@@ -47,7 +49,10 @@ export async function chooseRoots(
       descriptor: (await chooseRoot(nodes, survey, target, policy, rewriter)) ?? target.descriptor,
     });
   }
-  return { roots, made: rewriter.made, ...indexesOf(survey, roots, rewriter.listed) };
+  const indexes = indexesOf(survey, roots, rewriter.listed);
+  // A rewritten index lists what is packed; a manifest lists nothing.
+  const unlisted = policy === 'rewrite' ? new Set<Digest>() : indexes.replaced;
+  return { roots, made: rewriter.made, ...indexes, unlisted };
 }
 
 /** The new root; undefined if the image keeps its own. */
@@ -70,12 +75,10 @@ function completeNodesOf(survey: Survey, target: ImageRecord): readonly Manifest
     .map(({ node }) => node);
 }
 
-/** The one manifest that is left, unless it has referrers: without the index, nothing would tie them to it. */
+/** The one manifest that is left. What refers to it stands beside it in the archive, tied by an annotation. */
 function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
-  const images = nodes.filter(({ kind, subject }) => kind !== 'index' && subject === undefined);
-  const [only] = images;
-  if (only === undefined || images.length > 1) return undefined;
-  return nodes.some(({ subject }) => subject === only.descriptor.digest) ? undefined : only.descriptor;
+  const [only, ...more] = nodes.filter(({ kind, subject }) => kind !== 'index' && subject === undefined);
+  return more.length === 0 ? only?.descriptor : undefined;
 }
 
 /** Rewrites indexes to list only what is packed. Holds the new documents, and the digests that they list. */

@@ -42,7 +42,10 @@ export function metadataOf(
   choice: RootChoice,
   manifestJson: Buffer | undefined,
 ): readonly UnplacedEntry[] {
-  const manifests = [...choice.roots.map((root) => archiveDescriptorOf(survey, root)), ...unlistedReferrers(survey)];
+  const manifests = [
+    ...choice.roots.map((root) => archiveDescriptorOf(survey, root)),
+    ...unlistedReferrers(survey, choice.unlisted),
+  ];
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
   return [
     madeFile(LAYOUT_ENTRY, Buffer.from(LAYOUT_BYTES)),

@@ -125,11 +125,15 @@ function isComplete({ completeness }: ListedNode): boolean {
   return completeness.state === 'complete';
 }
 
-/** The complete referrers that no index lists, as descriptors to stand beside the images, in digest order. */
-export function unlistedReferrers(survey: Survey): readonly Descriptor[] {
+/**
+ * The complete referrers that no index lists, or only one of the indexes `gone`, as descriptors to stand beside the
+ * images, in digest order.
+ */
+export function unlistedReferrers(survey: Survey, gone: ReadonlySet<Digest> = new Set()): readonly Descriptor[] {
   const found = new Map<Digest, Descriptor>();
   for (const { node, completeness } of survey.nodes) {
-    if (node.subject === undefined || node.parent !== undefined || completeness.state !== 'complete') continue;
+    if (node.subject === undefined || completeness.state !== 'complete') continue;
+    if (node.parent !== undefined && !gone.has(node.parent)) continue;
     const { platform: _, ...descriptor } = node.descriptor;
     const annotations = { ...descriptor.annotations, [ANNOTATIONS.subject]: node.subject };
     found.set(descriptor.digest, { ...descriptor, annotations });

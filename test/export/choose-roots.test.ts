@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { removeImages } from '../../src/edit/remove-images.js';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
 import type { ImageIndex } from '../../src/model/image-index.js';
 import { blobPath } from '../fixtures/archive-entries.js';
 import { buildAttestation } from '../fixtures/artifact-builder.js';
 import { BlobSet, closureOf, removeLayers } from '../fixtures/blob-set.js';
-import { example, FAMILIAR, sorted } from '../fixtures/example.js';
+import { example, FAMILIAR, NAME, sorted } from '../fixtures/example.js';
 import { load, statesOf } from '../fixtures/loading.js';
 import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { childrenOf, pathsOf, rootOf, save } from '../fixtures/saved-archive.js';
@@ -57,23 +58,52 @@ onEachStore('takes missing platforms out of a rewritten index', async (open) => 
   assert.deepEqual(statesOf(report.images[0]), { 'linux/amd64': 'complete', 'linux/arm/v7': 'complete' });
 });
 
-onEachStore('keeps the index for one platform that has an attestation, and packs both', async (open) => {
+onEachStore('makes the manifest the root for one platform, with its attestation beside it', async (open) => {
   const built = example({ attestations: true });
   const store = await storeOf(open, built);
   const saved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'] });
-  assert.equal(rootOf(saved).descriptor.digest, built.root.digest);
+  const subject = built.of('linux/arm64');
   const attestation = built.attestations.get('linux/arm64');
   assert.ok(attestation);
-  const packed = sorted(
-    built.root.digest,
-    closureOf(built.blobs, built.of('linux/arm64')),
-    closureOf(built.blobs, attestation),
-  );
+  // As Docker 29 writes it: the manifest with the name, and the attestation with its subject.
+  const { platform: _, ...unplaced } = attestation;
+  assert.deepEqual(saved.roots, [
+    {
+      ...subject,
+      annotations: {
+        'io.containerd.image.name': NAME,
+        'org.opencontainers.image.ref.name': '1',
+        'dev.lading.source.digest': built.root.digest,
+      },
+    },
+    { ...unplaced, annotations: { ...attestation.annotations, 'io.containerd.manifest.subject': subject.digest } },
+  ]);
+  const packed = sorted(closureOf(built.blobs, subject), closureOf(built.blobs, attestation));
   assert.deepEqual(
     saved.blobs,
     packed.map((digest) => blobPath(digest)),
   );
+  // It stays tied: through a load and another save, and when the image is removed.
+  const second = await open();
+  await load(second, saved.archive);
+  const again = await save(second, [FAMILIAR]);
+  assert.deepEqual(again.blobs, saved.blobs);
+  await removeImages(second, [FAMILIAR]);
+  assert.deepEqual(await stateOf(second), { images: [], blobs: [] });
 });
+
+onEachStore(
+  'keeps the index for one platform with --index preserve, and rewrites it with its attestation',
+  async (open) => {
+    const built = example({ attestations: true });
+    const store = await storeOf(open, built);
+    const preserved = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], index: 'preserve' });
+    assert.equal(rootOf(preserved).descriptor.digest, built.root.digest);
+    const rewritten = await save(store, [FAMILIAR], { platforms: ['linux/arm64'], index: 'rewrite' });
+    assert.equal(rewritten.roots.length, 1);
+    assert.equal(rewritten.blobs.length, preserved.blobs.length);
+  },
+);
 
 onEachStore('makes the manifest the root if its attestation is dropped', async (open) => {
   const built = example({ attestations: true });

@@ -8,7 +8,7 @@ import { hostPlatform } from '../../src/survey/host-platform.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { lading, requireTool } from '../fixtures/command.js';
 import { requestOver } from '../fixtures/engine.js';
-import { example, FAMILIAR, type Example } from '../fixtures/example.js';
+import { example, FAMILIAR, PLATFORMS, type Example } from '../fixtures/example.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 import { rowsOf } from './docker.js';
 import { LineLog } from './line-log.js';
@@ -141,14 +141,15 @@ test('dockerode: platforms of an image are saved and removed by query options', 
 
 test('dockerode: pruneImages and df report bytes', async (t) => {
   const { docker, at } = await bench(t);
-  const { root, blobs } = example({ seed: 'unnamed' });
+  const { root, blobs, of } = example({ seed: 'unnamed' });
   await writeFile(at('unnamed.tar'), await layoutArchive([{ root }], blobs));
   assert.equal(await streamOf(docker.loadImage(at('unnamed.tar'))), `Loaded image ID: ${root.digest}\n`);
   const { ImageUsage, LayersSize } = (await docker.df()) as Record<string, Record<string, number>>;
   assert.equal(ImageUsage?.['TotalCount'], 2);
   assert.equal(ImageUsage['TotalSize'], LayersSize);
   const { ImagesDeleted, SpaceReclaimed } = await docker.pruneImages({ filters: { dangling: { true: true } } });
-  assert.deepEqual(ImagesDeleted, [{ Untagged: root.digest }, { Deleted: root.digest }]);
+  const manifests = PLATFORMS.map((platform) => ({ Deleted: of(platform).digest }));
+  assert.deepEqual(ImagesDeleted, [{ Untagged: root.digest }, { Deleted: root.digest }, ...manifests]);
   assert.equal(SpaceReclaimed, ImageUsage['Reclaimable']);
   await assert.rejects(docker.pruneImages({ filters: { dangling: ['false'] } }), {
     statusCode: 409,

@@ -50,8 +50,13 @@ onEachStore('follows referrers that an index lists by their subject, and the ref
   assert.deepEqual([has(saved.blobs, sbom), has(saved.blobs, signature)], [true, true]);
   assert.deepEqual(
     saved.roots.map(({ digest }) => digest),
-    [root.digest],
+    [of('linux/arm64').digest, ...sorted(sbom.digest, signature.digest)],
   );
+  // Without the index they stay tied, also one that refers to a referrer.
+  const second = await open();
+  await load(second, saved.archive);
+  await removeImages(second, [FAMILIAR]);
+  assert.deepEqual(await stateOf(second), { images: [], blobs: [] });
 });
 
 onEachStore('removes the referrers of an image with it', async (open) => {
