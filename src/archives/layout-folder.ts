@@ -3,49 +3,96 @@ import fs from 'fs-extra';
 import { SharedFile } from '../files/file-part.js';
 import { namesIn } from '../files/if-there.js';
 import { openAgain } from '../files/read-file.js';
-import { isNotFound, storageError } from '../files/storage-error.js';
+import { readError } from '../files/storage-error.js';
 import { METADATA_ENTRIES } from '../model/archive-layout.js';
-import { quote } from '../model/errors.js';
+import { badEntry } from '../model/entry-name.js';
+import { LadingError, quote } from '../model/errors.js';
+import { checkDocuments } from '../model/not-an-image.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 
 const { O_NOFOLLOW } = fs.constants;
 
+/** A file of the layout: its name there, its own path without links, and its size. */
+interface Found {
+  readonly name: string;
+  readonly file: string;
+  readonly size: number;
+}
+
 /**
  * The files of a layout directory: its own documents first, then the blobs by size, small ones first. Documents have at
- * most a few MiB, so all of them come before the large blobs, and an unwanted large blob is never opened.
+ * most a few MiB, so all of them come before the large blobs, and an unwanted large blob is never opened. Links are
+ * followed inside the directory. Throws ERR_TAR_ENTRY for one that leads out, and ERR_ARCHIVE_FORMAT for a circle, or
+ * if the directory has no documents.
  */
 export async function* layoutFiles(directory: string): AsyncGenerator<FileEntry> {
-  for (const name of METADATA_ENTRIES) {
-    const size = await fileSize(path.join(directory, name));
-    if (size !== undefined) yield layoutFile(directory, name, size);
-  }
-  const blobs = await blobSizes(directory);
-  for (const { name, size } of blobs) yield layoutFile(directory, name, size);
+  const root = await fs.realpath(directory);
+  const documents = await found(METADATA_ENTRIES.map(async (name) => await fileInside(root, name)));
+  if (documents.length === 0) checkDocuments(await documentsBelow(root));
+  for (const one of documents) yield layoutFile(root, one);
+  const blobs = await blobsInside(root);
+  for (const one of blobs) yield layoutFile(root, one);
 }
 
-async function blobSizes(directory: string): Promise<readonly { name: string; size: number }[]> {
-  const found: { name: string; size: number }[] = [];
-  for (const algorithm of await namesIn(path.join(directory, 'blobs'))) {
-    for (const encoded of await namesIn(path.join(directory, 'blobs', algorithm))) {
-      const name = `blobs/${algorithm}/${encoded}`;
-      const size = await fileSize(path.join(directory, name));
-      if (size !== undefined) found.push({ name, size });
+async function blobsInside(root: string): Promise<readonly Found[]> {
+  const blobs: Found[] = [];
+  for (const algorithm of await namesIn(path.join(root, 'blobs'))) {
+    const folder = `blobs/${algorithm}`;
+    const real = await realInside(root, folder);
+    if (real === undefined) continue;
+    for (const encoded of await namesIn(real)) {
+      const one = await fileInside(root, `${folder}/${encoded}`, path.join(real, encoded));
+      if (one !== undefined) blobs.push(one);
     }
   }
-  return found.sort((a, b) => a.size - b.size || (a.name < b.name ? -1 : 1));
+  return blobs.sort((a, b) => a.size - b.size || (a.name < b.name ? -1 : 1));
 }
 
-function layoutFile(directory: string, name: string, size: number): FileEntry {
-  const file = new SharedFile(() => openAgain(path.join(directory, name), O_NOFOLLOW));
-  return fileEntry({ name, type: 'file', file, start: 0, size });
+/** The documents in the folders of a directory that has none itself: perhaps one of these was meant. */
+async function documentsBelow(root: string): Promise<readonly string[]> {
+  const names = (await namesIn(root)).flatMap((folder) => METADATA_ENTRIES.map((name) => `${folder}/${name}`));
+  return (await found(names.map(async (name) => await fileInside(root, name)))).map(({ name }) => name);
 }
 
-async function fileSize(file: string): Promise<number | undefined> {
+/** The regular file behind a name; undefined if there is none. `place` is its path, without links up to the last part. */
+async function fileInside(root: string, name: string, place = path.join(root, name)): Promise<Found | undefined> {
+  const file = await realInside(root, name, place);
+  const stats = file === undefined ? undefined : await fs.lstat(file);
+  return file !== undefined && stats?.isFile() === true ? { name, file, size: stats.size } : undefined;
+}
+
+/** The path behind a name, without links; undefined if nothing is there. */
+async function realInside(root: string, name: string, place = path.join(root, name)): Promise<string | undefined> {
   try {
-    const found = await fs.lstat(file);
-    return found.isFile() ? found.size : undefined;
+    const real = await fs.realpath.native(place);
+    if (!real.startsWith(`${root}${path.sep}`)) throw outside(name, real);
+    return real;
   } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw storageError(error, `cannot read ${quote(file)}`);
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+    if (code === 'ELOOP') throw new LadingError('ERR_ARCHIVE_FORMAT', `${quote(name)} leads into a circle of links`);
+    throw readError(error, `cannot read ${quote(place)}`);
   }
+}
+
+function outside(name: string, real: string): LadingError {
+  return badEntry(name, `is a link out of the archive, to ${quote(real)}`);
+}
+
+function layoutFile(root: string, { name, file, size }: Found): FileEntry {
+  return fileEntry({ name, type: 'file', file: new SharedFile(() => openInside(root, name, file)), start: 0, size });
+}
+
+/** Opens a file whose path had no links. A folder in it may have become a link since. */
+function openInside(root: string, name: string, file: string): number {
+  const fd = openAgain(file, O_NOFOLLOW);
+  const real = fs.realpathSync.native(file);
+  const [opened, there] = [fs.fstatSync(fd), fs.statSync(real)];
+  if (real.startsWith(`${root}${path.sep}`) && opened.ino === there.ino && opened.dev === there.dev) return fd;
+  fs.closeSync(fd);
+  throw outside(name, real);
+}
+
+async function found(looking: readonly Promise<Found | undefined>[]): Promise<readonly Found[]> {
+  return (await Promise.all(looking)).filter((one) => one !== undefined);
 }

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import fs from 'fs-extra';
 import { SharedFile } from '../files/file-part.js';
 import { openAgain } from '../files/read-file.js';
-import { isNotFound, storageError } from '../files/storage-error.js';
+import { isNotFound, readError } from '../files/storage-error.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import type { FileEntry } from './file-entry.js';
@@ -43,7 +43,7 @@ export async function openArchive(source: string, limits: Limits): Promise<Opene
   } catch (error) {
     if (isNotFound(error))
       throw new LadingError('ERR_SOURCE_UNKNOWN', `there is no ${quote(source)}`, { cause: error });
-    throw storageError(error, `cannot read ${quote(source)}`);
+    throw readError(error, `cannot read ${quote(source)}`);
   }
 }
 

@@ -4,8 +4,10 @@ import type { SharedFile } from '../files/file-part.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import type { Limits } from '../model/limits.js';
+import { checkDocuments } from '../model/not-an-image.js';
 import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
+import { withoutLayoutLinks } from './linked-entries.js';
 
 /** Bytes that are read for one header: enough for most headers with a long name. */
 const WINDOW_BYTES = 1024;
@@ -52,8 +54,10 @@ async function listEntries(fd: number, limits: Limits): Promise<readonly Indexed
     if (headers % HEADERS_PER_TURN === 0) await setImmediate();
   }
   judge.end();
+  const followed = withoutLayoutLinks(entries);
+  checkDocuments(followed.map(({ name }) => plainEntryName(name)));
   const [metadata, others] = [true, false].map((isMetadata) =>
-    entries.filter(({ name }) => isMetadataEntry(plainEntryName(name)) === isMetadata),
+    followed.filter(({ name }) => isMetadataEntry(plainEntryName(name)) === isMetadata),
   );
   return [...(metadata ?? []), ...(others ?? []).sort((a, b) => a.size - b.size)];
 }

@@ -6,6 +6,7 @@ import { LadingError, quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { asFields } from '../model/json.js';
 import type { Limits } from '../model/limits.js';
+import { checkDocuments, refuseDirForm } from '../model/not-an-image.js';
 import { parseReference } from '../model/reference.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
@@ -56,12 +57,9 @@ export async function archiveTargets(
     const images = await dockerArchiveTargets(session, contents, parsed(manifestJson, limits), { limits, names });
     return { images: withoutRepeats(images), referrers: [], opaque: [], warnings: warnings.warnings };
   }
-  const missing = index === undefined ? 'index.json' : LAYOUT_ENTRY;
-  const message =
-    layout === undefined && index === undefined
-      ? 'the archive is neither an OCI layout nor a docker-archive: it has no index.json and no manifest.json'
-      : `the archive is not a complete OCI layout: it has no ${missing}`;
-  throw new LadingError('ERR_ARCHIVE_FORMAT', message);
+  const documents = [...(layout ? [LAYOUT_ENTRY] : []), ...(index ? [INDEX_ENTRY] : [])];
+  checkDocuments([...documents, ...contents.files.keys()]);
+  throw new Error('an archive without documents was accepted');
 }
 
 function checkLayoutVersion(layout: Buffer, limits: Limits): void {
@@ -73,7 +71,9 @@ function checkLayoutVersion(layout: Buffer, limits: Limits): void {
 }
 
 function parsed(manifestJson: Buffer, limits: Limits): readonly DockerArchiveImage[] {
-  return parseDockerManifest(parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth));
+  const value = parseStrictJson(manifestJson, 'manifest.json', limits.maxJsonDepth);
+  refuseDirForm(value);
+  return parseDockerManifest(value);
 }
 
 /** The OCI layout wins over `manifest.json`. Warns of each name that only `manifest.json` has. */

@@ -47,7 +47,8 @@ export class EntryLedger {
   enter({ name, type, size, linkname = '', digest }: LedgerEntry): boolean {
     const key = isMetadataEntry(name) ? name : digest;
     if (key === undefined) return this.#enterOther(name, linkname);
-    if (type !== 'file') throw badEntry(name, 'is a link, but must be a file');
+    if (type !== 'file')
+      throw badEntry(name, 'is a link, which is followed only in a folder or in a tar file that is not packed');
     const before = this.#seen.get(key);
     if (before !== undefined && before !== size) throw badEntry(name, 'occurs twice, with other bytes');
     this.#seen.set(key, size);

@@ -40,6 +40,8 @@ export interface Limits {
   readonly maxWindowBytes: number;
   /** Bytes of zeros after the end blocks. */
   readonly maxTrailingBytes: number;
+  /** Bytes that a load writes before an archive from a pipe has shown one of its documents. */
+  readonly maxStagedBytes: number;
   /** Bytes of the whole archive after decompression. */
   readonly maxArchiveBytes: number;
 }
@@ -75,6 +77,8 @@ export const DEFAULT_LIMITS: Limits = {
   // zstd(1) takes no more either, unless `--long` or `--memory` tells it to.
   maxWindowBytes: 128 * MIB,
   maxTrailingBytes: MIB,
+  // Archives with their documents last are real; what has none after 64 GiB is likely something else.
+  maxStagedBytes: 64 * 1024 * MIB,
   maxArchiveBytes: Number.POSITIVE_INFINITY,
 };
 

@@ -20,6 +20,8 @@ export interface TarHeader {
 
 export type TarType = '0' | '1' | '2' | '5' | 'x' | 'g' | 'L' | 'K';
 
+const NOT_SPARSE = 'which is not accepted; pack it again with `bsdtar --no-read-sparse`, or GNU tar without --sparse';
+
 const TYPES: readonly string[] = ['0', '1', '2', '5', 'x', 'g', 'L', 'K'];
 
 /** Parses a header block. Throws ERR_TAR_HEADER, and ERR_TAR_ENTRY for a type that no image archive needs. */
@@ -81,7 +83,9 @@ function parseBase256(field: Uint8Array): number {
 function parseType(flag: number): TarType {
   const type = flag === 0 ? '0' : String.fromCharCode(flag);
   if (!TYPES.includes(type)) {
-    throw new LadingError('ERR_TAR_ENTRY', `the archive has an entry of type ${quote(type)}, which no image needs`);
+    const what =
+      type === 'S' ? `a sparse file, ${NOT_SPARSE}` : `an entry of type ${quote(type)}, which no image needs`;
+    throw new LadingError('ERR_TAR_ENTRY', `the archive has ${what}`);
   }
   // Checked against the list above.
   return type as TarType;
@@ -146,7 +150,7 @@ function addRecord(records: Map<string, Buffer>, record: Buffer): void {
   const key = record.toString('latin1', 0, equals);
   // GNU tar and Go end the key at a NUL, and so may read another file name than we do.
   if (key.includes('\0')) throw badHeader('a PAX key has a NUL byte');
-  if (RESIZING.test(key)) throw badHeader(`${quote(key)} marks a sparse or split file, which is not accepted`);
+  if (RESIZING.test(key)) throw badHeader(`${quote(key)} marks a sparse or split file, ${NOT_SPARSE}`);
   if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} occurs twice`);
   records.set(key, record.subarray(equals + 1, -1));
 }

@@ -1,6 +1,7 @@
 import { badEntry, checkEntryName, checkLink } from './entry-name.js';
 import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
+import { knownBeginning, notATar } from './not-an-image.js';
 import { isExtension, TarExtensions, type ExtensionType } from './tar-extensions.js';
 import { badHeader, isZero, paddingOf, parseTarHeader, TAR_BLOCK, type TarHeader } from './tar-header.js';
 
@@ -82,6 +83,8 @@ export class TarJudge {
 
   #cutShort(): LadingError {
     if (this.#position === 0) return new LadingError('ERR_ARCHIVE_FORMAT', 'the input is empty');
+    const known = this.#position < TAR_BLOCK ? knownBeginning(Buffer.concat(this.#collected)) : undefined;
+    if (known !== undefined) return known;
     const message = `the archive ends after ${this.#position} bytes without its end mark; it was cut, fetch it again`;
     return new LadingError('ERR_ARCHIVE_TRUNCATED', message, { details: { bytes: this.#position } });
   }
@@ -152,7 +155,7 @@ export class TarJudge {
   #judgeHeader(block: Buffer): void {
     if (this.#phase.kind === 'last-block') throw badHeader('it follows a zero block');
     if (this.#entries === 0 && block.toString('latin1', 257, 262) !== 'ustar') {
-      throw new LadingError('ERR_ARCHIVE_FORMAT', 'the input is not a tar archive');
+      throw notATar(block);
     }
     const header = parseTarHeader(block);
     this.#entries += 1;

@@ -14,6 +14,7 @@ import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
+import { checkStaged } from '../model/not-an-image.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import { CALLBACK, check, FLAG, oneOf, optionsOf, withMethods } from '../model/rules.js';
 import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
@@ -75,6 +76,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #metadata = new Map<string, Digest>();
   /** The first name that starts with a slash. Only a docker-archive may have one. */
   #absolute: string | undefined;
+  #stagedBytes = 0;
   #skipped = { count: 0, bytes: 0 };
 
   protected override readonly rule = ENTRY;
@@ -110,6 +112,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (entry.type === 'directory') return;
     if (entry.name.startsWith('/')) this.#absolute ??= entry.name;
     const isRepeat = this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
+    if (this.#metadata.size === 0) checkStaged((this.#stagedBytes += entry.size), this.#options.limits);
     if (isRepeat) await this.#skipRepeat(named, digest ?? this.#metadata.get(name));
     else if (entry.type !== 'file')
       yield { ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
