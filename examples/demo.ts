@@ -31,6 +31,7 @@ async function main(): Promise<void> {
   lading('save', '--store', 'first', '--platform', 'linux/amd64,linux/arm64', '-o', 'two.tar', 'example/demo:1');
   lading('load', '--store', 'second', '-i', 'two.tar');
   lading('inspect', '--store', 'second', 'example/demo:1');
+  console.log('\nThree platforms are missing there on purpose: the save was asked for the two others only.');
   lading('verify', '--store', 'second');
   console.log(`\nThe folder is yours to look at; when done: rm -r ${folder}`);
 }

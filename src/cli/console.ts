@@ -51,6 +51,11 @@ export function warn(warnings: readonly Warning[], { json = false, quiet = false
   for (const { message } of warnings) process.stderr.write(`lading: warning: ${printable(message)}\n`);
 }
 
+/** Prints a line on stderr if that is a terminal. */
+export function printOnTerminal(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`${printable(line)}\n`);
+}
+
 /** Prints an error on stderr: one line of JSON with --json, else its message and code. */
 export function printError(error: unknown, { json = false }: OutputOptions): void {
   const { code, category, message, details } = describe(error);

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
-import { LadingError } from '../model/errors.js';
-import { addPlatforms, type CommandContext, type CommonOptions } from './command-context.js';
+import { LadingError, quote } from '../model/errors.js';
+import { addPlatforms, type CommonOptions } from './command-context.js';
 import type { RemoveCommandOptions } from './commands/edit.js';
 import type { ImagesOptions } from './commands/images.js';
 import type { InspectOptions } from './commands/inspect.js';
@@ -11,50 +11,7 @@ import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
-import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
-import { outputError } from './output-error.js';
-
-/** Runs a command and sets the exit status. Nothing calls `process.exit`, so that pending output is still written. */
-async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
-  const signals = listenForSignals();
-  try {
-    process.exitCode = await work({ signal: signals.aborted });
-  } catch (error) {
-    const named = outputError(error, 'the system refused something');
-    process.exitCode = signals.received()?.status ?? (isReaderGone(named) ? READER_GONE : exitStatusOf(named));
-    if (process.exitCode !== READER_GONE) printError(named, options);
-  }
-  signals.endIfBlocked();
-}
-
-const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
-
-/** How long a write may stay blocked after the clean-up is over, in milliseconds. */
-const BLOCKED_MS = 500;
-
-interface Signals {
-  readonly aborted: AbortSignal;
-  readonly received: () => { readonly name: string; readonly status: number } | undefined;
-  /** Kills the process after a signal: nothing else ends a thread whose write waits for a reader who reads nothing. */
-  readonly endIfBlocked: () => void;
-}
-
-/** The first signal aborts cleanly; a second one has Node's default effect and ends the process. */
-function listenForSignals(): Signals {
-  const controller = new AbortController();
-  let received: { name: string; status: number } | undefined;
-  for (const [name, status] of Object.entries(SIGNALS)) {
-    process.once(name, () => {
-      received = { name, status };
-      controller.abort();
-    });
-  }
-  const endIfBlocked = (): void => {
-    if (received !== undefined)
-      setTimeout((name: string) => process.kill(process.pid, name), BLOCKED_MS, received.name).unref();
-  };
-  return { aborted: controller.signal, received: () => received, endIfBlocked };
-}
+import { run } from './run-command.js';
 
 const platformOption = (description: string): Option =>
   new Option('--platform <list>', description).argParser(addPlatforms);
@@ -91,9 +48,9 @@ function program(): Command {
 function saveCommand(): Command {
   return command('save', 'Write images as one tar archive')
     .argument('<image...>', 'names, ids, or repositories')
-    .option('-o, --output <file>', 'write to a file instead of stdout')
+    .option('-o, --output <file>', 'write to a file (default: stdout); always plain tar')
     .option('-q, --quiet', 'print no warnings')
-    .addOption(platformOption('only these platforms, separated by commas; repeatable'))
+    .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
     .addOption(
       new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
         .choices(['auto', 'preserve', 'rewrite'])
@@ -108,10 +65,10 @@ function saveCommand(): Command {
 
 function loadCommand(): Command {
   return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
-    .option('-i, --input <file>', 'read a file or directory instead of stdin; FILE:TAG loads one image of it')
+    .option('-i, --input <file>', 'read a file or directory (default: stdin); FILE:TAG loads one image of it')
     .option('--name <repo>', 'a repository for images that have only a tag; with a tag, the name of the only image')
     .option('-q, --quiet', 'print no warnings')
-    .addOption(platformOption('only these platforms, separated by commas; repeatable'))
+    .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
     .addOption(referrersOption())
     .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
     .option('--strict', 'refuse unusable names, and a config whose platform differs from its descriptor')
@@ -158,7 +115,7 @@ function removeCommand(): Command {
   return command('rm', 'Remove images, or platforms of an image')
     .argument('<image...>', 'names or ids; a name without a tag means its tag latest')
     .option('-a, --all-tags', 'a name without a tag means every tag of its repository')
-    .addOption(platformOption('remove only the content of these platforms'))
+    .addOption(platformOption('remove only the content of these platforms (default: the whole image)'))
     .action((names: string[], options: RemoveCommandOptions) =>
       run(options, async () => (await import('./commands/edit.js')).remove(names, options)),
     );
@@ -192,9 +149,12 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
+const HOSTS =
+  'unix:///PATH, tcp://HOST:PORT or fd:// (sockets of systemd); repeatable (default: lading/lading.sock in $XDG_RUNTIME_DIR)';
+
 function serveCommand(): Command {
   return command('serve', 'Serve the image part of the Docker Engine API, for the docker command')
-    .option('-H, --host <url>', 'unix:///PATH, tcp://HOST:PORT or fd:// (sockets of systemd); repeatable', collect)
+    .option('-H, --host <url>', HOSTS, collect)
     .option('--socket-mode <mode>', 'permissions of a unix socket', '0600')
     .option('--tlsverify', 'use TLS over TCP; every client needs a certificate')
     .option('--tlscacert <file>', 'certificate of the authority that signs the certificates of clients')
@@ -223,10 +183,19 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : USAGE;
-    if (error.exitCode === 0) return;
-    const message = error.message.replace(/^error: /, '');
+    // For a command line without a command the help was printed.
+    if (error.exitCode === 0 || error.code === 'commander.help') return;
+    const message = usageMessage(error, lading.args);
     printError(new LadingError('ERR_OPTION_INVALID', message), { json: process.argv.includes('--json') });
   }
+}
+
+function usageMessage({ code, message }: CommanderError, [name, ...words]: readonly string[]): string {
+  if (code === 'commander.excessArguments' && name === 'load') {
+    const file = words.find((word) => !word.startsWith('-')) ?? 'FILE';
+    return `load takes no argument; use -i to name the archive: lading load -i ${quote(file)}`;
+  }
+  return message.replace(/^error: /, '');
 }
 
 /** The exit status for a command line that cannot be parsed. */

@@ -53,6 +53,7 @@ export const WARNING_CODES = [
   'WARN_PLATFORM_MISMATCH',
   'WARN_LAYER_UNCHECKED',
   'WARN_DAMAGED',
+  'WARN_PLAIN_TAR',
 ] as const;
 
 /** A stable code of a warning: one of `WARNING_CODES`. */

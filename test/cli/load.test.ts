@@ -75,6 +75,7 @@ test('reports what it loaded as JSON', async (t) => {
   });
   const { digest } = built.root;
   assert.deepEqual(rest, {
+    schema: 'lading.load/1',
     images: [{ name: NAME, digest, platforms }],
     leftOut: [],
     moved: [{ name: NAME, to: digest }],
@@ -122,7 +123,10 @@ test('warns about missing platforms and exits with 0, or with 3 if they were ask
   const { run, archive } = await workspace(t, { built });
   const refused = await run(['load', '-i', archive, '--platform', 'linux/amd64,linux/arm64']);
   assert.equal(refused.status, 4);
-  assert.match(refused.stderr, /found, but some content is missing: sha256:\w{64} \[ERR_PLATFORM_UNAVAILABLE\]\n$/);
+  assert.match(
+    refused.stderr,
+    /found, but some content is missing: sha256:\w{64}; use --allow-missing .* \[ERR_PLATFORM_UNAVAILABLE\]\n$/,
+  );
   const partial = await run(['load', '-i', archive, '--allow-missing', '--platform', 'linux/amd64,linux/arm64']);
   assert.deepEqual([partial.status, partial.stdout], [3, 'Loaded image: example/app:1\n']);
   const all = await run(['load', '-i', archive]);
@@ -136,7 +140,8 @@ test('refuses the platform that no image has, in the words of docker', async (t)
   const { status, stdout, stderr } = await run(['load', '-i', archive, '--platform', 'linux/arm/v5']);
   assert.deepEqual([status, stdout], [4, '']);
   const words = "image example/app:1 was not loaded: it doesn't provide the requested platform ([linux/arm/v5])";
-  assert.equal(stderr, `lading: ${words} [ERR_PLATFORM_UNAVAILABLE]\n`);
+  const hint = 'use --allow-missing to take the platforms that are there';
+  assert.equal(stderr, `lading: ${words}; ${hint} [ERR_PLATFORM_UNAVAILABLE]\n`);
   assert.deepEqual(await state(), { images: [], blobs: [] });
 });
 

@@ -36,6 +36,7 @@ test('reports what it saved as JSON, on stderr if the archive goes to stdout', a
   const report = jsonOf<SaveReport>(filed.stdout);
   const { digest } = built.of('linux/arm64');
   assert.deepEqual(report, {
+    schema: 'lading.save/1',
     archive: { file: at('out.tar'), size: archive.length, entries: entries.length },
     images: [
       {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { workspace } from '../fixtures/cli-workspace.js';
-import { runLading } from '../fixtures/command.js';
+import { LADING, workspace } from '../fixtures/cli-workspace.js';
+import { requireTool, runCommand, runLading } from '../fixtures/command.js';
+import { FAMILIAR } from '../fixtures/example.js';
 import { projectRoot } from '../fixtures/tables.js';
 
 const COMMANDS = ['save', 'load', 'images', 'inspect', 'tag', 'rm', 'prune', 'verify'];
@@ -32,7 +33,6 @@ const WRONG: readonly (readonly string[])[] = [
   ['tag', 'one'],
   ['save', '--index', 'whatever', 'a'],
   ['tag', 'too', 'many', 'names'],
-  [],
 ];
 
 for (const args of WRONG) {
@@ -42,6 +42,89 @@ for (const args of WRONG) {
     assert.notEqual(stderr, '');
   });
 }
+
+for (const args of [[], ['--json']]) {
+  test(`prints help and exits with 2 for a command line without a command: lading ${args.join(' ')}`, async () => {
+    const { status, stdout, stderr } = await runLading(args);
+    const help = await runLading(['--help']);
+    if (args.length > 0) assert.match(stderr, /unknown option '--json'/);
+    else assert.deepEqual([stdout, stderr], ['', help.stdout]);
+    assert.equal(status, 2);
+  });
+}
+
+const HINTS: readonly (readonly [args: readonly string[], status: number, message: RegExp])[] = [
+  [['load', 'all.tar'], 2, /use -i to name the archive: lading load -i "all\.tar" \[ERR_OPTION_INVALID\]/],
+  [['load', '--quiet', 'all.tar', 'more.tar'], 2, /use -i .*"all\.tar"/],
+  [['inspect', 'archive.tar'], 4, /use --archive archive\.tar \[ERR_IMAGE_UNKNOWN\]/],
+  [['verify', 'archive.tar'], 4, /use --archive archive\.tar/],
+  [['images', 'archive.tar'], 4, /use --archive archive\.tar/],
+  [['inspect', 'nothing.tar'], 4, /in the store \[ERR_IMAGE_UNKNOWN\]/],
+  [['save', '--platform', 'linux/s390x', FAMILIAR], 4, /use --allow-missing .*\[ERR_PLATFORM_UNAVAILABLE\]/],
+  [['load', '--platform', 'linux/s390x', '-i', 'archive.tar'], 4, /use --allow-missing /],
+  [['save', '--allow-missing', '--platform', 'linux/s390x', FAMILIAR], 4, /^(?!.*use --allow-missing)/s],
+  [['rm', '--platform', 'linux/s390x', FAMILIAR], 4, /^(?!.*use --allow-missing)/s],
+];
+
+test('says with which option a command that fails would work', async (t) => {
+  const { run, folder } = await workspace(t, { loaded: true });
+  for (const [args, expected, message] of HINTS) {
+    const { status, stderr } = await run(args, { cwd: folder });
+    assert.equal(status, expected, args.join(' '));
+    assert.match(stderr, message);
+  }
+});
+
+test('has the defaults of its options in the help', async () => {
+  for (const [command, ...defaults] of [
+    ['save', 'stdout', '"auto"', '"follow"', 'all', '$LADING_STORE'],
+    ['load', 'stdin', '"replace"', '"follow"', 'all'],
+    ['images', 'all'],
+    ['prune', '"1h"', '"24h"'],
+    ['verify', 'the whole store'],
+    ['serve', '"0600"', '"256"', 'lading/lading.sock', 'stderr'],
+  ] as const) {
+    const help = (await runLading([command, '--help'])).stdout.replaceAll(/\s+/g, ' ');
+    for (const value of defaults) assert.ok(help.includes(`default: ${value}`), `${command} ${value}`);
+  }
+});
+
+test('warns that a file gets plain tar if its name promises more', async (t) => {
+  const { run, at } = await workspace(t, { loaded: true });
+  for (const name of ['x.tar.gz', 'x.tgz', 'x.tar.ZST', 'x.tar.xz', 'x.tar.bz2', 'x.txz', 'x.gz']) {
+    const { status, stderr } = await run(['save', '-o', at(name), FAMILIAR]);
+    assert.equal(status, 0);
+    assert.match(stderr, /gets a plain tar.*\| gzip\n$/, name);
+  }
+  for (const args of [
+    ['-o', at('x.tar')],
+    ['-o', at('gz')],
+    ['-q', '-o', at('x.tar.gz')],
+  ]) {
+    assert.equal((await run(['save', ...args, FAMILIAR])).stderr, '', args.join(' '));
+  }
+  const { stdout } = await run(['save', '--json', '-o', at('x.tar.gz'), FAMILIAR]);
+  const { warnings } = JSON.parse(stdout) as { readonly warnings: readonly { readonly code: string }[] };
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ['WARN_PLAIN_TAR'],
+  );
+});
+
+test('ends a save to a file with one line on a terminal, and only there', async (t) => {
+  if (!requireTool(t, 'script')) return;
+  const { run, store, at } = await workspace(t, { loaded: true });
+  const onTerminal = async (...args: readonly string[]): Promise<string> => {
+    const words = [process.execPath, LADING, 'save', '--store', store, ...args, FAMILIAR];
+    const command = words.map((word) => `'${word}'`).join(' ');
+    return (await runCommand('script', ['-qec', command, '/dev/null'])).stdout.replaceAll('\r', '');
+  };
+  const line = /^Saved 1 image, [\d.]+ kB, to \S+out\.tar in \d+\.\d s\n$/;
+  assert.match(await onTerminal('-o', at('out.tar')), line);
+  assert.equal(await onTerminal('-q', '-o', at('out.tar')), '');
+  assert.doesNotMatch(await onTerminal('--json', '-o', at('out.tar')), /^Saved/m);
+  assert.equal((await run(['save', '-o', at('out.tar'), FAMILIAR])).stderr, '');
+});
 
 async function listed(env: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<string> {
   return (await runLading(['images', '-q', ...args], { env })).stdout;

@@ -1,6 +1,7 @@
 import { listImages, type ImageListing, type ListedImage } from '../../inspect/list-images.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, terminalWidth, warn } from '../console.js';
+import { hintArchive } from '../hints.js';
 import { filtered } from '../image-filters.js';
 import { imageTable, isPattern } from '../image-table.js';
 import { compareNaturally } from '../natural-order.js';
@@ -32,7 +33,9 @@ async function listingOf(texts: readonly string[], options: ImagesOptions, signa
   const how = { signal, names: isFiltered ? [] : texts };
   const listing =
     archive === undefined
-      ? await listImages(await openStore(options, 'read'), how)
+      ? await listImages(await openStore(options, 'read'), how).catch((error: unknown) => {
+          throw hintArchive(error);
+        })
       : await (await import('../archive-listing.js')).archiveListing(archive, how);
   return isFiltered ? { ...listing, images: filtered(listing.images, texts, filter) } : listing;
 }

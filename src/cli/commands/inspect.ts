@@ -7,6 +7,7 @@ import { isAnyMissing } from '../../survey/reports.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
+import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
 import { compareNaturally } from '../natural-order.js';
 
@@ -39,7 +40,9 @@ async function inspectWhat(
     const { input, image: chosen } = inputChoice(options.archive);
     return await inspectArchive(openInput(input), { signal, ...(chosen !== undefined && { image: chosen }) });
   }
-  return await inspectImages(await openStore(options, 'read'), image, { signal });
+  return await inspectImages(await openStore(options, 'read'), image, { signal }).catch((error: unknown) => {
+    throw hintArchive(error);
+  });
 }
 
 function linesOf({ name, tag, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {

@@ -7,6 +7,7 @@ import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
+import { hintAllowMissing } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
 
 export interface LoadCommandOptions extends CommonOptions {
@@ -24,7 +25,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
   const { input, image } = inputChoice(options.input);
   const source = openInput(input);
   const store = await openStore(options, 'write');
-  const report = await loadImages(store, source, {
+  const loading = loadImages(store, source, {
     platforms: options.platform ?? [],
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
@@ -33,6 +34,9 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
     signal,
+  });
+  const report = await loading.catch((error: unknown) => {
+    throw hintAllowMissing(error, options.allowMissing);
   });
   warn(report.warnings, options);
   if (options.json) await printReport('load', report);

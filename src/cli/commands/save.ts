@@ -1,11 +1,13 @@
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import { exportImages } from '../../export/export-images.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
+import { quote } from '../../model/errors.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { checkOutput, isFile, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
-import { printReport, warn } from '../console.js';
+import { formatBytes, printOnTerminal, printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
+import { hintAllowMissing } from '../hints.js';
 
 export interface SaveOptions extends CommonOptions {
   readonly output?: string;
@@ -23,18 +25,41 @@ export async function save(
 ): Promise<number> {
   checkOutput(options.output);
   const store = await openStore(options, 'read', { claimReads: true });
-  const plan = await planExport(store, images, {
+  const started = Date.now();
+  const planned = planExport(store, images, {
     platforms: options.platform ?? [],
     index: options.index,
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
     signal,
   });
+  const plan = withFormat(
+    await planned.catch((error: unknown) => {
+      throw hintAllowMissing(error, options.allowMissing);
+    }),
+    options.output,
+  );
   warn(plan.warnings, options);
   await writeArchive(exportImages(store, plan, { signal }), options.output, signal);
-  if (options.json)
-    await printReport('save', reportOf(plan, options.output), isFile(options.output) ? 'stdout' : 'stderr');
+  const stream = isFile(options.output) ? 'stdout' : 'stderr';
+  if (options.json) await printReport('save', reportOf(plan, options.output), stream);
+  else if (isFile(options.output) && options.quiet !== true) printClosing(plan, options.output, Date.now() - started);
   return plan.incomplete ? INCOMPLETE : 0;
+}
+
+const PACKED = /\.(?:t?gz|tgz|t?zst|t?xz|t?bz2?|zip)$/i;
+
+/** The plan with a warning if the file's name promises a compression. */
+function withFormat(plan: ExportPlan, output: string | undefined): ExportPlan {
+  if (output === undefined || !PACKED.test(output)) return plan;
+  const message = `${quote(output)} gets a plain tar, whatever its name says; to pack it, use a pipe: lading save … | gzip`;
+  return { ...plan, warnings: [...plan.warnings, { code: 'WARN_PLAIN_TAR', message }] };
+}
+
+/** Says on a terminal that the file is written. A script that wants the facts takes --json. */
+function printClosing({ images, size }: ExportPlan, output: string, ms: number): void {
+  const count = `${images.length} image${images.length === 1 ? '' : 's'}`;
+  printOnTerminal(`Saved ${count}, ${formatBytes(size)}, to ${output} in ${(ms / 1000).toFixed(1)} s`);
 }
 
 function reportOf(plan: ExportPlan, output: string | undefined): object {

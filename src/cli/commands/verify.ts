@@ -9,6 +9,7 @@ import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
 import { DAMAGED } from '../exit-status.js';
+import { hintArchive } from '../hints.js';
 
 export interface VerifyCommandOptions extends CommonOptions {
   readonly archive?: string;
@@ -44,7 +45,11 @@ async function verifyWhat(
 ): Promise<VerifyReport> {
   const { archive, deep = false, strict = false } = options;
   const how = { deep, strict, signal };
-  if (archive === undefined) return await verifyImages(await openStore(options, 'read'), images, how);
+  if (archive === undefined) {
+    return await verifyImages(await openStore(options, 'read'), images, how).catch((error: unknown) => {
+      throw hintArchive(error);
+    });
+  }
   if (images.length > 0)
     throw new LadingError('ERR_OPTION_INVALID', 'verify --archive checks a whole archive; do not name an image');
   return await verifyArchive(openInput(archive), how);
