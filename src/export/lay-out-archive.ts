@@ -13,6 +13,7 @@ import { digestOf, type Digest } from '../model/digest.js';
 import { formatKept } from '../model/kept-parts.js';
 import { isIndexType, MEDIA_TYPES } from '../model/media-types.js';
 import { parseReference } from '../model/reference.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { BlobNeed } from '../stages/records.js';
 import { meantParts } from '../survey/left-out.js';
 import { unlistedReferrers, type Survey } from '../survey/survey-images.js';
@@ -40,10 +41,10 @@ interface UnplacedEntry {
 export function metadataOf(
   survey: Survey,
   choice: RootChoice,
-  manifestJson: Buffer | undefined,
+  { manifestJson, referrers }: { readonly manifestJson: Buffer | undefined; readonly referrers: ReferrerPolicy },
 ): readonly UnplacedEntry[] {
   const manifests = [
-    ...choice.roots.map((root) => archiveDescriptorOf(survey, root)),
+    ...choice.roots.map((root) => archiveDescriptorOf(survey, root, referrers)),
     ...unlistedReferrers(survey, choice.unlisted),
   ];
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
@@ -62,10 +63,14 @@ function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
  * An image's descriptor for `index.json`, with full name, tag, and the root it was made from if that differs; else with
  * what is meant to be in the archive, if that is less than the root lists.
  */
-function archiveDescriptorOf(survey: Survey, { target, descriptor }: ChosenRoot): Descriptor {
+function archiveDescriptorOf(
+  survey: Survey,
+  { target, descriptor }: ChosenRoot,
+  referrers: ReferrerPolicy,
+): Descriptor {
   const isSame = descriptor.digest === target.descriptor.digest;
   const tag = target.name === undefined ? target.tag : parseReference(target.name).tag;
-  const kept = isSame && isIndexType(descriptor.mediaType) ? meantParts(survey, target) : undefined;
+  const kept = isSame && isIndexType(descriptor.mediaType) ? meantParts(survey, target, referrers) : undefined;
   return withAnnotations(descriptor, {
     ...(kept && { [ANNOTATIONS.kept]: formatKept(kept) }),
     ...(target.name !== undefined && { [ANNOTATIONS.imageName]: target.name }),

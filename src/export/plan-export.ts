@@ -108,7 +108,7 @@ export async function planExport(
     survey: joinSurveys(survey, companions.survey),
     choice: { ...choice, roots: [...choice.roots, ...own] },
   };
-  const metadata = metadataOf(all.survey, all.choice, manifestJson);
+  const metadata = metadataOf(all.survey, all.choice, { manifestJson, referrers: request.referrers });
   const { entries, size } = layOut(metadata, contentsOf(all.survey, all.choice));
   return {
     size,

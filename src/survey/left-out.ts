@@ -1,5 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { Survey } from './survey-images.js';
 
 /** Whether a part of an image was left out on purpose, by a choice that its record tells. */
@@ -11,7 +12,11 @@ export function isLeftOut({ kept }: ImageRecord, digest: Digest | undefined): bo
  * What a save of an image means to have below its root, present or not; undefined if that is all. What the filter
  * excludes is left out on purpose, and so is what is missing and was left out before.
  */
-export function meantParts(survey: Survey, target: ImageRecord): readonly Digest[] | undefined {
+export function meantParts(
+  survey: Survey,
+  target: ImageRecord,
+  referrers: ReferrerPolicy,
+): readonly Digest[] | undefined {
   const below = survey.nodes.filter(
     ({ node }) => node.target === target && node.descriptor.digest !== target.descriptor.digest,
   );
@@ -19,6 +24,6 @@ export function meantParts(survey: Survey, target: ImageRecord): readonly Digest
     ({ node, completeness }) => completeness.state === 'complete' || !isLeftOut(target, node.descriptor.digest),
   );
   const excludes = survey.platforms.outcomesOf(target).some(({ state }) => state === 'excluded');
-  if (!excludes && meant.length === below.length) return undefined;
+  if (!excludes && referrers === 'follow' && meant.length === below.length) return undefined;
   return [...new Set(meant.map(({ node }) => node.descriptor.digest))].toSorted();
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { removePlatforms } from '../../src/edit/remove-platforms.js';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
-import { closureOf } from '../fixtures/blob-set.js';
+import { buildAttestation } from '../fixtures/artifact-builder.js';
+import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { example, FAMILIAR, NAME, PLATFORMS } from '../fixtures/example.js';
 import { codesOf, load, loadLayout, statesOf } from '../fixtures/loading.js';
+import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { save } from '../fixtures/saved-archive.js';
 import { onEachStore } from '../fixtures/stores.js';
 
@@ -72,6 +74,18 @@ onEachStore('a save tells of a platform that its store lost, and so does the loa
     warnings.map(({ platform }) => platform),
     ['linux/arm64'],
   );
+});
+
+onEachStore('attestations that a save dropped are left out on purpose', async (open) => {
+  const blobs = new BlobSet();
+  const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 'attested' });
+  const root = buildIndex(blobs, [manifest, buildAttestation(blobs, manifest, { seed: 1 })]);
+  const store = await open();
+  await loadLayout(store, [{ root, name: NAME }], blobs);
+  const { archive } = await save(store, [FAMILIAR], { referrers: 'drop' });
+  const second = await open();
+  assert.deepEqual(codesOf((await load(second, archive)).warnings), []);
+  assert.deepEqual(codesOf((await load(await open(), (await save(second, [FAMILIAR])).archive)).warnings), []);
 });
 
 onEachStore('what rm --platform took away is left out on purpose', async (open) => {
