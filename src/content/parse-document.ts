@@ -1,10 +1,12 @@
-import { INDEX_ENTRY } from '../model/archive-layout.js';
+import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY } from '../model/archive-layout.js';
+import { parseDockerManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import { parseImageConfig, type ImageConfig } from '../model/image-config.js';
 import { parseImageIndex, type ImageIndex } from '../model/image-index.js';
 import { parseImageManifest, type ImageManifest } from '../model/image-manifest.js';
 import type { Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
+import { refuseDirForm } from '../model/not-an-image.js';
 import { parseStrictJson } from './strict-json.js';
 
 /*
@@ -47,4 +49,11 @@ export function parseManifestBytes(
 /** Parses the bytes of an image config. */
 export function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): ImageConfig {
   return parseImageConfig(parseStrictJson(bytes, where, limits.maxJsonDepth), where);
+}
+
+/** Parses the bytes of a docker-archive's `manifest.json`. */
+export function parseDockerManifestBytes(bytes: Uint8Array, limits: Limits): readonly DockerArchiveImage[] {
+  const value = parseStrictJson(bytes, DOCKER_MANIFEST_ENTRY, limits.maxJsonDepth);
+  refuseDirForm(value);
+  return parseDockerManifest(value);
 }

@@ -46,8 +46,8 @@ export async function dockerArchiveTargets(
 
 type Layer = Content & LayerFacts;
 
-/** The descriptor of the image's manifest, which this makes and stores. */
-async function rootOf(
+/** The descriptor of the image's manifest, which this makes and stores. Throws as above. */
+export async function rootOf(
   session: DestinationSession,
   contents: ArchiveContents,
   image: DockerArchiveImage,

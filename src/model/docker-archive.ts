@@ -1,6 +1,6 @@
 import type { Content } from './content.js';
 import type { Descriptor } from './descriptor.js';
-import { asFields, asList, asText, asTexts, invalid } from './json.js';
+import { asFields, asList, asText, asTexts } from './json.js';
 import { MEDIA_TYPES } from './media-types.js';
 
 /** One image of `manifest.json` (Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset"). */
@@ -15,7 +15,7 @@ export interface DockerArchiveImage {
 
 /** The parsed `manifest.json`. Throws ERR_DOCUMENT_INVALID. */
 export function parseDockerManifest(value: unknown): readonly DockerArchiveImage[] {
-  const images = asList(value, 'manifest.json').map((item, at) => {
+  return asList(value, 'manifest.json').map((item, at) => {
     const where = `manifest.json[${at}]`;
     const fields = asFields(item, where, ['Config', 'RepoTags', 'Layers']);
     return {
@@ -24,8 +24,6 @@ export function parseDockerManifest(value: unknown): readonly DockerArchiveImage
       layers: asTexts(fields['Layers'] ?? [], `${where}.Layers`),
     };
   });
-  if (images.length === 0) throw invalid('manifest.json', 'lists no image');
-  return images;
 }
 
 /**

@@ -17,8 +17,9 @@ export type {
   ManifestNode,
   SelectedEntry,
   VerifiedEntry,
+  SelectEntriesOptions,
 } from './records.js';
-export { SelectEntries, type SelectEntriesOptions, type SkippedEntries } from './select-entries.js';
+export { SelectEntries, type SkippedEntries } from './select-entries.js';
 export { Stage } from '../flow/stage.js';
 export { TarExtract } from './tar-extract.js';
 export { TarGuard } from './tar-guard.js';

@@ -5,9 +5,12 @@ import type { ContentKind } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import type { Limits } from '../model/limits.js';
+import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
 import { fields, OBJECT, oneOf, TEXT, wholeNumber, type Rule } from '../model/rules.js';
-import type { IngestOutcome } from '../stores/store.js';
+import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import type { IngestOutcome, SourceReader } from '../stores/store.js';
 
 /** One index or manifest of an image. Each stage reads the document itself if it needs it, so that nodes stay small. */
 export interface ManifestNode {
@@ -122,4 +125,22 @@ export interface ArchiveContents {
   readonly repeated: ReadonlySet<string>;
   /** Blobs with a wrong size or digest, with the size that they had. The load fails only if an image needs one. */
   readonly damaged: ReadonlyMap<Digest, Required<FoundBlob>>;
+}
+
+/** Which entries to keep, and where to look for content that is stored already. */
+export interface SelectEntriesOptions {
+  /** Looks up what the destination has. */
+  readonly present: SourceReader;
+  readonly platforms: PlatformSet<ImageRecord>;
+  readonly referrers: ReferrerPolicy;
+  readonly limits: Limits;
+  /**
+   * When a damaged wanted blob ends the load. `fatal`: at once, for a load whose filter drops nothing. `later`: at the
+   * end of the load, if the blob turns out to be needed.
+   */
+  readonly damage: 'fatal' | 'later';
+  /** Passes every blob on, wanted or not: to verify an archive, not to load it. */
+  readonly passesAll: boolean;
+  /** Waits until all entries passed on so far are stored, so that a document that came before its index can be read. */
+  readonly untilStored: () => Promise<void>;
 }

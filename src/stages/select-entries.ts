@@ -1,44 +1,29 @@
-import { checkDocument, checkDocumentSize, damageOf, readAll } from '../content/check-document.js';
-import { Documents, type OnDamage } from '../content/documents.js';
+import { checkDocument, damageOf, readAll } from '../content/check-document.js';
+import { DockerListing } from '../content/docker-listing.js';
 import { sizeMismatch } from '../content/mismatch.js';
-import { parseIndexBytes, parseLayoutIndex, parseManifestBytes } from '../content/parse-document.js';
+import { LearnedDocuments } from '../content/learned-documents.js';
 import { refuseOtherBytes } from '../content/repeated-entry.js';
+import { bodyOf, drain } from '../flow/bodies.js';
 import { Stage } from '../flow/stage.js';
-import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, plainEntryName } from '../model/archive-layout.js';
+import {
+  digestOfEntry,
+  DOCKER_MANIFEST_ENTRY,
+  INDEX_ENTRY,
+  LAYOUT_ENTRY,
+  plainEntryName,
+} from '../model/archive-layout.js';
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
 import { LadingError } from '../model/errors.js';
-import type { ImageRecord } from '../model/image-list.js';
-import { ALL_LIMITS, type Limits } from '../model/limits.js';
-import { isIndexType } from '../model/media-types.js';
+import { ALL_LIMITS } from '../model/limits.js';
 import { checkStaged } from '../model/not-an-image.js';
-import type { PlatformSet } from '../model/platform-set.js';
 import { CALLBACK, check, FLAG, oneOf, optionsOf, withMethods } from '../model/rules.js';
-import { WantedBlobs, type ReferrerPolicy } from '../model/wanted-blobs.js';
+import type { WantedBlobs } from '../model/wanted-blobs.js';
 import { READER } from '../stores/port-rules.js';
-import type { SourceReader } from '../stores/store.js';
-import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry } from './records.js';
-
-/** Which entries to keep, and where to look for content that is stored already. */
-export interface SelectEntriesOptions {
-  /** Looks up what the destination has. */
-  readonly present: SourceReader;
-  readonly platforms: PlatformSet<ImageRecord>;
-  readonly referrers: ReferrerPolicy;
-  readonly limits: Limits;
-  /**
-   * When a damaged wanted blob ends the load. `fatal`: at once, for a load whose filter drops nothing. `later`: at the
-   * end of the load, if the blob turns out to be needed.
-   */
-  readonly damage: 'fatal' | 'later';
-  /** Passes every blob on, wanted or not: to verify an archive, not to load it. */
-  readonly passesAll: boolean;
-  /** Waits until all entries passed on so far are stored, so that a document that came before its index can be read. */
-  readonly untilStored: () => Promise<void>;
-}
+import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry, type SelectEntriesOptions } from './records.js';
 
 const RULES = {
   present: READER,
@@ -68,9 +53,10 @@ export interface SkippedEntries {
  */
 export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #options: SelectEntriesOptions;
-  readonly #documents: Documents;
+  readonly #documents: LearnedDocuments;
   readonly #ledger: EntryLedger;
   readonly #wanted: WantedBlobs;
+  readonly #docker: DockerListing;
   readonly #passed = new Set<Digest>();
   readonly #present = new Set<Digest>();
   readonly #metadata = new Map<string, Digest>();
@@ -84,15 +70,14 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   constructor(options: SelectEntriesOptions) {
     super({ highWaterMark: 1 });
     check(ARGUMENTS, { options });
-    const { present, limits } = options;
     this.#options = options;
-    // A damaged stored document counts as missing: a good one may still come, unless this archive has brought its own.
-    const onDamage: OnDamage = (error, digest) => {
-      if (this.#passed.has(digest) || this.#present.has(digest)) throw error;
-    };
-    this.#documents = new Documents(present, { limits, onDamage });
-    this.#ledger = new EntryLedger(limits);
-    this.#wanted = new WantedBlobs(options);
+    this.#documents = new LearnedDocuments(options, {
+      isPassed: (digest) => this.#passed.has(digest),
+      isPresent: (digest) => this.#present.has(digest),
+    });
+    this.#ledger = new EntryLedger(options.limits);
+    this.#wanted = this.#documents.wanted;
+    this.#docker = new DockerListing(options);
   }
 
   /** The entries that were not passed on so far. */
@@ -102,7 +87,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   /** Whether a blob would be looked up in the store if it came now. */
   mayNeed(digest: Digest): boolean {
-    return !this.#options.passesAll && (this.#wanted.find(digest) !== undefined || !this.#isEverythingKnown());
+    const isWanted = this.#wanted.find(digest) !== undefined || this.#docker.wants(digest);
+    return !this.#options.passesAll && (isWanted || !this.#isEverythingKnown());
   }
 
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<SelectedEntry> {
@@ -118,7 +104,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
       yield { ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
     else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
-    else if (this.#isLayout()) await drain(entry);
+    else if (this.#isLayout() && !this.#docker.namesFiles && !this.#mayBeListedLater(entry)) await drain(entry);
     // Until both files of a layout have come, this may be a docker-archive, whose layers have other names.
     else yield { ...named, use: 'candidate' };
   }
@@ -136,7 +122,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     }
     const bytes = await readAll(entry.body, maxBytes);
     this.#metadata.set(entry.name, digestOf(bytes));
-    if (entry.name === INDEX_ENTRY) await this.#learnLayout(bytes);
+    if (entry.name === INDEX_ENTRY) await this.#documents.learnLayout(bytes);
+    if (entry.name === DOCKER_MANIFEST_ENTRY) await this.#learnDocker(bytes);
     return { ...entry, body: bodyOf(bytes), use: 'metadata' };
   }
 
@@ -147,7 +134,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const kind = wanted === undefined ? 'blob' : contentKindOf(wanted);
     const fits = wanted === undefined || wanted.size === entry.size;
     if (!fits && isFatal) throw sizeMismatch(wanted, entry.size);
-    if (wanted === undefined && this.#isEverythingKnown()) return await this.#skip(entry);
+    if (this.#docker.isUnread(digest)) return [await this.#takeConfig({ ...entry, kind }, digest)];
+    if (wanted === undefined && this.#isSpare(entry, digest)) return await this.#skip(entry);
     if (!this.#wanted.isUnread(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
@@ -156,7 +144,20 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   #isEverythingKnown(): boolean {
-    return this.#isLayout() && this.#wanted.isComplete();
+    return this.#isLayout() && this.#wanted.isComplete() && this.#docker.isComplete();
+  }
+
+  #isSpare(entry: ArchiveEntry, digest: Digest): boolean {
+    return this.#isEverythingKnown() && !this.#docker.wants(digest) && !this.#mayBeListedLater(entry);
+  }
+
+  /**
+   * Whether a `manifest.json` may follow that lists what `index.json` does not. Entries that are read by position come
+   * after it. With a filter it is not waited for: every blob that it leaves out would be stored meanwhile.
+   */
+  #mayBeListedLater({ skip }: ArchiveEntry): boolean {
+    const isUnfiltered = this.#options.platforms.wantsAll && this.#options.referrers === 'follow';
+    return skip === undefined && isUnfiltered && !this.#metadata.has(DOCKER_MANIFEST_ENTRY);
   }
 
   #isLayout(): boolean {
@@ -191,56 +192,22 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const bytes = await readAll(body, wanted.size);
     // The next stages find the same damage, and remember it for the end of the load.
     if (this.#options.damage === 'later' && damageOf(bytes, wanted) !== undefined) return bodyOf(bytes);
-    await this.#lookUp(await this.#learn(checkDocument(bytes, wanted), wanted));
+    await this.#documents.learn(checkDocument(bytes, wanted), wanted);
     return bodyOf(bytes);
   }
 
-  async #learnLayout(bytes: Buffer): Promise<void> {
-    const index = parseLayoutIndex(bytes, this.#options.limits);
-    await this.#claim(index.manifests);
-    await this.#lookUp(this.#wanted.learnLayout(index));
+  /** Configs that were passed on as candidates are here once they are stored. */
+  async #learnDocker(bytes: Buffer): Promise<void> {
+    if (!this.#options.platforms.wantsAll) await this.#options.untilStored();
+    await this.#docker.learn(bytes, this.#options.present);
   }
 
-  async #learn(bytes: Buffer, descriptor: Descriptor): Promise<readonly Descriptor[]> {
-    const { digest, mediaType } = descriptor;
-    const { limits } = this.#options;
-    if (!isIndexType(mediaType)) {
-      const manifest = parseManifestBytes(bytes, `manifest ${digest}`, limits, mediaType);
-      return this.#wanted.learnManifest(descriptor, manifest);
-    }
-    const index = parseIndexBytes(bytes, `index ${digest}`, limits, mediaType);
-    await this.#claim(index.manifests);
-    return this.#wanted.learnIndex(descriptor, index);
+  /** Reads a config of `manifest.json` as it passes. The next stages find its damage. */
+  async #takeConfig(entry: Omit<SelectedEntry, 'use'>, digest: Digest): Promise<SelectedEntry> {
+    this.#passed.add(digest);
+    if (entry.size > this.#options.limits.maxDocumentBytes) return { ...entry, use: 'candidate' };
+    const bytes = await readAll(entry.body, entry.size);
+    this.#docker.learnConfig(digest, bytes);
+    return { ...entry, body: bodyOf(bytes), use: 'candidate' };
   }
-
-  async #claim(descriptors: readonly Descriptor[]): Promise<void> {
-    await this.#options.present.claim(descriptors.map(({ digest }) => digest));
-  }
-
-  /** Reads the documents that the store has. One that was passed on as a candidate is there once it is stored. */
-  async #lookUp(documents: readonly Descriptor[]): Promise<void> {
-    const queue = [...documents];
-    for (const descriptor of queue) {
-      checkDocumentSize(descriptor, this.#options.limits);
-      if (this.#passed.has(descriptor.digest)) await this.#options.untilStored();
-      const stored = await this.#options.present.stat(descriptor.digest, contentKindOf(descriptor));
-      if (stored?.size !== descriptor.size) continue;
-      const bytes = await this.#documents.bytes(descriptor);
-      if (bytes === undefined) continue;
-      for (const document of await this.#learn(bytes, descriptor)) queue.push(document);
-    }
-  }
-}
-
-async function drain({ body, skip }: ArchiveEntry): Promise<void> {
-  if (skip !== undefined) return skip();
-  for await (const _ of body);
-}
-
-function bodyOf(bytes: Uint8Array): Body {
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield bytes;
-    },
-  };
 }

@@ -85,7 +85,7 @@ const CASES: readonly CorpusCase[] = [
   ['layers by absolute paths', loads(), listing({ Layers: [`/${firstLayer}`, `//${secondLayer}`] })],
   ['a layer out of the archive', 'ERR_ARCHIVE_FORMAT', listing({ Layers: [outside, secondLayer] })],
   ['a manifest.json of null', 'ERR_DOCUMENT_INVALID', withManifest(null)],
-  ['a manifest.json that lists no image', 'ERR_DOCUMENT_INVALID', withManifest([])],
+  ['a manifest.json that lists no image', 'ERR_ARCHIVE_FORMAT', withManifest([])],
   ['a manifest.json of [null]', 'ERR_DOCUMENT_INVALID', withManifest([null])],
   ['a manifest.json of an object', 'ERR_DOCUMENT_INVALID', withManifest({ ...listed })],
   ['a config of null', 'ERR_DOCUMENT_INVALID', listing({ Config: null })],

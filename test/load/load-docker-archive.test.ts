@@ -140,7 +140,7 @@ onEachStore('accepts any name of a config that is not a digest', async (open) =>
 });
 
 const BAD_MANIFESTS = [
-  ['an empty list', [], 'ERR_DOCUMENT_INVALID'],
+  ['an empty list', [], 'ERR_ARCHIVE_FORMAT'],
   ['null', null, 'ERR_DOCUMENT_INVALID'],
   ['a config outside of the archive', [{ Config: '../../etc/passwd', Layers: [] }], 'ERR_ARCHIVE_FORMAT'],
   ['an absolute layer', [{ Config: 'c.json', Layers: ['/etc/passwd'] }], 'ERR_BLOB_MISSING'],

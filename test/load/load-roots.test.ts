@@ -45,10 +45,7 @@ onEachStore('keeps a manifest of a listed index that has a name or a tag', async
   const report = await loadLayout(store, images, blobs);
   const kept = [root, of('linux/amd64'), of('linux/arm64')].map(({ digest }) => digest);
   assert.deepEqual(new Set(report.images.map(({ digest }) => digest)), new Set(kept));
-  assert.deepEqual(
-    codesOf(report.warnings).filter((code) => code !== 'WARN_NAME_DROPPED'),
-    ['WARN_TAG_ONLY'],
-  );
+  assert.deepEqual(new Set(codesOf(report.warnings)), new Set(['WARN_NAME_DROPPED', 'WARN_TAG_ONLY']));
 });
 
 onEachStore('leaves out a root without a name that is no image, and says so', async (open) => {

@@ -79,6 +79,18 @@ const CASES: readonly Case[] = [
     names: ['docker.io/example/app:1'],
   },
   {
+    file: 'name-only-in-manifest-json.tar',
+    what: 'a layout whose only name stands in manifest.json',
+    names: ['docker.io/example/app:1'],
+    roots: ['be3b3f82'],
+  },
+  {
+    file: 'second-image-in-manifest-json.tar',
+    what: 'a layout whose second image stands only in manifest.json',
+    names: [undefined, undefined],
+    roots: ['3102a0b7', '8caf1c23'],
+  },
+  {
     file: 'children-listed-too.tar',
     what: 'a layout that lists the manifests of its index once more beside it',
     names: ['docker.io/example/app:1.0'],

@@ -8,8 +8,8 @@ import type { ImageRecord } from '../../src/model/image-list.js';
 import { DEFAULT_LIMITS, limitsOf } from '../../src/model/limits.js';
 import { PlatformSet } from '../../src/model/platform-set.js';
 import { parsePlatform } from '../../src/model/platform.js';
-import type { ArchiveEntry, SelectedEntry } from '../../src/stages/records.js';
-import { SelectEntries, type SelectEntriesOptions } from '../../src/stages/select-entries.js';
+import type { ArchiveEntry, SelectedEntry, SelectEntriesOptions } from '../../src/stages/records.js';
+import { SelectEntries } from '../../src/stages/select-entries.js';
 import { layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
 import { buildAttestation } from '../fixtures/artifact-builder.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
@@ -162,12 +162,14 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/amd64'] })), namesOf([root.digest]));
   });
 
-  it('skips a blob that no document refers to', async () => {
+  it('skips a blob that no document refers to, once manifest.json has come', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const wanted = namesOf(blobs.keys());
     const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
-    const selection = await select(layoutOf(blobs, root, { extra: [stray] }));
+    const waiting = await select(layoutOf(blobs, root, { extra: [stray] }));
+    assert.deepEqual(passedDigests(waiting), namesOf([...blobs.keys(), digestOf('stray one')]));
+    const selection = await select(layoutOf(blobs, root, { extra: [stray], manifestJson: [] }));
     assert.deepEqual(passedDigests(selection), wanted);
     assert.equal(selection.stage.skipped.skipped.count, 1);
   });
@@ -178,7 +180,7 @@ describe('SelectEntries, metadata first,', () => {
     const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
     const again = { name: entryNameOf(root.digest), body: blobs.bytes(root.digest) };
     for (const extra of [[again], [stray, stray]]) {
-      const { stage } = await select(layoutOf(blobs, root, { extra }));
+      const { stage } = await select(layoutOf(blobs, root, { extra, manifestJson: [] }));
       assert.equal(stage.skipped.skipped.count, extra.length);
       const other = extra.map((entry, at) =>
         at === extra.length - 1 ? { ...entry, body: wrong(Buffer.from(entry.body)) } : entry,
@@ -273,10 +275,11 @@ describe('SelectEntries and a docker-archive', () => {
     );
   });
 
-  it('skips other files once the files of a layout have come', async () => {
+  it('skips other files once the files of a layout and manifest.json have come', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, ['linux/amd64']);
-    const selection = await select(layoutOf(blobs, root, { extra: [{ name: 'README', body: Buffer.from('x') }] }));
+    const extra = [{ name: 'README', body: Buffer.from('x') }];
+    const selection = await select(layoutOf(blobs, root, { extra, manifestJson: [] }));
     assert.equal(selection.passed.has('README'), false);
   });
 });
