@@ -109,4 +109,5 @@ export {
 export { verifyArchive } from './verify/verify-archive.js';
 export type { Problem } from './verify/check-images.js';
 export { quarantineDamaged } from './edit/quarantine-damaged.js';
+export type { Demands, Unmet } from './verify/demands.js';
 export { verifyImages, type VerifyOptions, type VerifyReport } from './verify/verify-images.js';

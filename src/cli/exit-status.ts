@@ -16,6 +16,9 @@ const STATUS: Readonly<Record<ErrorCategory, number>> = {
 /** Finished, but incomplete, as the caller allowed. */
 export const INCOMPLETE = 3;
 
+/** What was demanded is not there. */
+export const MISSING = 4;
+
 /** The content that was verified is damaged. */
 export const DAMAGED = 5;
 

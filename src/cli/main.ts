@@ -138,6 +138,8 @@ function verifyCommand(): Command {
     .option('--archive <file>', 'verify an archive instead (- for stdin)')
     .option('--deep', 'also unpack every layer and compare it with its diff id')
     .option('--strict', 'count unusable names, and a config whose platform differs from its descriptor, as damage')
+    .option('--complete', 'demand that all that the images list is there; exit 4 if not')
+    .addOption(platformOption('demand that each image has these platforms whole; exit 4 if not'))
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),

@@ -118,6 +118,8 @@ export interface Housekeeping {
    * taken out. It is kept aside until a prune after its grace time. Throws ERR_STORE_READONLY.
    */
   quarantine(digest: Digest): Promise<boolean>;
+  /** The blobs that were taken out since they were damaged, and that no load has stored again. */
+  lost(): Promise<ReadonlySet<Digest>>;
 }
 
 /** A place that keeps content and the names of images. */

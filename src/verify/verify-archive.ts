@@ -11,6 +11,7 @@ import { isAnyMissing } from '../survey/reports.js';
 import type { Warning, WarningCode } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
+import { unmetDemands } from './demands.js';
 import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify-images.js';
 
 const ARGUMENTS = { source: ARCHIVE, options: VERIFY_OPTIONS };
@@ -31,10 +32,10 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   const { report, contents } = await loadArchive(store, source, request);
   const documents = new Documents(store, { limits: request.limits });
   const targets = (await store.list()).filter(isImage);
-  const { nodes } = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
+  const survey = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
   const { layers } = contents;
   const factsOf = async (digest: Digest): Promise<LayerFacts | undefined> => layers.get(digest);
-  const findings = await checkImages(store, nodes, {
+  const findings = await checkImages(store, survey.nodes, {
     limits: request.limits,
     deep,
     strict,
@@ -42,12 +43,14 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
     ...(signal && { signal }),
   });
   const { images, blobs } = report;
+  const unmet = await unmetDemands(documents, targets, { images, survey }, options);
   const { refused, warnings } = judgeWarnings(report.warnings, strict);
   const known = new Set(warnings.map(({ message }) => message));
   const damaged = [...contents.damaged].map(([digest, { damage }]) => problemOf(damage, digest));
   return {
     images,
     blobs: { count: blobs.stored + blobs.skipped, bytes: blobs.bytesStored + blobs.bytesSkipped },
+    unmet,
     problems: [...refused, ...damaged, ...findings.problems],
     warnings: [...warnings, ...findings.warnings.filter(({ message }) => !known.has(message))],
     incomplete: isAnyMissing(images),

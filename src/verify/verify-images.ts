@@ -1,24 +1,26 @@
+import { closureOfKept } from '../content/closure.js';
 import { Documents, type OnDamage } from '../content/documents.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { decorated } from '../model/decorated.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
-import { isImage } from '../model/image-list.js';
+import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
-import { check, FLAG, optionsOf, type Rule } from '../model/rules.js';
+import { check, FLAG, optionsOf, PLATFORM, type Rule } from '../model/rules.js';
 import { referrersIn } from '../stores/listed-images.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { imageReportOf } from '../survey/image-report.js';
-import { NAMES, READING_RULES } from '../survey/option-rules.js';
+import { NAMES, PLATFORMS, READING_RULES } from '../survey/option-rules.js';
 import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
+import { unmetDemands, type Demands, type Unmet } from './demands.js';
 
 /** How to verify. */
-export interface VerifyOptions {
+export interface VerifyOptions extends Demands {
   readonly limits?: Partial<Limits>;
   /** Unpacks every layer too, and compares it with its diff id and its media type. */
   readonly deep?: boolean;
@@ -32,13 +34,22 @@ export interface VerifyReport {
   readonly images: readonly ImageReport[];
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly problems: readonly Problem[];
+  /** What was demanded and is not whole. */
+  readonly unmet: readonly Unmet[];
   readonly warnings: readonly Warning[];
   /** True if content of a platform that an image lists is not there. */
   readonly incomplete: boolean;
 }
 
 /** Rules of the options of a verification. */
-export const VERIFY_OPTIONS: Rule = optionsOf<VerifyOptions>({ ...READING_RULES, deep: FLAG, strict: FLAG });
+export const VERIFY_OPTIONS: Rule = optionsOf<VerifyOptions>({
+  ...READING_RULES,
+  deep: FLAG,
+  strict: FLAG,
+  complete: FLAG,
+  platforms: PLATFORMS,
+  hostPlatform: PLATFORM,
+});
 
 const ARGUMENTS = { store: STORE, names: NAMES, options: VERIFY_OPTIONS };
 
@@ -74,13 +85,44 @@ export async function verifyImages(
   const survey = await surveyImages(new Documents(sound, { limits }), targets, common);
   const findings = await checkImages(sound, survey.nodes, { ...options, limits });
   const images = targets.map((target) => imageReportOf(survey, target));
+  const needing = names.length === 0 ? records : targets;
+  const lost = await lostOf(store, needing, damage);
+  const unmet = await unmetDemands(
+    new Documents(sound, { limits }),
+    targets,
+    { images, survey },
+    { ...options, ...common },
+  );
   return {
     images,
     blobs,
-    problems: [...damage.values(), ...findings.problems, ...(names.length === 0 ? await foreignIn(store) : [])],
+    unmet,
+    problems: [
+      ...damage.values(),
+      ...lost,
+      ...findings.problems,
+      ...(names.length === 0 ? await foreignIn(store) : []),
+    ],
     warnings: [...survey.warnings, ...findings.warnings],
     incomplete: isAnyMissing(images),
   };
+}
+
+/** The blobs that the images need, and that were found damaged before. */
+async function lostOf(
+  store: Store,
+  records: readonly ImageRecord[],
+  damage: ReadonlyMap<Digest, Problem>,
+): Promise<readonly Problem[]> {
+  const lost = await store.lost();
+  if (lost.size === 0) return [];
+  const needed = await closureOfKept(Documents.stored(store), records);
+  return [...lost]
+    .filter((digest) => needed.has(digest) && !damage.has(digest))
+    .map((digest) => {
+      const message = `blob ${digest} was damaged and is still missing; load its image again from a good archive`;
+      return { code: 'ERR_BLOB_MISSING', digest, message };
+    });
 }
 
 async function foreignIn(store: Store): Promise<readonly Problem[]> {

@@ -3,12 +3,14 @@ import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import type { ImageReport } from '../../survey/reports.js';
+import type { Problem } from '../../verify/check-images.js';
+import type { Unmet } from '../../verify/demands.js';
 import { verifyArchive } from '../../verify/verify-archive.js';
 import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
-import { DAMAGED } from '../exit-status.js';
+import { DAMAGED, MISSING } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
 
 export interface VerifyCommandOptions extends CommonOptions {
@@ -16,6 +18,8 @@ export interface VerifyCommandOptions extends CommonOptions {
   readonly deep?: boolean;
   readonly strict?: boolean;
   readonly dryRun?: boolean;
+  readonly complete?: boolean;
+  readonly platform?: readonly string[];
 }
 
 /** The damaged blobs that were moved away, or why they were not. */
@@ -35,7 +39,8 @@ export async function verify(
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
   if (options.json) await printReport('verify', { ...report, ...healing });
   else await printLines([...linesOf(report), ...healingLines(healing)]);
-  return report.problems.length > 0 ? DAMAGED : 0;
+  if (report.problems.length > 0) return DAMAGED;
+  return report.unmet.length > 0 ? MISSING : 0;
 }
 
 async function verifyWhat(
@@ -43,8 +48,8 @@ async function verifyWhat(
   options: VerifyCommandOptions,
   signal: AbortSignal,
 ): Promise<VerifyReport> {
-  const { archive, deep = false, strict = false } = options;
-  const how = { deep, strict, signal };
+  const { archive, deep = false, strict = false, complete = false, platform: platforms = [] } = options;
+  const how = { deep, strict, complete, platforms, signal };
   if (archive === undefined) {
     return await verifyImages(await openStore(options, 'read'), images, how).catch((error: unknown) => {
       throw hintArchive(error);
@@ -57,7 +62,7 @@ async function verifyWhat(
 
 /** Opens the store for writing only if there is something to move. */
 async function heal({ problems }: VerifyReport, options: VerifyCommandOptions): Promise<Healing> {
-  const digests = problems.flatMap(({ digest }) => digest ?? []);
+  const digests = problems.flatMap(({ code, digest }) => (code === 'ERR_BLOB_MISSING' ? [] : (digest ?? [])));
   if (digests.length === 0) return { quarantined: [] };
   try {
     return { quarantined: await quarantineDamaged(await openStore(options, 'write'), digests) };
@@ -74,12 +79,29 @@ function healingLines({ quarantined, notQuarantined }: Healing = { quarantined: 
   ];
 }
 
-function linesOf({ images, blobs, problems }: VerifyReport): readonly string[] {
+function linesOf({ images, blobs, problems, unmet }: VerifyReport): readonly string[] {
   return [
     ...images.flatMap(imageLines),
-    ...problems.map(({ code, message }) => `damaged: ${message} [${code}]`),
-    `${blobs.count} blobs, ${formatBytes(blobs.bytes)} hashed, ${problems.length === 0 ? 'no damage' : `${problems.length} damaged`}`,
+    ...problems.map((problem) => `${wordOf(problem)}: ${problem.message} [${problem.code}]`),
+    ...unmet.map(unmetLine),
+    `${blobs.count} blobs, ${formatBytes(blobs.bytes)} hashed, ${verdictOf(problems)}`,
   ];
+}
+
+function wordOf({ code }: Problem): 'damaged' | 'missing' {
+  return code === 'ERR_BLOB_MISSING' ? 'missing' : 'damaged';
+}
+
+function verdictOf(problems: readonly Problem[]): string {
+  const missing = problems.filter((problem) => wordOf(problem) === 'missing').length;
+  const damaged = problems.length - missing;
+  if (missing === 0) return damaged === 0 ? 'no damage' : `${damaged} damaged`;
+  return `${damaged} damaged, ${missing} missing since they were damaged`;
+}
+
+function unmetLine({ image, platform, state, missing }: Unmet): string {
+  if (state === 'absent') return `not whole: ${image} does not list ${platform}`;
+  return `not whole: ${image} ${platform}${missing === undefined ? '' : `, ${missing} is missing`}`;
 }
 
 function imageLines({ name, digest, platforms }: ImageReport): readonly string[] {

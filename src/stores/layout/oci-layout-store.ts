@@ -175,6 +175,14 @@ export class OciLayoutStore implements Store {
     }
   }
 
+  async lost(): Promise<ReadonlySet<Digest>> {
+    try {
+      return await (await import('./trash/quarantine.js')).lostIn(this.#parts);
+    } catch (error) {
+      throw readError(error, `cannot read the store ${this.directory}`);
+    }
+  }
+
   async #images(): Promise<ListedImages> {
     const records = await this.list();
     // `list` returns the same array until the list changes.

@@ -22,6 +22,7 @@ const NOTHING: Amount = { count: 0, bytes: 0 };
 /** A store in memory, for tests and for looking into archives. Holds all content that is stored in it. */
 export class MemoryStore implements Store {
   readonly #blobs = new Map<Digest, MemoryBlob>();
+  readonly #damaged = new Set<Digest>();
   readonly #sessions = new Set<Set<Digest>>();
   readonly #options: MemoryStoreOptions;
   #listed = new ListedImages([]);
@@ -127,8 +128,14 @@ export class MemoryStore implements Store {
   async quarantine(digest: Digest): Promise<boolean> {
     parseDigest(digest);
     const isDamaged = (await isWhole(this, digest)) === false;
-    if (isDamaged) this.#remove(digest);
-    return isDamaged;
+    if (!isDamaged) return false;
+    this.#remove(digest);
+    this.#damaged.add(digest);
+    return true;
+  }
+
+  async lost(): Promise<ReadonlySet<Digest>> {
+    return new Set([...this.#damaged].filter((digest) => !this.#blobs.has(digest)));
   }
 
   #reportOf(

@@ -1,4 +1,3 @@
-import fs from 'fs-extra';
 import { closureOfKept } from '../../../content/closure.js';
 import { Documents } from '../../../content/documents.js';
 import { totalBytes } from '../../../model/content.js';
@@ -11,7 +10,7 @@ import type { LayoutParts } from '../layout-parts.js';
 import { dropDeadSessions, sessionsOf, type Sessions } from '../leases/dead-sessions.js';
 import { RESUME_MS } from '../leases/read-leases.js';
 import { collect, collectable, emptyAllTrash, leftInTrash } from './collect.js';
-import { quarantinedIn } from './quarantine.js';
+import { dropQuarantined, lostIn, quarantinedIn } from './quarantine.js';
 
 type Sizes = ReadonlyMap<Digest, number>;
 
@@ -28,8 +27,8 @@ export async function pruneLayout(
   const images = await imagesToGo(store, options);
   if (images.length > 0) await session.publish((records) => removeRecords(records, images));
   const gone = new Set([...emptied, ...(await collect(store, before.old))]);
-  const quarantined = await quarantineOf(store, options);
-  for (const { file } of quarantined.old) await fs.remove(file);
+  const quarantined = await quarantineOf(store, images, options);
+  for (const one of quarantined.old) await dropQuarantined(one, quarantined.missed);
   return await reportOf(store, { sessions, images, gone, quarantined, sizes: before.sizes });
 }
 
@@ -39,7 +38,7 @@ export async function planPrune(store: LayoutParts, options: PruneOptions): Prom
   const { sizes, old } = await blobsOf(store, options);
   const images = await imagesToGo(store, options);
   const going = await collectable(store, old, { except: sessions.lapsed, without: images });
-  const quarantined = await quarantineOf(store, options);
+  const quarantined = await quarantineOf(store, images, options);
   return await reportOf(store, { sessions, images, gone: new Set(going), quarantined, sizes });
 }
 
@@ -74,12 +73,21 @@ async function blobsOf(
 interface Quarantine {
   readonly old: Awaited<ReturnType<typeof quarantinedIn>>;
   readonly young: Awaited<ReturnType<typeof quarantinedIn>>;
+  /** Blobs that images need, and that are not here. */
+  readonly missed: ReadonlySet<Digest>;
 }
 
-async function quarantineOf({ paths }: LayoutParts, options: PruneOptions): Promise<Quarantine> {
-  const all = await quarantinedIn(paths);
+async function quarantineOf(
+  store: LayoutParts,
+  images: readonly ImageRecord[],
+  options: PruneOptions,
+): Promise<Quarantine> {
+  const lost = await lostIn(store);
+  const missed = new Set(lost.size === 0 ? [] : [...(await neededBy(store, images))].filter((one) => lost.has(one)));
+  // Of a missed blob an earlier prune has left an empty file, which stays.
+  const all = (await quarantinedIn(store.paths)).filter(({ digest, size }) => size > 0 || !missed.has(digest));
   const isOld = ({ sinceMs }: (typeof all)[number]): boolean => isPastGrace(sinceMs, options);
-  return { old: all.filter(isOld), young: all.filter((one) => !isOld(one)) };
+  return { old: all.filter(isOld), young: all.filter((one) => !isOld(one)), missed };
 }
 
 /** A grace time of 0 makes everything old, also files with a time in the future, left by a clock that was put back. */
@@ -117,6 +125,11 @@ async function reportOf(
       young: amountOf([...young, ...quarantined.young.map(({ file, size }) => [file, size] as const)]),
     },
   };
+}
+
+/** What the images need that stay without these. */
+async function neededBy(store: LayoutParts, without: readonly ImageRecord[]): Promise<ReadonlySet<Digest>> {
+  return await closureOfKept(Documents.stored(store.blobs), removeRecords(await store.refs.read(), without));
 }
 
 function heldOf({ state, ageMs, digests, owner }: Sessions['holding'][number], spare: Sizes): HeldBlobs {

@@ -48,6 +48,19 @@ export async function quarantinedIn(paths: LayoutPaths): Promise<readonly Quaran
   return found;
 }
 
+/** The blobs that were taken out and are not here again. */
+export async function lostIn({ paths, blobs }: LayoutParts): Promise<ReadonlySet<Digest>> {
+  const lost = new Set<Digest>();
+  for (const { digest } of await quarantinedIn(paths)) if ((await blobs.stat(digest)) === undefined) lost.add(digest);
+  return lost;
+}
+
+/** Removes what was taken out. Of a blob that is still needed and missing an empty file stays, so that we know of it. */
+export async function dropQuarantined({ file, digest }: Quarantined, needed: ReadonlySet<Digest>): Promise<void> {
+  await fs.remove(file);
+  if (needed.has(digest)) await fs.writeFile(file, '', { flag: 'wx', mode: 0o600 });
+}
+
 async function putBack(aside: string, blob: string): Promise<void> {
   try {
     await fs.link(aside, blob);
