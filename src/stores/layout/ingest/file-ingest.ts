@@ -68,10 +68,21 @@ export class FileIngest implements Ingest {
   static async create(options: FileIngestOptions): Promise<FileIngest> {
     try {
       const fd = fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
-      fs.fchmodSync(fd, 0o600);
-      return new FileIngest(options, fd);
+      const ingest = new FileIngest(options, fd);
+      await ingest.#makePrivate();
+      return ingest;
     } catch (error) {
       throw storageError(error, 'cannot start a blob in the store');
+    }
+  }
+
+  /** Nobody has the ingest yet to abort it. */
+  async #makePrivate(): Promise<void> {
+    try {
+      fs.fchmodSync(this.#fd, 0o600);
+    } catch (error) {
+      await this.abort();
+      throw error;
     }
   }
 
