@@ -25,7 +25,11 @@ export async function pruneLayout(
   const before = await blobsOf(store, options);
   const emptied = await emptyAllTrash(store);
   const images = await imagesToGo(store, options);
-  if (images.length > 0) await session.publish((records) => removeRecords(records, images));
+  if (images.length > 0) {
+    // Reads every document that is still needed: one that cannot be read must end the prune before an image goes.
+    await collectable(store, before.old, { without: images });
+    await session.publish((records) => removeRecords(records, images));
+  }
   const gone = new Set([...emptied, ...(await collect(store, before.old))]);
   const quarantined = await quarantineOf(store, images, options);
   for (const one of quarantined.old) await dropQuarantined(one, quarantined.missed);
