@@ -94,17 +94,19 @@ async function abortOne(scene: Scene, args: readonly string[], { signal, afterMs
   return { ...(await program.ended), stdout: await stdout };
 }
 
-/** A load whose input ends after `bytes` changes nothing, and leaves no file and no lease. */
-export async function cutInput(scene: Scene, archive: Buffer, bytes: number): Promise<readonly string[]> {
-  const store = await scene.copyOf('base');
-  const before = await judge(store);
-  const { status, stderr } = await runProgram(scene.main, ['load', '--store', store], {
-    input: archive.subarray(0, bytes),
-  });
-  const wrong = changesSince(before, await judge(store));
+/** A load whose input ends too early changes no image. Whole blobs may stay under its lease; nothing else may. */
+export async function cutInput(scene: Scene, control: Control, input: Buffer): Promise<readonly string[]> {
+  const store = await scene.copyOf(ABORTED_LOAD.template);
+  const { status, stderr } = await runProgram(scene.main, ['load', '--store', store], { input });
+  const judgement = await judge(store);
+  const wrong = [
+    ...(status === 5 ? [] : [`ended with ${status}: ${stderr}`]),
+    ...wrongAfterFault(judgement, { ...control, after: control.before }, true),
+    ...judgement.seen.ingest.map((name) => `ingest/${name} is left`),
+    ...(await wrongAfterRecovery(scene, ABORTED_LOAD, control, store)),
+  ];
   await rm(store, { recursive: true });
-  const all = status === 5 ? wrong : [...wrong, `ended with ${status}: ${stderr}`];
-  return all.map((what) => `input cut at ${bytes}: ${what}`);
+  return wrong.map((what) => `input cut at ${input.length}: ${what}`);
 }
 
 /** A save whose reader closes the pipe after `bytes` exits as a shell expects, and leaves no lease. */

@@ -89,10 +89,10 @@ class Run {
     return this.#calls.slice(0, at).findLastIndex(is);
   }
 
-  /** The index of the call that prints success to stdout; -1 if there is none. */
+  /** The index of the call that prints success to stdout, the names that moved first; -1 if there is none. */
   success(): number {
     return this.#calls.findIndex(
-      (call) => isWrite(call) && /^1<[^>]*>, (?:\[\{iov_base=)?"Loaded image/.test(call.text),
+      (call) => isWrite(call) && /^1<[^>]*>, (?:\[\{iov_base=)?"(?:Moved name|Loaded image)/.test(call.text),
     );
   }
 
