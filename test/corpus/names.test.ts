@@ -66,7 +66,7 @@ const CASES: readonly CorpusCase[] = [
   ['two names', loads(['docker.io/example/a:1', 'docker.io/example/b:1']), pair('example/a:1', 'example/b:1')],
   dropped('<none>:<none>', '<none>:<none>'),
   ['an empty name', unnamed, named('')],
-  ['a bare tag', unnamed, referred('latest')],
+  ['a bare tag', loads([''], ['WARN_TAG_ONLY']), referred('latest')],
   ['an invalid name for other tools', loads([''], ['WARN_NAME_DROPPED']), referred('Example//App:1')],
   ['a name for other tools with an escape sequence', loads([''], ['WARN_NAME_DROPPED']), referred('a/\u001B[2J:1')],
   ['a name for other tools', loads(['docker.io/example/app:2']), referred('example/app:2')],

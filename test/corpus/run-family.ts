@@ -93,7 +93,12 @@ async function assertRefused(
   options: LoadOptions,
 ): Promise<void> {
   const before = { memory: await stateOf(memory), layout: await treeOf(layout.directory) };
-  const isAsBefore = async (what: string): Promise<void> => {
+  const isAsBefore = async (what: string, { isPipe = true } = {}): Promise<void> => {
+    // A pipe that ends too early leaves its whole blobs, without a name, until the resume time is over.
+    if (isPipe && code === 'ERR_ARCHIVE_TRUNCATED') {
+      const late = { now: Date.now() + 1000, graceMs: 0, resumeMs: 0 };
+      for (const store of [memory, layout]) await store.prune(late);
+    }
     assert.deepEqual(await stateOf(memory), before.memory, what);
     assert.deepEqual(await treeOf(layout.directory), before.layout, what);
   };
@@ -104,7 +109,7 @@ async function assertRefused(
   const [archive] = forms.values();
   if (engine === undefined || archive === undefined) return;
   assertRunRefused(await runOn(t, archive, commandLine(layout.directory, options)), archive, code);
-  await isAsBefore('by the command');
+  await isAsBefore('by the command', { isPipe: !Buffer.isBuffer(archive) });
   if (options.strict) return;
   assertAnswerRefused(await upload(engine, archive, 'quiet=1'), code);
   await isAsBefore('by the server');
@@ -202,7 +207,9 @@ async function acceptByFaces(
   assertPrintable(run.stderr + run.stdout);
   assert.equal(run.stderr.split('\n').length - 1, warnings.length, run.stderr);
   assertCost(run, archive);
-  states.set('command', await stateOf(layout));
+  const { images, blobs } = await stateOf(layout);
+  // Only the command has a clock.
+  states.set('command', { images: images.map(({ stored: _, ...record }) => record), blobs });
   const { engine, layout: served } = await standOf(t, { isEmpty: true });
   assert.ok(engine);
   const answer = await upload(engine, archive, 'quiet=1');

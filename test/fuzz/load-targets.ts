@@ -45,6 +45,10 @@ async function loadInto(archive: Buffer, platforms: readonly string[], chunkByte
   const store = new MemoryStore();
   const options = { platforms, hostPlatform: HOST, missingPlatforms: 'skip' } as const;
   const result = await resultOf(async () => await loadImages(store, chunksOf(archive, chunkBytes), options));
+  // A pipe that ends too early leaves its whole blobs, without a name, until the resume time is over.
+  if ('code' in result && result.code === 'ERR_ARCHIVE_TRUNCATED') {
+    await store.prune({ now: Date.now() + 1000, graceMs: 0, resumeMs: 0 });
+  }
   const state = await stateOf(store);
   if ('code' in result) assert.deepEqual(state, { images: [], blobs: [] }, 'a refused load left something');
   else await checkCommitted(store, result.value, state.blobs);
