@@ -207,14 +207,21 @@ async function acceptByFaces(
   assertPrintable(run.stderr + run.stdout);
   assert.equal(run.stderr.split('\n').length - 1, warnings.length, run.stderr);
   assertCost(run, archive);
-  const { images, blobs } = await stateOf(layout);
-  // Only the command has a clock.
-  states.set('command', { images: images.map(({ stored: _, ...record }) => record), blobs });
+  states.set('command', withoutTimes(await stateOf(layout)));
   const { engine, layout: served } = await standOf(t, { isEmpty: true });
   assert.ok(engine);
   const answer = await upload(engine, archive, 'quiet=1');
   assert.equal(answer.status, 200, answer.text);
   states.set('server', await stateOf(served));
+}
+
+/** Only the command has a clock: it records when a name came. */
+function withoutTimes({ images, blobs }: Awaited<ReturnType<typeof stateOf>>): Awaited<ReturnType<typeof stateOf>> {
+  const timeless = images.map((record) => {
+    const { stored: _, ...rest } = record;
+    return rest;
+  });
+  return { images: timeless, blobs };
 }
 
 /** Every blob in the store is needed by an image. */
