@@ -3,6 +3,7 @@ import { Documents } from '../content/documents.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
 import { decorated } from '../model/decorated.js';
+import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from '../model/image-list.js';
@@ -22,7 +23,7 @@ import { Unversioned } from '../survey/unversioned.js';
 import { archiveTargets } from './archive-targets.js';
 import { chooseImages, type ChoiceOptions } from './choose-images.js';
 import { companionsOf } from './companions.js';
-import { loadedRecord } from './loaded-record.js';
+import { loadedRecords } from './loaded-records.js';
 import { tagWarnings } from './tag-warning.js';
 
 /** How to end a load. */
@@ -92,8 +93,7 @@ export async function closeArchive(
   if (kept.size + judgement.taken.length + beside.records.length === 0) throw withoutImages(opaque);
   const needed = new Map([...final.needs, ...beside.needs].map(({ descriptor: { digest, size } }) => [digest, size]));
   const additions = [
-    ...judgement.taken.map((target) => loadedRecord(final, target, follow)),
-    ...unlistedReferrers(final).map((descriptor) => loadedRecord(final, { descriptor }, follow)),
+    ...loadedRecords(final, [...judgement.taken, ...unlistedReferrers(final).map(asRecord)], follow),
     ...beside.records,
   ];
   throwIfAborted(signal, 'the load');
@@ -127,8 +127,13 @@ function partChosen(all: readonly ImageRecord[], chosen: readonly ImageRecord[],
   if (!isPart) return { images: chosen, companions: [] };
   const { images, companions } = partCompanions(chosen);
   if (options.referrers === 'drop') return { images, companions: [] };
-  const others = all.filter((record) => companionSubject(record) !== undefined && !images.includes(record));
+  const own = new Set(images);
+  const others = all.filter((record) => companionSubject(record) !== undefined && !own.has(record));
   return { images, companions: options.image === undefined ? companions : others };
+}
+
+function asRecord(descriptor: Descriptor): ImageRecord {
+  return { descriptor };
 }
 
 function withoutImages(opaque: readonly ImageRecord[]): LadingError {

@@ -7,7 +7,7 @@ import { imageReportOf } from '../survey/image-report.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, type Survey, type SurveyOptions } from '../survey/survey-images.js';
 import { WarningList } from '../survey/warning-list.js';
-import { loadedRecord } from './loaded-record.js';
+import { loadedRecords } from './loaded-records.js';
 
 /** What an archive lists beside its images. */
 export interface Beside {
@@ -49,7 +49,7 @@ export async function companionsOf(
   const here = new Set(survey.needs.map(({ descriptor }) => descriptor.digest));
   const kept = wanted.filter(({ descriptor }) => here.has(descriptor.digest));
   return {
-    records: kept.map((record) => loadedRecord(survey, record, request.referrers ?? 'follow')),
+    records: loadedRecords(survey, kept, request.referrers ?? 'follow'),
     needs: survey.needs,
     images: kept.filter(isImage).map((record) => imageReportOf(survey, record)),
     warnings: warningsOf(

@@ -92,7 +92,8 @@ export function publishRecords(
   additions: readonly ImageRecord[],
   onConflict: OnConflict = 'replace',
 ): readonly ImageRecord[] {
-  const added = additions.filter((addition) => !isKept(records, addition, onConflict));
+  const holders = rootsByName(records);
+  const added = additions.filter((addition) => !isKept(holders, addition, onConflict));
   const names = new Set(added.map(({ name }) => name).filter((name) => name !== undefined));
   const existing = records.map((record) =>
     record.name !== undefined && names.has(record.name) ? replaced(record) : record,
@@ -100,12 +101,16 @@ export function publishRecords(
   return mergeKept(distinctRecords([...existing, ...added]), records, added);
 }
 
-function isKept(records: readonly ImageRecord[], addition: ImageRecord, onConflict: OnConflict): boolean {
-  const holder = records.find(({ name }) => name !== undefined && name === addition.name);
-  if (holder === undefined || holder.descriptor.digest === addition.descriptor.digest) return false;
+function isKept(
+  holders: ReadonlyMap<string, Digest>,
+  { name, descriptor }: ImageRecord,
+  onConflict: OnConflict,
+): boolean {
+  const holder = name === undefined ? undefined : holders.get(name);
+  if (holder === undefined || holder === descriptor.digest) return false;
   if (onConflict !== 'fail') return onConflict === 'keep';
-  const message = `${quote(String(addition.name))} already names ${holder.descriptor.digest} in the store`;
-  const details = { name: addition.name, existing: holder.descriptor.digest, archive: addition.descriptor.digest };
+  const message = `${quote(String(name))} already names ${holder} in the store`;
+  const details = { name, existing: holder, archive: descriptor.digest };
   throw new LadingError('ERR_NAME_CONFLICT', message, { details });
 }
 

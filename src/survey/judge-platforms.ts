@@ -43,17 +43,23 @@ export function judgePlatforms(
   missingPlatforms: MissingPlatforms,
   doing: 'saved' | 'loaded',
 ): Judgement {
-  const taken = targets.filter((target) => hasAnything(survey, target));
+  const [taken, others] = parted(targets, (target) => hasAnything(survey, target));
   const unavailable = targets.flatMap((target) => unavailableOf(survey, target));
-  if (survey.platforms.wantsAll) refuseEmpty(survey, targets, taken, missingPlatforms, doing);
+  if (survey.platforms.wantsAll) refuseEmpty(survey, others, taken, missingPlatforms, doing);
   else if (unavailable.length > 0 && (missingPlatforms === 'fail' || taken.length === 0)) {
     throw unavailableError(survey, targets, unavailable, doing);
   }
-  const leftOut = targets.filter((target) => !taken.includes(target)).map((target) => imageReportOf(survey, target));
+  const leftOut = others.map((target) => imageReportOf(survey, target));
   const isExpected = (target: ImageRecord, { digest, state }: PlatformReport): boolean =>
     doing === 'loaded' && survey.platforms.wantsAll && state === 'missing' && isLeftOut(target, digest);
   const warnings = targets.flatMap((target) => missingWarnings(survey, target, isExpected));
   return { taken, leftOut, incomplete: unavailable.length > 0 || leftOut.length > 0, warnings };
+}
+
+function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [first: T[], second: T[]] {
+  const both: readonly [T[], T[]] = [[], []];
+  for (const item of items) both[isFirst(item) ? 0 : 1].push(item);
+  return both;
 }
 
 /** True if the image has a complete manifest that is wanted. Without a list, also if its indexes are here and empty. */
@@ -88,12 +94,11 @@ function unavailableOf(survey: Survey, target: ImageRecord): readonly Unavailabl
 
 function refuseEmpty(
   survey: Survey,
-  targets: readonly ImageRecord[],
+  [empty]: readonly ImageRecord[],
   taken: readonly ImageRecord[],
   missingPlatforms: MissingPlatforms,
   doing: string,
 ): void {
-  const empty = targets.find((target) => !taken.includes(target));
   if (empty === undefined || (missingPlatforms === 'skip' && taken.length > 0)) return;
   const missing = survey.platforms.outcomesOf(empty).find((outcome) => outcome.missing !== undefined)?.missing;
   const digest = missing ?? missingIndexesOf(survey, empty)[0] ?? empty.descriptor.digest;

@@ -1,11 +1,13 @@
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import { keepsPart } from '../model/kept-parts.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
+import { nodesOf } from './nodes-of.js';
 import type { Survey } from './survey-images.js';
 
 /** Whether a part of an image was left out on purpose, by a choice that its record tells. */
-export function isLeftOut({ kept }: ImageRecord, digest: Digest | undefined): boolean {
-  return kept !== undefined && digest !== undefined && !kept.includes(digest);
+export function isLeftOut(record: ImageRecord, digest: Digest | undefined): boolean {
+  return digest !== undefined && !keepsPart(record, digest);
 }
 
 /**
@@ -17,9 +19,7 @@ export function meantParts(
   target: ImageRecord,
   referrers: ReferrerPolicy,
 ): readonly Digest[] | undefined {
-  const below = survey.nodes.filter(
-    ({ node }) => node.target === target && node.descriptor.digest !== target.descriptor.digest,
-  );
+  const below = nodesOf(survey, target).filter(({ node }) => node.descriptor.digest !== target.descriptor.digest);
   const meant = below.filter(
     ({ node, completeness }) => completeness.state === 'complete' || !isLeftOut(target, node.descriptor.digest),
   );

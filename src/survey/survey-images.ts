@@ -7,6 +7,7 @@ import type { Completeness } from '../model/completeness.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
+import { keepsPart } from '../model/kept-parts.js';
 import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { DedupeBlobs } from '../stages/dedupe-blobs.js';
@@ -112,7 +113,7 @@ function referrerWarnings(nodes: readonly ListedNode[]): readonly Warning[] {
         completeness.state === 'missing' &&
         node.subject !== undefined &&
         complete.has(node.subject) &&
-        node.target.kept?.includes(node.descriptor.digest) !== false,
+        keepsPart(node.target, node.descriptor.digest),
     )
     .map(({ node, completeness }) => ({
       code: 'WARN_REFERRER_MISSING',
