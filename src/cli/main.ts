@@ -20,6 +20,10 @@ const referrersOption = (): Option =>
     .choices(['follow', 'drop'])
     .default('follow');
 
+const LOAD_NOTE = `
+A blob that the store has already is not read again, so damage in the archive's copy
+of it is not told. "lading verify --archive <file>" reads every byte of an archive.`;
+
 function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -77,6 +81,7 @@ function loadCommand(): Command {
         .choices(['replace', 'keep', 'fail'])
         .default('replace'),
     )
+    .addHelpText('after', LOAD_NOTE)
     .action((options: LoadCommandOptions) =>
       run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
     );

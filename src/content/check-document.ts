@@ -24,7 +24,7 @@ export function damageOf(bytes: Buffer, descriptor: Descriptor): LadingError | u
   if (bytes.length !== descriptor.size) return sizeMismatch(descriptor, bytes.length);
   const actual = new Digester(algorithmOf(descriptor.digest)).update(bytes).digest();
   if (actual === descriptor.digest) return undefined;
-  return digestMismatch('document', descriptor.digest, actual);
+  return digestMismatch(descriptor.digest, actual);
 }
 
 /**

@@ -2,9 +2,9 @@ import type { Content } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 
-/** ERR_DIGEST_MISMATCH for content that hashes to another digest. `subject` says what it is, such as `blob`. */
-export function digestMismatch(subject: string, expected: Digest, actual: Digest): LadingError {
-  const message = `${subject} ${expected}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
+/** ERR_DIGEST_MISMATCH for content that hashes to another digest: in the same words for a document and any other blob. */
+export function digestMismatch(expected: Digest, actual: Digest): LadingError {
+  const message = `blob ${expected}: content hashes to ${actual}; it is damaged or was changed, fetch it again`;
   return new LadingError('ERR_DIGEST_MISMATCH', message, { details: { digest: expected, actual } });
 }
 

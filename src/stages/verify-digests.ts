@@ -34,8 +34,7 @@ async function* verified(
     yield chunk;
   }
   if (digester.size !== entry.size) throw wrongSize(expected ?? entry.name, entry.size, digester.size);
-  if (expected !== undefined && digester.digest() !== expected)
-    throw digestMismatch('blob', expected, digester.digest());
+  if (expected !== undefined && digester.digest() !== expected) throw digestMismatch(expected, digester.digest());
 }
 
 function wrongSize(what: string, expected: number, size: number): LadingError {

@@ -89,6 +89,11 @@ test('has the defaults of its options in the help', async () => {
   }
 });
 
+test('says in the help of load what it does not read, and which command does', async () => {
+  const { stdout } = await runLading(['load', '--help']);
+  assert.match(stdout, /already is not read again.*"lading verify --archive <file>" reads every byte/s);
+});
+
 test('warns that a file gets plain tar if its name promises more', async (t) => {
   const { run, at } = await workspace(t, { loaded: true });
   for (const name of ['x.tar.gz', 'x.tgz', 'x.tar.ZST', 'x.tar.xz', 'x.tar.bz2', 'x.txz', 'x.gz']) {

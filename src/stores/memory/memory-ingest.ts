@@ -73,7 +73,7 @@ export class MemoryIngest implements Ingest {
     this.#isOver = true;
     if (this.#size !== expected.size) throw sizeMismatch(expected, this.#size);
     const actual = this.#digester.digest();
-    if (actual !== expected.digest) throw digestMismatch('blob', expected.digest, actual);
+    if (actual !== expected.digest) throw digestMismatch(expected.digest, actual);
     const bytes = this.#isKept() ? Buffer.concat(this.#chunks) : undefined;
     return this.#add(expected.digest, { size: expected.size, bytes });
   }

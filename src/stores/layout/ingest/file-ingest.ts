@@ -176,7 +176,7 @@ export class FileIngest implements Ingest {
     const bytes = copied?.size ?? this.#size;
     if (bytes !== expected.size) throw sizeMismatch(expected, bytes);
     const actual = copied?.digest ?? this.#digester.digest();
-    if (actual !== expected.digest) throw digestMismatch('blob', expected.digest, actual);
+    if (actual !== expected.digest) throw digestMismatch(expected.digest, actual);
   }
 
   async #makeDurable(): Promise<void> {
