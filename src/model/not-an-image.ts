@@ -17,6 +17,8 @@ const TEXTS: readonly (readonly [head: RegExp, what: string])[] = [
   [/^\s*(?:<!doctype html|<html)/i, 'a web page, perhaps an error page of a server; look at what was downloaded'],
   [/^\s*<\?xml/, `XML, ${ERROR_ANSWER}`],
   [/^\s*[{[]\s*(?:["{}[\]]|$)/, `JSON, ${ERROR_ANSWER}`],
+  // The name in a tar header has a NUL behind it, and seldom a space in it.
+  [/^(?=[^]*\s)[\s\x20-\x7e\x80-\xff]+$/, 'text, perhaps an error message; look at what was downloaded'],
 ];
 
 /** Magic numbers, in hexadecimal. */

@@ -27,6 +27,8 @@ const INPUTS: readonly (readonly [what: string, input: () => Promise<Buffer> | B
   ['a web page', () => Buffer.from('\n<!DOCTYPE html><html>404</html>'), /it is a web page/],
   ['a long web page', () => Buffer.from(`<HTML lang=en>${'x'.repeat(9000)}`), /it is a web page/],
   ['an XML answer', () => Buffer.from('<?xml version="1.0"?><Error>AccessDenied</Error>'), /it is XML/],
+  ['a short message', () => Buffer.from('Error: not found\n'), /it is text, perhaps an error message/],
+  ['a long message', () => Buffer.from('Zugriff verweigert für diesen Nutzer. '.repeat(99)), /it is text/],
   ['a zip file', () => Buffer.from(`PK\x03\x04${'\0'.repeat(600)}`), /it is a zip file; unzip it/],
   ['an empty zip file', () => Buffer.from(`PK\x05\x06${'\0'.repeat(18)}`), /it is a zip file/],
   ['lz4', () => Buffer.from('04224d18', 'hex'), /packed with lz4; unpack it first: lz4 -dc/],
