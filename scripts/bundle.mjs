@@ -12,6 +12,14 @@ const OUT = 'dist/bin';
 /** Packages that only `lading serve` loads, which may start more slowly. */
 const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 
+/** The scripts of threads. */
+const THREADS = [
+  'dist/stores/layout/ingest/copy-worker.js',
+  'dist/archives/pipe-thread.js',
+  'dist/pump/hash-thread.js',
+  'dist/pump/writer-thread.js',
+];
+
 await rm(OUT, { recursive: true, force: true });
 
 /** Packages that only archives or layers in zstd or xz need. They are not in the bundle: their code is large. */
@@ -24,7 +32,7 @@ const OPTIONS = {
   platform: 'node',
   format: 'esm',
   target: 'node20.19',
-  external: [...SERVER_PACKAGES, ...UNPACKING_PACKAGES],
+  external: [...SERVER_PACKAGES, ...UNPACKING_PACKAGES, 'koffi'],
   // Packages in CommonJS load builtins with `require`, which a module does not have.
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
@@ -37,7 +45,7 @@ const OPTIONS = {
 // copies of the modules that it needs. Shared modules would lie in more and smaller files, which every start has to find.
 const bundles = [
   await build({ ...OPTIONS, entryPoints: [{ in: 'dist/cli/start.js', out: 'main' }], splitting: true }),
-  await build({ ...OPTIONS, entryPoints: ['dist/stores/layout/ingest/copy-worker.js'] }),
+  await build({ ...OPTIONS, entryPoints: THREADS }),
 ];
 const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 await writeFile(path.join(OUT, 'LICENSES.txt'), await licensesOf(inputs));

@@ -11,6 +11,7 @@ export {
 export type { ManifestDescription } from './inspect/describe-manifests.js';
 export { DescriptionCache } from './inspect/description-cache.js';
 export { exportImages } from './export/export-images.js';
+export { writeArchive, type WriteArchiveOptions } from './export/write-archive.js';
 export { hostPlatform } from './survey/host-platform.js';
 export { inspectArchive, type InspectArchiveOptions } from './inspect/inspect-archive.js';
 export {
@@ -29,7 +30,7 @@ export type { CommitEvent } from './stages/records.js';
 export { loadImages, type LoadOptions } from './load/load-images.js';
 export type { LoadReport } from './load/load-report.js';
 export type { ArchiveSource } from './archives/open-archive.js';
-export type { LoadSource } from './load/archive-entries.js';
+export type { DescriptorSource, LoadSource } from './load/archive-entries.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
@@ -86,6 +87,7 @@ export {
   type Digester,
   type ExpectedContent,
   type FilePart,
+  type PouredPart,
   type FoundBlob,
   type HeldBlobs,
   type Housekeeping,

@@ -47,18 +47,26 @@ export async function openArchive(source: string, limits: Limits): Promise<Opene
   }
 }
 
+/** The bytes behind an open descriptor, which stays open. */
+export function readDescriptor(fd: number): Readable {
+  return fs.createReadStream('', { fd, autoClose: false, highWaterMark: READ_BYTES });
+}
+
 /** The file, if it starts like a tar. Others are read as a stream, whose stages report what is wrong. */
 function openTar(source: string): SharedFile | undefined {
   const fd = openAgain(source, 0);
   const head = Buffer.alloc(TAR_MAGIC_END);
   const bytes = fs.readSync(fd, head, 0, head.length, 0);
-  if (bytes === head.length && head.toString('latin1', head.length - TAR_MAGIC.length) === TAR_MAGIC) {
-    return new SharedFile(() => fd);
-  }
+  if (startsLikeTar(head.subarray(0, bytes))) return new SharedFile(() => fd);
   fs.closeSync(fd);
   return undefined;
 }
 
 /** The word in every header that marks the format (POSIX ustar), and the offset where it ends. */
 const TAR_MAGIC = 'ustar';
-const TAR_MAGIC_END = 262;
+export const TAR_MAGIC_END = 262;
+
+/** Whether an input that starts with these bytes may be a tar. They must be up to TAR_MAGIC_END. */
+export function startsLikeTar(head: Buffer): boolean {
+  return head.toString('latin1', TAR_MAGIC_END - TAR_MAGIC.length, TAR_MAGIC_END) === TAR_MAGIC;
+}

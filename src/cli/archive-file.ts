@@ -1,11 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { isatty } from 'node:tty';
+import { exportImages } from '../export/export-images.js';
+import type { ExportPlan } from '../export/plan-export.js';
+import { writeArchive as writeToDescriptor } from '../export/write-archive.js';
 import type { LoadSource } from '../load/archive-entries.js';
 import { LadingError, quote } from '../model/errors.js';
-import { DescriptorOutput } from './descriptor-output.js';
+import type { ImageSource } from '../stores/store.js';
 import { outputError } from './output-error.js';
 import { writeFile } from './output-file.js';
 
@@ -16,15 +17,24 @@ export function checkOutput(file: string | undefined): void {
   if (isClosed()) throw wrong('stdout is closed, so the archive has nowhere to go; use -o FILE or a pipe');
 }
 
-/** Writes an archive out. A file appears under its name when it is whole; a failed save leaves none. */
-export async function writeArchive(archive: Readable, file: string | undefined, signal: AbortSignal): Promise<void> {
+/** Writes the archive of a plan. A file appears under its name when it is whole; a failed save leaves none. */
+export async function writeArchive(
+  store: ImageSource,
+  plan: ExportPlan,
+  file: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    if (isStdout(file)) await pipeline(archive, new DescriptorOutput(1), { signal });
-    else await writeFile(archive, file, signal);
+    if (isStdout(file)) await writeToDescriptor(store, plan, { fd: 1, native: isNative(), signal });
+    else await writeFile(exportImages(store, plan, { signal }), file, signal);
   } catch (error) {
-    archive.destroy();
     throw outputError(error, `cannot write ${isStdout(file) ? 'to stdout' : quote(file)}`);
   }
+}
+
+/** Whether native calls shall be used for pipes. */
+function isNative(): boolean {
+  return process.env['LADING_NATIVE'] === 'on';
 }
 
 /** Whether a file is named: a report can then go to stdout. */
@@ -49,7 +59,8 @@ function isClosed(): boolean {
 export function openInput(file: string | undefined): LoadSource {
   if (!isStandard(file)) return file;
   if (isatty(0)) throw wrong('an archive cannot be read from a terminal; use -i FILE or a pipe');
-  return isUnreadFile() ? STDIN_FILE : process.stdin;
+  if (isUnreadFile()) return STDIN_FILE;
+  return isNative() && fstatSync(0).isFIFO() ? { fd: 0, native: true } : process.stdin;
 }
 
 /** Opens the file behind stdin once more, whatever its path is (Linux). */

@@ -6,8 +6,8 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { DescriptorOutput } from '../files/descriptor-output.js';
 import { LadingError, quote } from '../model/errors.js';
-import { DescriptorOutput } from './descriptor-output.js';
 
 /** How often to look whether a named pipe has a reader, in milliseconds. */
 const READER_MS = 50;

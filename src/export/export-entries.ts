@@ -10,9 +10,14 @@ import type { ExportPlan } from './plan-export.js';
  * reader, after the last body. Throws ERR_BLOB_MISSING, ERR_SIZE_MISMATCH.
  */
 export async function* exportEntries(reader: SourceReader, plan: ExportPlan): AsyncGenerator<ArchiveEntry> {
-  await reader.claim(plan.entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
-  for (const entry of plan.entries) await checkClaimed(reader, entry);
+  await claimPlan(reader, plan);
   for (const entry of plan.entries) yield { ...entry, body: bodyOf(reader, entry) };
+}
+
+/** Makes all blobs of the plan safe until the reader ends. Throws ERR_BLOB_MISSING, ERR_SIZE_MISMATCH. */
+export async function claimPlan(reader: SourceReader, { entries }: ExportPlan): Promise<void> {
+  await reader.claim(entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
+  for (const entry of entries) await checkClaimed(reader, entry);
 }
 
 /** Refuses a blob that was removed since the plan was made, before the first byte. Claimed blobs are not removed. */

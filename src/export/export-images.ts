@@ -30,9 +30,14 @@ export function exportImages(
 
 const PLANNED = fields({ name: TEXT, type: oneOf('file', 'directory'), size: wholeNumber(), content: OBJECT });
 
+const PLAN_FIELDS = { size: wholeNumber(), entries: listOf(PLANNED) };
+
+/** A plan as an argument. */
+export const PLAN = fields(PLAN_FIELDS, 'a plan');
+
 const ARGUMENTS = {
   source: SOURCE,
-  wanted: listOr(NAMES, fields({ size: wholeNumber(), entries: listOf(PLANNED) }, 'a plan or a list of names')),
+  wanted: listOr(NAMES, fields(PLAN_FIELDS, 'a plan or a list of names')),
   options: EXPORT_OPTIONS,
 };
 

@@ -8,6 +8,15 @@ export interface FilePart {
   readonly size: number;
 }
 
+/** `size` bytes that come once, and that can be written to an open file without passing through this process. */
+export interface PouredPart {
+  readonly size: number;
+  /** Writes all bytes to the file, and returns how many. Throws if the input ends early, and ERR_ABORTED. */
+  readonly pour: (target: number) => Promise<number>;
+  /** Lets `pour` end with ERR_ABORTED. */
+  readonly stop: () => void;
+}
+
 /**
  * A file that several readers use by position at the same time. Opened for the first reader and closed after the last:
  * after an earlier close, its number could be that of another file.

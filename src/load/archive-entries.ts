@@ -1,6 +1,16 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { openArchive, type ArchiveSource, type OpenedStream } from '../archives/open-archive.js';
+import {
+  openArchive,
+  readDescriptor,
+  startsLikeTar,
+  TAR_MAGIC_END,
+  type ArchiveSource,
+  type OpenedStream,
+} from '../archives/open-archive.js';
+import { PipeEntries } from '../archives/pipe-entries.js';
+import { PipeInput } from '../archives/pipe-input.js';
+import { PipeReader } from '../archives/pipe-reader.js';
 import { LadingError } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import { PATH, textOr, must, type Rule } from '../model/rules.js';
@@ -9,17 +19,33 @@ import type { ArchiveEntry } from '../stages/records.js';
 import { TarExtract } from '../stages/tar-extract.js';
 import { TarGuard } from '../stages/tar-guard.js';
 
-/** An archive to load: its bytes, or the path of an archive file or of an OCI layout directory. */
-export type LoadSource = ArchiveSource | string;
+/** An open file descriptor that an archive is read from, to its end. It stays open. */
+export interface DescriptorSource {
+  readonly fd: number;
+  /** True: reads a pipe by native calls, if the optional package koffi is there. Default false. */
+  readonly native?: boolean;
+}
+
+/** An archive to load: its bytes, the path of an archive file or OCI layout directory, or an open descriptor. */
+export type LoadSource = ArchiveSource | string | DescriptorSource;
 
 /** An archive as an argument. */
 export const ARCHIVE: Rule = textOr(
-  must('a path, a stream of bytes or another async iterable of bytes', isAsyncIterable),
+  must('a path, a stream of bytes, another async iterable of bytes or an open descriptor ({ fd })', isArchive),
   PATH,
 );
 
-function isAsyncIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+function isArchive(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || isOpenDescriptor(value));
+}
+
+function isOpenDescriptor(value: object): boolean {
+  return 'fd' in value && Number.isInteger(value.fd) && Number(value.fd) >= 0;
+}
+
+/** Whether the archive is an open descriptor. A stream of a file has a descriptor too, and is a stream. */
+export function isDescriptor(source: LoadSource): source is DescriptorSource {
+  return typeof source === 'object' && 'fd' in source && !(Symbol.asyncIterator in source);
 }
 
 /** The entries of an open archive. `close` once they are not read any more, whatever came of it. */
@@ -32,13 +58,54 @@ export interface ArchiveEntries {
 
 /**
  * Opens an archive. A tar in a file and a layout directory are read by position; any other bytes are a stream:
- * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO. The entries throw what
+ * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO, ERR_ABORTED. The entries throw what
  * is wrong with the archive itself.
  */
-export async function openEntries(source: Readable | string, limits: Limits): Promise<ArchiveEntries> {
+export async function openEntries(
+  source: Readable | string | DescriptorSource,
+  limits: Limits,
+  signal?: AbortSignal,
+): Promise<ArchiveEntries> {
+  if (isDescriptor(source)) return await descriptorEntries(source, limits, signal);
   const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
   if ('bytes' in opened) return streamEntries(opened, limits);
   return { entries: opened.entries, isCut: () => false, close: async () => opened.close() };
+}
+
+/** A tar in a pipe is read in large pieces by a thread. Anything else is a stream. */
+async function descriptorEntries(
+  { fd, native = false }: DescriptorSource,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<ArchiveEntries> {
+  const reader = native ? PipeReader.open(fd) : undefined;
+  if (reader === undefined) return streamEntries({ bytes: readDescriptor(fd) }, limits);
+  signal?.addEventListener('abort', reader.stop, { once: true });
+  const end = async (): Promise<void> => {
+    signal?.removeEventListener('abort', reader.stop);
+    await reader.end();
+  };
+  try {
+    if (signal?.aborted) reader.stop();
+    const opened = await pipeEntries(new PipeInput(reader), limits);
+    return {
+      ...opened,
+      close: async () => {
+        await opened.close();
+        await end();
+      },
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function pipeEntries(input: PipeInput, limits: Limits): Promise<ArchiveEntries> {
+  if (!startsLikeTar(await input.peek(TAR_MAGIC_END)))
+    return streamEntries({ bytes: Readable.from(input.rest(), { objectMode: false }) }, limits);
+  const entries = new PipeEntries(input, limits);
+  return { entries, isCut: isTruncated, close: async () => void entries.destroy() };
 }
 
 function streamEntries({ bytes, isFile = false }: OpenedStream, limits: Limits): ArchiveEntries {

@@ -11,7 +11,7 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import { CHOOSING_RULES } from '../survey/option-rules.js';
-import { ARCHIVE, openEntries, type LoadSource } from './archive-entries.js';
+import { ARCHIVE, isDescriptor, openEntries, type DescriptorSource, type LoadSource } from './archive-entries.js';
 import { parseGivenName } from './choose-images.js';
 import { loadInSession, type LoadOutcome, type LoadRequest } from './load-entries.js';
 import type { LoadReport } from './load-report.js';
@@ -73,22 +73,22 @@ export async function loadArchive(
   source: LoadSource,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const given = typeof source === 'string' ? source : new SourceBytes(source);
+  const given = typeof source === 'string' || isDescriptor(source) ? source : new SourceBytes(source);
   try {
     throwIfAborted(request.signal, 'the load');
     return await loadGiven(destination, await destination.session(), given, request);
   } finally {
-    if (typeof given !== 'string') given.destroy();
+    if (given instanceof SourceBytes) given.destroy();
   }
 }
 
 async function loadGiven(
   destination: ImageDestination,
   session: DestinationSession,
-  source: SourceBytes | string,
+  source: SourceBytes | string | DescriptorSource,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const archive = await openEntries(source, request.limits).catch(async (error: unknown) => {
+  const archive = await openEntries(source, request.limits, request.signal).catch(async (error: unknown) => {
     await session.end();
     throw error;
   });

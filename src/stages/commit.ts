@@ -1,12 +1,12 @@
 import { readAll } from '../content/check-document.js';
-import type { FoundBlob } from '../content/content-provider.js';
-import type { FilePart } from '../files/file-part.js';
+import { DamagedBlobs } from '../content/damaged-blobs.js';
+import type { FilePart, PouredPart } from '../files/file-part.js';
 import { SideWork } from '../flow/side-work.js';
 import { Stage } from '../flow/stage.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
 import { METADATA_ENTRIES } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
-import { isDamage, LadingError, type ErrorCode } from '../model/errors.js';
+import { isDamage, LadingError } from '../model/errors.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
 import { check, oneOf, optionsOf } from '../model/rules.js';
 import { SESSION } from '../stores/port-rules.js';
@@ -42,9 +42,6 @@ const ARGUMENTS = {
 const SMALL_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
-/** How many damaged blobs get an error of their own. */
-const MAX_OWN_ERRORS = 1000;
-
 /** How many bytes of a blob are written between two events. */
 const EVENT_BYTES = 4 * 1024 * 1024;
 
@@ -55,8 +52,8 @@ const EVENT_BYTES = 4 * 1024 * 1024;
 const MAX_COPIES = 64;
 
 /**
- * Writes bodies into the store: one after another, or several at once if they stand in a file and the store can copy
- * files. A damaged blob ends the load if it is known to be needed; a damaged candidate is remembered. Holds one digest
+ * Writes bodies into the store: one after another, or several at once if they stand in a file or come through a pipe
+ * and the store can copy them. A damaged blob ends the load if it is known to be needed; a damaged candidate is remembered. Holds one digest
  * for each blob, the layout's own documents, and up to 8 MiB of small files without a digest in their name: an archive
  * may have thousands of them, and a docker-archive needs few.
  */
@@ -73,8 +70,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #storedByOthers = new Set<Digest>();
   readonly #repeated = new Set<string>();
   #skipped = { count: 0, bytes: 0 };
-  readonly #damaged = new Map<Digest, Required<FoundBlob>>();
-  readonly #sharedErrors = new Map<ErrorCode, LadingError>();
+  readonly #damaged = new DamagedBlobs();
   readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
 
   protected override readonly rule = ENTRY;
@@ -102,7 +98,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
       skipped: this.#skipped,
       stored: this.#stored,
       storedByOthers: this.#storedByOthers,
-      damaged: this.#damaged,
+      damaged: this.#damaged.blobs,
     };
   }
 
@@ -111,9 +107,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     if (entry.use === 'link') this.#enterLink(entry);
     else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
     else if (this.#isKept(entry)) await this.#keep(entry);
-    else if (promised === undefined || entry.part === undefined || this.#copies === undefined)
-      yield* this.#ingest(entry, promised);
-    else yield* (await this.#copying.start(this.#copy(entry, promised, this.#copies, entry.part))).flat();
+    else yield* await this.#write(entry, promised);
   }
 
   override async settled(): Promise<void> {
@@ -156,21 +150,35 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     if (!this.#enterFile(name, { digest: digester.digest(), size, bytes })) this.#keptBytes -= size;
   }
 
-  /** Returns a function that copies one blob from its file. */
+  /** Lets the store copy the body if it can. Otherwise its bytes pass through here. */
+  async #write(
+    entry: VerifiedEntry<SelectedEntry>,
+    promised: Digest | undefined,
+  ): Promise<AsyncIterable<CommitEvent> | readonly CommitEvent[]> {
+    const part = entry.part ?? entry.poured;
+    if (promised === undefined || part === undefined || this.#copies === undefined)
+      return this.#ingest(entry, promised);
+    return (await this.#copying.start(this.#copy(entry, promised, this.#copies, part))).flat();
+  }
+
+  /** Returns a function that copies one blob from its file or pipe. */
   #copy(
-    { name, use, size, kind }: VerifiedEntry<SelectedEntry>,
+    entry: VerifiedEntry<SelectedEntry>,
     digest: Digest,
     copies: PartCopies,
-    part: FilePart,
+    part: FilePart | PouredPart,
   ): (signal: AbortSignal) => Promise<CommitEvent[]> {
+    const { name, size, kind, poured } = entry;
     return async (signal) => {
       try {
         const outcome = await copies.copy(part, { digest, size, kind }, signal);
         this.#note(digest, size, outcome);
         return [{ name, size, digest, bytes: size, outcome }];
       } catch (error) {
-        this.#keepDamage(use, digest, size, error);
-        return [];
+        if (this.#keepsDamage(entry, error)) return [];
+        // The error would be seen when the next entry comes, and that is after the rest of this body.
+        if (poured !== undefined) this.destroy(error as Error);
+        throw error;
       }
     };
   }
@@ -180,26 +188,18 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     else if (!this.#stored.has(digest)) this.#storedByOthers.add(digest);
   }
 
-  /** Remembers the damage of a candidate, which may not be needed. Throws every other error. */
-  #keepDamage(use: SelectedEntry['use'], promised: Digest | undefined, size: number, error: unknown): void {
-    if (use !== 'candidate' || promised === undefined || !isDamage(error)) throw error;
-    const damage = this.#damaged.size < MAX_OWN_ERRORS ? error : this.#sharedError(error.code);
-    this.#damaged.set(promised, { size, damage });
-  }
-
-  /** Returns one error for all damage with this code: an error for each blob would take a kilobyte for its stack. */
-  #sharedError(code: ErrorCode): LadingError {
-    const message = `a blob is damaged, one of more than ${MAX_OWN_ERRORS} in the archive`;
-    const shared = this.#sharedErrors.get(code) ?? new LadingError(code, message);
-    this.#sharedErrors.set(code, shared);
-    return shared;
+  /** Remembers the damage of a candidate, which may not be needed. Returns false for every other error. */
+  #keepsDamage({ use, digest, size }: SelectedEntry, error: unknown): boolean {
+    if (use !== 'candidate' || digest === undefined || !isDamage(error)) return false;
+    this.#damaged.add(digest, size, error);
+    return true;
   }
 
   async *#ingest(entry: VerifiedEntry<SelectedEntry>, promised: Digest | undefined): AsyncGenerator<CommitEvent> {
     try {
       yield* this.#store(entry, promised);
     } catch (error) {
-      this.#keepDamage(entry.use, promised, entry.size, error);
+      if (!this.#keepsDamage(entry, error)) throw error;
     }
   }
 

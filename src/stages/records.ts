@@ -1,5 +1,5 @@
 import type { FoundBlob } from '../content/content-provider.js';
-import type { FilePart } from '../files/file-part.js';
+import type { FilePart, PouredPart } from '../files/file-part.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import type { ContentKind } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
@@ -59,8 +59,10 @@ export interface ArchiveEntry {
   readonly body: Body;
   /** Where the body stands in a file, so that it can be copied from there instead of read from `body`. */
   readonly part?: FilePart;
+  /** The body as it comes through a pipe, so that it can be poured into a file instead of read from `body`. */
+  readonly poured?: PouredPart;
   /** Skips the body without reading it, if the source can. */
-  readonly skip?: () => void;
+  readonly skip?: () => void | Promise<void>;
 }
 
 /** An entry as a record of a stage. */

@@ -20,6 +20,6 @@ export { withReads, type PassBytes } from './with-reads.js';
 export type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';
 export { contentKindOf, type ByteRange, type Content, type ContentKind } from '../model/content.js';
 export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';
-export type { FilePart, SharedFile } from '../files/file-part.js';
+export type { FilePart, PouredPart, SharedFile } from '../files/file-part.js';
 export type { OpenableFile } from '../files/read-file.js';
 export type { Digester } from '../model/digest.js';

@@ -1,5 +1,5 @@
 import type { ContentProvider } from '../content/content-provider.js';
-import type { FilePart } from '../files/file-part.js';
+import type { FilePart, PouredPart } from '../files/file-part.js';
 import type { Content, ContentKind } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
@@ -15,6 +15,8 @@ import type { PruneOptions, PruneReport } from './prune-report.js';
 export interface SourceReader extends ContentProvider {
   /** Makes many blobs safe at once. Looking a blob up makes it safe, too. */
   claim(digests: readonly Digest[]): Promise<void>;
+  /** The file of a blob that was claimed and is here. Undefined if the place has no file that stays until the end. */
+  fileOf(digest: Digest): string | undefined;
   end(): Promise<void>;
 }
 
@@ -52,10 +54,10 @@ export interface ExpectedContent extends Content {
   readonly kind: ContentKind;
 }
 
-/** Copies blobs from files, several at once, without their bytes passing through the caller. */
+/** Copies blobs from files and pipes, several at once, without their bytes passing through the caller. */
 export interface PartCopies {
   /** Copies one blob. Throws what `Ingest.commit` throws, and ERR_ABORTED when the signal aborts. */
-  copy(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome>;
+  copy(part: FilePart | PouredPart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome>;
   /** Releases what the copies used, such as threads. No copy may be running or follow. */
   end(): Promise<void>;
 }

@@ -17,7 +17,7 @@ export function withReads<Source extends ImageSource>(source: Source, pass: Pass
     open: openOf(source),
     reader: async () => {
       const reader = await source.reader();
-      return decorated(reader, { open: openOf(reader) });
+      return decorated(reader, { open: openOf(reader), fileOf: () => undefined });
     },
   };
   // The cast: `own` replaces two methods of ImageSource, which every Source has.

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { openSync } from 'node:fs';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import * as lading from '../../src/index.js';
@@ -60,6 +62,12 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     manifestsFor: of(lading.manifestsFor, { manifests: [] }, AMD64),
     DescriptionCache: made(lading.DescriptionCache, 1),
     exportImages: of(lading.exportImages, store, ['a'], {}),
+    writeArchive: of(
+      lading.writeArchive,
+      store,
+      { size: 0, entries: [] },
+      { fd: openSync(path.join(folder, 'out'), 'w') },
+    ),
     planExport: of(lading.planExport, store, ['a'], {}),
     hostPlatform: of(lading.hostPlatform),
     inspectArchive: of(lading.inspectArchive, none(), {}),

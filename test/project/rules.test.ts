@@ -80,9 +80,9 @@ test('imports tar-stream in the two tar stages only', () => {
   assert.deepEqual(importers('tar-stream'), ['stages/tar-extract.ts', 'stages/tar-pack.ts']);
 });
 
-test('uses the file system only in files, archives, layout store and command, except for sockets', () => {
+test('uses the file system only in files, archives, pump, layout store and command, except for sockets', () => {
   const outside = importers('fs-extra', 'fs', 'node:fs', 'node:fs/promises', 'fs/promises').filter(
-    (file) => !/^(?:files|archives|stores\/layout|cli)\//.test(file),
+    (file) => !/^(?:files|archives|pump|stores\/layout|cli)\//.test(file),
   );
   // The server removes a stale unix socket before it listens there.
   assert.deepEqual(outside, ['server/unix-socket.ts']);

@@ -30,6 +30,8 @@ export class SetProvider implements SourceReader {
 
   async claim(): Promise<void> {}
 
+  fileOf(): undefined {}
+
   async end(): Promise<void> {}
 
   async *open(digest: Digest): AsyncGenerator<Buffer> {

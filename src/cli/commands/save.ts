@@ -1,5 +1,4 @@
 import type { IndexPolicy } from '../../export/choose-roots.js';
-import { exportImages } from '../../export/export-images.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
 import { quote } from '../../model/errors.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
@@ -40,7 +39,7 @@ export async function save(
     options.output,
   );
   warn(plan.warnings, options);
-  await writeArchive(exportImages(store, plan, { signal }), options.output, signal);
+  await writeArchive(store, plan, options.output, signal);
   const stream = isFile(options.output) ? 'stdout' : 'stderr';
   if (options.json) await printReport('save', reportOf(plan, options.output), stream);
   else if (isFile(options.output) && options.quiet !== true) printClosing(plan, options.output, Date.now() - started);

@@ -12,17 +12,19 @@ const UNWRITABLE: readonly string[] = ['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'EN
 /** One operation that reads a directory store, under a lease if one can be written. Holds the claimed digests. */
 export class LayoutReader implements SourceReader {
   readonly #blobs: LayoutParts['blobs'];
+  readonly #paths: LayoutParts['paths'];
   #claimed: ClaimedBlobs | undefined;
 
-  private constructor(blobs: LayoutParts['blobs'], lease: Lease | undefined) {
+  private constructor({ blobs, paths }: LayoutParts, lease: Lease | undefined) {
     this.#blobs = blobs;
+    this.#paths = paths;
     this.#claimed = lease && new ClaimedBlobs(blobs, lease);
   }
 
   /** Starts an operation of this process. */
-  static async start({ paths, blobs }: LayoutParts): Promise<LayoutReader> {
-    const lease = await whereWritable(async () => await Lease.create(paths.leases, randomUUID()));
-    return new LayoutReader(blobs, lease);
+  static async start(parts: LayoutParts): Promise<LayoutReader> {
+    const lease = await whereWritable(async () => await Lease.create(parts.paths.leases, randomUUID()));
+    return new LayoutReader(parts, lease);
   }
 
   async claim(digests: readonly Digest[]): Promise<void> {
@@ -38,6 +40,10 @@ export class LayoutReader implements SourceReader {
 
   open(digest: Digest, options: OpenOptions): AsyncIterable<Buffer> {
     return this.#blobs.open(digest, options);
+  }
+
+  fileOf(digest: Digest): string | undefined {
+    return this.#claimed && this.#paths.blob(digest);
   }
 
   async end(): Promise<void> {

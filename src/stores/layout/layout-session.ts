@@ -63,6 +63,10 @@ export class LayoutSession implements DestinationSession {
     return this.#store.blobs.open(digest, options);
   }
 
+  fileOf(digest: Digest): string {
+    return this.#store.paths.blob(digest);
+  }
+
   get copies(): PartCopier {
     return (this.#copier ??= new PartCopier(() => this.#newIngest()));
   }

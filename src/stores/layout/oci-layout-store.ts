@@ -131,6 +131,7 @@ export class OciLayoutStore implements Store {
         claim: async () => {},
         stat: async (digest) => await blobs.stat(digest),
         open: (digest, options) => blobs.open(digest, options),
+        fileOf: () => undefined,
         end: async () => {},
       };
     }

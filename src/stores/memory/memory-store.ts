@@ -1,6 +1,7 @@
 import { closureOfKept } from '../../content/closure.js';
 import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 import { Documents } from '../../content/documents.js';
+import { notInStore } from '../../files/open-blob.js';
 import { isWhole } from '../../content/is-whole.js';
 import { totalBytes } from '../../model/content.js';
 import type { Descriptor } from '../../model/descriptor.js';
@@ -57,9 +58,7 @@ export class MemoryStore implements Store {
 
   async *open(digest: Digest, { range }: Partial<OpenOptions> = {}): AsyncGenerator<Buffer> {
     const bytes = this.#blobs.get(digest)?.bytes;
-    if (bytes === undefined) {
-      throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
-    }
+    if (bytes === undefined) throw notInStore(digest);
     yield bytes.subarray(range?.start, range?.end);
   }
 
@@ -100,6 +99,7 @@ export class MemoryStore implements Store {
         return await this.stat(digest);
       },
       open: (digest, options) => this.open(digest, options),
+      fileOf: () => undefined,
       end: async () => void this.#sessions.delete(claimed),
     };
   }

@@ -1,12 +1,12 @@
-import { closeSync, constants, lstatSync } from 'node:fs';
+import { closeSync, lstatSync } from 'node:fs';
 import { link } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContentProvider, OpenOptions } from '../../../content/content-provider.js';
+import { notInStore, openBlob } from '../../../files/open-blob.js';
 import { namesIn } from '../../../files/if-there.js';
-import { openRegular, readFileChunks } from '../../../files/read-file.js';
+import { readFileChunks } from '../../../files/read-file.js';
 import { isNotFound, readError } from '../../../files/storage-error.js';
 import { isDigest, type Digest } from '../../../model/digest.js';
-import { LadingError } from '../../../model/errors.js';
 import { collectionsIn } from '../place/collections.js';
 import type { LayoutPaths } from '../place/layout-paths.js';
 
@@ -16,8 +16,6 @@ export interface BlobFile {
   readonly size: number;
   readonly mtimeMs: number;
 }
-
-const { O_NOFOLLOW } = constants;
 
 /**
  * The blobs of a directory store. A collection may move a blob to the trash and put it back a moment later, so a reader
@@ -100,7 +98,7 @@ export class BlobFiles implements ContentProvider {
         if (!isNotFound(error)) throw error;
       }
     }
-    throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} is not in the store`, { details: { digest } });
+    throw notInStore(digest);
   }
 
   /**
@@ -121,20 +119,6 @@ export class BlobFiles implements ContentProvider {
       yield blob;
     }
   }
-}
-
-/** Opens a regular file for reading. A symlink is refused, since it may lead anywhere. */
-function openBlob(file: string, digest: Digest): number {
-  try {
-    return openRegular(file, O_NOFOLLOW, () => notRegular(digest));
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'ELOOP' ? notRegular(digest) : error;
-  }
-}
-
-function notRegular(digest: Digest): LadingError {
-  const message = `blob ${digest}: its file in the store is not a regular file; lading verify moves it away`;
-  return new LadingError('ERR_STORE_TAMPERED', message, { details: { digest } });
 }
 
 /** Synchronous, since the call is short: a call on a thread takes ten times as long. */

@@ -1,16 +1,17 @@
 import type { Content } from '../../../model/content.js';
 import type { Digest, DigestAlgorithm } from '../../../model/digest.js';
+import type { ThreadError } from '../../../model/thread-error.js';
 import type { IngestOutcome } from '../../store.js';
 
 /* The messages between CopyWorkers and its threads. */
 
-/** A task: write a part of one open file to another, and hash it. `start` and `size` in bytes. */
+/** A task: write a part of one open file to another, and hash it. With `target` null: only hash it. Sizes in bytes. */
 export interface PartTask {
   readonly fd: number;
   readonly start: number;
   readonly size: number;
   readonly algorithm: DigestAlgorithm;
-  readonly target: number;
+  readonly target: number | null;
 }
 
 /** A task: store a part of an open file as the file `blob`, by way of the new file `file`, if it matches `expected`. */
@@ -31,14 +32,8 @@ export interface Copied {
   readonly digest: Digest;
 }
 
-/** An error in a message from a thread: a LadingError if it has `details`, otherwise one of the file system. */
-export interface TaskError {
-  readonly code: string;
-  readonly message: string;
-  readonly details?: Readonly<Record<string, unknown>>;
-}
-
-export type Answer = { readonly copied: Copied } | { readonly outcome: IngestOutcome } | { readonly error: TaskError };
+export type Answer =
+  { readonly copied: Copied } | { readonly outcome: IngestOutcome } | { readonly error: ThreadError };
 
 export interface CopyWorkerData {
   /** Not 0: every copy must end early. */

@@ -3,8 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { storageError } from '../../../files/storage-error.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
+import { threadErrorOf } from '../../../model/thread-error.js';
 import type { IngestOutcome } from '../../store.js';
-import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask, TaskError } from './copy-tasks.js';
+import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask } from './copy-tasks.js';
 import { ingestCopy } from './ingest-copy.js';
 
 /*
@@ -31,17 +32,11 @@ async function answerOf(task: CopyTask): Promise<Answer> {
   try {
     return 'target' in task ? { copied: copyPart(task) } : { outcome: await storeBlob(task) };
   } catch (error) {
-    return { error: messageOf(error as NodeJS.ErrnoException) };
+    return { error: threadErrorOf(error as NodeJS.ErrnoException) };
   }
 }
 
-/** An error as a message: its class would be lost on the way. */
-function messageOf(error: NodeJS.ErrnoException): TaskError {
-  const { code = '', message } = error;
-  return { code, message, ...(error instanceof LadingError && { details: error.details }) };
-}
-
-/** Copies the part, or less if the file ends early. Returns size and digest of the copied bytes. */
+/** Copies or only hashes the part, or less if the file ends early. Returns size and digest of its bytes. */
 function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
   const digester = new Digester(algorithm);
   while (digester.size < size && !isAborted()) {
@@ -50,7 +45,7 @@ function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
     if (bytes === 0) break;
     const chunk = buffer.subarray(0, bytes);
     digester.update(chunk);
-    writeAll(target, chunk);
+    if (target !== null) writeAll(target, chunk);
   }
   return { size: digester.size, digest: digester.digest() };
 }

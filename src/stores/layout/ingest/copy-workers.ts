@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { LadingError, type ErrorCode } from '../../../model/errors.js';
+import { errorOfThread } from '../../../model/thread-error.js';
 import type { IngestOutcome } from '../../store.js';
 import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask } from './copy-tasks.js';
 
@@ -186,8 +186,5 @@ export class CopyWorkers {
 }
 
 function errorOf(answer: Answer): Error {
-  const { code, message, details } =
-    'error' in answer ? answer.error : { code: '', message: 'a thread sent no answer' };
-  if (details !== undefined) return new LadingError(code as ErrorCode, message, { details });
-  return Object.assign(new Error(message), { code });
+  return errorOfThread('error' in answer ? answer.error : { code: '', message: 'a thread sent no answer' });
 }

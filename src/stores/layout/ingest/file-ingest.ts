@@ -24,7 +24,7 @@ const DOCUMENT_BYTES = DEFAULT_LIMITS.maxDocumentBytes;
 /** A blob up to this size is written by a blocking call: waiting for a thread to do it takes ten times as long. */
 const SMALL_BYTES = 64 * 1024;
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
 
 const fsync = promisify(fs.fsync);
 const writev = promisify(fs.writev);
@@ -67,7 +67,7 @@ export class FileIngest implements Ingest {
 
   static async create(options: FileIngestOptions): Promise<FileIngest> {
     try {
-      const fd = fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
+      const fd = fs.openSync(options.file, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o600);
       const ingest = new FileIngest(options, fd);
       await ingest.#makePrivate();
       return ingest;

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import type { FilePart } from '../../../files/file-part.js';
+import type { FilePart, PouredPart } from '../../../files/file-part.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { throwIfAborted } from '../../../model/aborted.js';
-import { algorithmOf, Digester } from '../../../model/digest.js';
+import { algorithmOf, Digester, type DigestAlgorithm } from '../../../model/digest.js';
 import type { ExpectedContent, IngestOutcome } from '../../store.js';
+import type { Copied } from './copy-tasks.js';
 import { CopyWorkers, WorkerFailure } from './copy-workers.js';
 import { FileIngest, type FileIngestOptions } from './file-ingest.js';
 import { ingestCopy } from './ingest-copy.js';
@@ -40,7 +41,8 @@ export class PartCopier {
   }
 
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
-  async copy(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
+  async copy(part: FilePart | PouredPart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
+    if ('pour' in part) return await this.#largeOnThreads(async () => await this.#pour(part, expected, signal));
     const isSmall = part.size <= SMALL_BYTES;
     if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
     try {
@@ -86,6 +88,36 @@ export class PartCopier {
       return await ingest.commit(expected);
     } finally {
       await ingest.abort();
+    }
+  }
+
+  /** Lets the part come into the ingest file whole, and hashes it there while the next one comes. */
+  async #pour(part: PouredPart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
+    throwIfAborted(signal, 'the copy');
+    signal.addEventListener('abort', part.stop, { once: true });
+    try {
+      const options = { ...this.#newIngest(), isDocument: expected.kind === 'manifest' };
+      return await ingestCopy(options, expected, async (target) => {
+        const size = await part.pour(target);
+        const hashed = await this.#hash(target, size, algorithmOf(expected.digest));
+        throwIfAborted(signal, 'the copy');
+        return hashed;
+      });
+    } finally {
+      signal.removeEventListener('abort', part.stop);
+    }
+  }
+
+  /** The digest of an open file. */
+  async #hash(fd: number, size: number, algorithm: DigestAlgorithm): Promise<Copied> {
+    try {
+      return await this.#workers.copy({ fd, start: 0, size, algorithm, target: null });
+    } catch (error) {
+      if (!(error instanceof WorkerFailure)) throw error;
+      const digester = new Digester(algorithm);
+      const file = { acquire: () => fd, release: () => {} };
+      for await (const chunk of readFileChunks(file, { start: 0, end: size })) digester.update(chunk);
+      return { size: digester.size, digest: digester.digest() };
     }
   }
 

@@ -1,6 +1,6 @@
 import { writev } from 'node:fs';
 import { Writable } from 'node:stream';
-import { withoutBytes } from '../files/without-bytes.js';
+import { withoutBytes } from './without-bytes.js';
 
 /** How long to wait before a full pipe that another process made non-blocking is tried again, in milliseconds. */
 const RETRY_MS = 2;

@@ -1,0 +1,82 @@
+import { writeSync } from 'node:fs';
+import { storageError } from '../files/storage-error.js';
+import type { PipeReader } from './pipe-reader.js';
+
+const NOTHING = Buffer.alloc(0);
+
+/** The bytes of a pipe in pieces of any size. Holds the chunk that was read last, up to 1 MiB. */
+export class PipeInput {
+  readonly #reader: PipeReader;
+  /** Bytes that were read and not taken yet. */
+  #read: Buffer = NOTHING;
+  #isOver = false;
+
+  constructor(reader: PipeReader) {
+    this.#reader = reader;
+  }
+
+  /** The next bytes, which stay: as many as that, or all if the input is shorter. */
+  async peek(bytes: number): Promise<Buffer> {
+    while (this.#read.length < bytes && !this.#isOver) {
+      const chunk = await this.#next();
+      this.#read = this.#read.length === 0 ? chunk : Buffer.concat([this.#read, chunk]);
+    }
+    return this.#read.subarray(0, bytes);
+  }
+
+  /** The next bytes: as many as that, or all if the input is shorter. */
+  async take(bytes: number): Promise<Buffer> {
+    await this.peek(bytes);
+    return this.#cut(bytes);
+  }
+
+  /** Some of the next bytes, at most `max`; none at the end of the input. */
+  async takeSome(max: number): Promise<Buffer> {
+    if (this.#read.length === 0 && !this.#isOver) this.#read = await this.#next();
+    return this.#cut(max);
+  }
+
+  /** All bytes that are left. */
+  async *rest(): AsyncGenerator<Buffer> {
+    for (let chunk = await this.takeSome(Infinity); chunk.length > 0; chunk = await this.takeSome(Infinity))
+      yield chunk;
+  }
+
+  /** Writes the next bytes to an open file. Returns how many: fewer if the input ended. */
+  async pour(target: number, bytes: number): Promise<number> {
+    const first = this.#cut(bytes);
+    writeAll(target, first);
+    return first.length + (bytes > first.length ? await this.#reader.pour(target, bytes - first.length) : 0);
+  }
+
+  /** Passes over the next bytes. Returns how many: fewer if the input ended. */
+  async skip(bytes: number): Promise<number> {
+    const first = this.#cut(bytes).length;
+    return first + (bytes > first ? await this.#reader.skip(bytes - first) : 0);
+  }
+
+  /** Lets a call under way end with ERR_ABORTED. */
+  stop(): void {
+    this.#reader.stop();
+  }
+
+  async #next(): Promise<Buffer> {
+    const chunk = await this.#reader.read();
+    this.#isOver = chunk.length === 0;
+    return chunk;
+  }
+
+  #cut(bytes: number): Buffer {
+    const first = this.#read.subarray(0, bytes);
+    this.#read = this.#read.subarray(first.length);
+    return first;
+  }
+}
+
+function writeAll(target: number, chunk: Buffer): void {
+  try {
+    for (let at = 0; at < chunk.length;) at += writeSync(target, chunk, at);
+  } catch (error) {
+    throw storageError(error, 'cannot write a blob');
+  }
+}

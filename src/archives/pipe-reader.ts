@@ -1,0 +1,108 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { enlargePipe, kernel } from '../files/kernel.js';
+import { LadingError } from '../model/errors.js';
+import { errorOfThread } from '../model/thread-error.js';
+import type { PipeAnswer, PipeTask, PipeThreadData } from './pipe-tasks.js';
+
+/** A thread needs little memory beside its buffers. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
+
+const { O_NONBLOCK, O_RDONLY } = constants;
+
+/**
+ * A pipe that a thread reads in large pieces, forwards only. One call at a time. Holds up to 3 MiB, beside the thread's
+ * own memory of about 10 MiB. Errors: ERR_ABORTED once it was stopped, ERR_NO_SPACE, ERR_STORE_READONLY and
+ * ERR_STORAGE_IO of a file that it pours into, and those of reading.
+ */
+export class PipeReader {
+  readonly #pipe: number;
+  readonly #stopped = new Int32Array(new SharedArrayBuffer(4));
+  readonly #worker: Worker;
+  readonly #ended: Promise<unknown>;
+  #waiting: { readonly resolve: (answer: PipeAnswer) => void; readonly reject: (error: Error) => void } | undefined;
+  #failure: Error | undefined;
+
+  private constructor(pipe: number) {
+    this.#pipe = pipe;
+    const workerData: PipeThreadData = { pipe, stopped: this.#stopped };
+    // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
+    const options = { workerData, stdout: true, stderr: true, execArgv: [], resourceLimits: RESOURCE_LIMITS };
+    this.#worker = new Worker(new URL('pipe-thread.js', import.meta.url), options);
+    this.#worker.on('message', (answer: PipeAnswer) => this.#waiting?.resolve(answer));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#ended = new Promise((resolve) => this.#worker.once('exit', resolve));
+    void this.#ended.then((status) => this.#fail(new Error(`it ended with status ${String(status)}`)));
+  }
+
+  /**
+   * Opens the pipe behind a descriptor once more, as a description of our own: only that one becomes non-blocking.
+   * Undefined where this cannot be done: for anything but a pipe, without native calls, for a pipe of another user.
+   */
+  static open(fd: number): PipeReader | undefined {
+    const calls = fstatSync(fd).isFIFO() ? kernel() : undefined;
+    if (calls === undefined) return undefined;
+    try {
+      const pipe = openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK);
+      enlargePipe(calls, pipe);
+      return new PipeReader(pipe);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The next bytes, up to 1 MiB; none at the end of the input. */
+  async read(): Promise<Buffer> {
+    const answer = await this.#ask({ kind: 'read' });
+    if (!('chunk' in answer)) throw unexpected();
+    return Buffer.from(answer.chunk.buffer, answer.chunk.byteOffset, answer.chunk.byteLength);
+  }
+
+  /** Writes the next bytes to an open file. Returns how many: fewer if the input ended. */
+  async pour(target: number, bytes: number): Promise<number> {
+    return await this.#count({ kind: 'pour', target, bytes });
+  }
+
+  /** Passes over the next bytes. Returns how many: fewer if the input ended. */
+  async skip(bytes: number): Promise<number> {
+    return await this.#count({ kind: 'skip', bytes });
+  }
+
+  /** Lets the call under way, and every later one, end with ERR_ABORTED within 100 ms. */
+  readonly stop = (): void => void Atomics.store(this.#stopped, 0, 1);
+
+  /** Stops, and releases the pipe and the thread. */
+  async end(): Promise<void> {
+    this.stop();
+    // Not terminated: koffi ends the whole process if its thread is taken away in the middle of a call.
+    this.#worker.postMessage({ kind: 'end' } satisfies PipeTask);
+    await this.#ended;
+    closeSync(this.#pipe);
+  }
+
+  async #count(task: PipeTask): Promise<number> {
+    const answer = await this.#ask(task);
+    if (!('bytes' in answer)) throw unexpected();
+    return answer.bytes;
+  }
+
+  async #ask(task: PipeTask): Promise<PipeAnswer> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const answer = await new Promise<PipeAnswer>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#worker.postMessage(task);
+    });
+    if ('error' in answer) throw errorOfThread(answer.error);
+    return answer;
+  }
+
+  #fail(cause: Error): void {
+    const message = `the thread that reads the archive failed: ${cause.message}; try again`;
+    this.#failure ??= new LadingError('ERR_STORAGE_IO', message, { cause });
+    this.#waiting?.reject(this.#failure);
+  }
+}
+
+function unexpected(): Error {
+  return new Error('a thread sent another answer than the one that was asked for');
+}

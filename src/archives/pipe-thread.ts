@@ -1,0 +1,98 @@
+import { openSync, readSync, writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { kernel } from '../files/kernel.js';
+import { storageError } from '../files/storage-error.js';
+import { LadingError } from '../model/errors.js';
+import { threadErrorOf } from '../model/thread-error.js';
+import type { PipeAnswer, PipeTask, PipeThreadData } from './pipe-tasks.js';
+
+/*
+ * The thread of a PipeReader. It reads a pipe in large pieces: for the reader, into open files, or to nowhere without a
+ * copy in this process. Holds two buffers of 1 MiB.
+ */
+
+/** Bytes that one call reads or moves at most: all that an enlarged pipe holds. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Fewer bytes are copied before they are handed over, so that a slow input takes no buffer for each read. */
+const COPIED_BYTES = 128 * 1024;
+
+/** How long to wait before looking whether the reader was stopped, in milliseconds. */
+const STOP_CHECK_MS = 100;
+
+const { pipe, stopped } = workerData as PipeThreadData;
+const calls = kernel();
+if (calls === undefined) throw new Error('the thread has no native calls');
+const native = calls;
+let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+let nowhere: number | undefined;
+
+parentPort?.on('message', (task: PipeTask) => {
+  if (task.kind === 'end') return parentPort?.close();
+  const answer = answerOf(task);
+  const handedOver = 'chunk' in answer && answer.chunk.byteLength > 0 ? [answer.chunk.buffer] : [];
+  parentPort?.postMessage(answer, handedOver);
+});
+
+function answerOf(task: PipeTask): PipeAnswer {
+  try {
+    if (task.kind === 'read') return { chunk: read() };
+    if (task.kind === 'pour') return { bytes: pour(task.target, task.bytes) };
+    return { bytes: task.kind === 'skip' ? skip(task.bytes) : 0 };
+  } catch (error) {
+    return { error: threadErrorOf(error as NodeJS.ErrnoException) };
+  }
+}
+
+function read(): Uint8Array<ArrayBuffer> {
+  const bytes = whenData(() => readSync(pipe, buffer));
+  // The answer takes its memory away from this thread.
+  if (bytes <= COPIED_BYTES) return new Uint8Array(buffer.subarray(0, bytes));
+  const full = buffer;
+  buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  return new Uint8Array(full.buffer, full.byteOffset, bytes);
+}
+
+function pour(target: number, bytes: number): number {
+  let poured = 0;
+  while (poured < bytes) {
+    const length = Math.min(buffer.length, bytes - poured);
+    const last = whenData(() => readSync(pipe, buffer, 0, length, null));
+    if (last === 0) break;
+    writeAll(target, buffer.subarray(0, last));
+    poured += last;
+  }
+  return poured;
+}
+
+/** Marks its errors as errors of the store: other errors of the thread are those of the input. */
+function writeAll(target: number, chunk: Buffer): void {
+  try {
+    for (let at = 0; at < chunk.length;) at += writeSync(target, chunk, at);
+  } catch (error) {
+    throw storageError(error, 'cannot write a blob');
+  }
+}
+
+function skip(bytes: number): number {
+  const to = (nowhere ??= openSync('/dev/null', 'w'));
+  let skipped = 0;
+  while (skipped < bytes) {
+    const last = whenData(() => native.spliceFromPipe(pipe, to, Math.min(CHUNK_BYTES, bytes - skipped)));
+    if (last === 0) break;
+    skipped += last;
+  }
+  return skipped;
+}
+
+function whenData(call: () => number): number {
+  for (;;) {
+    if (Atomics.load(stopped, 0) !== 0) throw new LadingError('ERR_ABORTED', 'reading the archive was aborted');
+    try {
+      return call();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      native.waitForData(pipe, STOP_CHECK_MS);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { pipeline } from 'node:stream/promises';
+import { DescriptorOutput } from '../files/descriptor-output.js';
+import { check, FLAG, optionsOf, SIGNAL, wholeNumber } from '../model/rules.js';
+import { canPump, pumpArchive } from '../pump/archive-pump.js';
+import type { PumpEntry } from '../pump/pump-tasks.js';
+import { SOURCE } from '../stores/port-rules.js';
+import type { ImageSource, SourceReader } from '../stores/store.js';
+import { claimPlan } from './export-entries.js';
+import { exportImages, PLAN } from './export-images.js';
+import type { PlannedEntry } from './lay-out-archive.js';
+import type { ExportPlan } from './plan-export.js';
+
+/** The largest number of a descriptor. */
+const MAX_FD = 2 ** 31 - 1;
+
+/** Where an archive goes. */
+export interface WriteArchiveOptions {
+  /** An open file descriptor. It stays open. */
+  readonly fd: number;
+  /** True: writes a pipe by native calls, if the optional package koffi is there. Default false. */
+  readonly native?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+const ARGUMENTS = {
+  source: SOURCE,
+  plan: PLAN,
+  options: optionsOf<WriteArchiveOptions>({ fd: wholeNumber(MAX_FD), native: FLAG, signal: SIGNAL }, ['fd']),
+};
+
+/**
+ * Writes the archive of a plan into a file descriptor, with the same bytes as {@link exportImages}. With `native`, large
+ * blobs go from a directory store into a pipe without a copy in this process. Every blob is verified; an error
+ * or an abort ends the archive inside an entry. Throws the errors of `exportImages`, and those of writing.
+ */
+export async function writeArchive(source: ImageSource, plan: ExportPlan, options: WriteArchiveOptions): Promise<void> {
+  check(ARGUMENTS, { source, plan, options });
+  const { fd, native = false, signal } = options;
+  if (native && canPump(fd, plan.entries) && (await pumped(source, plan, fd, signal))) return;
+  await pipeline(exportImages(source, plan, signal && { signal }), new DescriptorOutput(fd));
+}
+
+/** Returns false, with nothing written, if the blobs are not in files. */
+async function pumped(source: ImageSource, plan: ExportPlan, fd: number, signal?: AbortSignal): Promise<boolean> {
+  const reader = await source.reader();
+  try {
+    await claimPlan(reader, plan);
+    const entries = plan.entries.map((entry) => pumpEntryOf(reader, entry));
+    if (!entries.every((entry) => entry !== undefined)) return false;
+    await pumpArchive(fd, entries, signal);
+    return true;
+  } finally {
+    await reader.end();
+  }
+}
+
+function pumpEntryOf(reader: SourceReader, { content, name, type, size, mode }: PlannedEntry): PumpEntry | undefined {
+  const header = { name, type, size, mode };
+  if ('bytes' in content) return { ...header, bytes: content.bytes };
+  const file = reader.fileOf(content.digest);
+  return file === undefined ? undefined : { ...header, file, digest: content.digest };
+}

@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { enlargePipe, kernel } from '../files/kernel.js';
+import { totalBytes } from '../model/content.js';
+import { LadingError } from '../model/errors.js';
+import { fitsOneHeader } from '../model/tar-writer.js';
+import { errorOfThread, type ThreadError } from '../model/thread-error.js';
+import { isLarge, PumpState, type PumpEntry, type PumpThreadData, type WriterThreadData } from './pump-tasks.js';
+
+/** More threads than this hash faster than a pipe takes bytes. */
+const MAX_HASHERS = 2;
+
+/** A smaller archive is written before the threads have started. */
+const MIN_BYTES = 16 * 1024 * 1024;
+
+const THREAD_OPTIONS: WorkerOptions = {
+  // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
+  stdout: true,
+  stderr: true,
+  execArgv: [],
+  // The writer still reads files that a thread opened when that thread has ended.
+  trackUnmanagedFds: false,
+  // A thread needs little memory beside its buffer.
+  resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 },
+};
+
+const { O_NONBLOCK, O_WRONLY } = constants;
+
+/**
+ * Whether threads can write the archive into this descriptor faster than a stream: into a pipe, with native calls, and
+ * with entries that need no more than a plain header.
+ */
+export function canPump(fd: number, entries: readonly Pick<PumpEntry, 'name' | 'size'>[]): boolean {
+  if (totalBytes(entries.map(({ size }) => size)) < MIN_BYTES || !entries.every(fitsOneHeader)) return false;
+  if (!fstatSync(fd).isFIFO() || kernel() === undefined) return false;
+  try {
+    closeSync(openPipe(fd));
+    return true;
+  } catch {
+    // A pipe of another user.
+    return false;
+  }
+}
+
+/**
+ * Writes an archive into a pipe by threads, every body verified. One thread writes, up to two hash large bodies beside
+ * it. An error or an abort ends the archive inside an entry, so that no reader takes it for whole. Holds 1 MiB for each
+ * thread, beside the thread's own memory of about 10 MiB. Throws ERR_ABORTED, ERR_BLOB_MISSING, ERR_DIGEST_MISMATCH,
+ * ERR_SIZE_MISMATCH, ERR_STORAGE_IO, ERR_STORE_TAMPERED, and EPIPE if the reader has gone.
+ */
+export async function pumpArchive(fd: number, entries: readonly PumpEntry[], signal?: AbortSignal): Promise<void> {
+  const pipe = openPipe(fd);
+  const calls = kernel();
+  if (calls !== undefined) enlargePipe(calls, pipe);
+  const large = entries.filter((entry) => 'file' in entry).filter(isLarge);
+  const shared = PumpState.sharedFor(large.length);
+  const state = new PumpState(shared);
+  const stop = (): void => state.stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted) stop();
+  try {
+    const hashers = Math.min(MAX_HASHERS, availableParallelism(), large.length);
+    const threads = [start('writer-thread.js', { shared, large, entries, pipe }, state)];
+    for (let at = 0; at < hashers; at += 1) threads.push(start('hash-thread.js', { shared, large }, state));
+    await allDone(threads);
+  } catch (error) {
+    throw signal?.aborted ? new LadingError('ERR_ABORTED', 'the save was aborted', { cause: signal.reason }) : error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    for (const file of state.openFiles()) closeSync(file);
+    closeSync(pipe);
+  }
+}
+
+/**
+ * The pipe opened once more, as a description of our own: only that one becomes non-blocking. Throws EPIPE if the
+ * reader has gone.
+ */
+function openPipe(fd: number): number {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+    throw Object.assign(new Error('EPIPE: the pipe has no reader'), { code: 'EPIPE', syscall: 'open' });
+  }
+}
+
+/** Runs a thread to its end. An error in one thread stops all of them, and each ends by itself. */
+async function start(script: string, data: PumpThreadData | WriterThreadData, state: PumpState): Promise<void> {
+  const worker = new Worker(new URL(script, import.meta.url), { ...THREAD_OPTIONS, workerData: data });
+  let failure: Error | undefined;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    state.stop();
+  };
+  worker.on('message', (error: ThreadError) => fail(errorOfThread(error)));
+  worker.on('error', fail);
+  // Not terminated: koffi ends the whole process if its thread is taken away in the middle of a call.
+  const [status] = (await once(worker, 'exit')) as [number];
+  if (status !== 0) fail(new Error(`a thread ended with status ${status}`));
+  if (failure !== undefined) throw failure;
+}
+
+/** Waits for all threads. Throws the error that stopped the others: an abort is only what came of it. */
+async function allDone(threads: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(threads);
+  const errors: unknown[] = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  if (errors.length === 0) return;
+  throw errors.find((error) => !(error instanceof LadingError && error.code === 'ERR_ABORTED')) ?? errors[0];
+}

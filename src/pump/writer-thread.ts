@@ -1,0 +1,121 @@
+import { closeSync, fstatSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { digestMismatch } from '../content/mismatch.js';
+import { kernel } from '../files/kernel.js';
+import { algorithmOf, digestOf } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { TAR_END_BYTES } from '../model/archive-layout.js';
+import { TAR_BLOCK } from '../model/tar-header.js';
+import { plainEntryBytes, writeTarHeader, type TarHeaderFields } from '../model/tar-writer.js';
+import { threadErrorOf } from '../model/thread-error.js';
+import { hashFile, openBody, readFully } from './bodies.js';
+import { PipeOutput } from './pipe-output.js';
+import { isLarge, PumpState, SMALL_BYTES, type FileEntry, type WriterThreadData } from './pump-tasks.js';
+
+/*
+ * The thread that writes an archive into a pipe. It reads, hashes and packs small bodies. Large ones go from their file
+ * into the pipe by splice, and the end of each waits until a thread beside has confirmed its digest. Holds 1 MiB.
+ */
+
+const { shared, entries, pipe } = workerData as WriterThreadData;
+const state = new PumpState(shared);
+const calls = kernel();
+if (calls === undefined) throw new Error('the thread has no native calls');
+const output = new PipeOutput(pipe, calls, () => state.isStopped);
+
+try {
+  writeAll();
+} catch (error) {
+  parentPort?.postMessage(threadErrorOf(error as NodeJS.ErrnoException));
+}
+
+function writeAll(): void {
+  let largeAt = 0;
+  for (const entry of entries) {
+    if ('bytes' in entry) writeBytes(entry, entry.bytes);
+    else if (isLarge(entry)) writeLarge(entry, largeAt++);
+    else writeSmall(entry);
+  }
+  output.take(TAR_END_BYTES, TAR_END_BYTES).fill(0);
+  output.flush();
+}
+
+/** The header, and the room for body and padding behind it. A cut before the last block of the body shows. */
+function takeEntry(entry: TarHeaderFields): Buffer {
+  const { size } = entry;
+  const free = size === 0 ? 0 : TAR_BLOCK + Math.max(0, size - TAR_BLOCK);
+  const taken = output.take(plainEntryBytes(size), free);
+  writeTarHeader(taken, entry);
+  taken.fill(0, TAR_BLOCK + size);
+  return taken;
+}
+
+function writeSmall(entry: FileEntry): void {
+  const { digest, size } = entry;
+  const fd = openBody(entry);
+  try {
+    const body = takeEntry(entry).subarray(TAR_BLOCK, TAR_BLOCK + size);
+    readFully(fd, body, 0, entry);
+    const actual = digestOf(body, algorithmOf(digest));
+    if (actual !== digest) throw digestMismatch(digest, actual);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Documents that the plan made may be larger than the buffer. */
+function writeBytes(entry: TarHeaderFields, bytes: Uint8Array): void {
+  if (bytes.length <= SMALL_BYTES) return takeEntry(entry).set(bytes, TAR_BLOCK);
+  writeHeader(entry);
+  const end = bytes.length - TAR_BLOCK;
+  output.write(bytes.subarray(0, end));
+  takeEnd(bytes.length).set(bytes.subarray(end));
+}
+
+function writeLarge(entry: FileEntry, at: number): void {
+  const opened = state.waitForFile(at);
+  if (opened === undefined) throw notWritten();
+  const { fd, changed } = opened;
+  try {
+    writeHeader(entry);
+    const end = entry.size - TAR_BLOCK;
+    copyBody(fd, entry, end);
+    if (!state.waitForVerdict(at)) throw notWritten();
+    // A file that was touched meanwhile may have other bytes now. A collection that moves it changes this time too.
+    const isSame = fstatSync(fd, { bigint: true }).ctimeNs === changed;
+    if (!isSame && !hashFile(fd, entry, () => state.isStopped)) throw notWritten();
+    readFully(fd, takeEnd(entry.size).subarray(0, TAR_BLOCK), end, entry);
+  } finally {
+    closeSync(fd);
+    state.written(at);
+  }
+}
+
+/** Writes a header and all that was gathered before it. */
+function writeHeader(entry: TarHeaderFields): void {
+  writeTarHeader(output.take(TAR_BLOCK, TAR_BLOCK), entry);
+  output.flush();
+}
+
+/** Room for the last block of a body, and its padding. */
+function takeEnd(size: number): Buffer {
+  const end = output.take(plainEntryBytes(size) - size, 0);
+  return end.fill(0, TAR_BLOCK);
+}
+
+/** Moves the first bytes of a body into the pipe. Reads and writes what the file system cannot splice. */
+function copyBody(fd: number, entry: FileEntry, bytes: number): void {
+  for (let at = output.splice(fd, bytes); at < bytes;) {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, bytes - at));
+    readFully(fd, chunk, at, entry);
+    output.write(chunk);
+    at += chunk.length;
+  }
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Never shown: the thread that hashes says why, or the pump was stopped. */
+function notWritten(): LadingError {
+  return new LadingError('ERR_ABORTED', 'writing the archive was aborted');
+}
