@@ -1,6 +1,7 @@
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
+import type { ImageIndex } from '../model/image-index.js';
 import type { Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
 import { WantedBlobs, type WantedOptions } from '../model/wanted-blobs.js';
@@ -48,10 +49,11 @@ export class LearnedDocuments {
   }
 
   /** Learns from the bytes of `index.json`. */
-  async learnLayout(bytes: Buffer): Promise<void> {
+  async learnLayout(bytes: Buffer): Promise<ImageIndex> {
     const index = parseLayoutIndex(bytes, this.#options.limits);
     await this.#claim(index.manifests);
     await this.#lookUp(this.wanted.learnLayout(index));
+    return index;
   }
 
   /** Learns from the verified bytes of a wanted document. */

@@ -64,6 +64,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   #absolute: string | undefined;
   #stagedBytes = 0;
   #skipped = { count: 0, bytes: 0 };
+  #listsNothing = false;
 
   protected override readonly rule = ENTRY;
 
@@ -122,7 +123,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     }
     const bytes = await readAll(entry.body, maxBytes);
     this.#metadata.set(entry.name, digestOf(bytes));
-    if (entry.name === INDEX_ENTRY) await this.#documents.learnLayout(bytes);
+    if (entry.name === INDEX_ENTRY)
+      this.#listsNothing = (await this.#documents.learnLayout(bytes)).manifests.length === 0;
     if (entry.name === DOCKER_MANIFEST_ENTRY) await this.#learnDocker(bytes);
     return { ...entry, body: bodyOf(bytes), use: 'metadata' };
   }
@@ -153,11 +155,12 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   /**
    * Whether a `manifest.json` may follow that lists what `index.json` does not. Entries that are read by position come
-   * after it. With a filter it is not waited for: every blob that it leaves out would be stored meanwhile.
+   * after it. It is waited for only if the index lists nothing, and without a filter: an archive may have a spare blob
+   * of many gigabytes, or two hundred thousand of them, and all would be held meanwhile.
    */
-  #mayBeListedLater({ skip }: ArchiveEntry): boolean {
+  #mayBeListedLater({ part }: ArchiveEntry): boolean {
     const isUnfiltered = this.#options.platforms.wantsAll && this.#options.referrers === 'follow';
-    return skip === undefined && isUnfiltered && !this.#metadata.has(DOCKER_MANIFEST_ENTRY);
+    return this.#listsNothing && part === undefined && isUnfiltered && !this.#metadata.has(DOCKER_MANIFEST_ENTRY);
   }
 
   #isLayout(): boolean {

@@ -19,9 +19,13 @@ describe('parseDockerManifest', () => {
     ]);
   });
 
+  // A load says that the archive contains no image.
+  it('takes an empty list', () => {
+    assert.deepEqual(parseDockerManifest([]), []);
+  });
+
   const refused: readonly (readonly [what: string, value: unknown])[] = [
     ['null', null],
-    ['an empty list', []],
     ['an object', { Config: 'a.json' }],
     ['a list of null', [null]],
     ['a list of a list', [[]]],

@@ -162,16 +162,16 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/amd64'] })), namesOf([root.digest]));
   });
 
-  it('skips a blob that no document refers to, once manifest.json has come', async () => {
+  it('skips a blob that no document refers to, with a manifest.json or without one', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const wanted = namesOf(blobs.keys());
     const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
-    const waiting = await select(layoutOf(blobs, root, { extra: [stray] }));
-    assert.deepEqual(passedDigests(waiting), namesOf([...blobs.keys(), digestOf('stray one')]));
-    const selection = await select(layoutOf(blobs, root, { extra: [stray], manifestJson: [] }));
-    assert.deepEqual(passedDigests(selection), wanted);
-    assert.equal(selection.stage.skipped.skipped.count, 1);
+    for (const manifestJson of [undefined, []]) {
+      const selection = await select(layoutOf(blobs, root, { extra: [stray], ...(manifestJson && { manifestJson }) }));
+      assert.deepEqual(passedDigests(selection), wanted);
+      assert.equal(selection.stage.skipped.skipped.count, 1);
+    }
   });
 
   it('skips a second copy of a blob, wanted or not, and refuses other bytes', async () => {
