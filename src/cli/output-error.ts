@@ -4,18 +4,12 @@ import { isReaderGone } from './exit-status.js';
 
 /** An error of the system as a LadingError that says what failed. That of a reader that has gone stays as it is. */
 export function outputError(error: unknown, doing: string): unknown {
-  const { code, syscall, name, message } = error as NodeJS.ErrnoException;
+  const { syscall, name, message } = error as NodeJS.ErrnoException;
   if (error instanceof LadingError || isReaderGone(error)) return error;
   if (name === 'AbortError') return new LadingError('ERR_ABORTED', 'the command was aborted', { cause: error });
   if (syscall === undefined) return error;
-  if (code === 'EMFILE' || code === 'ENFILE') return tooFewFiles(message, error);
   const found = storageError(error, doing);
   // That code is about a store.
   if (found.code !== 'ERR_STORE_READONLY') return found;
   return new LadingError('ERR_STORAGE_IO', `${doing}: ${message}`, { cause: error, details: found.details });
-}
-
-function tooFewFiles(message: string, cause: unknown): LadingError {
-  const hint = 'raise the limit of open files (ulimit -n)';
-  return new LadingError('ERR_STORAGE_IO', `${message}; ${hint}`, { cause });
 }

@@ -1,6 +1,7 @@
 import { asError, LadingError } from '../model/errors.js';
 
 const NO_SPACE: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+const TOO_FEW_FILES: readonly string[] = ['EMFILE', 'ENFILE'];
 const NO_RIGHTS: readonly string[] = ['EROFS', 'EACCES', 'EPERM'];
 
 /** An error of the file system as a LadingError, which says what failed; a LadingError stays as it is. */
@@ -21,7 +22,8 @@ export function storageError(cause: unknown, doing: string): LadingError {
 export function readError(cause: unknown, doing: string): LadingError {
   if (cause instanceof LadingError) return cause;
   const { code = '', message } = asError(cause) as NodeJS.ErrnoException;
-  return new LadingError('ERR_STORAGE_IO', `${doing}: ${message}`, { cause, details: { system: code } });
+  const hint = TOO_FEW_FILES.includes(code) ? '; raise the limit of open files (ulimit -n)' : '';
+  return new LadingError('ERR_STORAGE_IO', `${doing}: ${message}${hint}`, { cause, details: { system: code } });
 }
 
 const UNREADABLE: readonly unknown[] = ['EACCES', 'EPERM', 'EIO', 'EUCLEAN', 'EBADMSG', 'ENXIO', 'EISDIR'];

@@ -16,12 +16,14 @@ async function inShell(script: string, args: readonly string[]): Promise<Command
 test('says with a code that too few files may be open', async (t) => {
   if (!requireTool(t, 'bash')) return;
   const { store, archive } = await workspace(t, { loaded: true });
-  const seen = new Set<number | null>();
+  let failing: readonly [limit: string, args: readonly string[]] | undefined;
   for (let files = 20; files <= 32; files += 2) {
     for (const args of [['load', '-i', archive], ['images'], ['save', '-o', '/dev/null', FAMILIAR]]) {
       const { status, stderr } = await inShell(`ulimit -n ${files}; exec "$@"`, [...args, '--store', store]);
       const label = `${files} ${args[0]}: ${stderr}`;
-      seen.add(status);
+      // Node.js itself may not even start; that depends on its version.
+      if (stderr.startsWith('node:internal')) continue;
+      if (status === 8) failing = [`ulimit -n ${files}; exec "$@"`, [...args, '--store', store]];
       if (status === 0) assert.equal(stderr, '', label);
       else
         assert.deepEqual(
@@ -31,8 +33,8 @@ test('says with a code that too few files may be open', async (t) => {
         );
     }
   }
-  assert.ok(seen.has(8), 'some limit was too low');
-  const asJson = await inShell('ulimit -n 22; exec "$@"', ['images', '--json', '--store', store]);
+  assert.ok(failing, 'some limit was too low');
+  const asJson = await inShell(failing[0], [...failing[1], '--json']);
   assert.deepEqual([asJson.status, jsonOf<PrintedError>(asJson.stderr).error.code], [8, 'ERR_STORAGE_IO']);
 });
 

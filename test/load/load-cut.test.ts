@@ -20,11 +20,11 @@ async function* breakingAfter(bytes: Buffer): AsyncGenerator<Buffer> {
 /** The ways in which a pipe ends too early, and the error that tells of it. */
 const CUTS: Readonly<Record<string, { cut: (bytes: Buffer) => LoadSource; code: string }>> = {
   'a pipe ends inside an archive': {
-    cut: (bytes) => chunksOf(bytes.subarray(0, bytes.length * PART)),
+    cut: (bytes) => chunksOf(bytes.subarray(0, bytes.length * PART), 4096),
     code: 'ERR_ARCHIVE_TRUNCATED',
   },
   'a pipe ends before the end mark': {
-    cut: (bytes) => Readable.from(chunksOf(bytes.subarray(0, -1024))),
+    cut: (bytes) => Readable.from(chunksOf(bytes.subarray(0, -1024), 4096)),
     code: 'ERR_ARCHIVE_TRUNCATED',
   },
   'a pipe ends inside gzip': {
