@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { ContentProvider } from '../content/content-provider.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
+import { groupBy } from '../model/group-by.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { onceFor } from '../model/once-for.js';
@@ -155,18 +156,8 @@ function isRunnable(manifest: ManifestDescription): manifest is Runnable {
 /** What every description of one list of images needs: read once, however many requests ask for one image of it. */
 const listingOf = onceFor((records: readonly ImageRecord[]) => {
   const referrers = records.filter((record) => !isImage(record)).map(({ descriptor }) => descriptor.digest);
-  return { byRoot: recordsByRoot(records), referrers: digestOf(referrers.join()) };
+  return { byRoot: groupBy(records, ({ descriptor }) => descriptor.digest), referrers: digestOf(referrers.join()) };
 });
-
-function recordsByRoot(records: readonly ImageRecord[]): ReadonlyMap<Digest, readonly ImageRecord[]> {
-  const byRoot = new Map<Digest, ImageRecord[]>();
-  for (const record of records) {
-    const known = byRoot.get(record.descriptor.digest);
-    if (known === undefined) byRoot.set(record.descriptor.digest, [record]);
-    else known.push(record);
-  }
-  return byRoot;
-}
 
 /** Of several records without a name the youngest counts, and one without a time is younger than all. */
 function timesOf(records: readonly ImageRecord[]): ReadonlyMap<string, number> {

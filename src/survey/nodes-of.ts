@@ -1,3 +1,4 @@
+import { groupBy } from '../model/group-by.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { onceFor } from '../model/once-for.js';
 import type { ListedNode, Survey } from './survey-images.js';
@@ -7,12 +8,4 @@ export function nodesOf({ nodes }: Pick<Survey, 'nodes'>, target: ImageRecord): 
   return nodesByTarget(nodes).get(target) ?? [];
 }
 
-const nodesByTarget = onceFor((nodes: readonly ListedNode[]): ReadonlyMap<ImageRecord, readonly ListedNode[]> => {
-  const byTarget = new Map<ImageRecord, ListedNode[]>();
-  for (const listed of nodes) {
-    const known = byTarget.get(listed.node.target);
-    if (known === undefined) byTarget.set(listed.node.target, [listed]);
-    else known.push(listed);
-  }
-  return byTarget;
-});
+const nodesByTarget = onceFor((nodes: readonly ListedNode[]) => groupBy(nodes, ({ node }) => node.target));
