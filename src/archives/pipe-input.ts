@@ -1,5 +1,4 @@
-import { writeSync } from 'node:fs';
-import { storageError } from '../files/storage-error.js';
+import { writeBlobBytes } from '../files/write-blob-bytes.js';
 import type { PipeReader } from './pipe-reader.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -45,7 +44,7 @@ export class PipeInput {
   /** Writes the next bytes to an open file. Returns how many: fewer if the input ended. */
   async pour(target: number, bytes: number): Promise<number> {
     const first = this.#cut(bytes);
-    writeAll(target, first);
+    writeBlobBytes(target, first);
     return first.length + (bytes > first.length ? await this.#reader.pour(target, bytes - first.length) : 0);
   }
 
@@ -70,13 +69,5 @@ export class PipeInput {
     const first = this.#read.subarray(0, bytes);
     this.#read = this.#read.subarray(first.length);
     return first;
-  }
-}
-
-function writeAll(target: number, chunk: Buffer): void {
-  try {
-    for (let at = 0; at < chunk.length;) at += writeSync(target, chunk, at);
-  } catch (error) {
-    throw storageError(error, 'cannot write a blob');
   }
 }

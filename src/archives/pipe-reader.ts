@@ -1,14 +1,11 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { enlargePipe, kernel } from '../files/kernel.js';
+import { kernel } from '../files/kernel.js';
+import { openOwnPipe } from '../files/own-pipe.js';
+import { THREAD_OPTIONS } from '../files/thread-options.js';
 import { LadingError } from '../model/errors.js';
 import { errorOfThread } from '../model/thread-error.js';
 import type { PipeAnswer, PipeTask, PipeThreadData } from './pipe-tasks.js';
-
-/** A thread needs little memory beside its buffers. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
-
-const { O_NONBLOCK, O_RDONLY } = constants;
 
 /**
  * A pipe that a thread reads in large pieces, forwards only. One call at a time. Holds up to 3 MiB, beside the thread's
@@ -26,26 +23,19 @@ export class PipeReader {
   private constructor(pipe: number) {
     this.#pipe = pipe;
     const workerData: PipeThreadData = { pipe, stopped: this.#stopped };
-    // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
-    const options = { workerData, stdout: true, stderr: true, execArgv: [], resourceLimits: RESOURCE_LIMITS };
-    this.#worker = new Worker(new URL('pipe-thread.js', import.meta.url), options);
+    this.#worker = new Worker(new URL('pipe-thread.js', import.meta.url), { ...THREAD_OPTIONS, workerData });
     this.#worker.on('message', (answer: PipeAnswer) => this.#waiting?.resolve(answer));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#ended = new Promise((resolve) => this.#worker.once('exit', resolve));
     void this.#ended.then((status) => this.#fail(new Error(`it ended with status ${String(status)}`)));
   }
 
-  /**
-   * Opens the pipe behind a descriptor once more, as a description of our own: only that one becomes non-blocking.
-   * Undefined where this cannot be done: for anything but a pipe, without native calls, for a pipe of another user.
-   */
+  /** Undefined where it cannot be done: for anything but a pipe, without native calls, for a pipe of another user. */
   static open(fd: number): PipeReader | undefined {
     const calls = fstatSync(fd).isFIFO() ? kernel() : undefined;
     if (calls === undefined) return undefined;
     try {
-      const pipe = openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK);
-      enlargePipe(calls, pipe);
-      return new PipeReader(pipe);
+      return new PipeReader(openOwnPipe(calls, fd, constants.O_RDONLY));
     } catch {
       return undefined;
     }
@@ -75,7 +65,7 @@ export class PipeReader {
   async end(): Promise<void> {
     this.stop();
     // Not terminated: koffi ends the whole process if its thread is taken away in the middle of a call.
-    this.#worker.postMessage({ kind: 'end' } satisfies PipeTask);
+    this.#worker.postMessage('end');
     await this.#ended;
     closeSync(this.#pipe);
   }

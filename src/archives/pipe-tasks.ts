@@ -1,10 +1,10 @@
 import type { ThreadError } from '../model/thread-error.js';
 
-/* The messages between PipeReader and its thread. */
+/* The messages between PipeReader and its thread. After `end` the thread ends. */
 
-/** `read`: some bytes. `pour`: bytes into an open file. `skip`: bytes that nobody needs. `end`: the thread ends. */
+/** `read`: some bytes. `pour`: bytes into an open file. `skip`: bytes that nobody needs. */
 export type PipeTask =
-  | { readonly kind: 'read' | 'end' }
+  | { readonly kind: 'read' }
   | { readonly kind: 'pour'; readonly target: number; readonly bytes: number }
   | { readonly kind: 'skip'; readonly bytes: number };
 

@@ -1,8 +1,8 @@
-import { openSync, readSync, writeSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { kernel } from '../files/kernel.js';
-import { storageError } from '../files/storage-error.js';
-import { LadingError } from '../model/errors.js';
+import { whenReady, type Waiting } from '../files/own-pipe.js';
+import { writeBlobBytes } from '../files/write-blob-bytes.js';
 import { threadErrorOf } from '../model/thread-error.js';
 import type { PipeAnswer, PipeTask, PipeThreadData } from './pipe-tasks.js';
 
@@ -17,9 +17,6 @@ const CHUNK_BYTES = 1024 * 1024;
 /** Fewer bytes are copied before they are handed over, so that a slow input takes no buffer for each read. */
 const COPIED_BYTES = 128 * 1024;
 
-/** How long to wait before looking whether the reader was stopped, in milliseconds. */
-const STOP_CHECK_MS = 100;
-
 const { pipe, stopped } = workerData as PipeThreadData;
 const calls = kernel();
 if (calls === undefined) throw new Error('the thread has no native calls');
@@ -27,8 +24,14 @@ const native = calls;
 let buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 let nowhere: number | undefined;
 
-parentPort?.on('message', (task: PipeTask) => {
-  if (task.kind === 'end') return parentPort?.close();
+const WAITING: Waiting = {
+  wait: (ms) => native.waitForData(pipe, ms),
+  isStopped: () => Atomics.load(stopped, 0) !== 0,
+  doing: 'reading the archive',
+};
+
+parentPort?.on('message', (task: PipeTask | 'end') => {
+  if (task === 'end') return parentPort?.close();
   const answer = answerOf(task);
   const handedOver = 'chunk' in answer && answer.chunk.byteLength > 0 ? [answer.chunk.buffer] : [];
   parentPort?.postMessage(answer, handedOver);
@@ -37,8 +40,7 @@ parentPort?.on('message', (task: PipeTask) => {
 function answerOf(task: PipeTask): PipeAnswer {
   try {
     if (task.kind === 'read') return { chunk: read() };
-    if (task.kind === 'pour') return { bytes: pour(task.target, task.bytes) };
-    return { bytes: task.kind === 'skip' ? skip(task.bytes) : 0 };
+    return { bytes: task.kind === 'pour' ? pour(task.target, task.bytes) : skip(task.bytes) };
   } catch (error) {
     return { error: threadErrorOf(error as NodeJS.ErrnoException) };
   }
@@ -59,19 +61,11 @@ function pour(target: number, bytes: number): number {
     const length = Math.min(buffer.length, bytes - poured);
     const last = whenData(() => readSync(pipe, buffer, 0, length, null));
     if (last === 0) break;
-    writeAll(target, buffer.subarray(0, last));
+    // Its errors are those of the store; all others are those of the input.
+    writeBlobBytes(target, buffer.subarray(0, last));
     poured += last;
   }
   return poured;
-}
-
-/** Marks its errors as errors of the store: other errors of the thread are those of the input. */
-function writeAll(target: number, chunk: Buffer): void {
-  try {
-    for (let at = 0; at < chunk.length;) at += writeSync(target, chunk, at);
-  } catch (error) {
-    throw storageError(error, 'cannot write a blob');
-  }
 }
 
 function skip(bytes: number): number {
@@ -86,13 +80,5 @@ function skip(bytes: number): number {
 }
 
 function whenData(call: () => number): number {
-  for (;;) {
-    if (Atomics.load(stopped, 0) !== 0) throw new LadingError('ERR_ABORTED', 'reading the archive was aborted');
-    try {
-      return call();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      native.waitForData(pipe, STOP_CHECK_MS);
-    }
-  }
+  return whenReady(call, WAITING);
 }

@@ -1,7 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { DescriptorOutput } from '../files/descriptor-output.js';
 import { check, FLAG, optionsOf, SIGNAL, wholeNumber } from '../model/rules.js';
-import { canPump, pumpArchive } from '../pump/archive-pump.js';
 import type { PumpEntry } from '../pump/pump-tasks.js';
 import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource, SourceReader } from '../stores/store.js';
@@ -36,12 +35,15 @@ const ARGUMENTS = {
 export async function writeArchive(source: ImageSource, plan: ExportPlan, options: WriteArchiveOptions): Promise<void> {
   check(ARGUMENTS, { source, plan, options });
   const { fd, native = false, signal } = options;
-  if (native && canPump(fd, plan.entries) && (await pumped(source, plan, fd, signal))) return;
+  if (native && (await pumped(source, plan, fd, signal))) return;
   await pipeline(exportImages(source, plan, signal && { signal }), new DescriptorOutput(fd));
 }
 
-/** Returns false, with nothing written, if the blobs are not in files. */
+/** Returns false, with nothing written, if the descriptor is no pipe for a pump, or the blobs are not in files. */
 async function pumped(source: ImageSource, plan: ExportPlan, fd: number, signal?: AbortSignal): Promise<boolean> {
+  // Loaded only if it is wanted: a save starts sooner without it.
+  const { canPump, pumpArchive } = await import('../pump/archive-pump.js');
+  if (!canPump(fd, plan.entries)) return false;
   const reader = await source.reader();
   try {
     await claimPlan(reader, plan);

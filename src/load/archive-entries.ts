@@ -1,16 +1,7 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import {
-  openArchive,
-  readDescriptor,
-  startsLikeTar,
-  TAR_MAGIC_END,
-  type ArchiveSource,
-  type OpenedStream,
-} from '../archives/open-archive.js';
-import { PipeEntries } from '../archives/pipe-entries.js';
-import { PipeInput } from '../archives/pipe-input.js';
-import { PipeReader } from '../archives/pipe-reader.js';
+import { openArchive, readDescriptor, type ArchiveSource, type OpenedStream } from '../archives/open-archive.js';
+import type { PipeEntries } from '../archives/pipe-entries.js';
 import { LadingError } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import { PATH, textOr, must, type Rule } from '../model/rules.js';
@@ -72,39 +63,24 @@ export async function openEntries(
   return { entries: opened.entries, isCut: () => false, close: async () => opened.close() };
 }
 
-/** A tar in a pipe is read in large pieces by a thread. Anything else is a stream. */
+/** A tar in a pipe is read in large pieces by a thread, if that is wanted. Anything else is a stream. */
 async function descriptorEntries(
   { fd, native = false }: DescriptorSource,
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<ArchiveEntries> {
-  const reader = native ? PipeReader.open(fd) : undefined;
-  if (reader === undefined) return streamEntries({ bytes: readDescriptor(fd) }, limits);
-  signal?.addEventListener('abort', reader.stop, { once: true });
-  const end = async (): Promise<void> => {
-    signal?.removeEventListener('abort', reader.stop);
-    await reader.end();
+  // Loaded only if it is wanted: a load starts sooner without it.
+  const pipe = native ? await (await import('../archives/open-pipe.js')).openPipe(fd, limits, signal) : undefined;
+  if (pipe === undefined) return streamEntries({ bytes: readDescriptor(fd) }, limits);
+  const opened = 'bytes' in pipe ? streamEntries(pipe, limits) : pipeEntries(pipe.entries);
+  const close = async (): Promise<void> => {
+    await opened.close();
+    await pipe.end();
   };
-  try {
-    if (signal?.aborted) reader.stop();
-    const opened = await pipeEntries(new PipeInput(reader), limits);
-    return {
-      ...opened,
-      close: async () => {
-        await opened.close();
-        await end();
-      },
-    };
-  } catch (error) {
-    await end();
-    throw error;
-  }
+  return { ...opened, close };
 }
 
-async function pipeEntries(input: PipeInput, limits: Limits): Promise<ArchiveEntries> {
-  if (!startsLikeTar(await input.peek(TAR_MAGIC_END)))
-    return streamEntries({ bytes: Readable.from(input.rest(), { objectMode: false }) }, limits);
-  const entries = new PipeEntries(input, limits);
+function pipeEntries(entries: PipeEntries): ArchiveEntries {
   return { entries, isCut: isTruncated, close: async () => void entries.destroy() };
 }
 

@@ -1,4 +1,4 @@
-import { paddingOf, TAR_BLOCK } from './tar-header.js';
+import { TAR_BLOCK } from './tar-header.js';
 
 /** What a tar header says of an entry. Owner, group and time are zero. */
 export interface TarHeaderFields {
@@ -31,11 +31,6 @@ export function writeTarHeader(block: Buffer, { name, type, size, mode }: TarHea
   let sum = 8 * 0x20;
   for (let at = 0; at < TAR_BLOCK; at += 1) if (at < 148 || at >= 156) sum += block[at] ?? 0;
   block.write(octal(sum, 6), 148, 'latin1');
-}
-
-/** Bytes of an entry that {@link fitsOneHeader}: its header, its body and the padding. */
-export function plainEntryBytes(size: number): number {
-  return TAR_BLOCK + size + paddingOf(size);
 }
 
 const FILE = 0x30;

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Worker, type WorkerOptions } from 'node:worker_threads';
-import { enlargePipe, kernel } from '../files/kernel.js';
+import { Worker } from 'node:worker_threads';
+import { kernel, type Kernel } from '../files/kernel.js';
+import { openOwnPipe } from '../files/own-pipe.js';
+import { THREAD_OPTIONS } from '../files/thread-options.js';
 import { totalBytes } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
 import { fitsOneHeader } from '../model/tar-writer.js';
@@ -15,28 +17,16 @@ const MAX_HASHERS = 2;
 /** A smaller archive is written before the threads have started. */
 const MIN_BYTES = 16 * 1024 * 1024;
 
-const THREAD_OPTIONS: WorkerOptions = {
-  // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
-  stdout: true,
-  stderr: true,
-  execArgv: [],
-  // The writer still reads files that a thread opened when that thread has ended.
-  trackUnmanagedFds: false,
-  // A thread needs little memory beside its buffer.
-  resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 },
-};
-
-const { O_NONBLOCK, O_WRONLY } = constants;
-
 /**
  * Whether threads can write the archive into this descriptor faster than a stream: into a pipe, with native calls, and
  * with entries that need no more than a plain header.
  */
 export function canPump(fd: number, entries: readonly Pick<PumpEntry, 'name' | 'size'>[]): boolean {
   if (totalBytes(entries.map(({ size }) => size)) < MIN_BYTES || !entries.every(fitsOneHeader)) return false;
-  if (!fstatSync(fd).isFIFO() || kernel() === undefined) return false;
+  const calls = fstatSync(fd).isFIFO() ? kernel() : undefined;
+  if (calls === undefined) return false;
   try {
-    closeSync(openPipe(fd));
+    closeSync(openPipe(calls, fd));
     return true;
   } catch {
     // A pipe of another user.
@@ -51,9 +41,9 @@ export function canPump(fd: number, entries: readonly Pick<PumpEntry, 'name' | '
  * ERR_SIZE_MISMATCH, ERR_STORAGE_IO, ERR_STORE_TAMPERED, and EPIPE if the reader has gone.
  */
 export async function pumpArchive(fd: number, entries: readonly PumpEntry[], signal?: AbortSignal): Promise<void> {
-  const pipe = openPipe(fd);
   const calls = kernel();
-  if (calls !== undefined) enlargePipe(calls, pipe);
+  if (calls === undefined) throw new Error('there are no native calls; ask canPump first');
+  const pipe = openPipe(calls, fd);
   const large = entries.filter((entry) => 'file' in entry).filter(isLarge);
   const shared = PumpState.sharedFor(large.length);
   const state = new PumpState(shared);
@@ -74,13 +64,10 @@ export async function pumpArchive(fd: number, entries: readonly PumpEntry[], sig
   }
 }
 
-/**
- * The pipe opened once more, as a description of our own: only that one becomes non-blocking. Throws EPIPE if the
- * reader has gone.
- */
-function openPipe(fd: number): number {
+/** Our own description of the pipe. Throws EPIPE if the reader has gone. */
+function openPipe(calls: Kernel, fd: number): number {
   try {
-    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK);
+    return openOwnPipe(calls, fd, constants.O_WRONLY);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
     throw Object.assign(new Error('EPIPE: the pipe has no reader'), { code: 'EPIPE', syscall: 'open' });
@@ -89,7 +76,9 @@ function openPipe(fd: number): number {
 
 /** Runs a thread to its end. An error in one thread stops all of them, and each ends by itself. */
 async function start(script: string, data: PumpThreadData | WriterThreadData, state: PumpState): Promise<void> {
-  const worker = new Worker(new URL(script, import.meta.url), { ...THREAD_OPTIONS, workerData: data });
+  // The writer still reads files that a thread opened when that thread has ended.
+  const options = { ...THREAD_OPTIONS, trackUnmanagedFds: false, workerData: data };
+  const worker = new Worker(new URL(script, import.meta.url), options);
   let failure: Error | undefined;
   const fail = (error: Error): void => {
     failure ??= error;

@@ -4,13 +4,13 @@ import { notInStore, openBlob } from '../files/open-blob.js';
 
 import { isNotFound, readError } from '../files/storage-error.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
-import type { FileEntry } from './pump-tasks.js';
+import type { BlobEntry } from './pump-tasks.js';
 
 /** Bytes that are read in one call. */
 const CHUNK_BYTES = 1024 * 1024;
 
 /** Opens the file of a body. Throws ERR_SIZE_MISMATCH, ERR_BLOB_MISSING, ERR_STORE_TAMPERED, ERR_STORAGE_IO. */
-export function openBody({ file, digest, size }: FileEntry): number {
+export function openBody({ file, digest, size }: BlobEntry): number {
   try {
     const fd = openBlob(file, digest);
     const found = fstatSync(fd).size;
@@ -28,7 +28,7 @@ let buffer: Buffer | undefined;
  * Hashes an open file from its start. Returns false if it was stopped. Throws ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH,
  * ERR_STORAGE_IO.
  */
-export function hashFile(fd: number, { digest, size }: FileEntry, isStopped: () => boolean): boolean {
+export function hashFile(fd: number, { digest, size }: BlobEntry, isStopped: () => boolean): boolean {
   buffer ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
   const digester = new Digester(algorithmOf(digest));
   while (digester.size < size) {
@@ -42,7 +42,7 @@ export function hashFile(fd: number, { digest, size }: FileEntry, isStopped: () 
 }
 
 /** Fills the target from a position of the file. Throws ERR_SIZE_MISMATCH if the file ends before, ERR_STORAGE_IO. */
-export function readFully(fd: number, target: Buffer, start: number, { digest, size }: FileEntry): void {
+export function readFully(fd: number, target: Buffer, start: number, { digest, size }: BlobEntry): void {
   for (let at = 0; at < target.length;) {
     const bytes = readAt(fd, target.subarray(at), start + at, digest);
     if (bytes === 0) throw sizeMismatch({ digest, size }, start + at);

@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { Kernel } from '../files/kernel.js';
-import { LadingError } from '../model/errors.js';
-import { STOP_CHECK_MS } from './pump-tasks.js';
+import { whenReady, type Waiting } from '../files/own-pipe.js';
 
 /** Bytes that are gathered before they are written. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -16,7 +15,7 @@ const SPLICE_BYTES = 1024 * 1024;
 export class PipeOutput {
   readonly #pipe: number;
   readonly #kernel: Kernel;
-  readonly #isStopped: () => boolean;
+  readonly #waiting: Waiting;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #used = 0;
   /** Bytes of the buffer that may go: they end inside an entry. */
@@ -25,7 +24,7 @@ export class PipeOutput {
   constructor(pipe: number, kernel: Kernel, isStopped: () => boolean) {
     this.#pipe = pipe;
     this.#kernel = kernel;
-    this.#isStopped = isStopped;
+    this.#waiting = { wait: (ms) => kernel.waitForRoom(pipe, ms), isStopped, doing: 'writing the archive' };
   }
 
   /** Room for the next bytes of the archive, of which the first `free` may go once they are filled in. */
@@ -74,14 +73,6 @@ export class PipeOutput {
   }
 
   #whenRoom(call: () => number): number {
-    for (;;) {
-      if (this.#isStopped()) throw new LadingError('ERR_ABORTED', 'writing the archive was aborted');
-      try {
-        return call();
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-        this.#kernel.waitForRoom(this.#pipe, STOP_CHECK_MS);
-      }
-    }
+    return whenReady(call, this.#waiting);
   }
 }

@@ -1,10 +1,11 @@
+import { STOP_CHECK_MS } from '../files/own-pipe.js';
 import type { Digest } from '../model/digest.js';
 import type { TarHeaderFields } from '../model/tar-writer.js';
 
 /* What the threads of a pump share. */
 
 /** An entry whose body is in a file. */
-export interface FileEntry extends TarHeaderFields {
+export interface BlobEntry extends TarHeaderFields {
   readonly file: string;
   readonly digest: Digest;
 }
@@ -14,13 +15,13 @@ export interface BytesEntry extends TarHeaderFields {
   readonly bytes: Uint8Array;
 }
 
-export type PumpEntry = FileEntry | BytesEntry;
+export type PumpEntry = BlobEntry | BytesEntry;
 
 /** A file up to this size is read whole by the thread that writes. Larger ones are hashed by threads beside it. */
 export const SMALL_BYTES = 128 * 1024;
 
 /** Whether threads hash the body while another one writes it. */
-export function isLarge(entry: FileEntry): boolean {
+export function isLarge(entry: BlobEntry): boolean {
   return entry.size > SMALL_BYTES;
 }
 
@@ -28,7 +29,7 @@ export function isLarge(entry: FileEntry): boolean {
 export interface PumpThreadData {
   readonly shared: SharedArrayBuffer;
   /** The large entries, in order. */
-  readonly large: readonly FileEntry[];
+  readonly large: readonly BlobEntry[];
 }
 
 /** What the thread that writes gets in addition. `pipe`: a descriptor of this process alone, non-blocking. */
@@ -36,9 +37,6 @@ export interface WriterThreadData extends PumpThreadData {
   readonly pipe: number;
   readonly entries: readonly PumpEntry[];
 }
-
-/** How long a thread waits before it looks whether it was told to stop, in milliseconds. */
-export const STOP_CHECK_MS = 100;
 
 /** How many large entries may be hashed before the writer comes to them. Their files are open meanwhile. */
 const MAX_AHEAD = 4;

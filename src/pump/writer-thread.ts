@@ -4,13 +4,13 @@ import { digestMismatch } from '../content/mismatch.js';
 import { kernel } from '../files/kernel.js';
 import { algorithmOf, digestOf } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { TAR_END_BYTES } from '../model/archive-layout.js';
-import { TAR_BLOCK } from '../model/tar-header.js';
-import { plainEntryBytes, writeTarHeader, type TarHeaderFields } from '../model/tar-writer.js';
+import { TAR_END_BYTES, tarEntryBytes } from '../model/archive-layout.js';
+import { paddingOf, TAR_BLOCK } from '../model/tar-header.js';
+import { writeTarHeader, type TarHeaderFields } from '../model/tar-writer.js';
 import { threadErrorOf } from '../model/thread-error.js';
 import { hashFile, openBody, readFully } from './bodies.js';
 import { PipeOutput } from './pipe-output.js';
-import { isLarge, PumpState, SMALL_BYTES, type FileEntry, type WriterThreadData } from './pump-tasks.js';
+import { isLarge, PumpState, SMALL_BYTES, type BlobEntry, type WriterThreadData } from './pump-tasks.js';
 
 /*
  * The thread that writes an archive into a pipe. It reads, hashes and packs small bodies. Large ones go from their file
@@ -44,13 +44,13 @@ function writeAll(): void {
 function takeEntry(entry: TarHeaderFields): Buffer {
   const { size } = entry;
   const free = size === 0 ? 0 : TAR_BLOCK + Math.max(0, size - TAR_BLOCK);
-  const taken = output.take(plainEntryBytes(size), free);
+  const taken = output.take(tarEntryBytes(entry.name, size), free);
   writeTarHeader(taken, entry);
   taken.fill(0, TAR_BLOCK + size);
   return taken;
 }
 
-function writeSmall(entry: FileEntry): void {
+function writeSmall(entry: BlobEntry): void {
   const { digest, size } = entry;
   const fd = openBody(entry);
   try {
@@ -72,7 +72,7 @@ function writeBytes(entry: TarHeaderFields, bytes: Uint8Array): void {
   takeEnd(bytes.length).set(bytes.subarray(end));
 }
 
-function writeLarge(entry: FileEntry, at: number): void {
+function writeLarge(entry: BlobEntry, at: number): void {
   const opened = state.waitForFile(at);
   if (opened === undefined) throw notWritten();
   const { fd, changed } = opened;
@@ -99,12 +99,12 @@ function writeHeader(entry: TarHeaderFields): void {
 
 /** Room for the last block of a body, and its padding. */
 function takeEnd(size: number): Buffer {
-  const end = output.take(plainEntryBytes(size) - size, 0);
+  const end = output.take(TAR_BLOCK + paddingOf(size), 0);
   return end.fill(0, TAR_BLOCK);
 }
 
 /** Moves the first bytes of a body into the pipe. Reads and writes what the file system cannot splice. */
-function copyBody(fd: number, entry: FileEntry, bytes: number): void {
+function copyBody(fd: number, entry: BlobEntry, bytes: number): void {
   for (let at = output.splice(fd, bytes); at < bytes;) {
     const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, bytes - at));
     readFully(fd, chunk, at, entry);

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { kernel } from '../../src/files/kernel.js';
 import { digestOf } from '../../src/model/digest.js';
 import { canPump, pumpArchive } from '../../src/pump/archive-pump.js';
-import { SMALL_BYTES, type FileEntry, type PumpEntry } from '../../src/pump/pump-tasks.js';
+import { SMALL_BYTES, type BlobEntry, type PumpEntry } from '../../src/pump/pump-tasks.js';
 import { TarPack } from '../../src/stages/tar-pack.js';
 import { pipeToTest } from '../fixtures/named-pipe.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
@@ -19,7 +19,7 @@ const skip = kernel() === undefined && 'the package koffi is not here';
 const LARGE = 3 * 1024 * 1024 + 77;
 
 /** A file with seeded bytes, as an entry. */
-async function fileEntry(folder: string, seed: string, size: number): Promise<FileEntry> {
+async function blobEntry(folder: string, seed: string, size: number): Promise<BlobEntry> {
   const bytes = seededBytes(seed, size);
   const file = path.join(folder, seed);
   await writeFile(file, bytes);
@@ -88,7 +88,7 @@ async function mixture(t: TestContext): Promise<readonly PumpEntry[]> {
   const sizes = [1, 511, 512, 513, 10_000, SMALL_BYTES - 1, SMALL_BYTES, SMALL_BYTES + 1, SMALL_BYTES + 512, LARGE];
   const files = [];
   for (const size of [...sizes, ...sizes.toReversed(), LARGE - 77, 5 * LARGE]) {
-    files.push(await fileEntry(folder, `${files.length}`, size));
+    files.push(await blobEntry(folder, `${files.length}`, size));
   }
   return [
     bytesEntry('oci-layout', Buffer.from('{}')),
@@ -112,7 +112,7 @@ test('writes an archive of small blobs, and one of large blobs', { skip }, async
     [12, SMALL_BYTES * 3],
   ] as const) {
     const entries = [];
-    for (let at = 0; at < count; at += 1) entries.push(await fileEntry(folder, `${size}-${at}`, size));
+    for (let at = 0; at < count; at += 1) entries.push(await blobEntry(folder, `${size}-${at}`, size));
     const { archive, error } = await pumped(t, entries);
     assert.equal(error, undefined);
     assert.ok(archive.equals(await packed(entries)));
@@ -151,9 +151,9 @@ for (const [what, [code, harm]] of Object.entries(HARMS)) {
   test(`ends the archive inside an entry if a file ${what}`, { skip }, async (t) => {
     for (const at of [0, 1, 4]) {
       const folder = await temporaryFolder(t);
-      const entries: FileEntry[] = [];
+      const entries: BlobEntry[] = [];
       for (const size of [2000, LARGE, 600, 2000, SMALL_BYTES + 1]) {
-        entries.push(await fileEntry(folder, `${entries.length}`, size));
+        entries.push(await blobEntry(folder, `${entries.length}`, size));
       }
       await harm(entries[at]?.file ?? '');
       const { archive, error } = await pumped(t, entries);
@@ -165,7 +165,7 @@ for (const [what, [code, harm]] of Object.entries(HARMS)) {
 
 test('notices a file that is overwritten while it is written, also with its old time', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
-  const entry = await fileEntry(folder, 'changing', 20 * LARGE);
+  const entry = await blobEntry(folder, 'changing', 20 * LARGE);
   const { atime, mtime } = await stat(entry.file);
   let isChanged = false;
   const { archive, error } = await pumped(t, [entry], {
@@ -184,7 +184,7 @@ test('notices a file that is overwritten while it is written, also with its old 
 
 test('goes on if a file is moved while it is written', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
-  const entry = await fileEntry(folder, 'moving', 20 * LARGE);
+  const entry = await blobEntry(folder, 'moving', 20 * LARGE);
   const expected = await packed([entry]);
   let isMoved = false;
   const { archive, error } = await pumped(t, [entry], {
@@ -199,7 +199,7 @@ test('goes on if a file is moved while it is written', { skip }, async (t) => {
 
 test('waits for a reader who stands still, and ends if it is aborted', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
-  const entries = [await fileEntry(folder, 'a', 1000), await fileEntry(folder, 'b', LARGE)];
+  const entries = [await blobEntry(folder, 'a', 1000), await blobEntry(folder, 'b', LARGE)];
   const { fd } = await pipeToTest(t);
   const controller = new AbortController();
   const work = pumpArchive(fd, entries, controller.signal);
@@ -209,7 +209,7 @@ test('waits for a reader who stands still, and ends if it is aborted', { skip },
 
 test('aborts before the first byte', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
-  const { archive, error } = await pumped(t, [await fileEntry(folder, 'a', LARGE)], { signal: AbortSignal.abort() });
+  const { archive, error } = await pumped(t, [await blobEntry(folder, 'a', LARGE)], { signal: AbortSignal.abort() });
   assert.deepEqual([error?.code, archive.length], ['ERR_ABORTED', 0]);
 });
 
@@ -252,7 +252,7 @@ test('leaves the descriptor that it was given as it was', { skip }, async (t) =>
   const flags = (): string | undefined => /flags:\t(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
   const before = flags();
   reader.resume();
-  await pumpArchive(fd, [await fileEntry(folder, 'a', LARGE)]);
+  await pumpArchive(fd, [await blobEntry(folder, 'a', LARGE)]);
   assert.equal(flags(), before);
 });
 

@@ -1,6 +1,6 @@
-import { readSync, writeSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { storageError } from '../../../files/storage-error.js';
+import { writeBlobBytes } from '../../../files/write-blob-bytes.js';
 import { algorithmOf, Digester } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { threadErrorOf } from '../../../model/thread-error.js';
@@ -45,7 +45,8 @@ function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
     if (bytes === 0) break;
     const chunk = buffer.subarray(0, bytes);
     digester.update(chunk);
-    if (target !== null) writeAll(target, chunk);
+    // Its errors are those of the store; all others are those of the source.
+    if (target !== null) writeBlobBytes(target, chunk);
   }
   return { size: digester.size, digest: digester.digest() };
 }
@@ -58,13 +59,4 @@ async function storeBlob({ fd, start, size, expected, file, blob }: StoreTask): 
     if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was aborted');
     return copied;
   });
-}
-
-/** Marks its errors as errors of the store: other errors of a thread are those of the source. */
-function writeAll(fd: number, chunk: Buffer): void {
-  try {
-    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
-  } catch (error) {
-    throw storageError(error, 'cannot write a blob');
-  }
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { THREAD_OPTIONS } from '../../../files/thread-options.js';
 import { errorOfThread } from '../../../model/thread-error.js';
 import type { IngestOutcome } from '../../store.js';
 import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask } from './copy-tasks.js';
@@ -16,9 +17,6 @@ const BLOB_BYTES = 64 * 1024;
 /** The largest number of small blobs in one message to a thread, and of their bytes together. */
 const MAX_TOGETHER = 32;
 const MAX_TOGETHER_BYTES = 1024 * 1024;
-
-/** A thread needs little memory beside its buffer. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
 
 interface Waiting {
   readonly task: CopyTask;
@@ -138,9 +136,7 @@ export class CopyWorkers {
     if (this.#all.size >= this.#max || this.#phase.kind !== 'open') return undefined;
     try {
       const workerData: CopyWorkerData = { aborted: this.#aborted };
-      // With its own stdout and stderr: a thread that shares ours could make a pipe there non-blocking.
-      const options = { workerData, stdout: true, stderr: true, execArgv: [], resourceLimits: RESOURCE_LIMITS };
-      const worker = new Worker(this.#script, options);
+      const worker = new Worker(this.#script, { ...THREAD_OPTIONS, workerData });
       this.#all.add(worker);
       worker.on('message', (answers: readonly Answer[]) => this.#done(worker, answers));
       worker.on('error', (error) => this.#fail(error));
