@@ -39,7 +39,7 @@ export class DockerListing {
   /** Learns from the bytes of `manifest.json`. Reads the configs that the provider has. */
   async learn(bytes: Buffer, provider: ContentProvider): Promise<void> {
     const { limits } = this.#options;
-    for (const image of tolerant(() => parseDockerManifestBytes(bytes, limits)) ?? []) this.#list(image);
+    for (const image of (await tolerant(parseDockerManifestBytes(bytes, limits))) ?? []) this.#list(image);
     const documents = new Documents(provider, { limits, onDamage: () => {} });
     for (const digest of this.#unread.keys()) {
       const size = (await provider.stat(digest, 'blob'))?.size;
@@ -49,11 +49,8 @@ export class DockerListing {
   }
 
   /** Learns from the bytes of a config. */
-  learnConfig(digest: Digest, bytes: Buffer): void {
-    this.#learnPlatform(
-      digest,
-      tolerant(() => parseConfigBytes(bytes, digest, this.#options.limits)),
-    );
+  async learnConfig(digest: Digest, bytes: Buffer): Promise<void> {
+    this.#learnPlatform(digest, await tolerant(parseConfigBytes(bytes, digest, this.#options.limits)));
   }
 
   /** Whether an image needs the blob, as far as the documents read so far can tell. */
@@ -87,9 +84,9 @@ export class DockerListing {
   }
 }
 
-function tolerant<T>(parse: () => T): T | undefined {
+async function tolerant<T>(parsed: Promise<T>): Promise<T | undefined> {
   try {
-    return parse();
+    return await parsed;
   } catch {
     return undefined;
   }

@@ -59,22 +59,21 @@ export class Documents {
   }
 
   async index(descriptor: Descriptor): Promise<ImageIndex | undefined> {
-    return await this.#read(descriptor, (bytes) =>
-      this.#noted(descriptor, parseIndexBytes(bytes, `index ${descriptor.digest}`, this.limits, descriptor.mediaType)),
+    const { digest, mediaType } = descriptor;
+    return await this.#read(descriptor, async (bytes) =>
+      this.#noted(digest, await parseIndexBytes(bytes, `index ${digest}`, this.limits, mediaType)),
     );
   }
 
   async manifest(descriptor: Descriptor): Promise<ImageManifest | undefined> {
-    return await this.#read(descriptor, (bytes) =>
-      this.#noted(
-        descriptor,
-        parseManifestBytes(bytes, `manifest ${descriptor.digest}`, this.limits, descriptor.mediaType),
-      ),
+    const { digest, mediaType } = descriptor;
+    return await this.#read(descriptor, async (bytes) =>
+      this.#noted(digest, await parseManifestBytes(bytes, `manifest ${digest}`, this.limits, mediaType)),
     );
   }
 
   async config(descriptor: Descriptor): Promise<ImageConfig | undefined> {
-    return await this.#read(descriptor, (bytes) => this.#parseConfig(descriptor, bytes));
+    return await this.#read(descriptor, async (bytes) => await this.#parseConfig(descriptor, bytes));
   }
 
   /**
@@ -85,12 +84,12 @@ export class Documents {
     const { config } = manifest;
     if (!isImageConfigType(config.mediaType)) return undefined;
     const isArtifact = (error: unknown): boolean => isNoConfig(error) && !hasImageLayer(manifest);
-    return await this.#read(config, (bytes) => this.#parseConfig(config, bytes), isArtifact);
+    return await this.#read(config, async (bytes) => await this.#parseConfig(config, bytes), isArtifact);
   }
 
   /** The verified bytes of a document, not parsed. */
   async bytes(descriptor: Descriptor): Promise<Buffer | undefined> {
-    return await this.#read(descriptor, (bytes) => bytes);
+    return await this.#read(descriptor, async (bytes) => bytes);
   }
 
   /** An index or manifest, by its media type; undefined for other content. */
@@ -117,24 +116,24 @@ export class Documents {
     }
   }
 
-  #noted<T extends ImageIndex | ImageManifest>({ digest }: Descriptor, document: T): T {
+  #noted<T extends ImageIndex | ImageManifest>(digest: Digest, document: T): T {
     if (document.schemaVersion === 0) this.#onUnversioned?.(digest);
     return document;
   }
 
-  #parseConfig({ digest }: Descriptor, bytes: Buffer): ImageConfig {
-    return parseConfigBytes(bytes, `config ${digest}`, this.limits);
+  async #parseConfig({ digest }: Descriptor, bytes: Buffer): Promise<ImageConfig> {
+    return await parseConfigBytes(bytes, `config ${digest}`, this.limits);
   }
 
   /** An error for which `isNone` is true means that there is no such document. */
   async #read<T>(
     descriptor: Descriptor,
-    parse: (bytes: Buffer) => T,
+    parse: (bytes: Buffer) => Promise<T>,
     isNone: (error: unknown) => boolean = () => false,
   ): Promise<T | undefined> {
     try {
       const bytes = await this.#find(descriptor);
-      return bytes && parse(bytes);
+      return bytes && (await parse(bytes));
     } catch (error) {
       if (!isNone(error)) this.#report(error, descriptor.digest);
       return undefined;

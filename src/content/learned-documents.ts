@@ -1,3 +1,4 @@
+import { inTurns } from '../flow/in-turns.js';
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -50,7 +51,7 @@ export class LearnedDocuments {
 
   /** Learns from the bytes of `index.json`. */
   async learnLayout(bytes: Buffer): Promise<ImageIndex> {
-    const index = parseLayoutIndex(bytes, this.#options.limits);
+    const index = await parseLayoutIndex(bytes, this.#options.limits);
     await this.#claim(index.manifests);
     await this.#lookUp(this.wanted.learnLayout(index));
     return index;
@@ -65,10 +66,10 @@ export class LearnedDocuments {
     const { digest, mediaType } = descriptor;
     const { limits } = this.#options;
     if (!isIndexType(mediaType)) {
-      const manifest = parseManifestBytes(bytes, `manifest ${digest}`, limits, mediaType);
+      const manifest = await parseManifestBytes(bytes, `manifest ${digest}`, limits, mediaType);
       return this.wanted.learnManifest(descriptor, manifest);
     }
-    const index = parseIndexBytes(bytes, `index ${digest}`, limits, mediaType);
+    const index = await parseIndexBytes(bytes, `index ${digest}`, limits, mediaType);
     await this.#claim(index.manifests);
     return this.wanted.learnIndex(descriptor, index);
   }
@@ -80,7 +81,7 @@ export class LearnedDocuments {
   /** Reads the documents that the store has. One that was passed on as a candidate is there once it is stored. */
   async #lookUp(documents: readonly Descriptor[]): Promise<void> {
     const queue = [...documents];
-    for (const descriptor of queue) {
+    for await (const descriptor of inTurns(queue)) {
       checkDocumentSize(descriptor, this.#options.limits);
       if (this.#seen.isPassed(descriptor.digest)) await this.#options.untilStored();
       const stored = await this.#options.present.stat(descriptor.digest, contentKindOf(descriptor));

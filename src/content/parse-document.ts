@@ -1,3 +1,4 @@
+import { inTurns, QUICK_PER_TURN } from '../flow/in-turns.js';
 import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY } from '../model/archive-layout.js';
 import { parseDockerManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -15,17 +16,22 @@ import { parseStrictJson } from './strict-json.js';
  */
 
 /** Parses the bytes of an index. `mediaType` is that of their descriptor. */
-export function parseIndexBytes(bytes: Uint8Array, where: string, limits: Limits, mediaType?: string): ImageIndex {
-  return parseImageIndex(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
+export async function parseIndexBytes(
+  bytes: Uint8Array,
+  where: string,
+  limits: Limits,
+  mediaType?: string,
+): Promise<ImageIndex> {
+  return parseImageIndex(await parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
 }
 
 /** Parses a layout's `index.json`, which has no descriptor. Throws ERR_LIMIT_DOCUMENT for a descriptor too large. */
-export function parseLayoutIndex(bytes: Uint8Array, limits: Limits): ImageIndex {
-  const index = parseIndexBytes(bytes, INDEX_ENTRY, limits);
+export async function parseLayoutIndex(bytes: Uint8Array, limits: Limits): Promise<ImageIndex> {
+  const index = await parseIndexBytes(bytes, INDEX_ENTRY, limits);
   if (index.mediaType !== undefined && !isIndexType(index.mediaType)) {
     throw new LadingError('ERR_MEDIA_TYPE', `${INDEX_ENTRY}: ${quote(index.mediaType)} is not the type of an index`);
   }
-  for (const descriptor of index.manifests) {
+  for await (const descriptor of inTurns(index.manifests, QUICK_PER_TURN)) {
     const size = Buffer.byteLength(JSON.stringify(descriptor));
     if (size <= limits.maxDescriptorBytes) continue;
     const message = `${INDEX_ENTRY}: the descriptor of ${descriptor.digest} has more than ${limits.maxDescriptorBytes} bytes`;
@@ -35,25 +41,28 @@ export function parseLayoutIndex(bytes: Uint8Array, limits: Limits): ImageIndex 
 }
 
 /** Parses the bytes of a manifest. Throws also ERR_LIMIT_DESCRIPTORS, for too many layers. */
-export function parseManifestBytes(
+export async function parseManifestBytes(
   bytes: Uint8Array,
   where: string,
   limits: Limits,
   mediaType?: string,
-): ImageManifest {
-  const manifest = parseImageManifest(parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
+): Promise<ImageManifest> {
+  const manifest = parseImageManifest(await parseStrictJson(bytes, where, limits.maxJsonDepth), where, mediaType);
   if (manifest.layers.length <= limits.maxLayers) return manifest;
   throw new LadingError('ERR_LIMIT_DESCRIPTORS', `${where} has more than ${limits.maxLayers} layers`);
 }
 
 /** Parses the bytes of an image config. */
-export function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): ImageConfig {
-  return parseImageConfig(parseStrictJson(bytes, where, limits.maxJsonDepth), where);
+export async function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): Promise<ImageConfig> {
+  return parseImageConfig(await parseStrictJson(bytes, where, limits.maxJsonDepth), where);
 }
 
 /** Parses the bytes of a docker-archive's `manifest.json`. */
-export function parseDockerManifestBytes(bytes: Uint8Array, limits: Limits): readonly DockerArchiveImage[] {
-  const value = parseStrictJson(bytes, DOCKER_MANIFEST_ENTRY, limits.maxJsonDepth);
+export async function parseDockerManifestBytes(
+  bytes: Uint8Array,
+  limits: Limits,
+): Promise<readonly DockerArchiveImage[]> {
+  const value = await parseStrictJson(bytes, DOCKER_MANIFEST_ENTRY, limits.maxJsonDepth);
   refuseDirForm(value);
   return parseDockerManifest(value);
 }

@@ -84,7 +84,7 @@ export async function planExport(
   const targets = parted.images;
   const referrersOf = askingOnce(async (subject) => await source.referrersOf(subject));
   const found = await surveyImages(documents, targets, { ...request, referrersOf });
-  const judgement = judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
+  const judgement = await judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
   const choice = await chooseRoots(documents, found, judgement.taken, options.index ?? 'auto');
   // Survey again without the images that have nothing to pack, and without referrers of an index that is not packed.
   const cut = request.referrers === 'drop' ? [] : await referrersOfAll(choice.replaced, referrersOf);

@@ -40,12 +40,12 @@ export async function archiveTargets(
   for (const name of links.keys()) followLinks(name, { links });
   const warnings = new WarningList();
   const names = new ArchiveNames({ strict, warnings });
-  const listed = manifestJson && parseDockerManifestBytes(manifestJson, limits);
+  const listed = manifestJson && (await parseDockerManifestBytes(manifestJson, limits));
   if (layout !== undefined && index !== undefined) {
-    checkLayoutVersion(layout, limits);
+    await checkLayoutVersion(layout, limits);
     const found = await layoutTargets(
       session,
-      { ...contents, index },
+      { index, stored: contents.stored },
       {
         limits,
         names,
@@ -65,8 +65,8 @@ export async function archiveTargets(
   throw new Error('an archive without documents was accepted');
 }
 
-function checkLayoutVersion(layout: Buffer, limits: Limits): void {
-  const value = parseStrictJson(layout, LAYOUT_ENTRY, limits.maxJsonDepth);
+async function checkLayoutVersion(layout: Buffer, limits: Limits): Promise<void> {
+  const value = await parseStrictJson(layout, LAYOUT_ENTRY, limits.maxJsonDepth);
   const version = asFields(value, LAYOUT_ENTRY, ['imageLayoutVersion'])['imageLayoutVersion'];
   if (version === '1.0.0') return;
   const message = `the archive has OCI layout version ${quote(JSON.stringify(version) ?? 'nothing')}; only 1.0.0 is known`;

@@ -1,5 +1,6 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
+import { mapInTurns } from '../flow/in-turns.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
 import { decorated } from '../model/decorated.js';
@@ -79,7 +80,7 @@ export async function closeArchive(
     referrersOf: referrersIn(referrers),
   } as const;
   const survey = await surveyImages(documents, loaded, request);
-  const judgement = judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
+  const judgement = await judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
@@ -96,6 +97,7 @@ export async function closeArchive(
     ...loadedRecords(final, [...judgement.taken, ...unlistedReferrers(final).map(asRecord)], follow),
     ...beside.records,
   ];
+  const reports = await mapInTurns(judgement.taken, (target) => imageReportOf(final, target));
   throwIfAborted(signal, 'the load');
   let listed: readonly ImageRecord[] = [];
   const moved = await publishNames(session, (records) => {
@@ -103,7 +105,7 @@ export async function closeArchive(
     return listed;
   });
   return {
-    images: [...judgement.taken.map((target) => imageReportOf(final, target)), ...beside.images],
+    images: [...reports, ...beside.images],
     leftOut: judgement.leftOut,
     moved,
     warnings: [

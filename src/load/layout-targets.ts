@@ -1,6 +1,6 @@
 import { closureOf } from '../content/closure.js';
 import { Documents } from '../content/documents.js';
-import { parseLayoutIndex } from '../content/parse-document.js';
+import { inTurns } from '../flow/in-turns.js';
 import { ANNOTATIONS, type Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { companionSubject, isCompanionKind } from '../model/companion-tag.js';
@@ -33,21 +33,21 @@ export interface LayoutOptions {
 /** Sorts what `index.json` lists into images, referrers and the rest. */
 export async function layoutTargets(
   session: DestinationSession,
-  { index, stored }: ArchiveContents & { readonly index: Buffer },
+  { index, stored }: Required<Pick<ArchiveContents, 'index' | 'stored'>>,
   { limits, names, onUnversioned }: LayoutOptions,
 ): Promise<LayoutTargets> {
-  const { manifests, schemaVersion } = parseLayoutIndex(index, limits);
+  const { manifests, schemaVersion } = index;
   if (schemaVersion === 0) onUnversioned?.();
   const documents = new Documents(session, { limits });
   const listed: Listed[] = [];
-  for (const descriptor of manifests) listed.push(await classify(documents, descriptor, names));
+  for await (const descriptor of inTurns(manifests)) listed.push(await classify(documents, descriptor, names));
   const resolved = new Map<Listed, string>();
   for (const one of listed) if (one.annotated !== undefined) resolved.set(one, one.annotated);
   for (const [one, subject] of subjectsByKind(listed)) resolved.set(one, subject);
   const known = listed.some(({ subject }) => subject !== undefined)
     ? await knownDigests(session, listed, limits)
     : new Set<Digest>();
-  for (const one of listed) {
+  for await (const one of inTurns(listed)) {
     const { subject } = one;
     if (subject === undefined) continue;
     // What this load itself has stored does not count: it depends on the order of the archive's entries.

@@ -60,6 +60,7 @@ export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
 
 /** The descriptor without the annotations of a list of images: those that are fields of a record. */
 export function withoutName(descriptor: Descriptor): Descriptor {
+  if (descriptor.annotations === undefined) return descriptor;
   const { imageName, refName, replaced: isReplaced, stored, kept } = ANNOTATIONS;
   const own = [imageName, refName, isReplaced, stored, kept];
   return withAnnotations(descriptor, Object.fromEntries(own.map((key) => [key, undefined])));

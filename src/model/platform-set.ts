@@ -40,7 +40,7 @@ export class PlatformSet<Image extends object> {
   /** The exact ones by their CPU, so that a long list costs no more for each manifest than a short one. */
   readonly #byCpu = new Map<string, Wanted[]>();
   readonly #best: readonly Wanted[];
-  readonly #outcomes = new Map<Image, Map<string, PlatformOutcome>>();
+  readonly #outcomes = new Map<Image, Outcomes>();
   /** Kept until the next note about the image. */
   readonly #unmet = new Map<Image, readonly UnmetPlatform[]>();
 
@@ -89,10 +89,10 @@ export class PlatformSet<Image extends object> {
 
   /** Records the state of one manifest. Replaces an earlier record of the same manifest. */
   note(image: Image, outcome: PlatformOutcome): void {
-    const known = this.#outcomes.get(image) ?? new Map<string, PlatformOutcome>();
+    const known = this.#outcomes.get(image) ?? new Outcomes();
     this.#outcomes.set(image, known);
     this.#unmet.delete(image);
-    known.set(listingKeyOf(outcome.digest, outcome.platform), outcome);
+    known.note(outcome);
   }
 
   /** The states of the image's manifests, in the order of its index, then the requested platforms that it lacks. */
@@ -123,8 +123,39 @@ export class PlatformSet<Image extends object> {
   }
 
   #listed(image: Image): readonly PlatformOutcome[] {
-    return [...(this.#outcomes.get(image)?.values() ?? [])];
+    return this.#outcomes.get(image)?.list ?? [];
   }
+}
+
+/** Up to this many manifests of an image are looked through for the same one; an index of them would be larger. */
+const FEW = 16;
+
+/** The states of one image's manifests, in the order in which they came first. There may be 100 000 images of one. */
+class Outcomes {
+  readonly #list: PlatformOutcome[] = [];
+  #places: Map<string, number> | undefined;
+
+  get list(): readonly PlatformOutcome[] {
+    return this.#list;
+  }
+
+  note(outcome: PlatformOutcome): void {
+    const key = keyOf(outcome);
+    const at = this.#find(key);
+    this.#list[at] = outcome;
+    if (this.#places !== undefined) this.#places.set(key, at);
+    else if (this.#list.length > FEW) this.#places = new Map(this.#list.map((known, place) => [keyOf(known), place]));
+  }
+
+  /** The place of the same manifest; if it is new, the one after the last. */
+  #find(key: string): number {
+    const found = this.#places?.get(key) ?? (this.#places ? -1 : this.#list.findIndex((known) => keyOf(known) === key));
+    return found === -1 ? this.#list.length : found;
+  }
+}
+
+function keyOf({ digest, platform }: PlatformOutcome): string {
+  return listingKeyOf(digest, platform);
 }
 
 /** What platforms that match exactly have in common. Give it normal forms. */

@@ -4,7 +4,7 @@ import type { FilePart, PouredPart } from '../files/file-part.js';
 import { SideWork } from '../flow/side-work.js';
 import { Stage } from '../flow/stage.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
-import { METADATA_ENTRIES } from '../model/archive-layout.js';
+import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError } from '../model/errors.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
@@ -45,30 +45,27 @@ const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 /** How many bytes of a blob are written between two events. */
 const EVENT_BYTES = 4 * 1024 * 1024;
 
-/**
- * How many blobs are copied at once: enough work for every thread of a store, and for one more message of small blobs.
- * Each may hold two open files.
- */
+/** Blobs copied at once, each with up to two open files: work for every thread of a store, and one more message. */
 const MAX_COPIES = 64;
 
 /**
  * Writes bodies into the store: one after another, or several at once if they stand in a file or come through a pipe
- * and the store can copy them. A damaged blob ends the load if it is known to be needed; a damaged candidate is remembered. Holds one digest
- * for each blob, the layout's own documents, and up to 8 MiB of small files without a digest in their name: an archive
- * may have thousands of them, and a docker-archive needs few.
+ * and the store can copy them. A damaged blob ends the load if it is known to be needed; a damaged candidate is
+ * remembered. Holds one digest for each blob, the layout's own documents, and up to 8 MiB of small files without a
+ * digest in their name: an archive may have thousands of them, and a docker-archive needs few.
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: DestinationSession;
-  readonly #metadata = new Map<string, Buffer>();
+  #documents: Pick<ArchiveContents, 'layout' | 'manifestJson' | 'index'> = {};
   readonly #options: CommitOptions;
   readonly #copies: PartCopies | undefined;
   readonly #layers = new Map<Digest, LayerFacts>();
   readonly #files = new Map<string, ArchiveFile>();
-  #keptBytes = 0;
   readonly #links = new Map<string, string>();
   readonly #stored = new Map<Digest, number>();
   readonly #storedByOthers = new Set<Digest>();
   readonly #repeated = new Set<string>();
+  #keptBytes = 0;
   #skipped = { count: 0, bytes: 0 };
   readonly #damaged = new DamagedBlobs();
   readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
@@ -86,11 +83,8 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
 
   /** The contents of the archive so far; complete once the stage has ended. */
   get contents(): ArchiveContents {
-    const [layout, index, manifestJson] = METADATA_ENTRIES.map((name) => this.#metadata.get(name));
     return {
-      ...(layout && { layout }),
-      ...(index && { index }),
-      ...(manifestJson && { manifestJson }),
+      ...this.#documents,
       files: this.#files,
       layers: this.#layers,
       links: this.#links,
@@ -105,7 +99,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   protected override async *each(entry: VerifiedEntry<SelectedEntry>): AsyncGenerator<CommitEvent> {
     const promised = entry.digest;
     if (entry.use === 'link') this.#enterLink(entry);
-    else if (entry.use === 'metadata') this.#metadata.set(entry.name, await readAll(entry.body, entry.size));
+    else if (entry.use === 'metadata') await this.#takeMetadata(entry);
     else if (this.#isKept(entry)) await this.#keep(entry);
     else yield* await this.#write(entry, promised);
   }
@@ -123,6 +117,12 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   protected override async *atEnd(): AsyncGenerator<CommitEvent> {
     yield* (await this.#copying.finish()).flat();
     await this.#copies?.end();
+  }
+
+  async #takeMetadata({ name, index, body, size }: SelectedEntry): Promise<void> {
+    const bytes = await readAll(body, size);
+    const other = name === LAYOUT_ENTRY ? { layout: bytes } : { manifestJson: bytes };
+    this.#documents = { ...this.#documents, ...(name === INDEX_ENTRY ? index && { index } : other) };
   }
 
   #enterLink({ name, linkname = '' }: SelectedEntry): void {

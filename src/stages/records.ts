@@ -4,6 +4,7 @@ import type { LayerFacts } from '../layers/layer-probe.js';
 import type { ContentKind } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
+import type { ImageIndex } from '../model/image-index.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import type { PlatformSet } from '../model/platform-set.js';
@@ -79,6 +80,8 @@ export interface SelectedEntry extends ArchiveEntry {
   readonly kind: ContentKind;
   /** `metadata`: a layout file. `needed`: an image needs it. `candidate`: an image may need it. `link`: a link. */
   readonly use: 'metadata' | 'needed' | 'candidate' | 'link';
+  /** The parsed `index.json`, for its entry. It may be large: nobody has to parse it again. */
+  readonly index?: ImageIndex;
 }
 
 /** An entry whose body throws at its end if size or digest are wrong. `digester` sees every byte that passes. */
@@ -107,10 +110,10 @@ export interface ArchiveFile {
 
 /** The contents of an archive, complete when its last entry was read. */
 export interface ArchiveContents {
-  /** The bytes of `oci-layout`, `index.json` and `manifest.json`, if the archive has them. */
+  /** The bytes of `oci-layout` and `manifest.json`, and the parsed `index.json`, if the archive has them. */
   readonly layout?: Buffer;
-  readonly index?: Buffer;
   readonly manifestJson?: Buffer;
+  readonly index?: ImageIndex;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
   /** Files that are not blobs and that stand in the archive before, with the same bytes. */

@@ -123,10 +123,12 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     }
     const bytes = await readAll(entry.body, maxBytes);
     this.#metadata.set(entry.name, digestOf(bytes));
-    if (entry.name === INDEX_ENTRY)
-      this.#listsNothing = (await this.#documents.learnLayout(bytes)).manifests.length === 0;
+    const taken = { ...entry, body: bodyOf(bytes), use: 'metadata' } as const;
     if (entry.name === DOCKER_MANIFEST_ENTRY) await this.#learnDocker(bytes);
-    return { ...entry, body: bodyOf(bytes), use: 'metadata' };
+    if (entry.name !== INDEX_ENTRY) return taken;
+    const index = await this.#documents.learnLayout(bytes);
+    this.#listsNothing = index.manifests.length === 0;
+    return { ...taken, index };
   }
 
   async #takeBlob(entry: Omit<SelectedEntry, 'use'>, digest: Digest): Promise<readonly SelectedEntry[]> {
@@ -210,7 +212,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     this.#passed.add(digest);
     if (entry.size > this.#options.limits.maxDocumentBytes) return { ...entry, use: 'candidate' };
     const bytes = await readAll(entry.body, entry.size);
-    this.#docker.learnConfig(digest, bytes);
+    await this.#docker.learnConfig(digest, bytes);
     return { ...entry, body: bodyOf(bytes), use: 'candidate' };
   }
 }

@@ -1,3 +1,4 @@
+import { mapInTurns } from '../flow/in-turns.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
@@ -37,29 +38,29 @@ interface Unavailable {
  * Decides which of the surveyed images can be taken. `doing` is a word for messages. Throws ERR_PLATFORM_UNAVAILABLE.
  * If no platforms were requested, throws ERR_BLOB_MISSING for an image that has no complete platform.
  */
-export function judgePlatforms(
+export async function judgePlatforms(
   survey: Survey,
   targets: readonly ImageRecord[],
   missingPlatforms: MissingPlatforms,
   doing: 'saved' | 'loaded',
-): Judgement {
-  const [taken, others] = parted(targets, (target) => hasAnything(survey, target));
-  const unavailable = targets.flatMap((target) => unavailableOf(survey, target));
+): Promise<Judgement> {
+  const judged = await mapInTurns(targets, (target) => ({
+    target,
+    has: hasAnything(survey, target),
+    unavailable: unavailableOf(survey, target),
+  }));
+  const taken = judged.filter(({ has }) => has).map(({ target }) => target);
+  const others = judged.filter(({ has }) => !has).map(({ target }) => target);
+  const unavailable = judged.flatMap((one) => one.unavailable);
   if (survey.platforms.wantsAll) refuseEmpty(survey, others, taken, missingPlatforms, doing);
   else if (unavailable.length > 0 && (missingPlatforms === 'fail' || taken.length === 0)) {
     throw unavailableError(survey, targets, unavailable, doing);
   }
-  const leftOut = others.map((target) => imageReportOf(survey, target));
+  const leftOut = await mapInTurns(others, (target) => imageReportOf(survey, target));
   const isExpected = (target: ImageRecord, { digest, state }: PlatformReport): boolean =>
     doing === 'loaded' && survey.platforms.wantsAll && state === 'missing' && isLeftOut(target, digest);
-  const warnings = targets.flatMap((target) => missingWarnings(survey, target, isExpected));
-  return { taken, leftOut, incomplete: unavailable.length > 0 || leftOut.length > 0, warnings };
-}
-
-function parted<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [first: T[], second: T[]] {
-  const both: readonly [T[], T[]] = [[], []];
-  for (const item of items) both[isFirst(item) ? 0 : 1].push(item);
-  return both;
+  const warnings = await mapInTurns(targets, (target) => missingWarnings(survey, target, isExpected));
+  return { taken, leftOut, incomplete: unavailable.length > 0 || leftOut.length > 0, warnings: warnings.flat() };
 }
 
 /** True if the image has a complete manifest that is wanted. Without a list, also if its indexes are here and empty. */

@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { parseStrictJson } from '../../src/content/strict-json.js';
 import { LadingError } from '../../src/model/errors.js';
 
-const parse = (text: string | Uint8Array, maxDepth = 64): unknown =>
-  parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text, 'the document', maxDepth);
+const parse = async (text: string | Uint8Array, maxDepth = 64): Promise<unknown> =>
+  await parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text, 'the document', maxDepth);
 
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 const nestedObjects = (levels: number): string => '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
@@ -19,9 +19,9 @@ function reference(text: string): { value: unknown } | undefined {
   }
 }
 
-function outcome(text: string): { value: unknown } | undefined {
+async function outcome(text: string): Promise<{ value: unknown } | undefined> {
   try {
-    return { value: parse(text, 1000) };
+    return { value: await parse(text, 1000) };
   } catch (error) {
     assert.ok(error instanceof LadingError && error.code === 'ERR_DOCUMENT_INVALID', String(error));
     return undefined;
@@ -77,13 +77,13 @@ describe('strict JSON refuses', () => {
     ['100 000 nested arrays', nested(100_000), 'ERR_LIMIT_DEPTH'],
   ];
   for (const [what, text, code = 'ERR_DOCUMENT_INVALID'] of refused) {
-    it(what, () => {
-      assert.throws(() => parse(text), { name: 'LadingError', code });
+    it(what, async () => {
+      await assert.rejects(parse(text), { name: 'LadingError', code });
     });
   }
 
-  it('and names the document in the message', () => {
-    assert.throws(() => parse('{"a":1,"a":2}'), { message: /^the document: .*"a"/ });
+  it('and names the document in the message', async () => {
+    await assert.rejects(parse('{"a":1,"a":2}'), { message: /^the document: .*"a"/ });
   });
 });
 
@@ -106,17 +106,20 @@ describe('strict JSON accepts', () => {
     ['an empty key', '{"":1}'],
   ];
   for (const [what, text] of accepted) {
-    it(what, () => {
-      assert.deepEqual(parse(text), JSON.parse(text));
+    it(what, async () => {
+      assert.deepEqual(await parse(text), JSON.parse(text));
     });
   }
 
-  it('a deeper document where the limit says so', () => {
-    assert.deepEqual(parse(nested(65), 65), JSON.parse(nested(65)));
+  it('a deeper document where the limit says so', async () => {
+    assert.deepEqual(await parse(nested(65), 65), JSON.parse(nested(65)));
   });
 
-  it('__proto__ as a field like any other, which changes no prototype', () => {
-    const value = parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1}}') as Record<string, unknown>;
+  it('__proto__ as a field like any other, which changes no prototype', async () => {
+    const value = (await parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1}}')) as Record<
+      string,
+      unknown
+    >;
     assert.equal(Object.getPrototypeOf(value), Object.prototype);
     assert.equal(Object.hasOwn(value, '__proto__'), true);
     assert.equal(value['polluted'], undefined);
@@ -128,37 +131,37 @@ describe('strict JSON accepts', () => {
 describe('a text that is longer than one chunk of the tokenizer', () => {
   const KIB_64 = 64 * 1024;
   for (const length of [KIB_64 - 1, KIB_64, KIB_64 + 1, 2 * KIB_64]) {
-    it(`of ${length} characters is read whole`, () => {
+    it(`of ${length} characters is read whole`, async () => {
       const text = JSON.stringify(['a'.repeat(length - 4)]);
       assert.equal(text.length, length);
-      assert.deepEqual(parse(text), JSON.parse(text));
-      assert.throws(() => parse(text.slice(0, -1)), { code: 'ERR_DOCUMENT_INVALID' });
-      assert.throws(() => parse(`${text}x`), { code: 'ERR_DOCUMENT_INVALID' });
+      assert.deepEqual(await parse(text), JSON.parse(text));
+      await assert.rejects(parse(text.slice(0, -1)), { code: 'ERR_DOCUMENT_INVALID' });
+      await assert.rejects(parse(`${text}x`), { code: 'ERR_DOCUMENT_INVALID' });
     });
   }
 
-  it('may have anything on the border between two chunks', () => {
+  it('may have anything on the border between two chunks', async () => {
     const items = ['-12.5e+3', '"\\u00e9\\n"', '"😀é"', 'false', '{"key":"v"}', '[[],{}]', ' ', '"\\ud83d\\ude00"'];
     for (const item of items.filter((text) => text !== ' ')) {
       for (let shift = 0; shift <= item.length + 1; shift += 1) {
         const text = `[${' '.repeat(KIB_64 - 1 - shift)}${item},1]`;
-        assert.deepEqual(parse(text), JSON.parse(text), `${item} from ${KIB_64 - shift}`);
+        assert.deepEqual(await parse(text), JSON.parse(text), `${item} from ${KIB_64 - shift}`);
       }
     }
   });
 
-  it('is refused for a key that stands twice, in two chunks', () => {
+  it('is refused for a key that stands twice, in two chunks', async () => {
     const filler = 'x'.repeat(KIB_64);
-    assert.throws(() => parse(`{"a":1,"b":"${filler}","a":2}`), { code: 'ERR_DOCUMENT_INVALID' });
+    await assert.rejects(parse(`{"a":1,"b":"${filler}","a":2}`), { code: 'ERR_DOCUMENT_INVALID' });
   });
 });
 
 describe('any JSON value', () => {
-  it('is parsed as JSON.parse parses it', () => {
-    fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 2, '\t'), (value, indent) => {
+  it('is parsed as JSON.parse parses it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 2, '\t'), async (value, indent) => {
         const text = JSON.stringify(value, null, indent);
-        const known = outcome(text);
+        const known = await outcome(text);
         // Only a known key in two cases is refused here and accepted by JSON.parse.
         if (known !== undefined) assert.deepEqual(known.value, JSON.parse(text));
         else assert.match(text, /digest|size|type|data|os|config/i);
@@ -166,19 +169,19 @@ describe('any JSON value', () => {
     );
   });
 
-  it('with a character taken out, put in or changed is refused as JSON.parse refuses it', () => {
+  it('with a character taken out, put in or changed is refused as JSON.parse refuses it', async () => {
     const character = fc.constantFrom(...Array.from('{}[],:"\\0123456789eE+-.tfn u\n\t\u0000\u00a0\u2028x'));
-    fc.assert(
-      fc.property(
+    await fc.assert(
+      fc.asyncProperty(
         fc.json({ maxDepth: 3 }),
         fc.nat(),
         fc.constantFrom(0, 1),
         fc.option(character, { nil: '' }),
-        (json, at, taken, put) => {
+        async (json, at, taken, put) => {
           const place = at % (json.length + 1);
           const text = json.slice(0, place) + put + json.slice(place + taken);
           const expected = reference(text);
-          const actual = outcome(text);
+          const actual = await outcome(text);
           if (expected === undefined) assert.equal(actual, undefined, JSON.stringify(text));
           else if (actual !== undefined) assert.deepEqual(actual.value, expected.value, JSON.stringify(text));
           else assert.ok(hasRepeatedKey(text), JSON.stringify(text));

@@ -35,18 +35,18 @@ export const jsonTarget: FuzzTarget = {
     const text = bytes.toString('utf8');
     const expected = parseLoosely(text);
     try {
-      const value = parseStrictJson(bytes, 'document', DEFAULT_LIMITS.maxJsonDepth);
+      const value = await parseStrictJson(bytes, 'document', DEFAULT_LIMITS.maxJsonDepth);
       assert.ok(expected !== undefined, 'accepted what JSON.parse refuses');
       assert.ok(isDeepStrictEqual(value, expected.value), 'read another value than JSON.parse');
       const again = JSON.stringify(value);
-      assert.equal(JSON.stringify(parseStrictJson(Buffer.from(again), 'again', 64)), again);
+      assert.equal(JSON.stringify(await parseStrictJson(Buffer.from(again), 'again', 64)), again);
     } catch (error) {
       const code = codeOf(error);
       if (expected !== undefined && !isStricter(error as LadingError, bytes)) throw error;
       assert.ok(['ERR_DOCUMENT_INVALID', 'ERR_LIMIT_DEPTH'].includes(code), code);
     }
     for (const parse of [parseIndexBytes, parseManifestBytes, parseConfigBytes]) {
-      await resultOf(() => parse(bytes, 'document', DEFAULT_LIMITS));
+      await resultOf<unknown>(async () => await parse(bytes, 'document', DEFAULT_LIMITS));
     }
   },
 };

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { BARRELS, broken, files, isOurs, resolved, type SourceFile } from './source-files.js';
 
-const BELOW_STORES = ['model', 'files', 'content'];
+const BELOW_STORES = ['model', 'flow', 'files', 'content'];
 const BELOW_STAGES = ['model', 'flow', 'files', 'content', 'compression', 'layers'];
 const BELOW_SURVEY = [...BELOW_STAGES, 'archives', 'stores', 'stages'];
 const BELOW_VERBS = [...BELOW_SURVEY, 'survey'];
@@ -17,7 +17,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   model: [],
   flow: ['model'],
   files: ['model'],
-  content: ['model', 'files'],
+  content: ['model', 'flow', 'files'],
   compression: ['model', 'flow'],
   layers: ['model', 'content', 'compression'],
   archives: ['model', 'files'],

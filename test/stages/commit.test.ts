@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { entryNameOf } from '../../src/model/archive-layout.js';
 import { decorated } from '../../src/model/decorated.js';
 import { digestOf, type Digest } from '../../src/model/digest.js';
+import type { ImageIndex } from '../../src/model/image-index.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
 import { Commit, type CommitOptions } from '../../src/stages/commit.js';
 import type { ArchiveContents, CommitEvent, SelectedEntry, VerifiedEntry } from '../../src/stages/records.js';
@@ -164,9 +165,12 @@ describe('Commit', () => {
         kind: 'blob',
         use: 'link',
       };
-      const { contents, events } = await commit(session, [...metadata, link]);
+      const parsed: ImageIndex = { schemaVersion: 2, manifests: [] };
+      const entries = metadata.map((entry) => (entry.name === 'index.json' ? { ...entry, index: parsed } : entry));
+      const { contents, events } = await commit(session, [...entries, link]);
       const { layout, index, manifestJson, links } = contents;
-      assert.deepEqual([layout, index, manifestJson].map(String), ['oci-layout', 'index.json', 'manifest.json']);
+      assert.deepEqual([layout, manifestJson].map(String), ['oci-layout', 'manifest.json']);
+      assert.equal(index, parsed);
       assert.deepEqual(links, new Map([['l', 'target']]));
       assert.deepEqual([events, await digestsIn(store)], [[], []]);
     });

@@ -40,7 +40,7 @@ export class RefsLog {
     if (numbers === undefined) return [];
     if (this.#parsed !== undefined && this.#parsed.number === numbers.at(-1)) return this.#parsed.records;
     const { number, bytes } = await this.newest();
-    this.#parsed = { number, records: parseGeneration(bytes) };
+    this.#parsed = { number, records: await parseGeneration(bytes) };
     return this.#parsed.records;
   }
 
@@ -108,6 +108,6 @@ export class RefsLog {
 }
 
 /** The images of a generation's bytes. */
-export function parseGeneration(bytes: Buffer): readonly ImageRecord[] {
-  return recordsOf(parseIndexBytes(bytes, 'the list of images', STORED_LIMITS));
+export async function parseGeneration(bytes: Buffer): Promise<readonly ImageRecord[]> {
+  return recordsOf(await parseIndexBytes(bytes, 'the list of images', STORED_LIMITS));
 }

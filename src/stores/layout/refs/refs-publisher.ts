@@ -1,5 +1,6 @@
 import fs from 'fs-extra';
 import { linkDurable, replaceDurable } from '../../../files/durable-file.js';
+import { otherTurn } from '../../../flow/in-turns.js';
 import type { ImageListChange } from '../../store.js';
 import type { LayoutPaths } from '../place/layout-paths.js';
 import { parseGeneration, RefsLog } from './refs-log.js';
@@ -28,7 +29,10 @@ export class RefsPublisher {
     for (;;) {
       const { number, bytes } = await this.#log.newest();
       await this.#log.readIndex();
-      const next = sealedList(change(parseGeneration(bytes)));
+      const changed = change(await parseGeneration(bytes));
+      // The list may have thousands of names: other work of the process gets its turn between two long steps.
+      await otherTurn();
+      const next = sealedList(changed);
       if (next.equals(bytes) || (await this.#link(number + 1, next))) break;
     }
     await this.copyToIndex();
