@@ -1,3 +1,4 @@
+import { LAYOUT_ENTRY } from '../model/archive-layout.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, Digester } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
@@ -10,6 +11,12 @@ export function checkDocumentSize({ digest, size }: Descriptor, limits: Limits):
   if (size <= limits.maxDocumentBytes) return;
   const message = `document ${digest} has ${size} bytes, more than ${limits.maxDocumentBytes}`;
   throw new LadingError('ERR_LIMIT_DOCUMENT', message, { details: { digest, size } });
+}
+
+/** Throws ERR_LIMIT_DOCUMENT for `oci-layout`, `index.json` or `manifest.json` if it is larger than its limit. */
+export function checkLayoutDocumentSize(name: string, size: number, limits: Limits): void {
+  const maxBytes = name === LAYOUT_ENTRY ? limits.maxLayoutBytes : limits.maxIndexBytes;
+  if (size > maxBytes) throw new LadingError('ERR_LIMIT_DOCUMENT', `${name} has ${size} bytes, more than ${maxBytes}`);
 }
 
 /** Returns the bytes if they have the descriptor's size and digest. Throws ERR_SIZE_MISMATCH, ERR_DIGEST_MISMATCH. */

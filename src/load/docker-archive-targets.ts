@@ -4,9 +4,9 @@ import type { LayerFacts } from '../layers/layer-probe.js';
 import { layerFactsIn, layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
-import type { Content, ContentKind } from '../model/content.js';
+import type { Content } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
-import { digestOf, type Digest } from '../model/digest.js';
+import type { Digest } from '../model/digest.js';
 import { synthesiseManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
@@ -16,6 +16,8 @@ import { MEDIA_TYPES } from '../model/media-types.js';
 import type { ArchiveContents, ArchiveFile } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import type { ArchiveNames } from './archive-names.js';
+import { PASSED_BY } from './follow-layout-links.js';
+import { storeBytes } from './store-bytes.js';
 
 /** The limits for documents, and the reader of names. */
 export interface DockerArchiveOptions {
@@ -94,12 +96,13 @@ async function contentOf(
   if (file !== undefined) return file;
   const digest = digestOfEntry(entry);
   const found = digest && (await session.stat(digest, 'blob'));
-  if (digest === undefined || found === undefined) throw missing(name);
+  if (digest === undefined || found === undefined) throw missing(name, contents.hasLeft?.(entry));
   return { digest, size: found.size };
 }
 
-function missing(name: string): LadingError {
-  const message = `manifest.json names ${quote(name)}, which is not in the archive; it was cut or changed`;
+function missing(name: string, hasLeft = false): LadingError {
+  const why = hasLeft ? PASSED_BY : 'is not in the archive; it was cut or changed';
+  const message = `manifest.json names ${quote(name)}, which ${why}`;
   return new LadingError('ERR_BLOB_MISSING', message, { details: { entry: name } });
 }
 
@@ -135,17 +138,4 @@ async function factsOf(
   limits: Limits,
 ): Promise<LayerFacts> {
   return bytes === undefined ? await layerFactsOf(session, digest, limits) : await layerFactsIn([bytes], limits);
-}
-
-async function storeBytes(
-  session: DestinationSession,
-  { stored }: ArchiveContents,
-  bytes: Buffer,
-  kind: ContentKind,
-): Promise<Content> {
-  const content = { digest: digestOf(bytes), size: bytes.length };
-  const ingest = await session.begin({ ...content, kind });
-  await ingest.write(bytes);
-  if ((await ingest.commit(content)) === 'stored') stored.set(content.digest, content.size);
-  return content;
 }

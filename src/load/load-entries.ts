@@ -13,6 +13,7 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import type { ArchiveEntries } from './archive-entries.js';
 import { claimAhead } from './claim-ahead.js';
 import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
+import { followLayoutLinks } from './follow-layout-links.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
 import { rememberAbsent } from './remember-absent.js';
 
@@ -68,8 +69,8 @@ export async function loadInSession(
     entries instanceof Readable ? entries : claimAhead(entries, session, (digest) => select.mayNeed(digest));
   try {
     await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, callingBack(onProgress), { signal });
-    const closed = await closeArchive(destination, session, commit.contents, request);
-    const { contents } = commit;
+    const contents = await followLayoutLinks(session, withLeft(commit.contents, select), { limits, select });
+    const closed = await closeArchive(destination, session, contents, request);
     await session.end({ unneeded: unneededOf(closed, contents, select.skipped) });
     return { report: loadReportOf(closed, contents, select.skipped), contents };
   } catch (error) {
@@ -79,6 +80,10 @@ export async function loadInSession(
     const ended = { isCut: hasAny && isCut?.(error) === true, isAborted: signal?.aborted ?? false };
     throw await rollBack(session, commit.contents, error, ended);
   }
+}
+
+function withLeft(contents: ArchiveContents, select: SelectEntries): ArchiveContents {
+  return { ...contents, hasLeft: (name) => select.hasLeft(name) };
 }
 
 /**

@@ -18,10 +18,13 @@ export interface LedgerEntry {
   readonly digest?: Digest;
 }
 
+/** Stands for the size of an entry that is a link. */
+const LINK = -1;
+
 /**
  * Records the names of all entries, wanted or not, so that the checks do not depend on their order. Finds a blob or a
- * layout document that occurs twice, and refuses one that is a link, since readers differ on what it contains. Holds one
- * digest for each blob.
+ * layout document that occurs twice, and refuses one that is both a file and a link, since readers differ on what it
+ * contains. Holds one digest for each blob.
  */
 export class EntryLedger {
   readonly #limits: Limits;
@@ -41,18 +44,22 @@ export class EntryLedger {
 
   /**
    * Records the next file or link. `name` is its plain name, `digest` the digest in that name. Returns whether it is a
-   * blob or layout document that occurred before, with as many bytes. Throws ERR_TAR_ENTRY, ERR_LIMIT_ENTRIES,
-   * ERR_LIMIT_BYTES.
+   * blob or layout document that occurred before, with as many bytes. Links are counted among the other entries. Throws
+   * ERR_TAR_ENTRY, ERR_LIMIT_ENTRIES, ERR_LIMIT_BYTES.
    */
   enter({ name, type, size, linkname = '', digest }: LedgerEntry): boolean {
     const key = isMetadataEntry(name) ? name : digest;
     if (key === undefined) return this.#enterOther(name, linkname);
-    if (type !== 'file')
-      throw badEntry(name, 'is a link, which is followed only in a folder or in a tar file that is not packed');
+    const bytes = type === 'file' ? size : LINK;
     const before = this.#seen.get(key);
-    if (before !== undefined && before !== size) throw badEntry(name, 'occurs twice, with other bytes');
-    this.#seen.set(key, size);
-    return before !== undefined;
+    if (before !== undefined && before !== bytes) throw badEntry(name, 'occurs twice, with other bytes');
+    this.#seen.set(key, bytes);
+    return type === 'file' ? before !== undefined : this.#enterOther(name, linkname);
+  }
+
+  /** Whether the blob was a file of the archive. */
+  hasFile(digest: Digest): boolean {
+    return (this.#seen.get(digest) ?? LINK) !== LINK;
   }
 
   #enterOther(name: string, linkname: string): false {

@@ -26,6 +26,7 @@ export type ReferrerPolicy = 'follow' | 'drop';
 export class WantedBlobs {
   readonly #options: WantedOptions;
   readonly #wanted = new Map<Digest, Descriptor>();
+  readonly #sizes = new Set<number>();
   readonly #unread = new Set<Digest>();
   /** Referrers by subject, to be wanted as soon as the subject is. */
   readonly #bound = new Map<Digest, Descriptor[]>();
@@ -38,6 +39,11 @@ export class WantedBlobs {
   /** The descriptor of a wanted blob; undefined where nothing asked for it so far. */
   find(digest: Digest): Descriptor | undefined {
     return this.#wanted.get(digest);
+  }
+
+  /** Whether a wanted blob has this size. */
+  hasSize(size: number): boolean {
+    return this.#sizes.has(size);
   }
 
   /** Whether it is a wanted document that was not read yet. */
@@ -69,7 +75,7 @@ export class WantedBlobs {
   learnManifest(descriptor: Descriptor, { config, layers }: ImageManifest): readonly Descriptor[] {
     this.#unread.delete(descriptor.digest);
     for (const content of [config, ...layers]) {
-      if (!this.#wanted.has(content.digest)) this.#wanted.set(content.digest, content);
+      if (!this.#wanted.has(content.digest)) this.#set(content);
     }
     return [];
   }
@@ -101,10 +107,14 @@ export class WantedBlobs {
     if (this.#wanted.size >= maxDescriptors) {
       throw new LadingError('ERR_LIMIT_DESCRIPTORS', `the archive lists more than ${maxDescriptors} blobs`);
     }
-    this.#wanted.set(digest, descriptor);
+    this.#set(descriptor);
     const referrers = this.#bound.get(digest) ?? [];
     this.#bound.delete(digest);
     if (isDocument) this.#unread.add(digest);
     return [...(isDocument ? [descriptor] : []), ...referrers.flatMap((referrer) => this.#want(referrer))];
+  }
+  #set(descriptor: Descriptor): void {
+    this.#wanted.set(descriptor.digest, descriptor);
+    this.#sizes.add(descriptor.size);
   }
 }

@@ -130,6 +130,8 @@ export interface ArchiveContents {
   readonly repeated: ReadonlySet<string>;
   /** Blobs with a wrong size or digest, with the size that they had. The load fails only if an image needs one. */
   readonly damaged: ReadonlyMap<Digest, Required<FoundBlob>>;
+  /** Whether a file with this plain name came and was not kept, since nothing had asked for it. */
+  readonly hasLeft?: (name: string) => boolean;
 }
 
 /** Which entries to keep, and where to look for content that is stored already. */

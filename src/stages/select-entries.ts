@@ -1,27 +1,18 @@
-import { checkDocument, damageOf, readAll } from '../content/check-document.js';
-import { DockerListing } from '../content/docker-listing.js';
+import { ArchiveListing } from '../content/archive-listing.js';
+import { checkDocument, checkLayoutDocumentSize, damageOf, readAll } from '../content/check-document.js';
 import { sizeMismatch } from '../content/mismatch.js';
-import { LearnedDocuments } from '../content/learned-documents.js';
 import { refuseOtherBytes } from '../content/repeated-entry.js';
 import { bodyOf, drain } from '../flow/bodies.js';
 import { Stage } from '../flow/stage.js';
-import {
-  digestOfEntry,
-  DOCKER_MANIFEST_ENTRY,
-  INDEX_ENTRY,
-  LAYOUT_ENTRY,
-  plainEntryName,
-} from '../model/archive-layout.js';
+import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
-import { digestOf, type Digest } from '../model/digest.js';
+import type { Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
-import { LadingError } from '../model/errors.js';
 import { ALL_LIMITS } from '../model/limits.js';
 import { checkStaged } from '../model/not-an-image.js';
 import { CALLBACK, check, FLAG, oneOf, optionsOf, withMethods } from '../model/rules.js';
-import type { WantedBlobs } from '../model/wanted-blobs.js';
 import { READER } from '../stores/port-rules.js';
 import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry, type SelectEntriesOptions } from './records.js';
 
@@ -49,22 +40,22 @@ export interface SkippedEntries {
 /**
  * Passes on the entries that the load needs and drains the others, as far as the documents read so far can tell. Once
  * it has read all documents, only wanted blobs pass; before that every blob is a candidate. It never passes too little,
- * and may pass too much; the survey at the end of the load is exact. Holds one document, and one digest for each blob.
+ * and may pass too much; the survey at the end of the load is exact. Holds one document, one digest for each blob, and
+ * the names of the other files.
  */
 export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #options: SelectEntriesOptions;
-  readonly #documents: LearnedDocuments;
+  readonly #listing: ArchiveListing;
   readonly #ledger: EntryLedger;
-  readonly #wanted: WantedBlobs;
-  readonly #docker: DockerListing;
   readonly #passed = new Set<Digest>();
   readonly #present = new Set<Digest>();
-  readonly #metadata = new Map<string, Digest>();
   /** The first name that starts with a slash. Only a docker-archive may have one. */
   #absolute: string | undefined;
+  /** Names that links lead to, and files that were not passed on. `EntryLedger` limits both. */
+  readonly #linked = new Set<string>();
+  readonly #left = new Set<string>();
   #stagedBytes = 0;
   #skipped = { count: 0, bytes: 0 };
-  #listsNothing = false;
 
   protected override readonly rule = ENTRY;
 
@@ -72,13 +63,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     super({ highWaterMark: 1 });
     check(ARGUMENTS, { options });
     this.#options = options;
-    this.#documents = new LearnedDocuments(options, {
+    this.#listing = new ArchiveListing(options, {
       isPassed: (digest) => this.#passed.has(digest),
       isPresent: (digest) => this.#present.has(digest),
     });
     this.#ledger = new EntryLedger(options.limits);
-    this.#wanted = this.#documents.wanted;
-    this.#docker = new DockerListing(options);
   }
 
   /** The entries that were not passed on so far. */
@@ -88,8 +77,23 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   /** Whether a blob would be looked up in the store if it came now. */
   mayNeed(digest: Digest): boolean {
-    const isWanted = this.#wanted.find(digest) !== undefined || this.#docker.wants(digest);
-    return !this.#options.passesAll && (isWanted || !this.#isEverythingKnown());
+    return !this.#options.passesAll && this.#listing.mayWant(digest);
+  }
+
+  /** Whether the load may need the blob, as far as the documents read so far can tell. */
+  wants(digest: Digest): boolean {
+    return this.#options.passesAll || this.#listing.mayWant(digest);
+  }
+
+  /** The size that the documents state for a blob. */
+  sizeOf(digest: Digest): number | undefined {
+    return this.#listing.find(digest)?.size;
+  }
+
+  /** Whether a file with this plain name came and was not passed on. */
+  hasLeft(name: string): boolean {
+    const digest = digestOfEntry(name);
+    return this.#left.has(name) || (digest !== undefined && this.#ledger.hasFile(digest) && !this.#passed.has(digest));
   }
 
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<SelectedEntry> {
@@ -99,74 +103,78 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (entry.type === 'directory') return;
     if (entry.name.startsWith('/')) this.#absolute ??= entry.name;
     const isRepeat = this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
-    if (this.#metadata.size === 0) checkStaged((this.#stagedBytes += entry.size), this.#options.limits);
-    if (isRepeat) await this.#skipRepeat(named, digest ?? this.#metadata.get(name));
+    if (this.#listing.isEmpty()) checkStaged((this.#stagedBytes += entry.size), this.#options.limits);
+    if (isRepeat) await this.#skipRepeat(named, digest ?? this.#listing.digestOf(name));
     else if (entry.type !== 'file')
-      yield { ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? ''), use: 'link' };
+      yield this.#takeLink({ ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? '') });
     else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
-    else if (this.#isLayout() && !this.#docker.namesFiles && !this.#mayBeListedLater(entry)) await drain(entry);
     // Until both files of a layout have come, this may be a docker-archive, whose layers have other names.
-    else yield { ...named, use: 'candidate' };
+    else if (this.#isFileOfImage(named)) yield { ...named, use: 'candidate' };
+    else await this.#leave(named);
   }
 
   protected override atEnd(): readonly SelectedEntry[] {
-    if (this.#isLayout() && this.#absolute !== undefined) throw badEntry(this.#absolute, 'has an absolute name');
+    if (this.#listing.isLayout() && this.#absolute !== undefined)
+      throw badEntry(this.#absolute, 'has an absolute name');
     return [];
   }
 
+  #takeLink(entry: Omit<SelectedEntry, 'use'> & { readonly linkname: string }): SelectedEntry {
+    this.#linked.add(entry.linkname);
+    return { ...entry, use: 'link' };
+  }
+
+  #isFileOfImage(entry: ArchiveEntry): boolean {
+    const { docker } = this.#listing;
+    return !this.#listing.isLayout() || docker.namesFiles || this.#mayBeBehindLink(entry) || this.#waitsWith(entry);
+  }
+
+  /**
+   * Whether a blob may be a link to this file, in a stream: the link may come later, and lead through other links. Then
+   * the file has the size of a blob that is wanted. By position links were followed before.
+   */
+  #mayBeBehindLink({ name, size, part }: ArchiveEntry): boolean {
+    const { wanted } = this.#listing.documents;
+    const mayBe = this.#linked.has(name) || !this.#listing.isEverythingKnown() || wanted.hasSize(size);
+    return part === undefined && mayBe;
+  }
+
+  /** Entries that are read by position come after every document of the layout. */
+  #waitsWith({ size, part }: ArchiveEntry): boolean {
+    return part === undefined && this.#listing.waitsWith(size);
+  }
+
+  async #leave(entry: ArchiveEntry): Promise<void> {
+    this.#left.add(entry.name);
+    await drain(entry);
+  }
+
   async #takeMetadata(entry: Omit<SelectedEntry, 'use'>): Promise<SelectedEntry> {
-    const { limits } = this.#options;
-    const maxBytes = entry.name === LAYOUT_ENTRY ? limits.maxLayoutBytes : limits.maxIndexBytes;
-    if (entry.size > maxBytes) {
-      throw new LadingError('ERR_LIMIT_DOCUMENT', `${entry.name} has ${entry.size} bytes, more than ${maxBytes}`);
-    }
-    const bytes = await readAll(entry.body, maxBytes);
-    this.#metadata.set(entry.name, digestOf(bytes));
-    const taken = { ...entry, body: bodyOf(bytes), use: 'metadata' } as const;
-    if (entry.name === DOCKER_MANIFEST_ENTRY) await this.#learnDocker(bytes);
-    if (entry.name !== INDEX_ENTRY) return taken;
-    const index = await this.#documents.learnLayout(bytes);
-    this.#listsNothing = index.manifests.length === 0;
-    return { ...taken, index };
+    checkLayoutDocumentSize(entry.name, entry.size, this.#options.limits);
+    const bytes = await readAll(entry.body, entry.size);
+    const index = await this.#listing.learn(entry.name, bytes);
+    return { ...entry, body: bodyOf(bytes), use: 'metadata', ...(index && { index }) };
   }
 
   async #takeBlob(entry: Omit<SelectedEntry, 'use'>, digest: Digest): Promise<readonly SelectedEntry[]> {
     if (this.#options.passesAll) return [{ ...entry, use: 'candidate' }];
     const isFatal = this.#options.damage === 'fatal';
-    const wanted = this.#wanted.find(digest);
+    const wanted = this.#listing.find(digest);
     const kind = wanted === undefined ? 'blob' : contentKindOf(wanted);
     const fits = wanted === undefined || wanted.size === entry.size;
     if (!fits && isFatal) throw sizeMismatch(wanted, entry.size);
-    if (this.#docker.isUnread(digest)) return [await this.#takeConfig({ ...entry, kind }, digest)];
+    if (this.#listing.docker.isUnread(digest)) return [await this.#takeConfig({ ...entry, kind }, digest)];
     if (wanted === undefined && this.#isSpare(entry, digest)) return await this.#skip(entry);
-    if (!this.#wanted.isUnread(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
+    if (!this.#isUnread(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
     if (wanted === undefined || !fits) return [{ ...entry, kind, use: 'candidate' }];
     return [{ ...entry, kind, body: await this.#read(entry.body, wanted), use: isFatal ? 'needed' : 'candidate' }];
   }
 
-  #isEverythingKnown(): boolean {
-    return this.#isLayout() && this.#wanted.isComplete() && this.#docker.isComplete();
-  }
-
   #isSpare(entry: ArchiveEntry, digest: Digest): boolean {
-    return this.#isEverythingKnown() && !this.#docker.wants(digest) && !this.#mayBeListedLater(entry);
-  }
-
-  /**
-   * Whether a `manifest.json` may follow that lists what `index.json` does not. Entries that are read by position come
-   * after it. It is waited for only if the index lists nothing, and without a filter: an archive may have a spare blob
-   * of many gigabytes, or two hundred thousand of them, and all would be held meanwhile.
-   */
-  #mayBeListedLater({ part }: ArchiveEntry): boolean {
-    const isUnfiltered = this.#options.platforms.wantsAll && this.#options.referrers === 'follow';
-    return this.#listsNothing && part === undefined && isUnfiltered && !this.#metadata.has(DOCKER_MANIFEST_ENTRY);
-  }
-
-  #isLayout(): boolean {
-    return this.#metadata.has(LAYOUT_ENTRY) && this.#metadata.has(INDEX_ENTRY);
+    return !this.#listing.mayWant(digest) && !this.#linked.has(entry.name) && !this.#waitsWith(entry);
   }
 
   async #skip(entry: ArchiveEntry): Promise<readonly SelectedEntry[]> {
@@ -191,20 +199,18 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     return [];
   }
 
+  #isUnread(digest: Digest): boolean {
+    return this.#listing.documents.wanted.isUnread(digest);
+  }
+
   /** Reads a wanted document at once, to learn what it lists. The body that is passed on has its verified bytes. */
   async #read(body: Body, wanted: Descriptor): Promise<Body> {
-    if (!this.#wanted.isUnread(wanted.digest)) return body;
+    if (!this.#isUnread(wanted.digest)) return body;
     const bytes = await readAll(body, wanted.size);
     // The next stages find the same damage, and remember it for the end of the load.
     if (this.#options.damage === 'later' && damageOf(bytes, wanted) !== undefined) return bodyOf(bytes);
-    await this.#documents.learn(checkDocument(bytes, wanted), wanted);
+    await this.#listing.documents.learn(checkDocument(bytes, wanted), wanted);
     return bodyOf(bytes);
-  }
-
-  /** Configs that were passed on as candidates are here once they are stored. */
-  async #learnDocker(bytes: Buffer): Promise<void> {
-    if (!this.#options.platforms.wantsAll) await this.#options.untilStored();
-    await this.#docker.learn(bytes, this.#options.present);
   }
 
   /** Reads a config of `manifest.json` as it passes. The next stages find its damage. */
@@ -212,7 +218,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     this.#passed.add(digest);
     if (entry.size > this.#options.limits.maxDocumentBytes) return { ...entry, use: 'candidate' };
     const bytes = await readAll(entry.body, entry.size);
-    await this.#docker.learnConfig(digest, bytes);
+    await this.#listing.docker.learnConfig(digest, bytes);
     return { ...entry, body: bodyOf(bytes), use: 'candidate' };
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { kernel } from '../../src/files/kernel.js';
@@ -8,7 +9,7 @@ import type { LoadReport } from '../../src/load/load-report.js';
 import type { Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import type { Store } from '../../src/stores/store.js';
-import { layoutArchive, type LayoutOptions } from '../fixtures/archive-builder.js';
+import { layoutArchive, layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
 import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { example, FAMILIAR, type Example } from '../fixtures/example.js';
 import { load, ORDERS } from '../fixtures/loading.js';
@@ -16,6 +17,7 @@ import { pipeFromTest } from '../fixtures/named-pipe.js';
 import { refuses } from '../fixtures/refusals.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
+import { tarOf, type TarEntry } from '../fixtures/tar-builder.js';
 import { leasesOf, onEachStore, stateOf, temporaryFolder, type OpenStore } from '../fixtures/stores.js';
 
 const skip = kernel() === undefined && 'the package koffi is not here';
@@ -142,4 +144,20 @@ test('loads as a stream where native calls are not wanted', async (t) => {
   const report = await loadImages(store, { fd }, { hostPlatform: HOST });
   assert.equal(report.images.length, 1);
   end();
+});
+
+onEachStore('follows links of a layout', async (open, t) => {
+  if (skip !== false) return t.skip(skip);
+  const [store, plain] = [await open(), await open()];
+  await load(plain, await archiveOf(built));
+  const entries = layoutEntries(built.images, built.blobs).flatMap((entry): TarEntry[] => {
+    if (!/^blobs\/sha256\/\w/.test(entry.name)) return [entry];
+    const file = `files/${path.basename(entry.name)}`;
+    return [
+      { ...entry, name: file },
+      { name: entry.name, type: 'symlink', linkname: `../../${file}` },
+    ];
+  });
+  await loadPiped(t, store, await tarOf(entries));
+  assert.deepEqual(await stateOf(store), await stateOf(plain));
 });

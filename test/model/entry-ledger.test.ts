@@ -25,14 +25,22 @@ describe('EntryLedger', () => {
     }
   });
 
-  it('refuses a link with the name of a blob or layout document', () => {
+  it('refuses a link beside a file with the name of a blob or layout document, in any order', () => {
     for (const type of ['link', 'symlink'] as const) {
-      const ledger = new EntryLedger(limitsOf());
       for (const name of [BLOB, 'index.json']) {
-        assert.throws(() => enter(ledger, name, type, 'x'), { code: 'ERR_TAR_ENTRY' });
+        for (const types of [[type, 'file'] as const, ['file', type] as const]) {
+          const ledger = new EntryLedger(limitsOf());
+          enter(ledger, name, types[0], 'x');
+          assert.throws(() => enter(ledger, name, types[1], 'x'), { code: 'ERR_TAR_ENTRY' });
+        }
       }
-      enter(ledger, 'layer.tar', type, 'x');
     }
+  });
+
+  it('counts links with the name of a blob among the other entries', () => {
+    const ledger = new EntryLedger(limitsOf({ maxOtherEntries: 1 }));
+    enter(ledger, BLOB, 'symlink', 'x');
+    assert.throws(() => enter(ledger, 'index.json', 'symlink', 'x'), { code: 'ERR_LIMIT_ENTRIES' });
   });
 
   it('counts other entries, and the bytes of their names and link names', () => {

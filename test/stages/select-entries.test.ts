@@ -162,16 +162,32 @@ describe('SelectEntries, metadata first,', () => {
     assert.deepEqual(passedDigests(await select(entries, { platforms: ['linux/amd64'] })), namesOf([root.digest]));
   });
 
-  it('skips a blob that no document refers to, with a manifest.json or without one', async () => {
+  it('skips a blob that no document refers to, if manifest.json has come or there is a filter', async () => {
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, PLATFORMS);
     const wanted = namesOf(blobs.keys());
     const stray = { name: entryNameOf(digestOf('stray one')), body: Buffer.from('stray one') };
-    for (const manifestJson of [undefined, []]) {
-      const selection = await select(layoutOf(blobs, root, { extra: [stray], ...(manifestJson && { manifestJson }) }));
+    const cases: readonly (readonly [SelectionOptions, LayoutOptions])[] = [
+      [{}, { manifestJson: [] }],
+      [{ platforms: PLATFORMS }, {}],
+    ];
+    for (const [options, layout] of cases) {
+      const selection = await select(layoutOf(blobs, root, { extra: [stray], ...layout }), options);
       assert.deepEqual(passedDigests(selection), wanted);
       assert.equal(selection.stage.skipped.skipped.count, 1);
     }
+  });
+
+  it('keeps up to a thousand blobs that no document refers to for a late manifest.json', async () => {
+    const blobs = new BlobSet();
+    const { root } = buildMultiPlatform(blobs, PLATFORMS);
+    const small = Array.from({ length: 1002 }, (_, at) => `stray ${at}`).map((text) => ({
+      name: entryNameOf(digestOf(text)),
+      body: Buffer.from(text),
+    }));
+    const kept = await select(layoutOf(blobs, root, { extra: small }));
+    assert.equal(passedDigests(kept).length, [...blobs.keys()].length + 1000);
+    assert.equal(kept.stage.skipped.skipped.count, 2);
   });
 
   it('skips a second copy of a blob, wanted or not, and refuses other bytes', async () => {
@@ -220,7 +236,7 @@ describe('SelectEntries, metadata first,', () => {
     const entry = { ...new Bodies().entry(entryNameOf(digestOf('stray one')), Buffer.from('stray')) };
     const blobs = new BlobSet();
     const { root } = buildMultiPlatform(blobs, ['linux/amd64']);
-    const before = entriesOf(new Bodies(), layoutOf(blobs, root));
+    const before = entriesOf(new Bodies(), layoutOf(blobs, root, { manifestJson: [] }));
     const unread = {
       ...entry,
       body: new Bodies().failing(new Error('was read')),

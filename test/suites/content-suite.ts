@@ -113,6 +113,19 @@ function writingSuite(open: OpenStore): void {
       assert.deepEqual(await bytesOf(store.open(digest, { kind: 'blob' })), BYTES);
     }),
   );
+
+  it(
+    'stores a sha512 blob that was announced, and that nobody has hashed',
+    withStore(open, async (store) => {
+      const digest = digestOf(BYTES, 'sha512');
+      await inSession(store, async (session) => {
+        const ingest = await session.begin({ digest, size: BYTES.length, kind: 'blob' });
+        await ingest.write(Buffer.from(BYTES));
+        assert.equal(await ingest.commit({ digest, size: BYTES.length }), 'stored');
+      });
+      assert.deepEqual(await digestsIn(store), [digest]);
+    }),
+  );
 }
 
 function refusingSuite(open: OpenStore): void {

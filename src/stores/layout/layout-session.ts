@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { OpenOptions } from '../../content/content-provider.js';
 import { syncFolder } from '../../files/durable-file.js';
 import { storageError } from '../../files/storage-error.js';
-import type { Digest, Digester } from '../../model/digest.js';
+import { algorithmOf, type Digest, type Digester } from '../../model/digest.js';
 import type { DestinationSession, EndOptions, ExpectedContent, ImageListChange } from '../store.js';
 import { ClaimedBlobs } from './blobs/claimed-blobs.js';
 import { FileIngest, type FileIngestOptions } from './ingest/file-ingest.js';
@@ -72,7 +72,9 @@ export class LayoutSession implements DestinationSession {
   }
 
   async begin(expected: ExpectedContent | undefined, digester?: Digester): Promise<FileIngest> {
-    return await FileIngest.create({ ...this.#newIngest(), digester, isDocument: expected?.kind === 'manifest' });
+    const algorithm = expected && algorithmOf(expected.digest);
+    const isDocument = expected?.kind === 'manifest';
+    return await FileIngest.create({ ...this.#newIngest(), digester, algorithm, isDocument });
   }
 
   async publish(change: ImageListChange): Promise<void> {

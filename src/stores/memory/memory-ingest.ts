@@ -1,6 +1,6 @@
 import { digestMismatch, sizeMismatch } from '../../content/mismatch.js';
 import type { Content } from '../../model/content.js';
-import { Digester, type Digest } from '../../model/digest.js';
+import { Digester, type Digest, type DigestAlgorithm } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { CALLBACK, FLAG, optionsOf, wholeNumber, type Rule } from '../../model/rules.js';
 import type { Ingest, IngestOutcome } from '../store.js';
@@ -52,10 +52,11 @@ export class MemoryIngest implements Ingest {
     add: (digest: Digest, blob: MemoryBlob) => IngestOutcome,
     options: MemoryStoreOptions,
     digester: Digester | undefined,
+    algorithm: DigestAlgorithm | undefined,
   ) {
     this.#add = add;
     this.#options = options;
-    this.#digester = digester ?? new Digester();
+    this.#digester = digester ?? new Digester(algorithm);
     this.#hashesHere = digester === undefined;
   }
 

@@ -5,7 +5,7 @@ import { notInStore } from '../../files/open-blob.js';
 import { isWhole } from '../../content/is-whole.js';
 import { totalBytes } from '../../model/content.js';
 import type { Descriptor } from '../../model/descriptor.js';
-import { parseDigest, type Digest } from '../../model/digest.js';
+import { algorithmOf, parseDigest, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import { imageIndexOf, recordsOf, removeRecords, type ImageRecord } from '../../model/image-list.js';
 import { check, listOf, TEXT } from '../../model/rules.js';
@@ -79,8 +79,10 @@ export class MemoryStore implements Store {
     return {
       ...this.#claiming(claimed),
       copies: undefined,
-      begin: async (_, digester) =>
-        new MemoryIngest((digest, blob) => this.#add(digest, blob, claimed), this.#options, digester),
+      begin: async (expected, digester) => {
+        const add = (digest: Digest, blob: MemoryBlob): IngestOutcome => this.#add(digest, blob, claimed);
+        return new MemoryIngest(add, this.#options, digester, expected && algorithmOf(expected.digest));
+      },
       publish: async (change) => this.#publish(change),
       discard: async (digests) => await this.#discard(digests, claimed),
       end: async ({ unneeded = [] }: EndOptions = {}) => {

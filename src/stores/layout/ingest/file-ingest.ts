@@ -9,7 +9,7 @@ import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 import { withoutBytes } from '../../../files/without-bytes.js';
 import type { Content } from '../../../model/content.js';
-import { algorithmOf, Digester, type Digest } from '../../../model/digest.js';
+import { algorithmOf, Digester, type Digest, type DigestAlgorithm } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
 import { DEFAULT_LIMITS } from '../../../model/limits.js';
 import type { Ingest, IngestOutcome } from '../../store.js';
@@ -37,6 +37,8 @@ export interface FileIngestOptions {
   readonly isDocument?: boolean;
   /** Hashes the bytes before they come here. Without it the ingest hashes them itself. */
   readonly digester?: Digester | undefined;
+  /** How the ingest hashes; sha256 by default. */
+  readonly algorithm?: DigestAlgorithm | undefined;
   /** Called with the folder of a new link. The folder needs an fsync before the load is durable. */
   readonly onLinked: (folder: string) => void;
 }
@@ -61,7 +63,7 @@ export class FileIngest implements Ingest {
 
   private constructor(options: FileIngestOptions, fd: number) {
     this.#options = options;
-    this.#digester = options.digester ?? new Digester();
+    this.#digester = options.digester ?? new Digester(options.algorithm);
     this.#fd = fd;
   }
 
