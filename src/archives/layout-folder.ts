@@ -9,29 +9,32 @@ import { badEntry } from '../model/entry-name.js';
 import { LadingError, quote } from '../model/errors.js';
 import { checkDocuments } from '../model/not-an-image.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
+import { PositionedEntries, type Listing } from './positioned-entries.js';
 
 const { O_NOFOLLOW } = fs.constants;
 
-/** A file of the layout: its name there, its own path without links, and its size. */
-interface Found {
+/** A file of the layout: the layout's path, its name there, its own path without links, and its size. */
+export interface Found {
+  readonly root: string;
   readonly name: string;
   readonly file: string;
   readonly size: number;
 }
 
 /**
- * The files of a layout directory: its own documents first, then the blobs by size, small ones first. Documents have at
- * most a few MiB, so all of them come before the large blobs, and an unwanted large blob is never opened. Links are
- * followed inside the directory. Throws ERR_TAR_ENTRY for one that leads out, and ERR_ARCHIVE_FORMAT for a circle, or
- * if the directory has no documents.
+ * The files of a layout directory: its own documents, and the blobs by size, small ones first. An unwanted blob is never
+ * opened. Links are followed inside the directory. The entries throw ERR_TAR_ENTRY for one that leads out, and
+ * ERR_ARCHIVE_FORMAT for a circle, or if the directory has no documents.
  */
-export async function* layoutFiles(directory: string): AsyncGenerator<FileEntry> {
+export function layoutFiles(directory: string): PositionedEntries<Found> {
+  return new PositionedEntries(async () => await listFiles(directory), layoutFile);
+}
+
+async function listFiles(directory: string): Promise<Listing<Found>> {
   const root = await fs.realpath(directory);
-  const documents = await found(METADATA_ENTRIES.map(async (name) => await fileInside(root, name)));
-  if (documents.length === 0) checkDocuments(await documentsBelow(root));
-  for (const one of documents) yield layoutFile(root, one);
-  const blobs = await blobsInside(root);
-  for (const one of blobs) yield layoutFile(root, one);
+  const metadata = await found(METADATA_ENTRIES.map(async (name) => await fileInside(root, name)));
+  if (metadata.length === 0) checkDocuments(await documentsBelow(root));
+  return { metadata, others: await blobsInside(root) };
 }
 
 async function blobsInside(root: string): Promise<readonly Found[]> {
@@ -58,7 +61,7 @@ async function documentsBelow(root: string): Promise<readonly string[]> {
 async function fileInside(root: string, name: string, place = path.join(root, name)): Promise<Found | undefined> {
   const file = await realInside(root, name, place);
   const stats = file === undefined ? undefined : await fs.lstat(file);
-  return file !== undefined && stats?.isFile() === true ? { name, file, size: stats.size } : undefined;
+  return file !== undefined && stats?.isFile() === true ? { root, name, file, size: stats.size } : undefined;
 }
 
 /** The path behind a name, without links; undefined if nothing is there. */
@@ -79,7 +82,7 @@ function outside(name: string, real: string): LadingError {
   return badEntry(name, `is a link out of the archive, to ${quote(real)}`);
 }
 
-function layoutFile(root: string, { name, file, size }: Found): FileEntry {
+function layoutFile({ root, name, file, size }: Found): FileEntry {
   return fileEntry({ name, type: 'file', file: new SharedFile(() => openInside(root, name, file)), start: 0, size });
 }
 

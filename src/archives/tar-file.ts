@@ -6,8 +6,9 @@ import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import type { Limits } from '../model/limits.js';
 import { checkDocuments } from '../model/not-an-image.js';
 import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
-import { fileEntry, type FileEntry } from './file-entry.js';
+import { fileEntry } from './file-entry.js';
 import { withoutLayoutLinks } from './linked-entries.js';
+import { PositionedEntries, type Listing } from './positioned-entries.js';
 
 /** Bytes that are read for one header: enough for most headers with a long name. */
 const WINDOW_BYTES = 1024;
@@ -17,23 +18,27 @@ const HEADERS_PER_TURN = 256;
 
 /**
  * The entries of an open tar file by position: all headers are checked first, bodies are read only on demand. The
- * layout's own documents come first, then the others by size, small ones first: documents have at most a few MiB, so
- * all of them come before the large blobs. Holds a record for each entry.
- * Errors: those of TarJudge and EntryLedger, and of the file system.
+ * others come by size, small ones first: documents have at most a few MiB. Holds a record for each entry. Errors: those
+ * of TarJudge and EntryLedger, and of the file system.
  */
-export async function* tarFileEntries(file: SharedFile, limits: Limits): AsyncGenerator<FileEntry> {
-  const fd = file.acquire();
-  try {
-    for (const entry of await listEntries(fd, limits)) yield fileEntry({ ...entry, file });
-  } finally {
-    file.release();
-  }
+export function tarFileEntries(file: SharedFile, limits: Limits): PositionedEntries<IndexedEntry> {
+  return new PositionedEntries(
+    async () => {
+      const fd = file.acquire();
+      try {
+        return await listEntries(fd, limits);
+      } finally {
+        file.release();
+      }
+    },
+    (entry) => fileEntry({ ...entry, file }),
+  );
 }
 
 /** The fields of a checked entry that its reader needs. */
-type IndexedEntry = Pick<JudgedEntry, 'name' | 'type' | 'start' | 'size'> & { readonly linkname?: string };
+export type IndexedEntry = Pick<JudgedEntry, 'name' | 'type' | 'start' | 'size'> & { readonly linkname?: string };
 
-async function listEntries(fd: number, limits: Limits): Promise<readonly IndexedEntry[]> {
+async function listEntries(fd: number, limits: Limits): Promise<Listing<IndexedEntry>> {
   const entries: IndexedEntry[] = [];
   // Apply the stream's limit on other entries here too, since the index holds all of them.
   const ledger = new EntryLedger(limits);
@@ -56,10 +61,11 @@ async function listEntries(fd: number, limits: Limits): Promise<readonly Indexed
   judge.end();
   const followed = withoutLayoutLinks(entries);
   checkDocuments(followed.map(({ name }) => plainEntryName(name)));
-  const [metadata, others] = [true, false].map((isMetadata) =>
-    followed.filter(({ name }) => isMetadataEntry(plainEntryName(name)) === isMetadata),
-  );
-  return [...(metadata ?? []), ...(others ?? []).sort((a, b) => a.size - b.size)];
+  const isMetadata = ({ name }: IndexedEntry): boolean => isMetadataEntry(plainEntryName(name));
+  return {
+    metadata: followed.filter(isMetadata),
+    others: followed.filter((entry) => !isMetadata(entry)).sort((a, b) => a.size - b.size),
+  };
 }
 
 /** Checks the next bytes. Returns false if there are none, since the file was cut meanwhile. */

@@ -65,8 +65,7 @@ export async function loadInSession(
     damage: isFiltered(request) ? 'later' : 'fatal',
     untilStored: async () => await commit.settled(),
   });
-  const claimed =
-    entries instanceof Readable ? entries : claimAhead(entries, session, (digest) => select.mayNeed(digest));
+  const claimed = entries instanceof Readable ? entries : claimAhead(entries, session, select);
   try {
     await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, callingBack(onProgress), { signal });
     const contents = await followLayoutLinks(session, withLeft(commit.contents, select), { limits, select });

@@ -46,9 +46,9 @@ export class WantedBlobs {
     return this.#sizes.has(size);
   }
 
-  /** Whether it is a wanted document that was not read yet. */
-  isUnread(digest: Digest): boolean {
-    return this.#unread.has(digest);
+  /** The wanted documents that were not read yet. */
+  get unread(): ReadonlySet<Digest> {
+    return this.#unread;
   }
 
   /** Whether every wanted document was read, so that a blob that is not wanted now never will be. */

@@ -75,6 +75,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     return { present: this.#present, skipped: this.#skipped, lookalikes: this.#ledger.lookalikes };
   }
 
+  /** The documents that an image needs and that did not come so far. */
+  get unread(): ReadonlySet<Digest> {
+    return this.#listing.documents.wanted.unread;
+  }
+
   /** Whether a blob would be looked up in the store if it came now. */
   mayNeed(digest: Digest): boolean {
     return !this.#options.passesAll && this.#listing.mayWant(digest);
@@ -200,7 +205,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   #isUnread(digest: Digest): boolean {
-    return this.#listing.documents.wanted.isUnread(digest);
+    return this.unread.has(digest);
   }
 
   /** Reads a wanted document at once, to learn what it lists. The body that is passed on has its verified bytes. */

@@ -33,7 +33,7 @@ describe('WantedBlobs', () => {
     const wanted = wantedOf();
     assert.equal(wanted.isComplete(), true);
     assert.deepEqual(wanted.learnLayout(layoutOf(root)), [root]);
-    assert.deepEqual([wanted.isComplete(), wanted.isUnread(root.digest)], [false, true]);
+    assert.deepEqual([wanted.isComplete(), wanted.unread.has(root.digest)], [false, true]);
     const documents = wanted.learnIndex(root, INDEX);
     assert.deepEqual(digestsOf(documents), digestsOf(INDEX.manifests));
     for (const document of documents) {

@@ -20,7 +20,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   content: ['model', 'flow', 'files'],
   compression: ['model', 'flow'],
   layers: ['model', 'content', 'compression'],
-  archives: ['model', 'files'],
+  archives: ['model', 'flow', 'files'],
   pump: ['model', 'files', 'content'],
   stores: BELOW_STORES,
   'stores/memory': [...BELOW_STORES, 'stores'],
