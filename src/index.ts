@@ -108,7 +108,7 @@ export {
   type SourceReader,
   type Store,
 } from './stores/index.js';
-export { verifyArchive } from './verify/verify-archive.js';
+export { verifyArchive, type VerifyArchiveOptions } from './verify/verify-archive.js';
 export type { Problem } from './verify/check-images.js';
 export { quarantineDamaged } from './edit/quarantine-damaged.js';
 export type { Demands, Unmet } from './verify/demands.js';

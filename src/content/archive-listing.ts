@@ -69,7 +69,8 @@ export class ArchiveListing {
    * may have a spare blob of many gigabytes, or two hundred thousand of them.
    */
   waitsWith(bytes: number): boolean {
-    const isUnfiltered = this.#options.platforms.wantsAll && this.#options.referrers === 'follow';
+    const { platforms, referrers, image } = this.#options;
+    const isUnfiltered = platforms.wantsAll && referrers === 'follow' && image === undefined;
     if (this.#read.has(DOCKER_MANIFEST_ENTRY) || !isUnfiltered) return false;
     this.#waiting = { count: this.#waiting.count + 1, bytes: this.#waiting.bytes + bytes };
     const { count, bytes: all } = this.#waiting;

@@ -1,5 +1,6 @@
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
+import { mayHaveName } from '../model/chosen-roots.js';
 import type { DockerArchiveImage } from '../model/docker-archive.js';
 import { platformOf, type ImageConfig } from '../model/image-config.js';
 import type { Limits } from '../model/limits.js';
@@ -12,6 +13,7 @@ import { parseConfigBytes, parseDockerManifestBytes } from './parse-document.js'
 /** The filter of the load, and its limits. */
 export interface DockerListingOptions {
   readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
+  readonly image?: string | undefined;
   readonly limits: Limits;
 }
 
@@ -68,7 +70,9 @@ export class DockerListing {
     return this.#unread.size === 0;
   }
 
-  #list({ config, layers }: DockerArchiveImage): void {
+  #list({ config, layers, repoTags }: DockerArchiveImage): void {
+    const { image } = this.#options;
+    if (image !== undefined && !mayHaveName(image, repoTags)) return;
     const [top, ...rest] = [config, ...layers].map((name) => digestOfEntry(plainEntryName(name)));
     const digests = rest.filter((digest) => digest !== undefined);
     if (top === undefined || digests.length < rest.length) this.#namesFiles = true;

@@ -54,12 +54,13 @@ export async function loadInSession(
   request: LoadRequest,
 ): Promise<LoadOutcome> {
   const session = rememberAbsent(begun);
-  const { probing, limits, platforms, referrers, passesAll, signal, onProgress } = request;
+  const { probing, limits, platforms, referrers, image, passesAll, signal, onProgress } = request;
   const commit = new Commit(session, { probing, limits });
   const select = new SelectEntries({
     present: session,
     platforms: new PlatformSet<ImageRecord>(platforms),
     referrers,
+    ...(image !== undefined && { image }),
     limits,
     passesAll,
     damage: isFiltered(request) ? 'later' : 'fatal',

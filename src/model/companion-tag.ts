@@ -12,6 +12,11 @@ export function companionSubject({ name, descriptor }: ImageRecord): Digest | un
   return isDigest(digest) && isManifestType(descriptor.mediaType) ? digest : undefined;
 }
 
+/** Whether a name is one that companions have. */
+export function isCompanionName(name: string): boolean {
+  return COMPANION.test(name);
+}
+
 /** Kinds of roots that belong to the image of the same name (annotation `kind` of cosign and hauler). */
 const KINDS: ReadonlySet<string> = new Set(['sigs', 'atts', 'sboms', 'referrers']);
 

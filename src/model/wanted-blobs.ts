@@ -1,3 +1,4 @@
+import { rootsThatMayBe } from './chosen-roots.js';
 import { contentKindOf } from './content.js';
 import { ANNOTATIONS, attestedBy, type Descriptor } from './descriptor.js';
 import { isDigest, type Digest } from './digest.js';
@@ -12,6 +13,8 @@ import { isNamedPlatform, type Platform } from './platform.js';
 export interface WantedOptions {
   readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
   readonly referrers: ReferrerPolicy;
+  /** Only the image with this tag, name or digest. */
+  readonly image?: string | undefined;
   readonly limits: Pick<Limits, 'maxDescriptors'>;
 }
 
@@ -58,7 +61,9 @@ export class WantedBlobs {
 
   /** Learns from `index.json`. */
   learnLayout({ manifests }: ImageIndex): readonly Descriptor[] {
-    return manifests.flatMap((listed) => {
+    const { image } = this.#options;
+    const roots = image === undefined ? manifests : rootsThatMayBe(image, manifests);
+    return roots.flatMap((listed) => {
       const subject = listed.annotations?.[ANNOTATIONS.subject];
       return this.#list(listed, subject !== undefined && isDigest(subject) ? subject : undefined);
     });
@@ -90,7 +95,8 @@ export class WantedBlobs {
 
   #listReferrer(descriptor: Descriptor, subject: Digest): readonly Descriptor[] {
     if (this.#options.referrers === 'drop') return [];
-    if (this.#options.platforms.wantsAll || this.#wanted.has(subject)) return this.#want(descriptor);
+    const isFiltered = !this.#options.platforms.wantsAll || this.#options.image !== undefined;
+    if (!isFiltered || this.#wanted.has(subject)) return this.#want(descriptor);
     const bound = this.#bound.get(subject) ?? [];
     bound.push(descriptor);
     this.#bound.set(subject, bound);

@@ -12,7 +12,7 @@ import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
 import { ALL_LIMITS } from '../model/limits.js';
 import { checkStaged } from '../model/not-an-image.js';
-import { CALLBACK, check, FLAG, oneOf, optionsOf, withMethods } from '../model/rules.js';
+import { CALLBACK, check, FLAG, oneOf, optionsOf, TEXT, withMethods } from '../model/rules.js';
 import { READER } from '../stores/port-rules.js';
 import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry, type SelectEntriesOptions } from './records.js';
 
@@ -26,7 +26,10 @@ const RULES = {
   untilStored: CALLBACK,
 };
 const ARGUMENTS = {
-  options: optionsOf<SelectEntriesOptions>(RULES, Object.keys(RULES) as (keyof SelectEntriesOptions)[]),
+  options: optionsOf<SelectEntriesOptions>(
+    { ...RULES, image: TEXT },
+    Object.keys(RULES) as (keyof SelectEntriesOptions)[],
+  ),
 };
 
 /** The entries that were not passed on: blobs that the store has, and blobs that no image needs. */

@@ -5,27 +5,37 @@ import type { LoadRequest } from '../load/load-entries.js';
 import { loadArchive, loadRequestOf } from '../load/load-images.js';
 import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
-import { check } from '../model/rules.js';
+import { check, optionsOf, TEXT } from '../model/rules.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
 import type { Warning, WarningCode } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { unmetDemands } from './demands.js';
-import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify-images.js';
+import { VERIFY_RULES, type VerifyOptions, type VerifyReport } from './verify-images.js';
 
-const ARGUMENTS = { source: ARCHIVE, options: VERIFY_OPTIONS };
+/** How to verify an archive. */
+export interface VerifyArchiveOptions extends VerifyOptions {
+  /** Only the image with this tag, name or digest, and what it needs. */
+  readonly image?: string;
+}
+
+const ARGUMENTS = {
+  source: ARCHIVE,
+  options: optionsOf<VerifyArchiveOptions>({ ...VERIFY_RULES, image: TEXT }),
+};
 
 /**
- * Verifies an archive without storing it. Hashes every blob in it, needed or not. Holds its documents, at most 64 MiB.
- * Throws the errors of a load. A damaged blob that no image needs is a problem in the report.
+ * Verifies an archive without storing it. Hashes every blob in it, needed or not, or what one image needs. Holds its
+ * documents, at most 64 MiB. Throws the errors of a load, and ERR_IMAGE_UNKNOWN or ERR_REFERENCE_AMBIGUOUS for an image.
+ * A damaged blob that no image needs is a problem in the report.
  */
-export async function verifyArchive(source: LoadSource, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyArchive(source: LoadSource, options: VerifyArchiveOptions = {}): Promise<VerifyReport> {
   check(ARGUMENTS, { source, options });
-  const { deep = false, strict = false, limits, signal } = options;
+  const { deep = false, strict = false, limits, signal, image } = options;
   const request: LoadRequest = {
-    ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }) }),
-    passesAll: true,
+    ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }), ...(image !== undefined && { image }) }),
+    passesAll: image === undefined,
     probing: deep ? 'all' : 'heads',
   };
   const store = documentStore(request.limits);
@@ -46,7 +56,10 @@ export async function verifyArchive(source: LoadSource, options: VerifyOptions =
   const unmet = await unmetDemands(documents, targets, { images, survey }, options);
   const { refused, warnings } = judgeWarnings(report.warnings, strict);
   const known = new Set(warnings.map(({ message }) => message));
-  const damaged = [...contents.damaged].map(([digest, { damage }]) => problemOf(damage, digest));
+  // Of one image, damage that it does not need is none of its problems, and damage that it needs was thrown.
+  const damaged = [...(image === undefined ? contents.damaged : [])].map(([digest, { damage }]) =>
+    problemOf(damage, digest),
+  );
   return {
     images,
     blobs: { count: blobs.stored + blobs.skipped, bytes: blobs.bytesStored + blobs.bytesSkipped },

@@ -8,7 +8,7 @@ import { LadingError, quote } from '../model/errors.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
-import { check, FLAG, optionsOf, PLATFORM, type Rule } from '../model/rules.js';
+import { check, FLAG, optionsOf, PLATFORM } from '../model/rules.js';
 import { referrersIn } from '../stores/listed-images.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
@@ -42,16 +42,16 @@ export interface VerifyReport {
 }
 
 /** Rules of the options of a verification. */
-export const VERIFY_OPTIONS: Rule = optionsOf<VerifyOptions>({
+export const VERIFY_RULES = {
   ...READING_RULES,
   deep: FLAG,
   strict: FLAG,
   complete: FLAG,
   platforms: PLATFORMS,
   hostPlatform: PLATFORM,
-});
+};
 
-const ARGUMENTS = { store: STORE, names: NAMES, options: VERIFY_OPTIONS };
+const ARGUMENTS = { store: STORE, names: NAMES, options: optionsOf<VerifyOptions>(VERIFY_RULES) };
 
 /**
  * Reads and hashes every blob of the named images, or of the whole store without names. Checks that everything the

@@ -6,15 +6,20 @@ import { inspectArchive } from '../../src/inspect/inspect-archive.js';
 import type { LoadOptions } from '../../src/load/load-images.js';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
 import type { ImageRecord } from '../../src/model/image-list.js';
+import type { CommitEvent } from '../../src/stages/records.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
-import { layoutArchive, type LayoutImage } from '../fixtures/archive-builder.js';
+import { verifyArchive } from '../../src/verify/verify-archive.js';
+import { blobPath } from '../fixtures/archive-entries.js';
+import { buildReferrer } from '../fixtures/artifact-builder.js';
+import { layoutArchive, layoutEntries, type LayoutImage } from '../fixtures/archive-builder.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { chunksOf, codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 import { save } from '../fixtures/saved-archive.js';
 import { onEachStore, stateOf } from '../fixtures/stores.js';
+import { tarOf, type TarEntry } from '../fixtures/tar-builder.js';
 
 const blobs = new BlobSet();
 const [first, second] = ['first', 'second'].map((seed) => buildManifest(blobs, { platform: 'linux/amd64', seed }));
@@ -211,4 +216,69 @@ test('damage in an image that was not chosen is no error', async () => {
   const store = new MemoryStore();
   await load(store, await layoutArchive(roots('1 1.0', '2 2.0'), broken), { image: '1.0' });
   assert.deepEqual(await listed(store), ['1 1.0']);
+});
+
+/** What is tagged as `example/app:9`, and the images before and after. */
+const TAGGED: readonly (readonly [source: string, before: readonly string[], after: readonly string[]])[] = [
+  ['<none>:1.0', ['1 1.0'], ['1 example/app:9']],
+  ['<none>:1.0', ['1 1.0', '1 2.0'], ['1 2.0', '1 example/app:9']],
+  ['<none>:1.0', ['1 1.0', '1 a/b:1'], ['1 a/b:1', '1 example/app:9']],
+  [first!.digest, ['1 1.0', '2 1.0'], ['1 example/app:9', '2 1.0']],
+  [first!.digest, ['1 1.0', '1 2.0'], ['1 1.0', '1 2.0', '1 example/app:9']],
+  [first!.digest, ['1 1.0', '1 a/b:1'], ['1 1.0', '1 a/b:1', '1 example/app:9']],
+];
+
+for (const [source, before, after] of TAGGED) {
+  onEachStore(`tags ${source} of ${before.join(', ')}`, async (open) => {
+    const store = await open();
+    await loadLayout(store, roots(...before), blobs);
+    await tagImage(store, source, 'example/app:9');
+    assert.deepEqual(await listed(store), after.toSorted());
+  });
+}
+
+test('a load of one image stores no blob of another one, if the index comes first', async () => {
+  const own = new Set<string>(closureOf(blobs, second!));
+  const { config, layers = [] } = blobs.links(first!.digest);
+  const Layers = layers.map(({ digest }) => blobPath(digest));
+  const listing = { Config: blobPath(config!.digest), RepoTags: ['a/b:1'], Layers };
+  for (const [texts, image] of [
+    [['1 1.0', '2 2.0'], '2.0'],
+    [['1 a/b:1', '2 c/d:1'], 'c/d:1'],
+    [['1 a/b:1', '2 c/d:1', '2 1.0'], second!.digest],
+  ] as const) {
+    for (const manifestJson of [undefined, [listing]]) {
+      const events: string[] = [];
+      const onProgress = ({ digest }: CommitEvent): void => void events.push(String(digest));
+      const entries = layoutEntries(roots(...texts), blobs, manifestJson && { manifestJson });
+      // Until every document that is wanted was read, any blob may be one that is needed.
+      const isEarly = ({ name }: TarEntry): boolean => !name.startsWith('blobs/') || name === blobPath(second!.digest);
+      const ordered = entries.toSorted((a, b) => Number(isEarly(b)) - Number(isEarly(a)));
+      await load(new MemoryStore(), await tarOf(ordered), { image, onProgress });
+      assert.deepEqual(events.toSorted(), [...own].toSorted());
+    }
+  }
+});
+
+test('a load of one image takes its attestations and signatures, and none of the others', async () => {
+  const set = new BlobSet(blobs);
+  const [own, other] = [first!, second!].map((subject) => buildReferrer(set, subject, { seed: 'sbom' }));
+  const signature = buildManifest(set, { platform: 'linux/amd64', seed: 'signature' });
+  const name = `docker.io/a/b:${first!.digest.replace(':', '-')}.sig`;
+  const images = [...roots('1 a/b:1', '2 c/d:1'), { root: own! }, { root: other! }, { root: signature, name }];
+  const store = new MemoryStore();
+  await load(store, await layoutArchive(images, set), { image: 'a/b:1' });
+  const digests = (await store.list()).map(({ descriptor }) => descriptor.digest);
+  assert.deepEqual(digests.toSorted(), [first!.digest, own!.digest, signature.digest].toSorted());
+});
+
+test('verifies one image of an archive, and what it needs', async () => {
+  const set = new BlobSet(blobs);
+  const damaged = blobs.links(second!.digest).layers?.[0]?.digest;
+  set.set(damaged!, Buffer.alloc(set.bytes(damaged!).length));
+  const archive = await layoutArchive(roots('1 1.0', '2 2.0'), set);
+  const { images, problems } = await verifyArchive(chunksOf(archive), { image: '1.0', deep: true });
+  assert.deepEqual([images.map(({ digest }) => digest), problems], [[first!.digest], []]);
+  await assert.rejects(verifyArchive(chunksOf(archive), { image: '2.0' }), { code: 'ERR_DIGEST_MISMATCH' });
+  await assert.rejects(verifyArchive(chunksOf(archive), { image: '3.0' }), { code: 'ERR_IMAGE_UNKNOWN' });
 });

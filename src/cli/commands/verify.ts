@@ -12,6 +12,7 @@ import { openStore, type CommandContext, type CommonOptions } from '../command-c
 import { formatBytes, printLines, printReport, warn } from '../console.js';
 import { DAMAGED, MISSING } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
+import { inputChoice } from '../input-choice.js';
 
 export interface VerifyCommandOptions extends CommonOptions {
   readonly archive?: string;
@@ -56,8 +57,9 @@ async function verifyWhat(
     });
   }
   if (images.length > 0)
-    throw new LadingError('ERR_OPTION_INVALID', 'verify --archive checks a whole archive; do not name an image');
-  return await verifyArchive(openInput(archive), how);
+    throw new LadingError('ERR_OPTION_INVALID', 'verify --archive takes no names; one image is --archive FILE:TAG');
+  const { input, image } = inputChoice(archive);
+  return await verifyArchive(openInput(input), { ...how, ...(image !== undefined && { image }) });
 }
 
 /** Opens the store for writing only if there is something to move. */
