@@ -1,7 +1,7 @@
 import type { ListedImage } from '../inspect/list-images.js';
 import { LadingError, quote } from '../model/errors.js';
+import { Glob, textsOfName } from '../model/glob.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { parseReference } from '../model/reference.js';
 import { resolveRecords } from '../model/resolve-records.js';
 import { isPattern, timeOf } from './image-table.js';
 
@@ -96,30 +96,9 @@ function labelTest(text: string): ImageTest {
 
 /** A pattern fits the name with or without its tag, as docker prints it or in full. */
 function referenceTest(pattern: string): ImageTest {
-  const glob = globOf(pattern);
-  return ({ name }) => {
-    if (name === undefined) return false;
-    const reference = parseReference(name);
-    const texts = [reference.familiar(), name];
-    return [...texts, ...texts.map((text) => text.replace(/[:@][^/]*$/, ''))].some((text) => glob.test(text));
-  };
-}
-
-/** `*` and `?` fit no slash; `[a-z]` and `[^a-z]` fit one character; a backslash takes the next one as it is. */
-function globOf(pattern: string): RegExp {
-  const source = pattern.replaceAll(
-    /\\(.)|\[(\^?)((?:\\.|[^\]\\])+)\]|([*?])|(.)/gsu,
-    (_, escaped, negation, set, wild, plain) => {
-      if (set !== undefined) return `[${negation}${String(set).replaceAll('[', String.raw`\[`)}]`;
-      if (wild !== undefined) return wild === '*' ? '[^/]*' : '[^/]';
-      return String(escaped ?? plain).replaceAll(/[$()*+./?[\\\]^{|}-]/g, String.raw`\$&`);
-    },
-  );
-  try {
-    return new RegExp(`^${source}$`, 'su');
-  } catch {
-    throw wrong(`${quote(pattern)} is not a pattern`);
-  }
+  const glob = Glob.parse(pattern);
+  if (glob === undefined) throw wrong(`${quote(pattern)} is not a pattern`);
+  return ({ name }) => name !== undefined && textsOfName(name).some((text) => glob.matches(text));
 }
 
 /** `linux/arm64` is complete in the image. `arm64` fits each OS. */

@@ -50,6 +50,11 @@ export class Documents {
     this.#onDamage = onDamage;
   }
 
+  /** The same documents, where a damaged one counts as missing. */
+  tolerant(): Documents {
+    return new Documents(this.#provider, { limits: this.limits, onDamage: () => {} });
+  }
+
   /**
    * The documents of a store, to decide what the store must keep: none is too large, and a damaged document has no
    * children. A document that cannot be read is a storage error, not damage, and is thrown.

@@ -7,13 +7,21 @@ import type { PlatformRequest } from '../model/platform-set.js';
 import { parseReference } from '../model/reference.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { ImageSource } from '../stores/store.js';
+import { labelOfRecord, type Warning, type WarningCode } from '../survey/reports.js';
+import { strayCompanions } from '../survey/stray-companions.js';
 import { surveyImages, type Survey, type SurveyOptions } from '../survey/survey-images.js';
+import { WarningList } from '../survey/warning-list.js';
 import type { RootChoice } from './choose-roots.js';
 
 /** What decides which companions go along. */
 export interface CompanionOptions {
   readonly platforms: readonly PlatformRequest[];
   readonly referrers: ReferrerPolicy;
+}
+
+/** The images to save, the companions that could go along, and those of them that were asked for by name. */
+export interface PartTargets extends Parted {
+  readonly asked: ReadonlySet<ImageRecord>;
 }
 
 /**
@@ -24,42 +32,52 @@ export async function partTargets(
   source: ImageSource,
   targets: readonly ImageRecord[],
   { platforms, referrers }: CompanionOptions,
-): Promise<Parted> {
+): Promise<PartTargets> {
   const isPart = platforms.length > 0 || referrers === 'drop';
-  const { images } = isPart ? partCompanions(targets) : { images: targets };
-  if (referrers === 'drop') return { images, companions: [] };
-  const asked = new Set(images.map(({ name }) => name));
+  const { images, companions: parted } = isPart ? partCompanions(targets) : { images: targets, companions: [] };
+  const asked = new Set(parted);
+  if (referrers === 'drop') return { images, companions: [], asked: new Set() };
+  const known = new Set([...images, ...parted].map(({ name }) => name));
   const repositories = new Set(images.filter((image) => companionSubject(image) === undefined).flatMap(repositoryOf));
-  const companions = new Map<string, ImageRecord>();
+  const companions = [...parted];
   for (const repository of repositories) {
     for (const record of await recordsIn(source, repository)) {
-      const { name } = record;
-      if (name !== undefined && !asked.has(name) && companionSubject(record)) companions.set(name, record);
+      if (known.has(record.name) || companionSubject(record) === undefined) continue;
+      known.add(record.name);
+      companions.push(record);
     }
   }
-  return { images, companions: [...companions.values()] };
+  return { images, companions, asked };
 }
 
 /** What goes along with the images, and what does not since its index is not packed. */
 export interface FoundCompanions {
   readonly records: readonly ImageRecord[];
   readonly survey: Survey;
-  readonly cut: readonly ImageRecord[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Surveys the companions of what is packed of the images. Those that are not complete are left out. */
 export async function surveyCompanions(
   documents: Documents,
-  { images, companions }: Parted,
+  parted: PartTargets,
   { survey, choice }: { readonly survey: Survey; readonly choice: RootChoice },
   options: SurveyOptions,
 ): Promise<FoundCompanions> {
-  const packed = companionsOf(companions, images, packedDigests(survey, choice));
+  const packed = companionsOf(parted, packedDigests(survey, choice));
   const found = await surveyImages(documents, packed, options);
   const records = packed.filter((record) => isComplete(found, record));
-  const cut = companionsOf(companions, images, choice.replaced).filter((record) => !packed.includes(record));
+  const cut = companionsOf(parted, choice.replaced).filter((record) => !packed.includes(record));
+  const told = new Set([...packed, ...cut]);
+  const stray = await strayCompanions(
+    documents,
+    [...parted.asked].filter((record) => !told.has(record)),
+    parted.images,
+  );
   const isWhole = records.length === packed.length;
-  return { records, survey: isWhole ? found : await surveyImages(documents, records, options), cut };
+  const whole = isWhole ? found : await surveyImages(documents, records, options);
+  const broken = packed.filter((record) => !records.includes(record));
+  return { records, survey: whole, warnings: [...whole.warnings, ...leftOutWarnings({ cut, broken, stray })] };
 }
 
 /** Both surveys as one, each blob once. */
@@ -83,17 +101,33 @@ function isComplete({ nodes }: Survey, target: ImageRecord): boolean {
     .every(({ completeness }) => completeness.state === 'complete');
 }
 
-/** The companions that belong to one of the digests, in a repository of the images. */
+function leftOutWarnings({
+  cut,
+  broken,
+  stray,
+}: Readonly<Record<'cut' | 'broken' | 'stray', readonly ImageRecord[]>>): readonly Warning[] {
+  const list = new WarningList();
+  const add = (code: WarningCode, records: readonly ImageRecord[], why: string): void => {
+    for (const record of records) {
+      const image = labelOfRecord(record);
+      list.add(code, () => ({ message: `${image} was left out: ${why}`, image }));
+    }
+  };
+  add('WARN_REFERRER_DROPPED', cut, 'it belongs to an index that is not in the archive');
+  add('WARN_REFERRER_DROPPED', stray, 'it belongs to no image that is saved');
+  add('WARN_REFERRER_MISSING', broken, 'some of its content is missing');
+  return list.warnings;
+}
+
+/** The companions that belong to one of the digests, if they were asked for or are in a repository of the images. */
 function companionsOf(
-  companions: readonly ImageRecord[],
-  images: readonly ImageRecord[],
+  { companions, images, asked }: PartTargets,
   digests: ReadonlySet<Digest>,
 ): readonly ImageRecord[] {
   const repositories = new Set(images.flatMap(repositoryOf));
-  return companionsAmong(
-    companions.filter((one) => repositoryOf(one).some((repository) => repositories.has(repository))),
-    digests,
-  );
+  const isMeant = (one: ImageRecord): boolean =>
+    asked.has(one) || repositoryOf(one).some((repository) => repositories.has(repository));
+  return companionsAmong(companions.filter(isMeant), digests);
 }
 
 function repositoryOf({ name }: ImageRecord): readonly string[] {

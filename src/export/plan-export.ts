@@ -124,8 +124,7 @@ export async function planExport(
       ...survey.warnings,
       ...judgement.warnings,
       ...cut.map((referrer) => droppedWarning(found, referrer)),
-      ...companions.survey.warnings,
-      ...companions.cut.map(cutWarning),
+      ...companions.warnings,
     ],
     incomplete: judgement.incomplete,
     hostPlatform: host,
@@ -188,12 +187,6 @@ function droppedWarning({ nodes }: Survey, { descriptor, subject }: Referrer): W
   const message = `${descriptor.digest} was left out: it refers to an index that is not in the archive`;
   const target = nodes.find(({ node }) => node.descriptor.digest === subject)?.node.target;
   return { code: 'WARN_REFERRER_DROPPED', message, ...(target && { image: labelOfRecord(target) }) };
-}
-
-function cutWarning(record: ImageRecord): Warning {
-  const image = labelOfRecord(record);
-  const message = `${image} was left out: it belongs to an index that is not in the archive`;
-  return { code: 'WARN_REFERRER_DROPPED', message, image };
 }
 
 function countOf(entries: readonly PlannedEntry[]): ExportPlan['blobs'] {

@@ -40,7 +40,7 @@ export interface CloseOptions extends ChoiceOptions {
 }
 
 /** What comes with an image that was chosen, beside its companions. */
-const NOTHING = { opaque: [], referrers: [] } as const;
+const NOTHING = { opaque: [], referrers: [], asked: [] } as const;
 
 /** The result of a load. */
 export interface ClosedArchive {
@@ -88,7 +88,7 @@ export async function closeArchive(
   const beside = await companionsOf(
     documents,
     final,
-    { ...(options.image === undefined ? { opaque, referrers } : NOTHING), companions, kept },
+    { ...(options.image === undefined ? { opaque, referrers, asked: companions } : NOTHING), companions, kept },
     request,
   );
   if (kept.size + judgement.taken.length + beside.records.length === 0) throw withoutImages(opaque);

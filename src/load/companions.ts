@@ -5,6 +5,7 @@ import { isImage, subjectOf, type ImageRecord } from '../model/image-list.js';
 import type { BlobNeed } from '../stages/records.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
+import { strayCompanions } from '../survey/stray-companions.js';
 import { surveyImages, type Survey, type SurveyOptions } from '../survey/survey-images.js';
 import { WarningList } from '../survey/warning-list.js';
 import { loadedRecords } from './loaded-records.js';
@@ -16,6 +17,8 @@ export interface Beside {
   readonly referrers: readonly ImageRecord[];
   /** Images with names like `sha256-….sig`, to be taken with the image that the name tells. */
   readonly companions: readonly ImageRecord[];
+  /** Those of the companions that this load was asked for, and does not just come across. */
+  readonly asked: readonly ImageRecord[];
   /** Those of them all whose name another image in the store keeps. */
   readonly kept: ReadonlySet<ImageRecord>;
 }
@@ -36,7 +39,7 @@ export interface Companions {
 export async function companionsOf(
   documents: Documents,
   images: Survey,
-  { opaque, referrers, companions, kept: others }: Beside,
+  { opaque, referrers, companions, asked, kept: others }: Beside,
   request: SurveyOptions,
 ): Promise<Companions> {
   const walked = new Set(images.nodes.map(({ node }) => node.descriptor.digest));
@@ -46,6 +49,9 @@ export async function companionsOf(
   const wanted = [...rest, ...companionsAmong(companions, walked)].filter((record) => !others.has(record));
   // What belongs to an image has no platform of its own.
   const survey = await surveyImages(documents, wanted, { ...request, platforms: [] });
+  const untold = asked.filter((record) => !wanted.includes(record) && !others.has(record));
+  const roots = new Set(images.nodes.map(({ node }) => node.target));
+  const stray = await strayCompanions(documents, untold, [...roots]);
   const here = new Set(survey.needs.map(({ descriptor }) => descriptor.digest));
   const kept = wanted.filter(({ descriptor }) => here.has(descriptor.digest));
   return {
@@ -56,6 +62,7 @@ export async function companionsOf(
       {
         opaque: opaque.filter((record) => !others.has(record)),
         referrers: wanted.filter((record) => !isImage(record)),
+        stray,
       },
       new Set(kept),
     ),
@@ -63,7 +70,7 @@ export async function companionsOf(
 }
 
 function warningsOf(
-  { opaque, referrers }: Pick<Beside, 'opaque' | 'referrers'>,
+  { opaque, referrers, stray }: Pick<Beside, 'opaque' | 'referrers'> & { readonly stray: readonly ImageRecord[] },
   kept: ReadonlySet<ImageRecord>,
 ): readonly Warning[] {
   const list = new WarningList();
@@ -73,6 +80,7 @@ function warningsOf(
     else
       list.add('WARN_REFERRER_MISSING', () => referrerWarning(record, 'was left out: some of its content is missing'));
   }
+  for (const record of stray) list.add('WARN_REFERRER_DROPPED', () => strayWarning(record));
   return list.warnings;
 }
 
@@ -81,6 +89,11 @@ function droppedWarning(record: ImageRecord): Omit<Warning, 'code'> {
   const image = labelOfRecord(record);
   const label = image === digest ? digest : `${image} (${digest})`;
   return { message: `${label} is no image, but of type ${quote(mediaType)}; it was left out`, image };
+}
+
+function strayWarning(record: ImageRecord): Omit<Warning, 'code'> {
+  const image = labelOfRecord(record);
+  return { message: `${image} was left out: it belongs to no image that is loaded`, image };
 }
 
 function referrerWarning(record: ImageRecord, outcome: string): Omit<Warning, 'code'> {

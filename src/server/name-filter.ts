@@ -1,8 +1,6 @@
-import { parseReference } from '../index.js';
-import type { Filters } from './filters.js';
-import { Glob } from './glob.js';
+import { Glob, textsOfName } from '../model/glob.js';
+import { invalid, type Filters } from './filters.js';
 import type { Pace } from './pace.js';
-import { familiarRepository } from './shapes/image-summary.js';
 
 /**
  * Returns a function: which of an image's full names pass the reference filter? Undefined if none passes, and then
@@ -12,7 +10,7 @@ export function nameFilter(
   filters: Filters,
   pace: Pace,
 ): (names: readonly string[]) => Promise<readonly string[] | undefined> {
-  const globs = [...new Set(filters.get('reference'))].map((pattern) => new Glob(pattern));
+  const globs = [...new Set(filters.get('reference'))].map(globOf);
   if (globs.length === 0) return async (names) => names;
   return async (names) => {
     const matching: string[] = [];
@@ -22,7 +20,7 @@ export function nameFilter(
 }
 
 async function isMatched(name: string, globs: readonly Glob[], pace: Pace): Promise<boolean> {
-  const texts = textsOf(name);
+  const texts = textsOfName(name);
   for (const glob of globs) {
     for (const text of texts) {
       await pace.take(glob.stepsFor(text));
@@ -32,8 +30,8 @@ async function isMatched(name: string, globs: readonly Glob[], pace: Pace): Prom
   return false;
 }
 
-/** What a pattern may mean by a name: as Docker prints it or in full, each with and without its tag. */
-function textsOf(name: string): readonly string[] {
-  const forms = [parseReference(name).familiar(), name];
-  return [...new Set(forms.flatMap((form) => [form, familiarRepository(form)]))];
+function globOf(pattern: string): Glob {
+  const glob = Glob.parse(pattern);
+  if (glob === undefined) throw invalid(`reference=${pattern}`);
+  return glob;
 }

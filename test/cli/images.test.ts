@@ -124,7 +124,10 @@ const CASES: readonly (readonly [args: readonly string[], names: readonly string
   [['-f', 'since=nothing'], 4],
   [['-f', 'color=red'], 2],
   [['-f', 'dangling=maybe'], 2],
-  [['-f', 'reference=[z-a]'], 2],
+  [['-f', 'reference=[z-a]'], []],
+  [['-f', 'reference=[a-'], 2],
+  [['example/[-x]'], 2],
+  [['-f', `reference=${'*a'.repeat(2000)}b`], []],
 ];
 
 test('lists what names, patterns and filters choose, of a store and of an archive alike', async (t) => {

@@ -48,8 +48,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Single files that a room may import from another room that it may not import as a whole. */
 const FILES: Readonly<Record<string, readonly string[]>> = {
   [`${LAYOUT}/trash`]: [`${LAYOUT}/layout-parts`],
-  // The rules for the arguments of public functions.
-  server: ['model/rules', 'stores/port-rules'],
+  // The rules for the arguments of public functions, and the patterns of both faces.
+  server: ['model/rules', 'stores/port-rules', 'model/glob'],
 };
 
 /** The room of a file or of a module: the folder it lies in. */

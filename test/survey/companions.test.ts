@@ -9,11 +9,13 @@ import type { Descriptor } from '../../src/model/descriptor.js';
 import type { Digest } from '../../src/model/digest.js';
 import { isImage, subjectOf } from '../../src/model/image-list.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
+import type { Warning } from '../../src/survey/reports.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import type { LayoutImage } from '../fixtures/archive-builder.js';
 import { BlobSet } from '../fixtures/blob-set.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { buildManifest } from '../fixtures/manifest-builder.js';
 import { codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
 import { HOST, save } from '../fixtures/saved-archive.js';
 import { fill, namesOf, onEachStore } from '../fixtures/stores.js';
@@ -185,6 +187,38 @@ for (const [texts, options, expected, warnings = []] of SAVES) {
   });
 }
 
+/** What warnings tell of which image. */
+function told(warnings: readonly Warning[]): readonly (readonly (string | undefined)[])[] {
+  return warnings.map(({ code, image }) => [code, image]);
+}
+
+/** Saves and loads of a part where the archive has companions of an image that does not come along. */
+for (const platforms of [['linux/amd64'], ['linux/arm64', 'linux/arm/v7']]) {
+  onEachStore(
+    `says that companions of an image that is not saved or loaded are left out, ${platforms.join()}`,
+    async (open) => {
+      const { built, images, names } = signed();
+      const other = buildManifest(built.blobs, { platform: 'linux/s390x', seed: 'other' });
+      const stray = companionName(other, 'sig', 'docker.io/example/far');
+      const all = [...images, { root: signature(built.blobs, other), name: stray }];
+      const store = await open();
+      await loadLayout(store, all, built.blobs);
+      const expected = [['WARN_REFERRER_DROPPED', stray.replace('docker.io/', '')]];
+      const { plan } = await save(store, [FAMILIAR, stray, String(names['other'])], { platforms, index: 'preserve' });
+      assert.deepEqual(told(plan.warnings), expected);
+      const takesOther = platforms[0] === 'linux/amd64';
+      assert.equal(
+        plan.images.some(({ name }) => name === names['other']),
+        takesOther,
+        'one that was asked for goes along from any repository',
+      );
+      const again = await open();
+      const report = await loadLayout(again, all, built.blobs, { platforms });
+      assert.deepEqual(told(report.warnings), expected);
+    },
+  );
+}
+
 test('a companion by its own name is an image like others', async () => {
   const { built, images, names } = signed();
   const store = new MemoryStore();
@@ -210,6 +244,7 @@ test('a companion that is not whole is left out of a save', async () => {
     plan.images.map(({ name }) => name),
     [NAME],
   );
+  assert.deepEqual(codesOf(plan.warnings), ['WARN_REFERRER_MISSING']);
 });
 
 function without(blobs: BlobSet, digest: Digest): BlobSet {

@@ -1,7 +1,8 @@
-import { invalid } from './filters.js';
+import { parseReference } from './reference.js';
+import { repositoryOf } from './resolve-records.js';
 
 /**
- * A pattern of Go's path.Match, which the Engine uses: `*` and `?` match no slash, `[a-z]` and `[^a-z]` match one
+ * A pattern for names, as Go's path.Match has it and docker uses it: `*` and `?` match no slash, `[a-z]` and `[^a-z]` match one
  * character, a backslash takes the next character as it is. It is compiled once, for any number of texts.
  */
 export class Glob {
@@ -10,10 +11,15 @@ export class Glob {
   readonly #least: number;
   #steps = 0;
 
-  /** Throws an EngineError for a malformed pattern. */
-  constructor(pattern: string) {
-    this.#tokens = tokensOf(pattern);
+  private constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
     this.#least = this.#tokens.filter((token) => token !== '*').length;
+  }
+
+  /** The compiled pattern; undefined if it is malformed. */
+  static parse(pattern: string): Glob | undefined {
+    const tokens = tokensOf(pattern);
+    return tokens && new Glob(tokens);
   }
 
   /** The steps that all matches so far have taken. */
@@ -60,12 +66,12 @@ const MEMBER = String.raw`(?:\\[^]|[^\]\\-])`;
 const RANGE = `(${MEMBER})(?:-(${MEMBER}))?`;
 const TOKEN = new RegExp(String.raw`\\([^])|\[(?!\^\])(\^?)((?:${RANGE})+)\]|([^[\\])|[^]`, 'gu');
 
-function tokensOf(pattern: string): readonly Token[] {
+function tokensOf(pattern: string): readonly Token[] | undefined {
   const tokens: Token[] = [];
   for (const [, escaped, negation, set, , , plain] of pattern.matchAll(TOKEN)) {
     const literal = escaped ?? plain;
     if (set !== undefined) tokens.push(negation === '^' ? not(memberOf(set)) : memberOf(set));
-    else if (literal === undefined) throw invalid(`reference=${pattern}`);
+    else if (literal === undefined) return undefined;
     else if (plain === '*') tokens.push('*');
     else tokens.push(plain === '?' ? (character) => character !== '/' : (character) => character === literal);
   }
@@ -88,4 +94,10 @@ function not(fits: (character: string) => boolean): (character: string) => boole
 /** The code point of a character, which may have a backslash before it. */
 function code(character: string): number {
   return character.codePointAt(character.length > 1 && character.startsWith('\\') ? 1 : 0) ?? 0;
+}
+
+/** What a pattern may mean by a full name: as docker prints it or in full, each with and without its tag. */
+export function textsOfName(name: string): readonly string[] {
+  const forms = [parseReference(name).familiar(), name];
+  return [...new Set(forms.flatMap((form) => [form, repositoryOf(form)]))];
 }
