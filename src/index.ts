@@ -13,7 +13,7 @@ export { DescriptionCache } from './inspect/description-cache.js';
 export { exportImages } from './export/export-images.js';
 export { writeArchive, type WriteArchiveOptions } from './export/write-archive.js';
 export { hostPlatform } from './survey/host-platform.js';
-export { inspectArchive, type InspectArchiveOptions } from './inspect/inspect-archive.js';
+export { inspectArchive, type ArchiveInspection, type InspectArchiveOptions } from './inspect/inspect-archive.js';
 export {
   inspectImages,
   type ImageInspection,

@@ -1,4 +1,11 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { isNotFound } from '../files/storage-error.js';
+
+const { O_APPEND, O_WRONLY } = constants;
+
+/** Only its user may read it. */
+const MODE = 0o600;
 
 /** Where the audit goes. */
 export interface AuditLog {
@@ -50,7 +57,7 @@ class AuditFile {
   }
 
   async #writeNow(text: string): Promise<void> {
-    const file = await open(this.#file, 'a', 0o600);
+    const file = await openLog(this.#file);
     try {
       const whole = this.#isTorn ? `\n${text}` : text;
       // A write that fails may leave half a line.
@@ -61,4 +68,16 @@ class AuditFile {
       await file.close();
     }
   }
+}
+
+/** Opens the log to append. A new one gets its mode whatever the umask: else its user might not open it again. */
+async function openLog(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, O_WRONLY | O_APPEND);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  const made = await open(file, 'a', MODE);
+  await made.chmod(MODE);
+  return made;
 }

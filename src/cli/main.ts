@@ -25,17 +25,28 @@ A blob that the store has already is not read again, so damage in the archive's 
 of it is not told. "lading verify --archive <file>" reads every byte of an archive.`;
 
 function command(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
+  return withCommonOptions(new Command(name).description(description));
+}
+
+/** They may stand before the command, as those of git and docker do, or behind it, where they count more. */
+function withCommonOptions(one: Command): Command {
+  return one
     .option('--store <dir>', 'folder of the store (default: $LADING_STORE, or lading in the user data folder)')
     .option('--json', 'print one JSON document instead of text');
 }
 
+function takeCommonOptions(lading: Command, chosen: Command): void {
+  const own = chosen.opts();
+  for (const [name, value] of Object.entries(lading.opts())) if (!(name in own)) chosen.setOptionValue(name, value);
+}
+
 function program(): Command {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
-  return new Command('lading')
+  return withCommonOptions(new Command('lading'))
     .description('Moves multi-platform container images as streams.')
     .version(version)
+    .enablePositionalOptions()
+    .hook('preAction', takeCommonOptions)
     .addCommand(saveCommand())
     .addCommand(loadCommand())
     .addCommand(imagesCommand())

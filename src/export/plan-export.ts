@@ -6,7 +6,6 @@ import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
-import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { Platform } from '../model/platform.js';
 import { check, oneOf, optionsOf, type Rule } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
@@ -63,7 +62,7 @@ const ARGUMENTS = { source: SOURCE, names: NAMES, options: EXPORT_OPTIONS };
 
 /**
  * Plans an archive of the named images. Throws every error that can be found before the first byte: ERR_IMAGE_UNKNOWN,
- * ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_TARGET_UNSUPPORTED, ERR_PLATFORM_INVALID, and the errors of damaged
+ * ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_PLATFORM_INVALID, and the errors of damaged
  * documents. Holds one small record for each distinct blob.
  */
 export async function planExport(
@@ -135,7 +134,6 @@ async function resolveTargets(source: ImageSource, names: readonly string[]): Pr
   if (names.length === 0) throw new LadingError('ERR_OPTION_INVALID', 'name at least one image to save');
   const targets = new Map<string, ImageRecord>();
   for (const record of await source.resolve(names)) {
-    checkRoot(record.descriptor);
     targets.set(`${record.name} ${record.tag} ${record.descriptor.digest}`, record);
   }
   return [...targets.values()];
@@ -175,12 +173,6 @@ async function checkListed(source: ImageSource, targets: readonly ImageRecord[])
     const image = gone?.name ?? String(error.details['image']);
     throw new LadingError('ERR_IMAGE_UNKNOWN', `${quote(image)} was removed meanwhile`, { details: { image } });
   }
-}
-
-function checkRoot({ digest, mediaType }: Descriptor): void {
-  if (isIndexType(mediaType) || isManifestType(mediaType)) return;
-  const message = `${digest} is of type ${quote(mediaType)}; only manifests may be exported`;
-  throw new LadingError('ERR_TARGET_UNSUPPORTED', message, { details: { digest, mediaType } });
 }
 
 function droppedWarning({ nodes }: Survey, { descriptor, subject }: Referrer): Warning {

@@ -17,3 +17,9 @@ export async function openArchiveDocuments(
   const { report } = await loadArchive(store, source, request);
   return { store, warnings: report.warnings };
 }
+
+/** The warnings that do not stand among others in the same words. */
+export function withoutKnown(warnings: readonly Warning[], others: readonly Warning[]): readonly Warning[] {
+  const known = new Set(others.map(({ message }) => message));
+  return warnings.filter(({ message }) => !known.has(message));
+}

@@ -3,13 +3,20 @@ import { isImage } from '../model/image-list.js';
 import { check, optionsOf, TEXT } from '../model/rules.js';
 import { READING_RULES } from '../survey/option-rules.js';
 import type { ListOptions } from '../survey/tolerant-survey.js';
-import { openArchiveDocuments } from './archive-documents.js';
+import type { Warning } from '../survey/reports.js';
+import { openArchiveDocuments, withoutKnown } from './archive-documents.js';
 import { inspectRecords, type ImageInspection } from './inspect-images.js';
 
 /** Which images of an archive to inspect, and how to read them. */
 export interface InspectArchiveOptions extends ListOptions {
   /** Only the images with this tag, name or digest. */
   readonly image?: string;
+}
+
+/** The images of an archive, once for each root, and what a load of it warns of beside the warnings of each image. */
+export interface ArchiveInspection {
+  readonly images: readonly ImageInspection[];
+  readonly warnings: readonly Warning[];
 }
 
 const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({ ...READING_RULES, image: TEXT }) };
@@ -21,9 +28,11 @@ const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({
 export async function inspectArchive(
   source: LoadSource,
   options: InspectArchiveOptions = {},
-): Promise<readonly ImageInspection[]> {
+): Promise<ArchiveInspection> {
   check(ARGUMENTS, { source, options });
-  const { store } = await openArchiveDocuments(source, options);
+  const { store, warnings } = await openArchiveDocuments(source, options);
   const records = await store.list();
-  return await inspectRecords(store, records, records.filter(isImage), options);
+  const images = await inspectRecords(store, records, records.filter(isImage), options);
+  const own = images.flatMap((image) => image.warnings);
+  return { images, warnings: withoutKnown(warnings, own) };
 }

@@ -1,6 +1,6 @@
 import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
 import { check, optionsOf, TEXT } from '../model/rules.js';
-import { openArchiveDocuments } from './archive-documents.js';
+import { openArchiveDocuments, withoutKnown } from './archive-documents.js';
 import { LIST_RULES, listStored, type ImageListing, type ListImagesOptions } from './list-images.js';
 
 /** What to list of an archive. */
@@ -16,5 +16,5 @@ export async function listArchive(source: LoadSource, options: ListArchiveOption
   check(ARGUMENTS, { source, options });
   const { store, warnings } = await openArchiveDocuments(source, options);
   const listing = await listStored(store, options);
-  return { ...listing, warnings: [...warnings, ...listing.warnings] };
+  return { ...listing, warnings: [...withoutKnown(warnings, listing.warnings), ...listing.warnings] };
 }

@@ -19,7 +19,6 @@ export const ERROR_CODES = {
   ERR_PLATFORM_INVALID: 'invalid-argument',
   ERR_DIGEST_INVALID: 'invalid-argument',
   ERR_OPTION_INVALID: 'invalid-argument',
-  ERR_TARGET_UNSUPPORTED: 'invalid-argument',
   ERR_ARCHIVE_FORMAT: 'invalid-archive',
   ERR_ARCHIVE_TRUNCATED: 'invalid-archive',
   ERR_TAR_HEADER: 'invalid-archive',

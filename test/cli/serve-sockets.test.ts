@@ -5,8 +5,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
+import { layoutArchive } from '../fixtures/archive-builder.js';
 import { spawnDaemon, startDaemon } from '../fixtures/daemon.js';
 import { requestOver } from '../fixtures/engine.js';
+import { example } from '../fixtures/example.js';
+import { asNobody, NOBODY } from '../fixtures/other-user.js';
 import { temporaryFolder } from '../fixtures/stores.js';
 
 const modeOf = (file: string): number => lstatSync(file).mode & 0o777;
@@ -133,4 +136,33 @@ test('listens nowhere if one of the addresses cannot be used', async (t) => {
   assert.equal(await ended(), 8);
   assert.match(stderr(), /cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE \[ERR_STORAGE_IO\]\n$/);
   assert.equal(existsSync(one), false);
+});
+
+test('a user under umask 277 gets a socket, a store and an audit log that go on after a restart', async (t) => {
+  const folder = await temporaryFolder(t);
+  if ((await asNobody(t, folder)) === undefined) return;
+  const user = ['setpriv', '--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
+  const [audit, socketPath] = [path.join(folder, 'audit.jsonl'), path.join(folder, 'lading', 'lading.sock')];
+  const archive = await layoutArchive(example().images, example().blobs);
+  for (const run of [1, 2]) {
+    const { child, ended, stderr } = await startDaemon(t, {
+      hosts: [],
+      env: { XDG_RUNTIME_DIR: folder },
+      launcher: [...user, ...withUmask('277')],
+      args: ['--store', path.join(folder, 'store'), '--audit-log', audit],
+    });
+    const loaded = await requestOver({ socketPath, agent: false }, 'POST', '/images/load', { body: archive });
+    assert.equal(loaded.status, 200, loaded.text);
+    await requestOver({ socketPath, agent: false }, 'POST', '/images/prune');
+    child.kill('SIGTERM');
+    assert.equal(await ended(), 0, stderr());
+    assert.doesNotMatch(stderr(), /cannot/);
+    assert.equal(
+      String(await readFile(audit))
+        .trimEnd()
+        .split('\n').length,
+      2 * run,
+    );
+  }
+  assert.deepEqual([modeOf(path.dirname(socketPath)), modeOf(audit)], [0o700, 0o600]);
 });

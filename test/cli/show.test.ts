@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { layoutArchive } from '../fixtures/archive-builder.js';
 import { blobPath } from '../fixtures/archive-entries.js';
 import { removeLayers } from '../fixtures/blob-set.js';
 import { contentOf, jsonOf, workspace } from '../fixtures/cli-workspace.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { projectRoot } from '../fixtures/tables.js';
+
+interface Told {
+  readonly message: string;
+}
 
 const HEAD = ['IMAGE', 'ID', 'CREATED', 'SIZE', 'PLATFORMS'];
 
@@ -104,4 +110,25 @@ test('verifies an archive without a store', async (t) => {
   assert.equal((await run(['verify', '--archive', at('bad.tar')])).status, 5);
   assert.equal((await run(['verify', '--archive', archive, 'name'])).status, 2);
   assert.equal(await contentOf(store), undefined);
+});
+
+test('images and inspect of an archive warn of what a load of it warns of', async (t) => {
+  const { run, store, at } = await workspace(t);
+  const built = example();
+  removeLayers(built.blobs, built.of('linux/arm64'));
+  await writeFile(at('partial.tar'), await layoutArchive(built.images, built.blobs));
+  for (const name of ['foreign-root', 'tag-only', 'name-none', 'second-image-in-manifest-json', 'partial']) {
+    const archive = name === 'partial' ? at('partial.tar') : path.join(projectRoot(), `test/data/cases/${name}.tar`);
+    const told = (await run(['load', '-i', archive])).stderr.split('\n').toSorted();
+    assert.ok(name === 'second-image-in-manifest-json' || told.length > 1, name);
+    for (const command of ['images', 'inspect']) {
+      const text = await run([command, '--archive', archive]);
+      assert.deepEqual([text.status, text.stderr.split('\n').toSorted()], [0, told], `${command} ${name}`);
+      const json = await run([command, '--archive', archive, '--json']);
+      const { warnings, images } = jsonOf<{ warnings: Told[]; images: { warnings?: Told[] }[] }>(json.stdout);
+      const all = [...warnings, ...images.flatMap((image) => image.warnings ?? [])];
+      assert.deepEqual(all.map(({ message }) => `lading: warning: ${message}`).toSorted(), told.slice(1), command);
+    }
+    await rm(store, { recursive: true });
+  }
 });

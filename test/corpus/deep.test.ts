@@ -113,7 +113,7 @@ test('a platform that differs from the config is a warning, and damage if strict
     assert.deepEqual([codesOf(problems), codesOf(warnings)], [[], ['WARN_PLATFORM_MISMATCH']]);
     assert.deepEqual(codesOf((await verify(true)).problems), ['ERR_PLATFORM_MISMATCH']);
   }
-  const [inspection] = await inspectArchive(openArchive(archive));
+  const [inspection] = (await inspectArchive(openArchive(archive))).images;
   assert.deepEqual(codesOf(inspection?.warnings ?? []), ['WARN_PLATFORM_MISMATCH']);
 });
 
@@ -131,7 +131,7 @@ for (const isPacked of [true, false]) {
     const listed = { Config: blobPath(described.digest), RepoTags: ['example/app:1'], Layers: [blobPath(layer)] };
     const files = [described.digest, layer].map((digest) => ({ name: blobPath(digest), body: blobs.bytes(digest) }));
     const archive = await tarOf([...files, jsonEntry('manifest.json', [listed])]);
-    const [inspection] = await inspectArchive(openArchive(archive));
+    const [inspection] = (await inspectArchive(openArchive(archive))).images;
     assert.equal(inspection?.name, BASE_NAME);
     for (const deep of [false, true]) {
       const { images, problems } = await verifyArchive(openArchive(archive), { deep });

@@ -4,10 +4,10 @@ import { blobPath } from '../fixtures/archive-entries.js';
 import { buildArtifact } from '../fixtures/artifact-builder.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
-import { statesOf } from '../fixtures/loading.js';
+import { load, statesOf } from '../fixtures/loading.js';
 import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { pathsOf, save } from '../fixtures/saved-archive.js';
-import { fill, onEachStore, storeOf } from '../fixtures/stores.js';
+import { fill, onEachStore, stateOf, storeOf } from '../fixtures/stores.js';
 import { refusesSave } from './refused-saves.js';
 
 const NO_AMD64 = {
@@ -41,7 +41,7 @@ onEachStore('saves a single manifest whose platform is asked for, and refuses an
   await refusesSave(store, { names: [FAMILIAR], platforms: ['linux/amd64'], ...NO_AMD64 });
 });
 
-onEachStore('refuses a root that is no index and no manifest', async (open) => {
+onEachStore('saves a root that is no index and no manifest as it is', async (open) => {
   const blobs = new BlobSet();
   const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed: 1 });
   const text = blobs.descriptor('just a text', 'text/plain');
@@ -53,8 +53,20 @@ onEachStore('refuses a root that is no index and no manifest', async (open) => {
     { name: 'docker.io/library/text:1', descriptor: text },
   ];
   await fill(store, records, blobs);
-  const expected = { code: 'ERR_TARGET_UNSUPPORTED', message: /only manifests may be exported/ } as const;
-  for (const name of ['config:1', 'text:1']) await refusesSave(store, { names: [name], ...expected });
+  for (const { name, descriptor } of records) {
+    const saved = await save(store, [name]);
+    assert.deepEqual(saved.blobs, [blobPath(descriptor.digest)]);
+    assert.deepEqual([saved.plan.warnings, saved.plan.incomplete, saved.dockerManifest], [[], false, undefined]);
+    const again = await open();
+    await load(again, saved.archive);
+    const [record, ...more] = await again.list();
+    assert.deepEqual([record?.name, record?.descriptor.digest, more], [name, descriptor.digest, []]);
+    assert.deepEqual((await stateOf(again)).blobs, [descriptor.digest]);
+  }
+  const both = await save(store, ['config:1', 'text:1']);
+  assert.deepEqual(both.plan.images.map(({ name }) => name), records.map(({ name }) => name));
+  const platforms = ['linux/amd64'];
+  await refusesSave(store, { names: ['text:1'], platforms, code: 'ERR_PLATFORM_UNAVAILABLE' });
 });
 
 onEachStore('saves artifacts, and unknown content inside an index as bytes', async (open) => {

@@ -122,7 +122,7 @@ onEachStore('shows the same of an archive as of a store that has loaded it', asy
   await loadLayout(store, built.images, built.blobs);
   for (const order of ['metadata-first', 'blobs-first', 4] as const) {
     const archive = await layoutArchive(built.images, built.blobs, { order });
-    assert.deepEqual(await inspectArchive(chunksOf(archive)), await inspectImages(store, FAMILIAR));
+    assert.deepEqual((await inspectArchive(chunksOf(archive))).images, await inspectImages(store, FAMILIAR));
   }
 });
 
@@ -130,7 +130,9 @@ test('inspects a docker-archive, with layers compressed or not', async () => {
   const { blobs, of } = example();
   const image = dockerImageOf(blobs, of('linux/amd64'), ['example/app:1']);
   for (const compressedLayers of [false, true]) {
-    const [inspected] = await inspectArchive(chunksOf(await dockerArchive([image], { compressedLayers }), 7));
+    const {
+      images: [inspected],
+    } = await inspectArchive(chunksOf(await dockerArchive([image], { compressedLayers }), 7));
     assert.deepEqual([inspected?.name, inspected?.platforms[0]?.platform], [NAME, 'linux/amd64']);
   }
 });

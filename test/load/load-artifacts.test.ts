@@ -59,7 +59,7 @@ for (const [what, config, platform] of CONFIGS) {
     assert.deepEqual((await verifyImages(store, [], { deep: true })).problems, []);
     const archive = await layoutArchive(listed, blobs);
     assert.deepEqual((await verifyArchive(chunksOf(archive), { deep: true })).problems, []);
-    assert.equal((await inspectArchive(chunksOf(archive))).length, 2);
+    assert.equal((await inspectArchive(chunksOf(archive))).images.length, 2);
     const [inspection] = await inspectImages(store, 'example/artifact:1');
     assert.deepEqual([inspection?.warnings, inspection?.platforms.length], [[], 1]);
     for await (const { warnings } of describeImages(store)) assert.deepEqual(warnings, []);

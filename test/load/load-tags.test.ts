@@ -203,7 +203,7 @@ test('chooses and names an image of a docker-archive too', async () => {
 
 test('inspects the chosen image of an archive', async () => {
   const archive = await layoutArchive(roots('1 1.0', '2 2.0'), blobs);
-  const found = await inspectArchive(chunksOf(archive), { image: '2.0' });
+  const { images: found } = await inspectArchive(chunksOf(archive), { image: '2.0' });
   assert.deepEqual(
     found.map(({ digest, tag }) => [digest, tag]),
     [[second!.digest, '2.0']],

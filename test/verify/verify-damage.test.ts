@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { quarantineDamaged } from '../../src/edit/quarantine-damaged.js';
 import { listImages } from '../../src/inspect/list-images.js';
 import { decorated } from '../../src/model/decorated.js';
-import type { Digest } from '../../src/model/digest.js';
+import { digestOf, type Digest } from '../../src/model/digest.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
+import { verifyArchive } from '../../src/verify/verify-archive.js';
 import { verifyImages, type VerifyReport } from '../../src/verify/verify-images.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { blobPath } from '../fixtures/archive-entries.js';
@@ -123,4 +126,28 @@ test('passes over blobs that are removed while it reads', async (t) => {
   };
   const report = await verifyImages(decorated<Store>(store, { digests }));
   assert.deepEqual([report.problems, report.blobs.count], [[], built.blobs.size]);
+});
+
+test('an archive is damaged if the first of two copies of a blob is, also of one that no image needs', async (t) => {
+  const { images, blobs } = example();
+  const file = path.join(await temporaryFolder(t), 'archive.tar');
+  const spare = Buffer.from('a blob that no image needs');
+  const digest = digestOf(spare);
+  const name = blobPath(digest);
+  const wrong = Buffer.from(spare).fill('x');
+  for (const order of ['metadata-first', 'blobs-first'] as const) {
+    const extra = [
+      { name, body: wrong },
+      { name, body: spare },
+    ];
+    await writeFile(file, await layoutArchive(images, blobs, { order, extra }));
+    for (const source of [file, createReadStream(file)]) {
+      const { problems } = await verifyArchive(source);
+      assert.deepEqual(
+        problems.map((problem) => [problem.code, problem.digest]),
+        [['ERR_DIGEST_MISMATCH', digest]],
+      );
+    }
+    assert.equal((await load(new MemoryStore(), file)).images.length, 1);
+  }
 });

@@ -1,4 +1,4 @@
-import { inspectArchive } from '../../inspect/inspect-archive.js';
+import { inspectArchive, type ArchiveInspection } from '../../inspect/inspect-archive.js';
 import { inspectImages, type ImageInspection, type PlatformInspection } from '../../inspect/inspect-images.js';
 import { LadingError } from '../../model/errors.js';
 import { labelOfTag } from '../../model/image-list.js';
@@ -21,10 +21,10 @@ export async function inspect(
   options: InspectOptions,
   { signal }: CommandContext,
 ): Promise<number> {
-  const inspections = await inspectWhat(image, options, signal);
-  for (const { warnings } of inspections) warn(warnings, options);
-  if (options.json) await printReport('inspect', { images: inspections, incomplete: isAnyMissing(inspections) });
-  else await printLines(inspections.flatMap(linesOf));
+  const { images, warnings } = await inspectWhat(image, options, signal);
+  warn([...warnings, ...images.flatMap((one) => one.warnings)], options);
+  if (options.json) await printReport('inspect', { images, warnings, incomplete: isAnyMissing(images) });
+  else await printLines(images.flatMap(linesOf));
   return 0;
 }
 
@@ -32,7 +32,7 @@ async function inspectWhat(
   image: string | undefined,
   options: InspectOptions,
   signal: AbortSignal,
-): Promise<readonly ImageInspection[]> {
+): Promise<ArchiveInspection> {
   if ((image === undefined) === (options.archive === undefined)) {
     throw new LadingError('ERR_OPTION_INVALID', 'name an image, or an archive with --archive FILE');
   }
@@ -40,9 +40,11 @@ async function inspectWhat(
     const { input, image: chosen } = inputChoice(options.archive);
     return await inspectArchive(openInput(input), { signal, ...(chosen !== undefined && { image: chosen }) });
   }
-  return await inspectImages(await openStore(options, 'read'), image, { signal }).catch((error: unknown) => {
+  const store = await openStore(options, 'read');
+  const images = await inspectImages(store, image, { signal }).catch((error: unknown) => {
     throw hintArchive(error);
   });
+  return { images, warnings: [] };
 }
 
 function linesOf({ name, tag, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { ensurePrivateFolder } from '../../files/private-folder.js';
 import { LadingError, quote } from '../../model/errors.js';
 import { auditLine, EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
 import { openAuditLog } from '../audit-log.js';
@@ -142,7 +143,7 @@ function defaultHost(): string {
   }
   const folder = path.join(runtime, 'lading');
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    ensurePrivateFolder(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new LadingError('ERR_STORAGE_IO', `cannot make ${quote(folder)}: ${code}`, { cause: error });
