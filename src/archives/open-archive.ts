@@ -47,9 +47,27 @@ export async function openArchive(source: string, limits: Limits): Promise<Opene
   }
 }
 
-/** The bytes behind an open descriptor, which stays open. */
-export function readDescriptor(fd: number): Readable {
-  return fs.createReadStream('', { fd, autoClose: false, highWaterMark: READ_BYTES });
+/**
+ * The bytes behind an open descriptor, which stays open. A pipe is opened once more where that can be done: then nothing
+ * waits for its writer after the stream was destroyed. Any other descriptor is read by blocking calls on a thread, which
+ * a destroyed stream waits for.
+ */
+export async function readDescriptor(fd: number): Promise<Readable> {
+  const pipe = fs.fstatSync(fd).isFIFO() ? openIfAllowed(fd) : undefined;
+  if (pipe === undefined) return fs.createReadStream('', { fd, autoClose: false, highWaterMark: READ_BYTES });
+  // Loaded only for a pipe.
+  const { Socket } = await import('node:net');
+  return new Socket({ fd: pipe, readable: true, writable: false });
+}
+
+/** A description of our own, which does not make that of other processes non-blocking. */
+function openIfAllowed(fd: number): number | undefined {
+  try {
+    return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch {
+    // A pipe of another user, or a system without /proc.
+    return undefined;
+  }
 }
 
 /** The file, if it starts like a tar. Others are read as a stream, whose stages report what is wrong. */

@@ -25,16 +25,11 @@ export async function writeArchive(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    if (isStdout(file)) await writeToDescriptor(store, plan, { fd: 1, native: isNative(), signal });
+    if (isStdout(file)) await writeToDescriptor(store, plan, { fd: 1, signal });
     else await writeFile(exportImages(store, plan, { signal }), file, signal);
   } catch (error) {
     throw outputError(error, `cannot write ${isStdout(file) ? 'to stdout' : quote(file)}`);
   }
-}
-
-/** Whether native calls shall be used for pipes. */
-function isNative(): boolean {
-  return process.env['LADING_NATIVE'] === 'on';
 }
 
 /** Whether a file is named: a report can then go to stdout. */
@@ -60,19 +55,32 @@ export function openInput(file: string | undefined): LoadSource {
   if (!isStandard(file)) return file;
   if (isatty(0)) throw wrong('an archive cannot be read from a terminal; use -i FILE or a pipe');
   if (isUnreadFile()) return STDIN_FILE;
-  return isNative() && fstatSync(0).isFIFO() ? { fd: 0, native: true } : process.stdin;
+  return isPipe() ? { fd: 0 } : process.stdin;
 }
 
 /** Opens the file behind stdin once more, whatever its path is (Linux). */
 const STDIN_FILE = '/proc/self/fd/0';
 
+/** Whether stdin is a pipe that can be opened once more: not one of another user. */
+function isPipe(): boolean {
+  return fstatSync(0).isFIFO() && canOpen(constants.O_RDONLY | constants.O_NONBLOCK);
+}
+
+/** Whether what is behind stdin can be opened once more: a process with other rights may have opened it. */
+function canOpen(flags: number): boolean {
+  try {
+    closeSync(openSync(STDIN_FILE, flags));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether stdin is a regular, unread file: then `lading load < FILE` reads only the parts that it needs. */
 function isUnreadFile(): boolean {
   try {
     if (!fstatSync(0).isFile() || !/^pos:\t0$/m.test(readFileSync('/proc/self/fdinfo/0', 'latin1'))) return false;
-    // A process with other rights may have opened it.
-    closeSync(openSync(STDIN_FILE, 'r'));
-    return true;
+    return canOpen(constants.O_RDONLY);
   } catch {
     return false;
   }

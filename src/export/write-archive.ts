@@ -16,7 +16,7 @@ const MAX_FD = 2 ** 31 - 1;
 export interface WriteArchiveOptions {
   /** An open file descriptor. It stays open. */
   readonly fd: number;
-  /** True: writes a pipe by native calls, if the optional package koffi is there. Default false. */
+  /** False: writes a pipe without native calls, as where the optional package koffi is missing. Default true. */
   readonly native?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -28,13 +28,13 @@ const ARGUMENTS = {
 };
 
 /**
- * Writes the archive of a plan into a file descriptor, with the same bytes as {@link exportImages}. With `native`, large
- * blobs go from a directory store into a pipe without a copy in this process. Every blob is verified; an error
+ * Writes the archive of a plan into a file descriptor, with the same bytes as {@link exportImages}. Large blobs
+ * go from a directory store into a pipe without a copy in this process, where that can be done. Every blob is verified; an error
  * or an abort ends the archive inside an entry. Throws the errors of `exportImages`, and those of writing.
  */
 export async function writeArchive(source: ImageSource, plan: ExportPlan, options: WriteArchiveOptions): Promise<void> {
   check(ARGUMENTS, { source, plan, options });
-  const { fd, native = false, signal } = options;
+  const { fd, native = true, signal } = options;
   if (native && (await pumped(source, plan, fd, signal))) return;
   await pipeline(exportImages(source, plan, signal && { signal }), new DescriptorOutput(fd));
 }

@@ -44,12 +44,17 @@ const POLLOUT = 4;
 let loaded: { readonly kernel: Kernel | undefined } | undefined;
 
 /**
- * The calls, or undefined where they are not to be had: on another system than Linux and without the optional
- * package koffi. Loads the package once, which takes some milliseconds.
+ * The calls, or undefined where they are not to be had: on another system than Linux, without the optional package
+ * koffi, and with `LADING_NATIVE=off` in the environment. Loads the package once, which takes some milliseconds.
  */
 export function kernel(): Kernel | undefined {
-  loaded ??= { kernel: platform() === 'linux' ? load() : undefined };
+  loaded ??= { kernel: isWanted() ? load() : undefined };
   return loaded.kernel;
+}
+
+/** A user whose system does not get along with the calls can do without them, in every program that uses the library. */
+function isWanted(): boolean {
+  return platform() === 'linux' && process.env['LADING_NATIVE'] !== 'off';
 }
 
 function load(): Kernel | undefined {

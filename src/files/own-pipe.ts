@@ -23,6 +23,11 @@ export interface Waiting {
   readonly doing: string;
 }
 
+/** Whether the call may succeed when it is made once more: the pipe was not ready, or a signal came. */
+function isAgain(error: unknown): boolean {
+  return ['EAGAIN', 'EINTR'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
 /** The result of a call on a non-blocking pipe, once the pipe is ready for it. Throws ERR_ABORTED if it was stopped. */
 export function whenReady(call: () => number, { wait, isStopped, doing }: Waiting): number {
   for (;;) {
@@ -30,8 +35,12 @@ export function whenReady(call: () => number, { wait, isStopped, doing }: Waitin
     try {
       return call();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      if (!isAgain(error)) throw error;
+    }
+    try {
       wait(STOP_CHECK_MS);
+    } catch (error) {
+      if (!isAgain(error)) throw error;
     }
   }
 }

@@ -13,7 +13,7 @@ import { TarGuard } from '../stages/tar-guard.js';
 /** An open file descriptor that an archive is read from, to its end. It stays open. */
 export interface DescriptorSource {
   readonly fd: number;
-  /** True: reads a pipe by native calls, if the optional package koffi is there. Default false. */
+  /** False: reads a pipe without native calls, as where the optional package koffi is missing. Default true. */
   readonly native?: boolean;
 }
 
@@ -65,13 +65,13 @@ export async function openEntries(
 
 /** A tar in a pipe is read in large pieces by a thread, if that is wanted. Anything else is a stream. */
 async function descriptorEntries(
-  { fd, native = false }: DescriptorSource,
+  { fd, native = true }: DescriptorSource,
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<ArchiveEntries> {
   // Loaded only if it is wanted: a load starts sooner without it.
   const pipe = native ? await (await import('../archives/open-pipe.js')).openPipe(fd, limits, signal) : undefined;
-  if (pipe === undefined) return streamEntries({ bytes: readDescriptor(fd) }, limits);
+  if (pipe === undefined) return streamEntries({ bytes: await readDescriptor(fd) }, limits);
   const opened = 'bytes' in pipe ? streamEntries(pipe, limits) : pipeEntries(pipe.entries);
   const close = async (): Promise<void> => {
     await opened.close();

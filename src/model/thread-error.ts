@@ -4,17 +4,24 @@ import { LadingError, type ErrorCode } from './errors.js';
 export interface ThreadError {
   readonly code: string;
   readonly message: string;
+  /** The system call that failed, if one did. */
+  readonly syscall?: string;
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** The error as a message. */
 export function threadErrorOf(error: NodeJS.ErrnoException): ThreadError {
-  const { code = '', message } = error;
-  return { code, message, ...(error instanceof LadingError && { details: error.details }) };
+  const { code = '', message, syscall } = error;
+  return {
+    code,
+    message,
+    ...(syscall !== undefined && { syscall }),
+    ...(error instanceof LadingError && { details: error.details }),
+  };
 }
 
-/** The error of a message: a LadingError again, or an error with its `code`. */
-export function errorOfThread({ code, message, details }: ThreadError): Error {
+/** The error of a message: a LadingError again, or an error with its `code` and `syscall`. */
+export function errorOfThread({ code, message, details, ...rest }: ThreadError): Error {
   if (details !== undefined) return new LadingError(code as ErrorCode, message, { details });
-  return Object.assign(new Error(message), { code });
+  return Object.assign(new Error(message), { code, ...rest });
 }

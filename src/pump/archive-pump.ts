@@ -17,17 +17,20 @@ const MAX_HASHERS = 2;
 /** A smaller archive is written before the threads have started. */
 const MIN_BYTES = 16 * 1024 * 1024;
 
+/** A smaller archive is written before native calls are loaded. */
+const MIN_ENLARGED_BYTES = 1024 * 1024;
+
 /**
  * Whether threads can write the archive into this descriptor faster than a stream: into a pipe, with native calls, and
- * with entries that need no more than a plain header.
+ * with entries that need no more than a plain header. Lets a pipe hold 1 MiB in any case, which helps a stream too.
  */
 export function canPump(fd: number, entries: readonly Pick<PumpEntry, 'name' | 'size'>[]): boolean {
-  if (totalBytes(entries.map(({ size }) => size)) < MIN_BYTES || !entries.every(fitsOneHeader)) return false;
-  const calls = fstatSync(fd).isFIFO() ? kernel() : undefined;
+  const bytes = totalBytes(entries.map(({ size }) => size));
+  const calls = bytes >= MIN_ENLARGED_BYTES && fstatSync(fd).isFIFO() ? kernel() : undefined;
   if (calls === undefined) return false;
   try {
     closeSync(openPipe(calls, fd));
-    return true;
+    return bytes >= MIN_BYTES && entries.every(fitsOneHeader);
   } catch {
     // A pipe of another user.
     return false;

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { TAR_BLOCK } from '../model/tar-header.js';
 import type { Kernel } from '../files/kernel.js';
 import { whenReady, type Waiting } from '../files/own-pipe.js';
 
@@ -7,6 +8,9 @@ const BUFFER_BYTES = 1024 * 1024;
 
 /** Bytes that one splice moves at most. */
 const SPLICE_BYTES = 1024 * 1024;
+
+/** Where in a block a write may be cut: behind its first byte. All entries begin and end at the border of a block. */
+const CUT_AT = 1;
 
 /**
  * A non-blocking pipe that an archive is written to. Gathers bytes up to 1 MiB, and keeps those back after which a cut
@@ -18,6 +22,8 @@ export class PipeOutput {
   readonly #waiting: Waiting;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #used = 0;
+  /** Bytes that are in the pipe. */
+  #sent = 0;
   /** Bytes of the buffer that may go: they end inside an entry. */
   #free = 0;
 
@@ -25,6 +31,11 @@ export class PipeOutput {
     this.#pipe = pipe;
     this.#kernel = kernel;
     this.#waiting = { wait: (ms) => kernel.waitForRoom(pipe, ms), isStopped, doing: 'writing the archive' };
+  }
+
+  /** Bytes that the pipe holds at most. */
+  get capacity(): number {
+    return this.#kernel.pipeSize(this.#pipe);
   }
 
   /** Room for the next bytes of the archive, of which the first `free` may go once they are filled in. */
@@ -45,10 +56,24 @@ export class PipeOutput {
     this.#free = 0;
   }
 
-  /** Writes bytes at once. The buffer must have been flushed whole. */
+  /**
+   * Writes bytes at once. The buffer must have been flushed whole. A pipe takes less than 4 KiB whole or not at all, and
+   * of more bytes it takes any number of blocks. So whenever this ends early, the archive ends behind the first byte of a
+   * block: in a header or in a body.
+   */
   write(bytes: Uint8Array): void {
+    const first = (TAR_BLOCK + CUT_AT - (this.#sent % TAR_BLOCK)) % TAR_BLOCK;
+    const end = bytes.length - ((bytes.length - first) % TAR_BLOCK);
+    for (const part of [bytes.subarray(0, first), bytes.subarray(first, end), bytes.subarray(Math.max(first, end))]) {
+      this.#writeAll(part);
+    }
+  }
+
+  #writeAll(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
-      at += this.#whenRoom(() => writeSync(this.#pipe, bytes, at));
+      const written = this.#whenRoom(() => writeSync(this.#pipe, bytes, at));
+      at += written;
+      this.#sent += written;
     }
   }
 
@@ -59,6 +84,7 @@ export class PipeOutput {
       const last = this.#spliceSome(file, moved, Math.min(SPLICE_BYTES, bytes - moved));
       if (last === 0) break;
       moved += last;
+      this.#sent += last;
     }
     return moved;
   }

@@ -17,6 +17,9 @@ import { isLarge, PumpState, SMALL_BYTES, type BlobEntry, type WriterThreadData 
  * into the pipe by splice, and the end of each waits until a thread beside has confirmed its digest. Holds 1 MiB.
  */
 
+/** Bytes that are read and written in one call. */
+const CHUNK_BYTES = 1024 * 1024;
+
 const { shared, entries, pipe } = workerData as WriterThreadData;
 const state = new PumpState(shared);
 const calls = kernel();
@@ -103,17 +106,19 @@ function takeEnd(size: number): Buffer {
   return end.fill(0, TAR_BLOCK);
 }
 
-/** Moves the first bytes of a body into the pipe. Reads and writes what the file system cannot splice. */
+/**
+ * Moves the first bytes of a body into the pipe. The pipe has no copy of what was spliced: until that is read, a change
+ * of the file changes it. So the last bytes, as many as the pipe holds, are read and written: when they are in the pipe,
+ * nothing that was spliced is left in it. What the file system cannot splice is read and written too.
+ */
 function copyBody(fd: number, entry: BlobEntry, bytes: number): void {
-  for (let at = output.splice(fd, bytes); at < bytes;) {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, bytes - at));
-    readFully(fd, chunk, at, entry);
-    output.write(chunk);
-    at += chunk.length;
+  for (let at = output.splice(fd, bytes - output.capacity); at < bytes;) {
+    const length = Math.min(CHUNK_BYTES, bytes - at);
+    readFully(fd, output.take(length, length), at, entry);
+    output.flush();
+    at += length;
   }
 }
-
-const CHUNK_BYTES = 1024 * 1024;
 
 /** Never shown: the thread that hashes says why, or the pump was stopped. */
 function notWritten(): LadingError {

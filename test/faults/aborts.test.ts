@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { requireTool } from '../fixtures/command.js';
 import { seededRandom } from '../fixtures/seeded.js';
-import { ABORTED_LOAD, abortLoads, abortSaves, cutInput, cutOutput, type Abort, type AbortReport } from './aborts.js';
+import { ABORTED_LOADS, abortLoads, abortSaves, cutInput, cutOutput, type Abort, type AbortReport } from './aborts.js';
 import { forEachPoint, IS_ALL, IS_LONG, SEED, reportCounts } from './form.js';
+import { commandLine } from './operations.js';
 import { runProgram } from './program.js';
 import { controlOf } from './recovery.js';
 import { buildScene, type Scene } from './scene.js';
@@ -52,42 +53,42 @@ function judgeReport(t: TestContext, what: string, { violations, ...counts }: Ab
   assert.ok(counts.aborted > 0, 'some signals came in time');
 }
 
-test('a load that receives a signal at any time leaves the store whole', LEFT, async (t) => {
-  if (!requireTool(t, 'strace')) return;
-  const scene = await buildScene(t);
-  const durationMs = await durationOf(scene, [
-    'load',
-    '-i',
-    scene.at('new.tar'),
-    '--store',
-    await scene.copyOf('base'),
-  ]);
-  const control = await controlOf(scene, ABORTED_LOAD);
-  const abort = async (aborts: readonly Abort[]): Promise<AbortReport> => await abortLoads(scene, control, aborts);
-  judgeReport(t, 'signals, load', await abortInTime(durationMs, 'load', abort));
-});
+for (const operation of ABORTED_LOADS) {
+  test(`a ${operation.title} that receives a signal at any time leaves the store whole`, LEFT, async (t) => {
+    if (!requireTool(t, 'strace')) return;
+    const scene = await buildScene(t);
+    const durationMs = await durationOf(scene, commandLine(operation, scene, await scene.copyOf('base')));
+    const control = await controlOf(scene, operation);
+    const abort = async (aborts: readonly Abort[]): Promise<AbortReport> =>
+      await abortLoads(scene, operation, control, aborts);
+    judgeReport(t, `signals, ${operation.title}`, await abortInTime(durationMs, 'load', abort));
+  });
+
+  test(`a ${operation.title} whose input ends at any byte changes no image, and can be resumed`, LEFT, async (t) => {
+    if (!requireTool(t, 'strace')) return;
+    const scene = await buildScene(t);
+    const archive = await readFile(scene.at('new.tar'));
+    const control = await controlOf(scene, operation);
+    const random = seededRandom(`${SEED} input`);
+    // Each cut lies before the two blocks of zeros that end the archive.
+    const offsets = Array.from({ length: TIMES }, () => random.int(archive.length - 1024));
+    const violations = await forEachPoint(
+      offsets,
+      async (bytes) => await cutInput(scene, operation, control, archive.subarray(0, bytes)),
+    );
+    reportCounts(t, `input cut, ${operation.title}`, {
+      offsets: offsets.length,
+      violations: violations.flat().length,
+    });
+    assert.deepEqual(violations.flat(), []);
+  });
+}
 
 test('a save that receives a signal at any time leaves a whole file or none', async (t) => {
   const scene = await buildScene(t);
   const args = ['save', 'example/app:1', '-o', scene.at('out.tar'), '--store', scene.at('full')];
   const abort = async (aborts: readonly Abort[]): Promise<AbortReport> => await abortSaves(scene, aborts);
   judgeReport(t, 'signals, save', await abortInTime(await durationOf(scene, args), 'save', abort));
-});
-
-test('a load whose input ends at any byte changes no image, and can be resumed', LEFT, async (t) => {
-  if (!requireTool(t, 'strace')) return;
-  const scene = await buildScene(t);
-  const archive = await readFile(scene.at('new.tar'));
-  const control = await controlOf(scene, ABORTED_LOAD);
-  const random = seededRandom(`${SEED} input`);
-  // Each cut lies before the two blocks of zeros that end the archive.
-  const offsets = Array.from({ length: TIMES }, () => random.int(archive.length - 1024));
-  const violations = await forEachPoint(
-    offsets,
-    async (bytes) => await cutInput(scene, control, archive.subarray(0, bytes)),
-  );
-  reportCounts(t, 'input cut', { offsets: offsets.length, violations: violations.flat().length });
-  assert.deepEqual(violations.flat(), []);
 });
 
 test('a save whose reader closes the pipe at any byte exits as a shell expects', LEFT, async (t) => {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CommandResult } from '../fixtures/command.js';
 import { forEachPoint } from './form.js';
 import { commandLine, OPERATIONS, type Operation } from './operations.js';
 import { runProgram, startProgram, type Ended } from './program.js';
@@ -31,13 +32,19 @@ interface AbortedRun extends Ended {
 /** The exit status that a shell shows for each signal. */
 const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-export const ABORTED_LOAD = OPERATIONS.find(({ title }) => title === 'load over images') as Operation;
+/** The loads that are aborted: from a file, and from a pipe. */
+export const ABORTED_LOADS = OPERATIONS.filter(({ title }) => ['load over images', 'load from a pipe'].includes(title));
 
 /** Sends each signal to a load of its own. Whole blobs may stay under its lease, for a resume; nothing else may. */
-export async function abortLoads(scene: Scene, control: Control, aborts: readonly Abort[]): Promise<AbortReport> {
+export async function abortLoads(
+  scene: Scene,
+  operation: Operation,
+  control: Control,
+  aborts: readonly Abort[],
+): Promise<AbortReport> {
   return await abortAll(aborts, async (abort) => {
-    const store = await scene.copyOf(ABORTED_LOAD.template);
-    const ended = await abortOne(scene, commandLine(ABORTED_LOAD, scene, store), abort);
+    const store = await scene.copyOf(operation.template);
+    const ended = await abortOne(scene, commandLine(operation, scene, store), abort);
     const judgement = await judge(store);
     // An aborted load has changed no image, nor has one that was killed before it listened for signals. While Node
     // shuts down it no longer listens, so a load that has printed success can still be killed.
@@ -46,7 +53,7 @@ export async function abortLoads(scene: Scene, control: Control, aborts: readonl
     const wrong = [
       ...wrongAfterFault(judgement, expected, true),
       ...judgement.seen.ingest.filter(() => ended.status !== null).map((name) => `ingest/${name} is left`),
-      ...(await wrongAfterRecovery(scene, ABORTED_LOAD, control, store)),
+      ...(await wrongAfterRecovery(scene, operation, control, store)),
     ];
     await rm(store, { recursive: true });
     return { ended, wrong };
@@ -94,19 +101,36 @@ async function abortOne(scene: Scene, args: readonly string[], { signal, afterMs
   return { ...(await program.ended), stdout: await stdout };
 }
 
-/** A load whose input ends too early changes no image. Whole blobs may stay under its lease; nothing else may. */
-export async function cutInput(scene: Scene, control: Control, input: Buffer): Promise<readonly string[]> {
-  const store = await scene.copyOf(ABORTED_LOAD.template);
-  const { status, stderr } = await runProgram(scene.main, ['load', '--store', store], { input });
+/**
+ * A load whose input ends too early changes no image. Whole blobs may stay under its lease; nothing else may. The input
+ * comes through a socket, or through a pipe.
+ */
+export async function cutInput(
+  scene: Scene,
+  operation: Operation,
+  control: Control,
+  input: Buffer,
+): Promise<readonly string[]> {
+  const store = await scene.copyOf(operation.template);
+  const { status, stderr } = await loadBytes(scene, operation.args(scene).includes('<'), store, input);
   const judgement = await judge(store);
   const wrong = [
     ...(status === 5 ? [] : [`ended with ${status}: ${stderr}`]),
     ...wrongAfterFault(judgement, { ...control, after: control.before }, true),
     ...judgement.seen.ingest.map((name) => `ingest/${name} is left`),
-    ...(await wrongAfterRecovery(scene, ABORTED_LOAD, control, store)),
+    ...(await wrongAfterRecovery(scene, operation, control, store)),
   ];
   await rm(store, { recursive: true });
   return wrong.map((what) => `input cut at ${input.length}: ${what}`);
+}
+
+async function loadBytes({ main }: Scene, isPiped: boolean, store: string, input: Buffer): Promise<CommandResult> {
+  const args = ['load', '--store', store];
+  if (!isPiped) return await runProgram(main, args, { input });
+  await writeFile(`${store}.input`, input);
+  const result = await runProgram(main, [...args, '<', `${store}.input`]);
+  await rm(`${store}.input`);
+  return result;
 }
 
 /** A save whose reader closes the pipe after `bytes` exits as a shell expects, and leaves no lease. */

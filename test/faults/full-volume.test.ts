@@ -15,31 +15,41 @@ import { judge } from './store-oracle.js';
 const TIMES = IS_LONG ? 60 : 6;
 const NEEDED = 1_300_000;
 
-const LOAD = OPERATIONS.find(({ title }) => title === 'load over images') as Operation;
+const LOADS = OPERATIONS.filter(({ title }) => ['load over images', 'load from a pipe'].includes(title));
 
-test('a load that runs out of space at any byte reports it, and leaves the store whole', async (t) => {
-  const volume = await mountTmpfs(t);
-  if (volume === undefined) return;
-  const scene = await buildScene(t);
-  const control = await controlOf(scene, LOAD);
-  const random = seededRandom(`${SEED} space`);
-  const results: { readonly isFull: boolean; readonly wrong: readonly string[] }[] = [];
-  for (let time = 0; time < TIMES; time += 1)
-    results.push(await loadWithin(scene, control, volume, random.int(NEEDED)));
-  const violations = results.flatMap(({ wrong }) => wrong);
-  const full = results.filter(({ isFull }) => isFull).length;
-  reportCounts(t, 'full volume', { full, enough: TIMES - full, violations: violations.length });
-  assert.deepEqual(violations, []);
-  assert.ok(full > TIMES / 2, `${full} loads ran out of space`);
-});
+for (const operation of LOADS) {
+  test(`a ${operation.title} that runs out of space at any byte reports it, and leaves the store whole`, async (t) => {
+    const volume = await mountTmpfs(t);
+    if (volume === undefined) return;
+    const scene = await buildScene(t);
+    const control = await controlOf(scene, operation);
+    const random = seededRandom(`${SEED} space`);
+    const results: { readonly isFull: boolean; readonly wrong: readonly string[] }[] = [];
+    for (let time = 0; time < TIMES; time += 1)
+      results.push(await loadWithin({ scene, operation, control, volume }, random.int(NEEDED)));
+    const violations = results.flatMap(({ wrong }) => wrong);
+    const full = results.filter(({ isFull }) => isFull).length;
+    reportCounts(t, `full volume, ${operation.title}`, { full, enough: TIMES - full, violations: violations.length });
+    assert.deepEqual(violations, []);
+    assert.ok(full > TIMES / 2, `${full} loads ran out of space`);
+  });
+}
+
+/** A load on a small volume. */
+interface Attempt {
+  readonly scene: Scene;
+  readonly operation: Operation;
+  readonly control: Control;
+  readonly volume: string;
+}
 
 /** Loads with `free` bytes of space; then frees the rest, and loads again. */
-async function loadWithin(scene: Scene, control: Control, volume: string, free: number) {
+async function loadWithin({ scene, operation, control, volume }: Attempt, free: number) {
   const store = path.join(volume, 'store');
-  await cp(scene.at(LOAD.template), store, { recursive: true, preserveTimestamps: true });
+  await cp(scene.at(operation.template), store, { recursive: true, preserveTimestamps: true });
   const { bavail, bsize } = await statfs(volume);
   await writeFile(path.join(volume, 'rest'), Buffer.alloc(Math.max(0, bavail * bsize - free)));
-  const { status, stderr } = await runProgram(scene.main, [...commandLine(LOAD, scene, store)]);
+  const { status, stderr } = await runProgram(scene.main, [...commandLine(operation, scene, store)]);
   const judgement = await judge(store);
   const isFull = status !== 0;
   const wrong = wrongAfterFault(judgement, isFull ? { ...control, after: control.before } : control, true).concat(
@@ -48,7 +58,7 @@ async function loadWithin(scene: Scene, control: Control, volume: string, free: 
     isFull ? judgement.unneeded.map((digest) => `${digest} is left`) : [],
   );
   await rm(path.join(volume, 'rest'));
-  wrong.push(...(await wrongAfterRecovery(scene, LOAD, control, store)));
+  wrong.push(...(await wrongAfterRecovery(scene, operation, control, store)));
   await rm(store, { recursive: true });
   return { isFull, wrong: wrong.map((text) => `${free} bytes free: ${text}`) };
 }

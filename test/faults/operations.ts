@@ -4,7 +4,7 @@ import type { Scene, Template } from './scene.js';
 export interface Operation {
   readonly title: string;
   readonly template: Template;
-  /** The arguments, without `--store`. */
+  /** The arguments, without `--store`. `'<', FILE`: the file comes through a pipe. */
   readonly args: (scene: Scene) => readonly string[];
   /** Exit statuses allowed when the command runs again after a fault at any point. */
   readonly again: readonly number[];
@@ -32,6 +32,18 @@ export const OPERATIONS: readonly Operation[] = [
     args: ({ at }) => ['load', '--platform', 'linux/amd64', '-i', at('new.tar')],
     again: DONE,
     isPartial: true,
+  },
+  {
+    title: 'load from a pipe',
+    template: 'base',
+    args: ({ at }) => ['load', '<', at('new.tar')],
+    again: DONE,
+  },
+  {
+    title: 'load from a pipe with its metadata last',
+    template: 'base',
+    args: ({ at }) => ['load', '<', at('late.tar')],
+    again: DONE,
   },
   { title: 'rm', template: 'full', args: () => ['rm', 'example/other:1', 'example/extra:1'], again: DONE_BEFORE },
   {

@@ -55,8 +55,12 @@ export async function runTraced(
   return { ...result, calls: await readCalls(log) };
 }
 
-/** The arguments of strace that make the log that {@link readCalls} reads. */
-export function traceArgs(log: string, inject?: { readonly at: Point; readonly what: Injection }): readonly string[] {
+/** The arguments of strace that make the log that {@link readCalls} reads. `nth` may be a set of numbers of strace. */
+export function traceArgs(
+  log: string,
+  inject?: { readonly at: Pick<Point, 'name'> & { readonly nth: number | string }; readonly what: Injection },
+  calls = HEEDED,
+): readonly string[] {
   const injection = inject && ['-e', `inject=${inject.at.name}:${inject.what}:when=${inject.at.nth}`];
   // With --seccomp-bpf strace is much faster, but cannot inject signals.
   const isFast = inject?.what.startsWith('signal=') !== true;
@@ -68,7 +72,7 @@ export function traceArgs(log: string, inject?: { readonly at: Point; readonly w
     '-s',
     '4096',
     '-e',
-    `trace=${HEEDED.replaceAll(' ', ',')}`,
+    `trace=${calls.replaceAll(' ', ',')}`,
     ...(injection ?? []),
   ];
 }
@@ -99,16 +103,22 @@ export function isInStore({ name, paths, text }: TracedCall, store: string): boo
 
 /**
  * Every call of a run that changes the store's files; with `close`, also those that close them. A point is left out if
- * another thread makes its call of the same name and number first, since it cannot be named then. The calls around it
+ * another thread makes its call of the same name and number first, since it cannot be named then, and so is a
+ * `close` if any other thread makes one of its number elsewhere. The calls around it
  * stand for it: one thread makes all of them in turn.
  */
 export function pointsOf(calls: readonly TracedCall[], store: string, withClose = false): readonly Point[] {
+  // Node.js itself aborts if it cannot close a file of a package that it loads.
+  const elsewhere = new Set(
+    calls.filter((call) => call.name === 'close' && !isInStore(call, store)).map(({ nth }) => nth),
+  );
   const first = new Map<string, TracedCall>();
   for (const call of calls) {
     const key = `${call.name} ${call.nth}`;
     if (!first.has(key)) first.set(key, call);
   }
   return [...first.values()]
-    .filter((call) => isInStore(call, store) && (call.name !== 'close' || withClose))
+    .filter((call) => isInStore(call, store))
+    .filter(({ name, nth }) => name !== 'close' || (withClose && !elsewhere.has(nth)))
     .map(({ name, nth }) => ({ name, nth }));
 }

@@ -114,10 +114,10 @@ test('imports only the packages that package.json lists', () => {
   assert.deepEqual(broken(isKnown), []);
 });
 
-test('uses the process only in the command, where it is identified, and for the name of a socket', () => {
+test('uses the process only in the command, for its identity, the name of a socket and LADING_NATIVE', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
-  assert.deepEqual(outside, ['server/unix-socket.ts', 'stores/layout/place/identity.ts']);
+  assert.deepEqual(outside, ['files/kernel.ts', 'server/unix-socket.ts', 'stores/layout/place/identity.ts']);
 });
 
 test('uses clocks and random numbers only in the command, the server and the stores', () => {

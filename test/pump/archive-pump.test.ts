@@ -8,11 +8,13 @@ import { digestOf } from '../../src/model/digest.js';
 import { canPump, pumpArchive } from '../../src/pump/archive-pump.js';
 import { SMALL_BYTES, type BlobEntry, type PumpEntry } from '../../src/pump/pump-tasks.js';
 import { TarPack } from '../../src/stages/tar-pack.js';
+import { isInsideEntry } from '../fixtures/cut-archive.js';
 import { pipeToTest } from '../fixtures/named-pipe.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 import { seededBytes } from '../fixtures/seeded.js';
 import { temporaryFolder } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
+import { waitsForPipe } from '../fixtures/waiting.js';
 
 const skip = kernel() === undefined && 'the package koffi is not here';
 
@@ -70,16 +72,6 @@ async function pumped(
   const error = await work;
   await until(() => readdirSync('/proc/self/fd').length <= before, 'no descriptor stays open');
   return { archive: Buffer.concat(chunks), error };
-}
-
-/** Where an archive of these entries may be cut: in the header or the body of an entry, so that every reader sees it. */
-function isInsideEntry(position: number, entries: readonly PumpEntry[]): boolean {
-  let start = 0;
-  for (const { size } of entries) {
-    if (position > start && position < start + 512 + size) return true;
-    start += 512 + Math.ceil(size / 512) * 512;
-  }
-  return position === 0;
 }
 
 /** Entries of every kind and of sizes near each border. */
@@ -182,6 +174,53 @@ test('notices a file that is overwritten while it is written, also with its old 
   assert.ok(isInsideEntry(archive.length, [entry]));
 });
 
+/** Changes that come when the writer is in the middle of a body. The first ones leave the bytes of the entry alone. */
+const CHANGES: Readonly<Record<string, readonly [code: string | undefined, change: Harm]>> = {
+  grows: [undefined, async (file) => await writeFile(file, 'more', { flag: 'a' })],
+  'is touched': [undefined, async (file) => await utimes(file, 1, 1)],
+  shrinks: ['ERR_SIZE_MISMATCH', async (file) => await truncate(file, LARGE)],
+  'is emptied': ['ERR_SIZE_MISMATCH', async (file) => await truncate(file, 0)],
+  'is rewritten': [
+    'ERR_DIGEST_MISMATCH',
+    async (file) => await writeFile(file, seededBytes('other', 20 * LARGE), { flag: 'r+' }),
+  ],
+};
+
+for (const [what, [code, change]] of Object.entries(CHANGES)) {
+  test(`writes the right bytes, or none that look whole, if a file ${what} meanwhile`, { skip }, async (t) => {
+    for (const from of [1, LARGE, 15 * LARGE]) {
+      const folder = await temporaryFolder(t);
+      const entries = [await blobEntry(folder, 'changing', 20 * LARGE), await blobEntry(folder, 'next', LARGE)];
+      const expected = await packed(entries);
+      let isChanged = false;
+      const { archive, error } = await pumped(t, entries, {
+        meanwhile: async (sent) => {
+          if (!isChanged && sent >= from) await change(entries[0]?.file ?? '');
+          isChanged ||= sent >= from;
+        },
+      });
+      // Some readers are faster than the writer, which then reads the file as it was before.
+      if (error === undefined) assert.ok(archive.equals(expected), `changed after ${from}`);
+      else assert.ok(error.code === code && isInsideEntry(archive.length, entries), `${error.code} after ${from}`);
+      if (code === undefined) assert.equal(error, undefined);
+    }
+  });
+}
+
+test('leaves nothing in the pipe that a later change of the file could change', { skip }, async (t) => {
+  const folder = await temporaryFolder(t);
+  // All of it fits the pipe, and the writer ends before anything is read.
+  const entries = [await blobEntry(folder, 'a', 300_000), await blobEntry(folder, 'b', 500_000)];
+  const expected = await packed(entries);
+  const { fd, reader, end } = await pipeToTest(t);
+  await pumpArchive(fd, entries);
+  // In place: a file that is cut first gets other pages.
+  for (const { file, size } of entries) await writeFile(file, Buffer.alloc(size, 'changed'), { flag: 'r+' });
+  const written = bytesOf(reader);
+  end();
+  assert.ok((await written).equals(expected));
+});
+
 test('goes on if a file is moved while it is written', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
   const entry = await blobEntry(folder, 'moving', 20 * LARGE);
@@ -205,6 +244,25 @@ test('waits for a reader who stands still, and ends if it is aborted', { skip },
   const work = pumpArchive(fd, entries, controller.signal);
   setTimeout(() => controller.abort(), 300);
   await assert.rejects(work, { code: 'ERR_ABORTED' });
+});
+
+test('ends inside an entry if it is aborted when the pipe is full, wherever the pipe was cut', { skip }, async (t) => {
+  const folder = await temporaryFolder(t);
+  const small: PumpEntry[] = [];
+  for (let at = 0; at < 1200; at += 1) small.push(await blobEntry(folder, `small-${at}`, at % 2 === 0 ? 100 : 600));
+  for (let pages = 0; pages < 5; pages += 1) {
+    // Fills the pipe, which takes whole pages, up to another block.
+    const entries = [await blobEntry(folder, `first-${pages}`, SMALL_BYTES + 512 + pages * 4096), ...small];
+    const { fd, reader, end } = await pipeToTest(t);
+    const controller = new AbortController();
+    const work = pumpArchive(fd, entries, controller.signal);
+    await until(() => waitsForPipe(process.pid), 'the pipe is full');
+    controller.abort();
+    await assert.rejects(work, { code: 'ERR_ABORTED' });
+    end();
+    const { length } = await bytesOf(reader);
+    assert.ok(length > 1_000_000 && isInsideEntry(length, entries), `cut at ${length}`);
+  }
 });
 
 test('aborts before the first byte', { skip }, async (t) => {
