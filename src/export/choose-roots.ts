@@ -9,8 +9,8 @@ import { nodesOf } from '../survey/nodes-of.js';
 import type { Survey } from '../survey/survey-images.js';
 
 /**
- * Which document becomes the root of an image in an archive. `auto`: the manifest if one platform was requested, else
- * the index; `preserve`: the index as it is; `rewrite`: a new index of what is packed.
+ * Which document becomes the root of an image in an archive. `auto`: the manifest if one platform was requested and
+ * nothing refers to the index, else the index; `preserve`: the index as it is; `rewrite`: a new index of what is packed.
  */
 export type IndexPolicy = 'auto' | 'preserve' | 'rewrite';
 
@@ -33,12 +33,18 @@ export interface RootChoice {
   readonly unlisted: ReadonlySet<Digest>;
 }
 
+/** Which roots to choose, and the roots that signatures or other referrers speak of. */
+export interface RootOptions {
+  readonly policy: IndexPolicy;
+  readonly subjects: ReadonlySet<Digest>;
+}
+
 /** Chooses the root of each image (docs/design/pipelines.md, "Which document is the root"). Holds one index. */
 export async function chooseRoots(
   documents: Documents,
   survey: Survey,
   targets: readonly ImageRecord[],
-  policy: IndexPolicy,
+  options: RootOptions,
 ): Promise<RootChoice> {
   const rewriter = new IndexRewriter(documents);
   const roots: ChosenRoot[] = [];
@@ -46,12 +52,12 @@ export async function chooseRoots(
     const nodes = completeNodesOf(survey, target);
     roots.push({
       target,
-      descriptor: (await chooseRoot(nodes, survey, target, policy, rewriter)) ?? target.descriptor,
+      descriptor: (await chooseRoot(nodes, survey, target, options, rewriter)) ?? target.descriptor,
     });
   }
   const indexes = indexesOf(survey, roots, rewriter.listed);
   // A rewritten index lists what is packed; a manifest lists nothing.
-  const unlisted = policy === 'rewrite' ? new Set<Digest>() : indexes.replaced;
+  const unlisted = options.policy === 'rewrite' ? new Set<Digest>() : indexes.replaced;
   return { roots, made: rewriter.made, ...indexes, unlisted };
 }
 
@@ -60,13 +66,15 @@ async function chooseRoot(
   nodes: readonly ManifestNode[],
   { platforms }: Survey,
   { descriptor }: ImageRecord,
-  policy: IndexPolicy,
+  { policy, subjects }: RootOptions,
   rewriter: IndexRewriter,
 ): Promise<Descriptor | undefined> {
   if (policy === 'rewrite') {
     return await rewriter.rewrite(descriptor, new Set(nodes.map((node) => node.descriptor.digest)));
   }
-  return policy === 'auto' && platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
+  // No signature over the index can hold for another root.
+  const isFree = policy === 'auto' && !subjects.has(descriptor.digest);
+  return isFree && platforms.requested.length === 1 ? onlyManifest(nodes) : undefined;
 }
 
 function completeNodesOf(survey: Survey, target: ImageRecord): readonly ManifestNode[] {

@@ -1,5 +1,6 @@
 import type { Documents } from '../content/documents.js';
 import { companionsAmong, companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
+import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
@@ -48,6 +49,17 @@ export async function partTargets(
     }
   }
   return { images, companions, asked };
+}
+
+/** The roots of the images that a companion or another referrer speaks of. */
+export async function subjectsAmong(
+  { images, companions }: Parted,
+  referrersOf: (subject: Digest) => Promise<readonly Descriptor[]>,
+): Promise<ReadonlySet<Digest>> {
+  const subjects = new Set<Digest>(companions.flatMap((companion) => companionSubject(companion) ?? []));
+  for (const { descriptor } of images)
+    if ((await referrersOf(descriptor.digest)).length > 0) subjects.add(descriptor.digest);
+  return subjects;
 }
 
 /** What goes along with the images, and what does not since its index is not packed. */

@@ -19,7 +19,7 @@ import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports
 import { surveyImages, type ReferrersOf, type Survey } from '../survey/survey-images.js';
 import { chooseRoots, type IndexPolicy } from './choose-roots.js';
 import { contentsOf, digestOfPlan, layOut, metadataOf, type PlannedEntry } from './lay-out-archive.js';
-import { joinSurveys, partTargets, surveyCompanions } from './export-companions.js';
+import { joinSurveys, partTargets, subjectsAmong, surveyCompanions } from './export-companions.js';
 import { manifestJsonOf } from './manifest-json.js';
 
 /** What to export of the images, and how. */
@@ -84,7 +84,8 @@ export async function planExport(
   const referrersOf = askingOnce(async (subject) => await source.referrersOf(subject));
   const found = await surveyImages(documents, targets, { ...request, referrersOf });
   const judgement = await judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
-  const choice = await chooseRoots(documents, found, judgement.taken, options.index ?? 'auto');
+  const subjects = request.referrers === 'drop' ? new Set<Digest>() : await subjectsAmong(parted, referrersOf);
+  const choice = await chooseRoots(documents, found, judgement.taken, { policy: options.index ?? 'auto', subjects });
   // Survey again without the images that have nothing to pack, and without referrers of an index that is not packed.
   const cut = request.referrers === 'drop' ? [] : await referrersOfAll(choice.replaced, referrersOf);
   const isWhole = cut.length === 0 && judgement.taken.length === targets.length;
