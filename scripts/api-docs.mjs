@@ -24,7 +24,7 @@ const SECTIONS = [
       { title: 'Save images', pattern: /^export\//, example: 'save.ts' },
       { title: 'List and inspect', pattern: /^inspect\/|tolerant-survey/, example: 'inspect.ts' },
       { title: 'Tag and remove', pattern: /^edit\/(?!quarantine)/, example: 'edit.ts' },
-      { title: 'Verify and repair', pattern: /^verify\/|quarantine/, example: 'verify.ts' },
+      { title: 'Verify and repair', pattern: /^(verify|trust)\/|quarantine/, example: 'verify.ts' },
       { title: 'Open a store', pattern: /^(stores|content|files)\//, example: 'store.ts' },
       { title: 'Platforms', pattern: /^model\/platform|host-platform/, example: 'platforms.ts' },
       {

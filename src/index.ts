@@ -108,6 +108,10 @@ export {
   type SourceReader,
   type Store,
 } from './stores/index.js';
+export { parsePublicKey, type PublicKey } from './trust/public-key.js';
+export type { SignatureKind } from './trust/find-signatures.js';
+export type { SignatureReport, SignatureState } from './trust/judge-signature.js';
+export { verifyTrust, type TrustOptions, type TrustReason, type TrustReport } from './trust/verify-trust.js';
 export { verifyArchive, type VerifyArchiveOptions } from './verify/verify-archive.js';
 export type { Problem } from './verify/check-images.js';
 export { quarantineDamaged } from './edit/quarantine-damaged.js';

@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<ErrorCategory, number>> = {
   conflict: 7,
   storage: 8,
   unsupported: 1,
+  trust: 9,
   aborted: 130,
 };
 
@@ -21,6 +22,9 @@ export const MISSING = 4;
 
 /** The content that was verified is damaged. */
 export const DAMAGED = 5;
+
+/** An image is not signed as it must be. */
+export const UNTRUSTED = 9;
 
 /** The reader of the output has gone: 128 + SIGPIPE, as in a shell. */
 export const READER_GONE = 141;

@@ -156,6 +156,11 @@ function verifyCommand(): Command {
     .option('--strict', 'count unusable names, and a config whose platform differs from its descriptor, as damage')
     .option('--complete', 'demand that all that the images list is there; exit 4 if not')
     .addOption(platformOption('demand that each image has these platforms whole; exit 4 if not'))
+    .option(
+      '--key <file>',
+      'demand a signature by this public key; exit 9 if not (may be repeated: by any of them)',
+      collect,
+    )
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),

@@ -10,6 +10,7 @@ export type ErrorCategory =
   | 'conflict'
   | 'storage'
   | 'unsupported'
+  | 'trust'
   | 'aborted';
 
 /** Every error code with its category. `docs/errors.md` adds cause and remedy; a test compares the codes. */
@@ -19,6 +20,7 @@ export const ERROR_CODES = {
   ERR_PLATFORM_INVALID: 'invalid-argument',
   ERR_DIGEST_INVALID: 'invalid-argument',
   ERR_OPTION_INVALID: 'invalid-argument',
+  ERR_KEY_INVALID: 'invalid-argument',
   ERR_ARCHIVE_FORMAT: 'invalid-archive',
   ERR_ARCHIVE_TRUNCATED: 'invalid-archive',
   ERR_TAR_HEADER: 'invalid-archive',
@@ -51,6 +53,8 @@ export const ERROR_CODES = {
   ERR_STORE_VERSION: 'storage',
   ERR_COMPRESSION_UNSUPPORTED: 'unsupported',
   ERR_FORMAT_UNSUPPORTED: 'unsupported',
+  ERR_SIGNATURE_MISSING: 'trust',
+  ERR_SIGNATURE_INVALID: 'trust',
   ERR_ABORTED: 'aborted',
 } as const satisfies Record<string, ErrorCategory>;
 

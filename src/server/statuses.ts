@@ -31,6 +31,7 @@ const BY_CATEGORY: Readonly<Record<ErrorCategory, number>> = {
   conflict: STATUS.conflict,
   storage: STATUS.internal,
   unsupported: STATUS.notImplemented,
+  trust: STATUS.forbidden,
   aborted: STATUS.unavailable,
 };
 

@@ -77,6 +77,8 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     loadImages: of(lading.loadImages, store, none(), {}),
     verifyArchive: of(lading.verifyArchive, none(), {}),
     verifyImages: of(lading.verifyImages, store, ['a'], {}),
+    verifyTrust: of(lading.verifyTrust, store, ['a'], { keys: [] }),
+    parsePublicKey: of(lading.parsePublicKey, 'pem', 'a.pub'),
     quarantineDamaged: of(lading.quarantineDamaged, store, []),
     algorithmOf: of(lading.algorithmOf, DIGEST),
     digestOf: of(lading.digestOf, Buffer.from('a'), 'sha256'),

@@ -42,6 +42,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   edit: BELOW_VERBS,
   inspect: [...BELOW_VERBS, 'load', 'stores/memory'],
   verify: [...BELOW_VERBS, 'load', 'stores/memory'],
+  trust: BELOW_VERBS,
   server: ['index'],
 };
 

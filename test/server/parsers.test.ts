@@ -172,6 +172,7 @@ const STATUS_OF: Readonly<Record<ErrorCategory, readonly [write: number, read: n
   conflict: [409, 409, 'ERR_NAME_CONFLICT'],
   storage: [500, 500, 'ERR_STORAGE_IO'],
   unsupported: [501, 501, 'ERR_COMPRESSION_UNSUPPORTED'],
+  trust: [403, 403, 'ERR_SIGNATURE_MISSING'],
   aborted: [503, 503, 'ERR_ABORTED'],
 };
 

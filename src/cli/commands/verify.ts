@@ -5,14 +5,16 @@ import { parseReference } from '../../model/reference.js';
 import type { ImageReport } from '../../survey/reports.js';
 import type { Problem } from '../../verify/check-images.js';
 import type { Unmet } from '../../verify/demands.js';
+import { verifyTrust } from '../../trust/verify-trust.js';
 import { verifyArchive } from '../../verify/verify-archive.js';
 import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printLines, printReport, warn } from '../console.js';
-import { DAMAGED, MISSING } from '../exit-status.js';
+import { DAMAGED, MISSING, UNTRUSTED } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
+import { readKeys, trustLines } from './verify-keys.js';
 
 export interface VerifyCommandOptions extends CommonOptions {
   readonly archive?: string;
@@ -21,6 +23,7 @@ export interface VerifyCommandOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly complete?: boolean;
   readonly platform?: readonly string[];
+  readonly key?: readonly string[];
 }
 
 /** The damaged blobs that were moved away, or why they were not. */
@@ -35,12 +38,15 @@ export async function verify(
   options: VerifyCommandOptions,
   { signal }: CommandContext,
 ): Promise<number> {
+  const keys = await readKeys(options.key ?? []);
   const report = await verifyWhat(images, options, signal);
+  const trust = keys.length === 0 ? [] : await verifyTrust(await openStore(options, 'read'), images, { keys, signal });
   warn(report.warnings, options);
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
-  if (options.json) await printReport('verify', { ...report, ...healing });
-  else await printLines([...linesOf(report), ...healingLines(healing)]);
+  if (options.json) await printReport('verify', { ...report, ...healing, ...(keys.length > 0 && { trust }) });
+  else await printLines([...linesOf(report), ...healingLines(healing), ...trustLines(trust)]);
   if (report.problems.length > 0) return DAMAGED;
+  if (trust.some(({ decision }) => decision === 'denied')) return UNTRUSTED;
   return report.unmet.length > 0 ? MISSING : 0;
 }
 
@@ -58,6 +64,8 @@ async function verifyWhat(
   }
   if (images.length > 0)
     throw new LadingError('ERR_OPTION_INVALID', 'verify --archive takes no names; one image is --archive FILE:TAG');
+  if (options.key !== undefined)
+    throw new LadingError('ERR_OPTION_INVALID', 'verify --key checks images of a store; load the archive first');
   const { input, image } = inputChoice(archive);
   return await verifyArchive(openInput(input), { ...how, ...(image !== undefined && { image }) });
 }

@@ -1,0 +1,99 @@
+import type { Documents } from '../content/documents.js';
+import { companionSubject } from '../model/companion-tag.js';
+import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { groupBy } from '../model/group-by.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { isIndexType, isManifestType } from '../model/media-types.js';
+import type { ListedNode } from '../survey/survey-images.js';
+import { isBundleType } from './bundle.js';
+
+/** What a signature was found as. `notation` and `in-toto` are told, and not checked. */
+export type SignatureKind = 'cosign' | 'dsse' | 'bundle' | 'notation' | 'in-toto';
+
+/** Something that claims to speak of a digest. Where it was found proves nothing. */
+export interface FoundSignature {
+  readonly kind: SignatureKind;
+  readonly over: Digest;
+  /** The layer with what is signed. */
+  readonly layer: Descriptor;
+}
+
+/** The most bytes of a simple-signing payload, and of an envelope or bundle. */
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+export const MAX_ENVELOPE_BYTES = 16 * 1024 * 1024;
+
+/** The most manifests that are looked at for one digest. */
+const MAX_CANDIDATES = 1000;
+
+const KINDS: Readonly<Record<string, SignatureKind>> = {
+  'application/vnd.dev.cosign.simplesigning.v1+json': 'cosign',
+  'application/vnd.dsse.envelope.v1+json': 'dsse',
+  'application/jose+json': 'notation',
+  'application/cose': 'notation',
+  'application/vnd.in-toto+json': 'in-toto',
+};
+
+/** The most bytes that are read of a layer of this kind. */
+export function maxBytesOf(kind: SignatureKind): number {
+  return kind === 'cosign' ? MAX_PAYLOAD_BYTES : MAX_ENVELOPE_BYTES;
+}
+
+/**
+ * Finds what speaks of a digest: manifests that refer to it, and images whose tag names it, of whatever repository.
+ * Holds the images and nodes by what they speak of.
+ */
+export class SignatureFinder {
+  readonly #documents: Documents;
+  readonly #companions: ReadonlyMap<string, readonly ImageRecord[]>;
+  readonly #referrers: ReadonlyMap<Digest, readonly ListedNode[]>;
+
+  constructor(documents: Documents, records: readonly ImageRecord[], nodes: readonly ListedNode[]) {
+    this.#documents = documents;
+    this.#companions = groupBy(records, (record) => companionSubject(record) ?? taggedDigest(record));
+    this.#referrers = groupBy(nodes, ({ node }) => node.subject);
+  }
+
+  /** The signatures and attestations found for a digest. Throws ERR_LIMIT_DESCRIPTORS for too many. */
+  async find(digest: Digest): Promise<readonly FoundSignature[]> {
+    const found: FoundSignature[] = [];
+    for (const descriptor of await this.#candidates(digest)) {
+      const { layers = [] } = (await this.#documents.manifest(descriptor)) ?? {};
+      for (const layer of layers) {
+        const kind = isBundleType(layer.mediaType) ? 'bundle' : KINDS[layer.mediaType];
+        if (kind !== undefined) found.push({ kind, over: digest, layer });
+      }
+    }
+    return found;
+  }
+
+  async #candidates(digest: Digest): Promise<readonly Descriptor[]> {
+    const listed = [
+      ...(this.#referrers.get(digest) ?? []).map(({ node }) => node.descriptor),
+      ...(this.#companions.get(digest) ?? []).map(({ descriptor }) => descriptor),
+    ];
+    const found = new Map<Digest, Descriptor>();
+    for (const descriptor of listed) {
+      for (const one of await this.#manifestsOf(descriptor)) found.set(one.digest, one);
+      if (found.size > MAX_CANDIDATES) throw tooMany(digest);
+    }
+    return [...found.values()].filter(({ mediaType }) => isManifestType(mediaType));
+  }
+
+  /** An index of referrers stands for what it lists (distribution-spec, "Referrers Tag Schema"). */
+  async #manifestsOf(descriptor: Descriptor): Promise<readonly Descriptor[]> {
+    if (!isIndexType(descriptor.mediaType)) return [descriptor];
+    return (await this.#documents.index(descriptor))?.manifests ?? [];
+  }
+}
+
+/** The digest that a tag like `sha256-<hex>` names. */
+function taggedDigest({ name = '' }: ImageRecord): string | undefined {
+  return /:(sha(?:256|384|512))-([0-9a-f]{64,128})$/.exec(name)?.slice(1).join(':');
+}
+
+function tooMany(digest: Digest): LadingError {
+  const message = `more than ${MAX_CANDIDATES} manifests say that they sign ${digest}`;
+  return new LadingError('ERR_LIMIT_DESCRIPTORS', message, { details: { digest } });
+}

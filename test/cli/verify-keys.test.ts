@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { layoutArchive } from '../fixtures/archive-builder.js';
+import { jsonOf, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
+import { output } from '../fixtures/command.js';
+import { example, FAMILIAR } from '../fixtures/example.js';
+import {
+  companionName,
+  cosignLayer,
+  signatureManifest,
+  signatureOf,
+  signer,
+  simplePayload,
+  KEY_KINDS,
+} from '../fixtures/signatures.js';
+import type { TrustReport } from '../../src/trust/verify-trust.js';
+
+/** A workspace whose store has the example, signed by a key, and both keys as files. */
+async function signedWorkspace(t: Parameters<typeof workspace>[0]) {
+  const built = example();
+  const [release, other] = [signer('release'), signer('other')];
+  const signature = signatureManifest(built.blobs, cosignLayer(release, simplePayload(built.root.digest)));
+  const images = [...built.images, { root: signature, name: companionName(built.root.digest, 'sig') }];
+  const space = await workspace(t, { built });
+  await writeFile(space.archive, await layoutArchive(images, built.blobs));
+  assert.equal((await space.run(['load', '-i', space.archive])).status, 0);
+  for (const [name, { pem }] of Object.entries({ release, other })) await writeFile(space.at(`${name}.pub`), pem);
+  return space;
+}
+
+test('tells whether images are signed by a key, and exits with 9 if not', async (t) => {
+  const { run, at, built } = await signedWorkspace(t);
+  const good = await run(['verify', '--key', at('release.pub')]);
+  assert.equal(good.status, 0, good.stderr);
+  assert.match(
+    good.stdout,
+    new RegExp(`${FAMILIAR}: signed\n  cosign over ${built.root.digest}: valid by "release.pub"`),
+  );
+  const either = await run(['verify', '--key', at('other.pub'), '--key', at('release.pub'), FAMILIAR]);
+  assert.equal(either.status, 0, either.stderr);
+  const bad = await run(['verify', '--key', at('other.pub')]);
+  assert.equal(bad.status, 9);
+  assert.match(bad.stdout, new RegExp(`${FAMILIAR}: not trusted\n.*ERR_SIGNATURE_INVALID`));
+  assert.equal((await run(['verify'])).status, 0);
+});
+
+test('has the same in its report, and none of it without a key', async (t) => {
+  const { run, at, built } = await signedWorkspace(t);
+  const { stdout } = await run(['verify', '--json', '--key', at('release.pub')]);
+  const { trust } = jsonOf<{ readonly trust: readonly TrustReport[] }>(stdout);
+  assert.deepEqual(
+    trust.map(({ digest, decision, isRootSigned }) => [digest, decision, isRootSigned]),
+    [[built.root.digest, 'allowed', true]],
+  );
+  assert.equal('trust' in jsonOf<object>((await run(['verify', '--json'])).stdout), false);
+});
+
+test('keeps a signature with its image through a save of one platform and a load elsewhere', async (t) => {
+  const { run, at } = await signedWorkspace(t);
+  assert.equal((await run(['save', '--platform', 'linux/arm64', '-o', at('part.tar'), FAMILIAR])).status, 0);
+  const elsewhere = await workspace(t);
+  assert.equal((await elsewhere.run(['load', '-i', at('part.tar')])).status, 0);
+  const verified = await elsewhere.run(['verify', '--key', at('release.pub')]);
+  assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+});
+
+test('tells damage before trust', async (t) => {
+  const { run, at, store, built } = await signedWorkspace(t);
+  const [layer] = built.blobs.links(built.of('linux/arm64').digest).layers ?? [];
+  const file = `${store}/blobs/${layer?.digest.replace(':', '/')}`;
+  const bytes = await readFile(file);
+  await output('chmod', ['u+w', file]);
+  await writeFile(file, bytes.fill(0));
+  assert.equal((await run(['verify', '--dry-run', '--key', at('other.pub')])).status, 5);
+});
+
+test('refuses a key that is none, before anything is read', async (t) => {
+  const { run, at } = await workspace(t);
+  await writeFile(at('bad.pub'), 'ssh-ed25519 AAAA');
+  const bad = await run(['verify', '--json', '--key', at('bad.pub')]);
+  assert.deepEqual([bad.status, jsonOf<PrintedError>(bad.stderr).error.code], [2, 'ERR_KEY_INVALID']);
+  const missing = await run(['verify', '--json', '--key', at('none.pub')]);
+  assert.deepEqual([missing.status, jsonOf<PrintedError>(missing.stderr).error.code], [4, 'ERR_SOURCE_UNKNOWN']);
+  const archive = await run(['verify', '--json', '--archive', at('archive.tar'), '--key', at('bad.pub')]);
+  assert.equal(archive.status, 2);
+});
+
+test('agrees with openssl on signatures by every kind of key', async (t) => {
+  const { at } = await workspace(t);
+  for (const kind of KEY_KINDS) {
+    const own = signer('own', kind);
+    const payload = Buffer.from(JSON.stringify(simplePayload(example().root.digest)));
+    await writeFile(at('key.pub'), own.pem);
+    await writeFile(at('payload'), payload);
+    await writeFile(at('signature'), signatureOf(own, payload));
+    const files = ['-signature', at('signature')];
+    const how =
+      own.hash === null
+        ? [
+            'pkeyutl',
+            '-verify',
+            '-pubin',
+            '-inkey',
+            at('key.pub'),
+            '-rawin',
+            '-sigfile',
+            at('signature'),
+            '-in',
+            at('payload'),
+          ]
+        : ['dgst', `-${own.hash}`, '-verify', at('key.pub'), ...files, at('payload')];
+    assert.match(await output('openssl', how), /Verified OK|Signature Verified Successfully/);
+  }
+});
