@@ -112,6 +112,19 @@ export { parsePublicKey, type PublicKey } from './trust/public-key.js';
 export type { SignatureKind } from './trust/find-signatures.js';
 export type { SignatureReport, SignatureState } from './trust/judge-signature.js';
 export { verifyTrust, type TrustOptions, type TrustReason, type TrustReport } from './trust/verify-trust.js';
+export { flattenImage } from './unpack/flatten-image.js';
+export type { TreeCounts } from './tree/tree-listing.js';
+export type { TarOrder, UnpackOptions, UnpackProgress } from './unpack/unpack-options.js';
+export type {
+  Ownership,
+  Skipped,
+  SkippedKind,
+  UnpackedImage,
+  UnpackedLayer,
+  UnpackPlan,
+  UnpackReport,
+  UnpackTarget,
+} from './unpack/report-shapes.js';
 export { verifyArchive, type VerifyArchiveOptions } from './verify/verify-archive.js';
 export type { Problem } from './verify/check-images.js';
 export { quarantineDamaged } from './edit/quarantine-damaged.js';

@@ -9,6 +9,7 @@ import type { LoadCommandOptions } from './commands/load.js';
 import type { PruneCommandOptions } from './commands/prune.js';
 import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
+import type { UnpackCommandOptions } from './commands/unpack.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
 import { run } from './run-command.js';
@@ -55,6 +56,7 @@ function program(): Command {
     .addCommand(removeCommand())
     .addCommand(pruneCommand())
     .addCommand(verifyCommand())
+    .addCommand(unpackCommand())
     .addCommand(serveCommand());
 }
 
@@ -164,6 +166,30 @@ function verifyCommand(): Command {
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
+    );
+}
+
+const UNPACK_NOTE = `
+The layers of one platform become one tree: whiteouts are applied, links stay inside.
+Every layer is verified before the first byte is written.`;
+
+function unpackCommand(): Command {
+  return command('unpack', 'Write the root file system of an image as one tar')
+    .argument('<image>', 'a name or id')
+    .argument('<target>', '- for one flat tar on stdout')
+    .option('-q, --quiet', 'print no warnings')
+    .option('--platform <platform>', 'unpack this platform (default: local, the best for this machine)')
+    .option('--no-setid', 'take set-user-id and set-group-id bits off files')
+    .addOption(
+      new Option('--order <order>', 'of the flat tar: all directories last, or each before its first child').choices([
+        'directories-last',
+        'parents-first',
+      ]),
+    )
+    .option('--max-names <number>', 'most names in the tree and in one layer (default: 500000)')
+    .addHelpText('after', UNPACK_NOTE)
+    .action((image: string, target: string, options: UnpackCommandOptions) =>
+      run(options, async (context) => (await import('./commands/unpack.js')).unpack(image, target, options, context)),
     );
 }
 

@@ -17,7 +17,7 @@ import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import { PLATFORMS } from '../survey/option-rules.js';
 import { surveyImages, type Survey } from '../survey/survey-images.js';
 import { discardMeasured } from './discard-measured.js';
-import { oneOf } from './one-image.js';
+import { oneOf } from '../survey/one-image.js';
 import type { RemoveReport } from './remove-images.js';
 
 /** For which host `local` is, and the limits for documents. */

@@ -6,7 +6,7 @@ import { check, TEXT } from '../model/rules.js';
 import { inSession, publishNames } from '../stores/in-session.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
-import { oneOf } from './one-image.js';
+import { oneOf } from '../survey/one-image.js';
 
 /** The result of tagging an image: its full name, its digest, and what the name meant before. */
 export interface TagReport {

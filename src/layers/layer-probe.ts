@@ -116,14 +116,15 @@ export class LayerProbe {
   }
 }
 
-/** A layer is whole if its digest is right, so one that ends early was made like that. */
-function asLayerError(cause: unknown): LadingError {
+/** What a decompressor threw. A layer is whole if its digest is right, so one that ends early was made like that. */
+export function asLayerError(cause: unknown): LadingError {
   if (!(cause instanceof LadingError)) return new LadingError('ERR_COMPRESSED_DATA', 'is damaged', { cause });
   const { code, message, details } = cause;
   if (code !== 'ERR_ARCHIVE_TRUNCATED') return cause;
   return new LadingError('ERR_COMPRESSED_DATA', message, { cause, details });
 }
 
-function tooPacked({ maxRatio }: Limits): LadingError {
+/** ERR_LIMIT_RATIO, with a message that follows the name of the layer. */
+export function tooPacked({ maxRatio }: Limits): LadingError {
   return new LadingError('ERR_LIMIT_RATIO', `unpacks to more than ${maxRatio} times its size`);
 }

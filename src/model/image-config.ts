@@ -13,7 +13,7 @@ export interface ImageConfig {
   readonly 'os.features'?: readonly string[];
   readonly created?: string;
   readonly config?: JsonObject;
-  readonly rootfs?: { readonly diff_ids?: readonly string[] };
+  readonly rootfs?: { readonly type?: unknown; readonly diff_ids?: readonly string[] };
 }
 
 const FIELDS = 'architecture os variant os.version os.features created config rootfs'.split(' ');

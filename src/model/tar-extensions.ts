@@ -3,28 +3,36 @@ import type { Limits } from './limits.js';
 import {
   badHeader,
   decodeName,
-  longName,
   parsePaxRecords,
   parsePaxSize,
   refuseGlobal,
+  upToZero,
   type PaxRecords,
+  type PaxRules,
   type TarHeader,
-  type TarType,
 } from './tar-header.js';
 
 /** PAX records for the next entry or for all later ones, GNU long name, GNU long link. */
 export type ExtensionType = 'x' | 'g' | 'L' | 'K';
 
-export function isExtension(type: TarType): type is ExtensionType {
+export function isExtension(type: string): type is ExtensionType {
   return ['x', 'g', 'L', 'K'].includes(type);
 }
 
 /** Fields of the next entry, set by its extensions. */
-interface Override {
+export interface Override {
   readonly name?: string;
   readonly linkname?: string;
   readonly size?: number;
-  readonly hasPax?: true;
+  readonly pax?: PaxRecords;
+}
+
+/** What differs between the tar of an archive and that of a layer. */
+export interface ExtensionRules extends Pick<Limits, 'maxEntryHeaderBytes' | 'maxHeaderBytes'>, PaxRules {
+  /** The bytes of a name as text. Default: UTF-8. */
+  readonly text?: (bytes: Uint8Array) => string;
+  /** Whether an empty PAX value takes the record back (POSIX pax). Else it is a value. Default false. */
+  readonly takesBack?: boolean;
 }
 
 /**
@@ -32,13 +40,15 @@ interface Override {
  * those of one entry. Errors: ERR_TAR_HEADER, ERR_TAR_ENTRY, ERR_LIMIT_BYTES, ERR_LIMIT_ENTRIES.
  */
 export class TarExtensions {
-  readonly #limits: Limits;
+  readonly #rules: ExtensionRules;
+  readonly #text: (bytes: Uint8Array) => string;
   #override: Override = {};
   #entryBytes = 0;
   #archiveBytes = 0;
 
-  constructor(limits: Limits) {
-    this.#limits = limits;
+  constructor(rules: ExtensionRules) {
+    this.#rules = rules;
+    this.#text = rules.text ?? decodeName;
   }
 
   /** Whether there are extensions without an entry after them. */
@@ -48,7 +58,7 @@ export class TarExtensions {
 
   /** Checks the size of an extension before its body is collected. */
   checkSize(size: number): void {
-    const { maxEntryHeaderBytes, maxHeaderBytes } = this.#limits;
+    const { maxEntryHeaderBytes, maxHeaderBytes } = this.#rules;
     this.#entryBytes += size;
     this.#archiveBytes += size;
     if (this.#entryBytes > maxEntryHeaderBytes) {
@@ -62,28 +72,37 @@ export class TarExtensions {
 
   /** Adds an extension of the next entry. */
   add(type: ExtensionType, body: Buffer): void {
-    if (type === 'L') this.#overrideOnce({ name: longName(body) });
-    if (type === 'K') this.#overrideOnce({ linkname: longName(body) });
-    if (type === 'x') this.#applyPax(parsePaxRecords(body, this.#limits.maxPaxRecords));
-    if (type === 'g') refuseGlobal(parsePaxRecords(body, this.#limits.maxPaxRecords));
+    if (type === 'L') this.#overrideOnce({ name: this.#text(upToZero(body)) });
+    if (type === 'K') this.#overrideOnce({ linkname: this.#text(upToZero(body)) });
+    if (type === 'x') this.#applyPax(parsePaxRecords(body, this.#rules));
+    if (type === 'g') refuseGlobal(parsePaxRecords(body, this.#rules));
   }
 
   /** The header of an entry with its extensions applied. The next extension belongs to the next entry. */
   applyTo(header: TarHeader): TarHeader {
-    const applied = { ...header, ...this.#override };
+    return { ...header, ...this.take() };
+  }
+
+  /** What the extensions set, for the next entry only. */
+  take(): Override {
+    const taken = this.#override;
     this.#override = {};
     this.#entryBytes = 0;
-    return applied;
+    return taken;
   }
 
   #applyPax(records: PaxRecords): void {
-    const [name, linkname, size] = ['path', 'linkpath', 'size'].map((key) => records.get(key));
+    const [name, linkname, size] = ['path', 'linkpath', 'size'].map((key) => this.#valueOf(records.get(key)));
     this.#overrideOnce({
-      hasPax: true,
-      ...(name !== undefined && { name: decodeName(name) }),
-      ...(linkname !== undefined && { linkname: decodeName(linkname) }),
+      pax: records,
+      ...(name !== undefined && { name: this.#text(name) }),
+      ...(linkname !== undefined && { linkname: this.#text(linkname) }),
       ...(size !== undefined && { size: parsePaxSize(size) }),
     });
+  }
+
+  #valueOf(value: Buffer | undefined): Buffer | undefined {
+    return this.#rules.takesBack === true && value?.length === 0 ? undefined : value;
   }
 
   /** Readers differ on which of two extensions counts, so the next stage could see another entry than we do. */

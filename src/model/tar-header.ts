@@ -62,16 +62,29 @@ function checkNumber(field: Buffer): void {
 
 /** The number in a header field: octal digits, or base-256 after a first byte of 0x80. Throws ERR_TAR_HEADER. */
 export function parseTarNumber(field: Uint8Array): number {
-  const first = field[0] ?? 0;
-  const value = first >= 0x80 ? parseBase256(field) : parseOctal(Buffer.from(field).toString('latin1'));
+  return tarNumberIn(field, 0, field.length);
+}
+
+/** The same of a field inside a block: without a view of its own, since a layer may have a million headers. */
+export function tarNumberIn(block: Uint8Array, start: number, end: number): number {
+  const first = block[start] ?? 0;
+  const value = first >= 0x80 ? parseBase256(block.subarray(start, end)) : parseOctal(block, start, end);
   if (!Number.isSafeInteger(value)) throw badHeader('a number is larger than 2^53');
   return value;
 }
 
-function parseOctal(text: string): number {
-  const match = /^ *([0-7]*)[ \0]*$/.exec(text);
-  if (match === null) throw badHeader(`${quote(text)} is not an octal number`);
-  return match[1] === '' ? 0 : Number.parseInt(match[1] ?? '', 8);
+/** Spaces, octal digits, then spaces and zero bytes. */
+function parseOctal(block: Uint8Array, start: number, end: number): number {
+  let [at, value] = [start, 0];
+  while (at < end && block[at] === 0x20) at += 1;
+  for (; at < end; at += 1) {
+    const digit = (block[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  while (at < end && (block[at] === 0x20 || block[at] === 0)) at += 1;
+  if (at === end) return value;
+  throw badHeader(`${quote(Buffer.from(block.subarray(start, end)).toString('latin1'))} is not an octal number`);
 }
 
 /** GNU base-256: 0x80 starts a positive number, the only kind that a size can be; 0xff starts a negative one. */
@@ -91,17 +104,21 @@ function parseType(flag: number): TarType {
   return type as TarType;
 }
 
-/** The sum counts its own field as eight spaces (POSIX pax, "ustar Interchange Format"). */
-function checkSum(bytes: Buffer): void {
+/** Throws ERR_TAR_HEADER for a header block with a wrong checksum. */
+export function checkSum(block: Buffer): void {
+  if (tarSum(block) !== tarNumberIn(block, 148, 156)) throw badHeader('its checksum is wrong');
+}
+
+/** The checksum of a header block. Its own field counts as eight spaces (POSIX pax, "ustar Interchange Format"). */
+export function tarSum(block: Buffer): number {
   let sum = 8 * 0x20;
-  for (let at = 0; at < TAR_BLOCK; at += 1) if (at < 148 || at >= 156) sum += bytes[at] ?? 0;
-  if (sum !== parseTarNumber(bytes.subarray(148, 156))) throw badHeader('its checksum is wrong');
+  for (let at = 0; at < 148; at += 1) sum += block[at] ?? 0;
+  for (let at = 156; at < TAR_BLOCK; at += 1) sum += block[at] ?? 0;
+  return sum;
 }
 
 function textOf(bytes: Buffer, start: number, length: number): string {
-  const field = bytes.subarray(start, start + length);
-  const end = field.indexOf(0);
-  return decodeName(end === -1 ? field : field.subarray(0, end));
+  return decodeName(upToZero(bytes.subarray(start, start + length)));
 }
 
 /** The bytes of a name as text. Throws ERR_TAR_ENTRY if they are not UTF-8. */
@@ -116,11 +133,18 @@ export function decodeName(bytes: Uint8Array): string {
 /** PAX records by key. A value is bytes: an extended attribute may hold any. */
 export type PaxRecords = ReadonlyMap<string, Buffer>;
 
+/** How to read PAX records. */
+export interface PaxRules {
+  readonly maxPaxRecords: number;
+  /** The code of the error for a record that marks a sparse or split file. */
+  readonly resizing?: 'ERR_TAR_HEADER' | 'ERR_TAR_ENTRY';
+}
+
 /**
  * PAX records `LENGTH KEY=VALUE\n` as a map. Throws ERR_TAR_HEADER for a record that breaks the grammar or that marks a
- * sparse or split file, and ERR_LIMIT_ENTRIES for more than `maxRecords`.
+ * sparse or split file, and ERR_LIMIT_ENTRIES for more than `maxPaxRecords`.
  */
-export function parsePaxRecords(body: Uint8Array, maxRecords: number): PaxRecords {
+export function parsePaxRecords(body: Uint8Array, { maxPaxRecords, resizing }: PaxRules): PaxRecords {
   const records = new Map<string, Buffer>();
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at < bytes.length;) {
@@ -129,9 +153,9 @@ export function parsePaxRecords(body: Uint8Array, maxRecords: number): PaxRecord
     const end = at + Number(digits);
     if (!/^[1-9][0-9]{0,8}$/.test(digits) || end > bytes.length || end <= space + 1)
       throw badHeader('a PAX length is wrong');
-    addRecord(records, bytes.subarray(space + 1, end));
-    if (records.size > maxRecords) {
-      throw new LadingError('ERR_LIMIT_ENTRIES', `a tar header has more than ${maxRecords} PAX records`);
+    addRecord(records, bytes.subarray(space + 1, end), resizing);
+    if (records.size > maxPaxRecords) {
+      throw new LadingError('ERR_LIMIT_ENTRIES', `a tar header has more than ${maxPaxRecords} PAX records`);
     }
     at = end;
   }
@@ -144,13 +168,20 @@ export function parsePaxRecords(body: Uint8Array, maxRecords: number): PaxRecord
  */
 const RESIZING = /^(?:GNU\.sparse\.|GNU\.volume\.|SCHILY\.(?:realsize|filetype)$|SUN\.holesdata$)/;
 
-function addRecord(records: Map<string, Buffer>, record: Buffer): void {
+function addRecord(
+  records: Map<string, Buffer>,
+  record: Buffer,
+  resizing: PaxRules['resizing'] = 'ERR_TAR_HEADER',
+): void {
   const equals = record.indexOf(0x3d);
   if (equals < 1 || record.at(-1) !== 0x0a) throw badHeader('a PAX record is not KEY=VALUE');
   const key = record.toString('latin1', 0, equals);
   // GNU tar and Go end the key at a NUL, and so may read another file name than we do.
   if (key.includes('\0')) throw badHeader('a PAX key has a NUL byte');
-  if (RESIZING.test(key)) throw badHeader(`${quote(key)} marks a sparse or split file, ${NOT_SPARSE}`);
+  if (RESIZING.test(key)) {
+    const reason = `${quote(key)} marks a sparse or split file, ${NOT_SPARSE}`;
+    throw resizing === 'ERR_TAR_HEADER' ? badHeader(reason) : new LadingError(resizing, reason);
+  }
   if (records.has(key)) throw badHeader(`the PAX record ${quote(key)} occurs twice`);
   records.set(key, record.subarray(equals + 1, -1));
 }
@@ -175,10 +206,10 @@ export function badHeader(reason: string): LadingError {
   return new LadingError('ERR_TAR_HEADER', `not a valid tar header: ${reason}`);
 }
 
-/** The name in a GNU long-name entry, up to its first zero byte. Throws ERR_TAR_ENTRY if it is not UTF-8. */
-export function longName(body: Buffer): string {
-  const end = body.indexOf(0);
-  return decodeName(end === -1 ? body : body.subarray(0, end));
+/** The bytes of a field, or of a GNU long name, up to the first zero byte. */
+export function upToZero(field: Buffer): Buffer {
+  const end = field.indexOf(0);
+  return end === -1 ? field : field.subarray(0, end);
 }
 
 const ZEROS = Buffer.alloc(64 * 1024);

@@ -1,4 +1,4 @@
-import { TAR_BLOCK } from './tar-header.js';
+import { TAR_BLOCK, tarSum } from './tar-header.js';
 
 /** What a tar header says of an entry. Owner, group and time are zero. */
 export interface TarHeaderFields {
@@ -28,9 +28,7 @@ export function writeTarHeader(block: Buffer, { name, type, size, mode }: TarHea
   block.write(octal(mode, 6), 100, 'latin1');
   block.write(octal(size, 11), 124, 'latin1');
   if (type === 'directory') block[156] = DIRECTORY;
-  let sum = 8 * 0x20;
-  for (let at = 0; at < TAR_BLOCK; at += 1) if (at < 148 || at >= 156) sum += block[at] ?? 0;
-  block.write(octal(sum, 6), 148, 'latin1');
+  block.write(octal(tarSum(block), 6), 148, 'latin1');
 }
 
 const FILE = 0x30;

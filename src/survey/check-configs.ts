@@ -1,6 +1,7 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents, type OnDamage } from '../content/documents.js';
 import type { Descriptor } from '../model/descriptor.js';
+import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { diffIdsOf, platformOf, type ImageConfig } from '../model/image-config.js';
 import { hasImageLayer, type ImageManifest } from '../model/image-manifest.js';
@@ -95,8 +96,13 @@ function diffIdProblem({ descriptor, manifest, config }: WholeImage): LadingErro
   const expected = diffIdsOf(config).length;
   if (expected === manifest.layers.length || !isNamedPlatform(platformOf(config))) return undefined;
   if (config.rootfs === undefined && !hasImageLayer(manifest)) return undefined;
-  const message = `manifest ${descriptor.digest} has ${manifest.layers.length} layers, its config lists ${expected} diff ids`;
-  return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest: descriptor.digest } });
+  return wrongDiffIds(descriptor.digest, manifest.layers.length, expected);
+}
+
+/** ERR_DIFF_ID_MISMATCH for a config that lists another number of diff ids than its manifest has layers. */
+export function wrongDiffIds(digest: Digest, layers: number, diffIds: number): LadingError {
+  const message = `manifest ${digest} has ${layers} layers, its config lists ${diffIds} diff ids`;
+  return new LadingError('ERR_DIFF_ID_MISMATCH', message, { details: { digest } });
 }
 
 /** An ERR_PLATFORM_MISMATCH if descriptor and config contradict each other. A part that only one names is fine. */

@@ -54,6 +54,10 @@ export const WARNING_CODES = [
   'WARN_LAYER_UNCHECKED',
   'WARN_DAMAGED',
   'WARN_PLAIN_TAR',
+  'WARN_LAYER_LINK',
+  'WARN_UNPACK_SKIPPED',
+  'WARN_BUNDLE_COMMAND',
+  'WARN_BUNDLE_USER',
 ] as const;
 
 /** A stable code of a warning: one of `WARNING_CODES`. */

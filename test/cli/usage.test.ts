@@ -7,7 +7,7 @@ import { requireTool, runCommand, runLading } from '../fixtures/command.js';
 import { FAMILIAR } from '../fixtures/example.js';
 import { projectRoot } from '../fixtures/tables.js';
 
-const COMMANDS = ['save', 'load', 'images', 'inspect', 'tag', 'rm', 'prune', 'verify'];
+const COMMANDS = ['save', 'load', 'images', 'inspect', 'tag', 'rm', 'prune', 'verify', 'unpack'];
 
 test('prints its version and its commands', async () => {
   const { version } = JSON.parse(await readFile(path.join(projectRoot(), 'package.json'), 'utf8')) as {

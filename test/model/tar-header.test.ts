@@ -82,7 +82,7 @@ describe('parseTarHeader', () => {
 
 describe('parsePaxRecords', () => {
   it('keeps spaces, equals signs and line feeds in values', () => {
-    const records = parsePaxRecords(Buffer.from('12 a=b c=d\n\n7 b=é\n5 c=\n'), MAX_RECORDS);
+    const records = parsePaxRecords(Buffer.from('12 a=b c=d\n\n7 b=é\n5 c=\n'), { maxPaxRecords: MAX_RECORDS });
     assert.deepEqual(
       [...records],
       [
@@ -96,15 +96,15 @@ describe('parsePaxRecords', () => {
   it('keeps values that are not text', () => {
     const value = Buffer.from([0x00, 0xff, 0x0a, 0x3d, 0x80]);
     const body = Buffer.concat([Buffer.from('37 SCHILY.xattr.com.apple.prov='), value, Buffer.from('\n')]);
-    assert.deepEqual([...parsePaxRecords(body, MAX_RECORDS)], [['SCHILY.xattr.com.apple.prov', value]]);
+    assert.deepEqual([...parsePaxRecords(body, { maxPaxRecords: MAX_RECORDS })], [['SCHILY.xattr.com.apple.prov', value]]);
   });
 
   it('refuses a key with a NUL byte, which other readers end there', () => {
-    assert.throws(() => parsePaxRecords(Buffer.from('12 path\0x=y\n'), MAX_RECORDS), HEADER);
+    assert.throws(() => parsePaxRecords(Buffer.from('12 path\0x=y\n'), { maxPaxRecords: MAX_RECORDS }), HEADER);
   });
 
   it('returns an empty map for an empty body', () => {
-    assert.equal(parsePaxRecords(Buffer.alloc(0), MAX_RECORDS).size, 0);
+    assert.equal(parsePaxRecords(Buffer.alloc(0), { maxPaxRecords: MAX_RECORDS }).size, 0);
   });
 
   it('reads any well-formed records', () => {
@@ -114,7 +114,7 @@ describe('parsePaxRecords', () => {
       fc.property(map, (pairs) => {
         const written = pairs.map(([name, value]) => record(name, value)).join('');
         const expected = pairs.map(([name, value]) => [name, Buffer.from(value)]);
-        assert.deepEqual([...parsePaxRecords(Buffer.from(written), MAX_RECORDS)], expected);
+        assert.deepEqual([...parsePaxRecords(Buffer.from(written), { maxPaxRecords: MAX_RECORDS })], expected);
       }),
     );
   });
@@ -122,7 +122,7 @@ describe('parsePaxRecords', () => {
   it('refuses any records whose last byte is missing', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (value) => {
-        assert.throws(() => parsePaxRecords(Buffer.from(record('path', value)).subarray(0, -1), MAX_RECORDS), HEADER);
+        assert.throws(() => parsePaxRecords(Buffer.from(record('path', value)).subarray(0, -1), { maxPaxRecords: MAX_RECORDS }), HEADER);
       }),
     );
   });

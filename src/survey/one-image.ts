@@ -5,7 +5,11 @@ import { resolveRecords, type Untagged } from '../model/resolve-records.js';
 
 /** The one image that a text means. Of several it is the one tagged `latest`: a command that edits must not guess. */
 export function oneOf(records: readonly ImageRecord[], text: string, untagged: Untagged = 'all'): ImageRecord {
-  const found = resolveRecords(records, text, untagged);
+  return oneAmong(resolveRecords(records, text, untagged), text);
+}
+
+/** The same of the images that a store found for the text. */
+export function oneAmong(found: readonly ImageRecord[], text: string): ImageRecord {
   const [first] = found;
   if (found.length === 1 && first !== undefined) return first;
   const latest = found.find(({ name }) => name !== undefined && parseReference(name).tag === 'latest');

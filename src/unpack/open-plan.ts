@@ -1,0 +1,29 @@
+import { limitsOf, type Limits } from '../model/limits.js';
+import { throwIfAborted } from '../model/aborted.js';
+import type { ImageSource, SourceReader } from '../stores/store.js';
+import { oneAmong } from '../survey/one-image.js';
+import { chooseManifest } from './choose-manifest.js';
+import { planTree, type PlannedTree } from './plan-tree.js';
+import type { UnpackOptions } from './unpack-options.js';
+
+/** A plan, and the reader that holds the blobs of its image until it ends. */
+export interface OpenPlan {
+  readonly reader: SourceReader;
+  readonly plan: PlannedTree;
+  readonly limits: Limits;
+}
+
+/** Plans the tree of the one image that a text means. The caller ends the reader. */
+export async function openPlan(source: ImageSource, name: string, options: UnpackOptions): Promise<OpenPlan> {
+  throwIfAborted(options.signal, 'unpacking the image');
+  const limits = limitsOf(options.limits);
+  const record = oneAmong(await source.resolve([name]), name);
+  const reader = await source.reader();
+  try {
+    const image = await chooseManifest(reader, record, { ...options, limits });
+    return { reader, plan: await planTree(reader, image, { ...options, limits }), limits };
+  } catch (error) {
+    await reader.end();
+    throw error;
+  }
+}
