@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
-import { LadingError, quote } from '../model/errors.js';
+import { LadingError } from '../model/errors.js';
 import { addPlatforms, type CommonOptions } from './command-context.js';
 import type { RemoveCommandOptions } from './commands/edit.js';
 import type { ImagesOptions } from './commands/images.js';
@@ -13,6 +13,7 @@ import type { UnpackCommandOptions } from './commands/unpack.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
 import { run } from './run-command.js';
+import { usageMessage } from './usage-message.js';
 
 const platformOption = (description: string): Option =>
   new Option('--platform <list>', description).argParser(addPlatforms);
@@ -237,14 +238,6 @@ async function main(): Promise<void> {
     const message = usageMessage(error, lading.args);
     printError(new LadingError('ERR_OPTION_INVALID', message), { json: process.argv.includes('--json') });
   }
-}
-
-function usageMessage({ code, message }: CommanderError, [name, ...words]: readonly string[]): string {
-  if (code === 'commander.excessArguments' && name === 'load') {
-    const file = words.find((word) => !word.startsWith('-')) ?? 'FILE';
-    return `load takes no argument; use -i to name the archive: lading load -i ${quote(file)}`;
-  }
-  return message.replace(/^error: /, '');
 }
 
 /** The exit status for a command line that cannot be parsed. */
