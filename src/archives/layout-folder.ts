@@ -83,7 +83,14 @@ function outside(name: string, real: string): LadingError {
 }
 
 function layoutFile({ root, name, file, size }: Found): FileEntry {
-  return fileEntry({ name, type: 'file', file: new SharedFile(() => openInside(root, name, file)), start: 0, size });
+  const shared = new SharedFile(() => {
+    try {
+      return openInside(root, name, file);
+    } catch (error) {
+      throw readError(error, `cannot read ${quote(file)}`);
+    }
+  });
+  return fileEntry({ name, type: 'file', file: shared, start: 0, size });
 }
 
 /** Opens a file whose path had no links. A folder in it may have become a link since. */

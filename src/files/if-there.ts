@@ -73,7 +73,7 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
     return await readdir(folder);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw readError(error, `cannot list ${quote(folder)}`);
+    throw readError(error, `cannot read the folder ${quote(folder)}`);
   }
 }
 

@@ -217,3 +217,15 @@ test('an abort ends the load of a source that never waits and brings nothing', a
     await assert.rejects(loadImages(new MemoryStore(), source(), { signal: aborting.signal }), { code: 'ERR_ABORTED' });
   }
 });
+
+test('a source that may not be read is told as that', async () => {
+  for (const code of ['EACCES', 'EPERM', 'EROFS']) {
+    const failing = new Readable({
+      read() {
+        this.destroy(Object.assign(new Error(`${code}: refused`), { code }));
+      },
+    });
+    const message = `cannot read the archive: ${code}: refused`;
+    await assert.rejects(loadImages(new MemoryStore(), failing), { code: 'ERR_STORAGE_IO', message });
+  }
+});

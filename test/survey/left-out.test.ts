@@ -96,3 +96,15 @@ onEachStore('what rm --platform took away is left out on purpose', async (open) 
   const { warnings } = await load(await open(), (await save(store, [FAMILIAR])).archive);
   assert.deepEqual(codesOf(warnings), []);
 });
+
+onEachStore(
+  'a save that names the platforms that a store has warns of nothing, one of all warns of the others',
+  async (open) => {
+    const { blobs, images } = example();
+    const store = await open();
+    await loadLayout(store, images, blobs, { platforms: SOME });
+    assert.deepEqual(codesOf((await save(store, [FAMILIAR], { platforms: SOME })).plan.warnings), []);
+    const { warnings, incomplete } = (await save(store, [FAMILIAR])).plan;
+    assert.deepEqual([codesOf(warnings), incomplete], [['WARN_PLATFORM_MISSING'], false]);
+  },
+);
