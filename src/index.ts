@@ -111,7 +111,8 @@ export {
 export { parsePublicKey, type PublicKey } from './trust/public-key.js';
 export type { SignatureKind } from './trust/find-signatures.js';
 export type { SignatureReport, SignatureState } from './trust/judge-signature.js';
-export { verifyTrust, type TrustOptions, type TrustReason, type TrustReport } from './trust/verify-trust.js';
+export type { Cover, TrustReason, TrustReport } from './trust/judge-image.js';
+export { verifyTrust, type TrustOptions } from './trust/verify-trust.js';
 export { flattenImage } from './unpack/flatten-image.js';
 export type { TreeCounts } from './tree/tree-listing.js';
 export type { TarOrder, UnpackOptions, UnpackProgress } from './unpack/unpack-options.js';

@@ -21,6 +21,9 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers } from '../survey/survey-images.js';
 import { Unversioned } from '../survey/unversioned.js';
+import { demandTrust } from '../trust/demand-trust.js';
+import type { TrustReport, TrustSources } from '../trust/judge-image.js';
+import type { PublicKey } from '../trust/public-key.js';
 import { archiveTargets } from './archive-targets.js';
 import { chooseImages, type ChoiceOptions } from './choose-images.js';
 import { companionsOf } from './companions.js';
@@ -35,6 +38,8 @@ export interface CloseOptions extends ChoiceOptions {
   readonly onConflict: OnConflict;
   /** Whether to refuse a name that cannot be used, and a config whose platform differs from its descriptor's. */
   readonly strict: boolean;
+  /** The keys of which one must have signed each image; none: no signature is looked for. */
+  readonly keys: readonly PublicKey[];
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,6 +55,8 @@ export interface ClosedArchive {
   readonly moved: readonly NameMove[];
   readonly warnings: readonly Warning[];
   readonly incomplete: boolean;
+  /** The signatures that were found, if any were demanded. */
+  readonly trust?: readonly TrustReport[];
   /** Every blob that the loaded images need, with its bytes. */
   readonly needed: ReadonlyMap<Digest, number>;
 }
@@ -97,6 +104,12 @@ export async function closeArchive(
     ...loadedRecords(final, [...judgement.taken, ...unlistedReferrers(final).map(asRecord)], follow),
     ...beside.records,
   ];
+  const besides = new Set(beside.records.map(({ descriptor }) => descriptor.digest));
+  const trust = await trustOf(
+    [...judgement.taken, ...opaque.filter(({ descriptor }) => besides.has(descriptor.digest))],
+    { provider, limits, survey: final, records: all },
+    options.keys,
+  );
   const reports = await mapInTurns(judgement.taken, (target) => imageReportOf(final, target));
   throwIfAborted(signal, 'the load');
   let listed: readonly ImageRecord[] = [];
@@ -120,7 +133,17 @@ export async function closeArchive(
     ],
     incomplete: judgement.incomplete,
     needed,
+    ...(trust && { trust }),
   };
+}
+
+/** The signatures over everything that gets a name, if any are demanded. Companions are signatures, and need none. */
+async function trustOf(
+  taken: readonly ImageRecord[],
+  sources: TrustSources,
+  keys: readonly PublicKey[],
+): Promise<readonly TrustReport[] | undefined> {
+  return keys.length === 0 ? undefined : await demandTrust(sources, partCompanions(taken).images, keys);
 }
 
 /** A load of a part takes companions only with their images; a load of everything takes them as images like others. */

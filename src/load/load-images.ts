@@ -1,5 +1,6 @@
 import { SourceBytes } from '../archives/source-bytes.js';
 import { throwIfAborted } from '../model/aborted.js';
+import { LadingError } from '../model/errors.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
@@ -11,6 +12,7 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import { CHOOSING_RULES } from '../survey/option-rules.js';
+import { KEYS, type PublicKey } from '../trust/public-key.js';
 import { ARCHIVE, isDescriptor, openEntries, type DescriptorSource, type LoadSource } from './archive-entries.js';
 import { parseGivenName } from './choose-images.js';
 import { loadInSession, type LoadOutcome, type LoadRequest } from './load-entries.js';
@@ -27,6 +29,11 @@ export interface LoadOptions {
   readonly image?: string;
   /** A repository for the images that have none in the archive; with a tag, the name of the archive's one image. */
   readonly name?: string;
+  /**
+   * Public keys, made by `parsePublicKey`: the load fails before any name is given unless one of them has signed every
+   * image, by signatures in the archive. Not with `referrers: 'drop'`.
+   */
+  readonly keys?: readonly PublicKey[];
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
   /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
@@ -47,6 +54,7 @@ const ARGUMENTS = {
     onConflict: oneOf('replace', 'keep', 'fail'),
     image: TEXT,
     name: TEXT,
+    keys: KEYS,
     strict: FLAG,
     onProgress: CALLBACK,
   }),
@@ -99,7 +107,14 @@ async function loadGiven(
   }
 }
 
-/** The options with every default filled in. Throws ERR_PLATFORM_INVALID, ERR_REFERENCE_INVALID. */
+/** The keys. A load that leaves signatures out could not check them. */
+function signedBy({ keys = [], referrers }: LoadOptions): readonly PublicKey[] {
+  if (keys.length === 0 || referrers !== 'drop') return keys;
+  const message = 'signatures cannot be checked if referrers are dropped; choose one of the two';
+  throw new LadingError('ERR_OPTION_INVALID', message, { details: { option: 'keys' } });
+}
+
+/** The options with every default filled in. Throws ERR_PLATFORM_INVALID, ERR_REFERENCE_INVALID, ERR_OPTION_INVALID. */
 export function loadRequestOf(options: LoadOptions): LoadRequest {
   return {
     platforms: parseRequest(options.platforms, options.hostPlatform ?? hostPlatform()),
@@ -109,6 +124,7 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     image: options.image,
     name: options.name === undefined ? undefined : parseGivenName(options.name),
     strict: options.strict ?? false,
+    keys: signedBy(options),
     limits: limitsOf(options.limits),
     passesAll: false,
     probing: 'none',

@@ -3,6 +3,7 @@ import type { NameMove } from '../model/image-list.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { SkippedEntries } from '../stages/select-entries.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
+import type { TrustReport } from '../trust/judge-image.js';
 import type { ClosedArchive } from './close-archive.js';
 
 /** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
@@ -20,6 +21,8 @@ export interface LoadReport {
     readonly bytesSkipped: number;
   };
   readonly warnings: readonly Warning[];
+  /** The signatures that were found over each image, if `keys` were given. */
+  readonly trust?: readonly TrustReport[];
   /** True if something that was requested was not loaded (`missingPlatforms: 'skip'` only). */
   readonly incomplete: boolean;
 }
@@ -45,6 +48,7 @@ export function loadReportOf(
       bytesSkipped: skipped.bytes + repeats.bytes + bytesOfBlobs(unneeded),
     },
     warnings: [...lookalikes.map(lookalikeWarning), ...closed.warnings],
+    ...(closed.trust && { trust: closed.trust }),
     incomplete: closed.incomplete,
   };
 }

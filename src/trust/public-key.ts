@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { LadingError, quote } from '../model/errors.js';
-import { check, TEXT } from '../model/rules.js';
+import { check, fields, listOf, OBJECT, TEXT } from '../model/rules.js';
 
 /** The hash that goes with each kind of key. The key alone decides it, never a hint in the signature. */
 const HASHES = {
@@ -26,6 +26,9 @@ export interface PublicKey {
   /** The hash that it signs; null for Ed25519, which signs the bytes themselves. */
   readonly hash: 'sha256' | 'sha384' | 'sha512' | null;
 }
+
+/** Keys as an argument. */
+export const KEYS = listOf(fields({ name: TEXT, id: TEXT, key: OBJECT }), 'a list of keys, made by parsePublicKey');
 
 /**
  * Reads a public key in PEM: `PUBLIC KEY`, `RSA PUBLIC KEY`, or the key of a `CERTIFICATE`, whose dates are not judged.

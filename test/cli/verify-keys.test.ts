@@ -14,7 +14,7 @@ import {
   simplePayload,
   KEY_KINDS,
 } from '../fixtures/signatures.js';
-import type { TrustReport } from '../../src/trust/verify-trust.js';
+import type { TrustReport } from '../../src/trust/judge-image.js';
 
 /** A workspace whose store has the example, signed by a key, and both keys as files. */
 async function signedWorkspace(t: Parameters<typeof workspace>[0]) {
@@ -63,6 +63,19 @@ test('keeps a signature with its image through a save of one platform and a load
   assert.equal((await elsewhere.run(['load', '-i', at('part.tar')])).status, 0);
   const verified = await elsewhere.run(['verify', '--key', at('release.pub')]);
   assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+});
+
+test('loads nothing unless a key signed it, from a pipe too', async (t) => {
+  const { archive, at } = await signedWorkspace(t);
+  const { run, state } = await workspace(t);
+  const bad = await run(['load', '--json', '-i', archive, '--key', at('other.pub')]);
+  assert.deepEqual([bad.status, jsonOf<PrintedError>(bad.stderr).error.code], [9, 'ERR_SIGNATURE_INVALID']);
+  assert.deepEqual(await state(), { images: [], blobs: [] });
+  const piped = await run(['load', '--key', at('other.pub')], { input: await readFile(archive) });
+  assert.equal(piped.status, 9);
+  const good = await run(['load', '-i', archive, '--key', at('release.pub'), '--platform', 'linux/arm64']);
+  assert.equal(good.status, 0, good.stderr);
+  assert.equal((await run(['verify', '--key', at('release.pub')])).status, 0);
 });
 
 test('tells damage before trust', async (t) => {

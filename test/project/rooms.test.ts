@@ -39,7 +39,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   stages: [...BELOW_STAGES, 'stores'],
   survey: BELOW_SURVEY,
   export: [...BELOW_VERBS, 'pump'],
-  load: BELOW_VERBS,
+  load: [...BELOW_VERBS, 'trust'],
   edit: BELOW_VERBS,
   unpack: [...BELOW_VERBS, 'tree'],
   inspect: [...BELOW_VERBS, 'load', 'stores/memory'],

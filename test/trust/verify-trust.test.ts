@@ -6,7 +6,8 @@ import type { Digest } from '../../src/model/digest.js';
 import type { ImageRecord } from '../../src/model/image-list.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { verifyTrust, type TrustOptions, type TrustReport } from '../../src/trust/verify-trust.js';
+import type { TrustReport } from '../../src/trust/judge-image.js';
+import { verifyTrust, type TrustOptions } from '../../src/trust/verify-trust.js';
 import { example, NAME, type Example } from '../fixtures/example.js';
 import { asListed } from '../fixtures/referrers.js';
 import {

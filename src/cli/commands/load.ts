@@ -9,6 +9,7 @@ import { printLines, printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
+import { readKeys } from './verify-keys.js';
 
 export interface LoadCommandOptions extends CommonOptions {
   readonly input?: string;
@@ -18,11 +19,13 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly strict?: boolean;
   readonly onConflict: OnConflict;
   readonly name?: string;
+  readonly key?: readonly string[];
 }
 
 /** `lading load`: loads an archive, and prints the images in docker's words. */
 export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
   const { input, image } = inputChoice(options.input);
+  const keys = await readKeys(options.key ?? []);
   const source = openInput(input);
   const store = await openStore(options, 'write');
   const loading = loadImages(store, source, {
@@ -33,6 +36,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     ...(image !== undefined && { image }),
     ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
+    keys,
     signal,
   });
   const report = await loading.catch((error: unknown) => {

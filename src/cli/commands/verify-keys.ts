@@ -5,7 +5,7 @@ import { LadingError, quote } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { parsePublicKey, type PublicKey } from '../../trust/public-key.js';
 import type { SignatureReport } from '../../trust/judge-signature.js';
-import type { TrustReport } from '../../trust/verify-trust.js';
+import type { TrustReport } from '../../trust/judge-image.js';
 
 /** Far more than any key or certificate. */
 const MAX_KEY_BYTES = 64 * 1024;

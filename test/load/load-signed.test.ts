@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { LoadOptions } from '../../src/load/load-images.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { layoutArchive, type LayoutImage } from '../fixtures/archive-builder.js';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { example, NAME, type Example } from '../fixtures/example.js';
+import { chunksOf, load, ORDERS } from '../fixtures/loading.js';
+import { asListed } from '../fixtures/referrers.js';
+import { HOST } from '../fixtures/saved-archive.js';
+import { companionName, cosignLayer, signatureManifest, signer, simplePayload } from '../fixtures/signatures.js';
+import { onEachStore, stateOf, temporaryFolder } from '../fixtures/stores.js';
+
+const RELEASE = signer('release');
+const OTHER = signer('other');
+const WITH_KEY: LoadOptions = { keys: [RELEASE.publicKey], hostPlatform: HOST };
+
+/** The image of an archive that signs a digest, by its tag or as a referrer. */
+function signatureOver(
+  built: Example,
+  over: Example['root'],
+  by = RELEASE,
+  place: 'tag' | 'referrer' = 'tag',
+): LayoutImage {
+  const layer = cosignLayer(by, simplePayload(over.digest));
+  if (place === 'tag') return { root: signatureManifest(built.blobs, layer), name: companionName(over.digest, 'sig') };
+  const referrer = signatureManifest(built.blobs, layer, over);
+  const { annotations } = asListed(referrer, over);
+  return { root: referrer, ...(annotations && { annotations }) };
+}
+
+for (const order of ORDERS) {
+  for (const place of ['tag', 'referrer'] as const) {
+    onEachStore(`loads what a key signed, signature as ${place}, order ${order}`, async (open, t) => {
+      const built = example();
+      const images = [...built.images, signatureOver(built, built.root, RELEASE, place)];
+      const bytes = await layoutArchive(images, built.blobs, { order });
+      const file = path.join(await temporaryFolder(t), 'archive.tar');
+      await writeFile(file, bytes);
+      for (const source of [() => chunksOf(bytes), () => file]) {
+        for (const platforms of [[], ['linux/arm64']]) {
+          const store = await open();
+          const report = await load(store, source(), { ...WITH_KEY, platforms });
+          assert.deepEqual(
+            report.trust?.map(({ name, decision }) => [name, decision]),
+            [[NAME, 'allowed']],
+          );
+          // Again, with everything in the store.
+          assert.equal((await load(store, source(), { ...WITH_KEY, platforms })).blobs.stored, 0);
+        }
+      }
+    });
+  }
+}
+
+test('loads one platform whose manifest is signed, and refuses the others', async () => {
+  const built = example();
+  const images = [...built.images, signatureOver(built, built.of('linux/arm64'))];
+  const bytes = await layoutArchive(images, built.blobs);
+  const report = await load(new MemoryStore(), bytes, { ...WITH_KEY, platforms: ['linux/arm64'] });
+  assert.deepEqual(
+    report.trust?.map(({ decision, isRootSigned }) => [decision, isRootSigned]),
+    [['allowed', false]],
+  );
+  const store = new MemoryStore();
+  await assert.rejects(load(store, bytes, WITH_KEY), { code: 'ERR_SIGNATURE_MISSING', category: 'trust' });
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+});
+
+const REFUSED: Readonly<Record<string, (built: Example) => readonly LayoutImage[]>> = {
+  'no signature': () => [],
+  'a signature by another key': (built) => [signatureOver(built, built.root, OTHER)],
+  'a signature over another image': (built) => [signatureOver(built, example({ seed: 'other' }).root)],
+  'a second image without a signature': (built) => {
+    const second = buildArtifact(built.blobs, { seed: 'second' });
+    return [signatureOver(built, built.root), { root: second, name: 'docker.io/example/second:1' }];
+  },
+  'content of an unknown type without a signature': (built) => {
+    const root = built.blobs.descriptor('who knows', 'application/vnd.example.unknown');
+    return [signatureOver(built, built.root), { root, name: 'docker.io/example/unknown:1' }];
+  },
+};
+
+for (const [what, more] of Object.entries(REFUSED)) {
+  onEachStore(`changes nothing for ${what}`, async (open) => {
+    const good = example({ seed: 'before', platforms: ['linux/amd64'] });
+    const store = await open();
+    await load(store, await layoutArchive(good.images, good.blobs));
+    const before = await stateOf(store);
+    const built = example();
+    const bytes = await layoutArchive([...built.images, ...more(built)], built.blobs);
+    await assert.rejects(load(store, bytes, WITH_KEY), ({ code, details }: { code: string; details: object }) => {
+      assert.match(code, /^ERR_SIGNATURE_(?:MISSING|INVALID)$/);
+      assert.ok('trust' in details);
+      return true;
+    });
+    assert.deepEqual(await stateOf(store), before);
+    // Without a key the same archive loads.
+    await load(store, bytes, { hostPlatform: HOST });
+  });
+}
+
+test('refuses to check signatures that it would leave out', async () => {
+  const built = example();
+  const bytes = await layoutArchive(built.images, built.blobs);
+  await assert.rejects(load(new MemoryStore(), bytes, { ...WITH_KEY, referrers: 'drop' }), {
+    code: 'ERR_OPTION_INVALID',
+    details: { option: 'keys' },
+  });
+});
