@@ -107,6 +107,7 @@ export {
   type SharedFile,
   type SourceReader,
   type Store,
+  type Transfers,
 } from './stores/index.js';
 export { parsePublicKey, type PublicKey } from './trust/public-key.js';
 export type { SignatureKind } from './trust/find-signatures.js';

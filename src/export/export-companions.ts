@@ -1,8 +1,7 @@
 import type { Documents } from '../content/documents.js';
-import { companionsAmong, companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
+import { companionSubject, partCompanions } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
-import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { PlatformRequest } from '../model/platform-set.js';
 import { parseReference } from '../model/reference.js';
@@ -20,45 +19,32 @@ export interface CompanionOptions {
   readonly referrers: ReferrerPolicy;
 }
 
-/** The images to save, the companions that could go along, and those of them that were asked for by name. */
-export interface PartTargets extends Parted {
-  readonly asked: ReadonlySet<ImageRecord>;
+/** The images to save, and the companions that were asked for by name. */
+export interface PartTargets {
+  readonly images: readonly ImageRecord[];
+  readonly asked: readonly ImageRecord[];
 }
 
 /**
- * The images to save, and what could go along with them: signatures and the like of the same repositories, by names
- * like `sha256-….sig`. Those that were asked for are images like others, unless only a part is saved.
+ * Parts what was asked for. Signatures and the like, by names like `sha256-….sig`, are images like others, unless only
+ * a part is saved: then they go along with their images.
  */
-export async function partTargets(
-  source: ImageSource,
-  targets: readonly ImageRecord[],
-  { platforms, referrers }: CompanionOptions,
-): Promise<PartTargets> {
+export function partTargets(targets: readonly ImageRecord[], { platforms, referrers }: CompanionOptions): PartTargets {
   const isPart = platforms.length > 0 || referrers === 'drop';
-  const { images, companions: parted } = isPart ? partCompanions(targets) : { images: targets, companions: [] };
-  const asked = new Set(parted);
-  if (referrers === 'drop') return { images, companions: [], asked: new Set() };
-  const known = new Set([...images, ...parted].map(({ name }) => name));
-  const repositories = new Set(images.filter((image) => companionSubject(image) === undefined).flatMap(repositoryOf));
-  const companions = [...parted];
-  for (const repository of repositories) {
-    for (const record of await recordsIn(source, repository)) {
-      if (known.has(record.name) || companionSubject(record) === undefined) continue;
-      known.add(record.name);
-      companions.push(record);
-    }
-  }
-  return { images, companions, asked };
+  const { images, companions } = isPart ? partCompanions(targets) : { images: targets, companions: [] };
+  return { images, asked: referrers === 'drop' ? [] : companions };
 }
 
 /** The roots of the images that a companion or another referrer speaks of. */
 export async function subjectsAmong(
-  { images, companions }: Parted,
+  source: ImageSource,
+  parted: PartTargets,
   referrersOf: (subject: Digest) => Promise<readonly Descriptor[]>,
 ): Promise<ReadonlySet<Digest>> {
+  const roots = new Set(parted.images.map(({ descriptor }) => descriptor.digest));
+  const companions = await companionsOf(source, parted, roots);
   const subjects = new Set<Digest>(companions.flatMap((companion) => companionSubject(companion) ?? []));
-  for (const { descriptor } of images)
-    if ((await referrersOf(descriptor.digest)).length > 0) subjects.add(descriptor.digest);
+  for (const root of roots) if ((await referrersOf(root)).length > 0) subjects.add(root);
   return subjects;
 }
 
@@ -71,19 +57,22 @@ export interface FoundCompanions {
 
 /** Surveys the companions of what is packed of the images. Those that are not complete are left out. */
 export async function surveyCompanions(
-  documents: Documents,
+  { source, documents }: { readonly source: ImageSource; readonly documents: Documents },
   parted: PartTargets,
   { survey, choice }: { readonly survey: Survey; readonly choice: RootChoice },
   options: SurveyOptions,
 ): Promise<FoundCompanions> {
-  const packed = companionsOf(parted, packedDigests(survey, choice));
+  const isFollowing = options.referrers !== 'drop';
+  const packed = isFollowing ? await companionsOf(source, parted, packedDigests(survey, choice)) : [];
   const found = await surveyImages(documents, packed, options);
   const records = packed.filter((record) => isComplete(found, record));
-  const cut = companionsOf(parted, choice.replaced).filter((record) => !packed.includes(record));
-  const told = new Set([...packed, ...cut]);
+  const names = new Set(packed.map(({ name }) => name));
+  const gone = isFollowing && choice.replaced.size > 0 ? await companionsOf(source, parted, choice.replaced) : [];
+  const cut = gone.filter(({ name }) => !names.has(name));
+  const told = new Set([...packed, ...cut].map(({ name }) => name));
   const stray = await strayCompanions(
     documents,
-    [...parted.asked].filter((record) => !told.has(record)),
+    parted.asked.filter(({ name }) => !told.has(name)),
     parted.images,
   );
   const isWhole = records.length === packed.length;
@@ -131,29 +120,27 @@ function leftOutWarnings({
   return list.warnings;
 }
 
-/** The companions that belong to one of the digests, if they were asked for or are in a repository of the images. */
-function companionsOf(
-  { companions, images, asked }: PartTargets,
+/** The companions of the digests, and theirs: those asked for, and those in the repositories of the images. */
+async function companionsOf(
+  source: ImageSource,
+  { images, asked }: PartTargets,
   digests: ReadonlySet<Digest>,
-): readonly ImageRecord[] {
-  const repositories = new Set(images.flatMap(repositoryOf));
-  const isMeant = (one: ImageRecord): boolean =>
-    asked.has(one) || repositoryOf(one).some((repository) => repositories.has(repository));
-  return companionsAmong(companions.filter(isMeant), digests);
+): Promise<readonly ImageRecord[]> {
+  const own = new Set(images.map(({ name }) => name));
+  const repositories = new Set(images.filter((image) => companionSubject(image) === undefined).flatMap(repositoryOf));
+  const found = new Map<string, ImageRecord>();
+  for (let subjects = digests; subjects.size > 0;) {
+    const next = asked.filter((record) => subjects.has(companionSubject(record) ?? record.descriptor.digest));
+    for (const repository of repositories) next.push(...(await source.companionsOf(repository, subjects)));
+    const fresh = next.filter(({ name = '' }) => !own.has(name) && !found.has(name));
+    for (const record of fresh) found.set(record.name ?? '', record);
+    subjects = new Set(fresh.map(({ descriptor }) => descriptor.digest));
+  }
+  return [...found.values()].toSorted((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
 }
 
 function repositoryOf({ name }: ImageRecord): readonly string[] {
   if (name === undefined) return [];
   const { domain, path } = parseReference(name);
   return [domain === '' ? path : `${domain}/${path}`];
-}
-
-/** Every tag of a repository. A source that knows none has no companions there. */
-async function recordsIn(source: ImageSource, repository: string): Promise<readonly ImageRecord[]> {
-  try {
-    return await source.resolve([repository]);
-  } catch (error) {
-    if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return [];
-    throw error;
-  }
 }

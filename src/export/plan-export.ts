@@ -79,12 +79,12 @@ export async function planExport(
     referrers: options.referrers ?? 'follow',
     signal: options.signal,
   };
-  const parted = await partTargets(source, await resolveTargets(source, names), request);
+  const parted = partTargets(await resolveTargets(source, names), request);
   const targets = parted.images;
   const referrersOf = askingOnce(async (subject) => await source.referrersOf(subject));
   const found = await surveyImages(documents, targets, { ...request, referrersOf });
   const judgement = await judgePlatforms(found, targets, options.missingPlatforms ?? 'fail', 'saved');
-  const subjects = request.referrers === 'drop' ? new Set<Digest>() : await subjectsAmong(parted, referrersOf);
+  const subjects = request.referrers === 'drop' ? new Set<Digest>() : await subjectsAmong(source, parted, referrersOf);
   const choice = await chooseRoots(documents, found, judgement.taken, { policy: options.index ?? 'auto', subjects });
   // Survey again without the images that have nothing to pack, and without referrers of an index that is not packed.
   const cut = request.referrers === 'drop' ? [] : await referrersOfAll(choice.replaced, referrersOf);
@@ -97,7 +97,7 @@ export async function planExport(
       });
   const manifestJson = await manifestJsonOf(documents, survey, judgement.taken, host);
   const companions = await surveyCompanions(
-    documents,
+    { source, documents },
     { ...parted, images: judgement.taken },
     { survey, choice },
     { ...request, platforms: [], referrersOf },

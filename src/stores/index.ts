@@ -15,6 +15,7 @@ export type {
   PartCopies,
   SourceReader,
   Store,
+  Transfers,
 } from './store.js';
 export { withReads, type PassBytes } from './with-reads.js';
 export type { ContentProvider, FoundBlob, OpenOptions } from '../content/content-provider.js';

@@ -1,3 +1,4 @@
+import { companionSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { groupBy } from '../model/group-by.js';
@@ -34,11 +35,23 @@ export class ListedImages {
     return new Map(found.map(({ name = '', descriptor }) => [name, descriptor.digest]));
   }
 
+  /** The images of a repository that belong to one of the digests, as their names say, in the order of the list. */
+  companionsOf(repository: string, subjects: ReadonlySet<Digest>): readonly ImageRecord[] {
+    return this.records.filter((record) => {
+      const subject = companionSubject(record);
+      return subject !== undefined && subjects.has(subject) && isIn(repository, record);
+    });
+  }
+
   /** The referrers of the subject, in the order of the list. */
   referrersOf(subject: Digest): readonly Descriptor[] {
     this.#referrers ??= groupBy(this.records, subjectOf);
     return (this.#referrers.get(subject) ?? []).map(({ descriptor }) => descriptor);
   }
+}
+
+function isIn(repository: string, { name = '' }: ImageRecord): boolean {
+  return name.startsWith(`${repository}:`);
 }
 
 /** Returns a function that finds the referrers of a subject among these records. */

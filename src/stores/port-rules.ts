@@ -4,7 +4,13 @@ import type { DestinationSession, ImageDestination, ImageSource, SourceReader, S
 /* What a caller must pass as a store, or as a part of one: an object with the methods that are called. */
 
 const PROVIDER_METHODS = ['stat', 'open'] as const;
-const SOURCE_METHODS = [...PROVIDER_METHODS, 'resolve', 'referrersOf', 'reader'] satisfies (keyof ImageSource)[];
+const SOURCE_METHODS = [
+  ...PROVIDER_METHODS,
+  'resolve',
+  'referrersOf',
+  'companionsOf',
+  'reader',
+] satisfies (keyof ImageSource)[];
 const DESTINATION_METHODS = ['holders', 'session'] satisfies (keyof ImageDestination)[];
 const STORE_METHODS = ['list', 'digests', 'prune', 'quarantine'] satisfies (keyof Store)[];
 const READER_METHODS = [...PROVIDER_METHODS, 'claim', 'end'] satisfies (keyof SourceReader)[];

@@ -29,6 +29,11 @@ export interface ImageSource extends ContentProvider {
   resolve(texts: readonly string[]): Promise<readonly ImageRecord[]>;
   /** The referrers of a manifest or index that no index lists. */
   referrersOf(subject: Digest): Promise<readonly Descriptor[]>;
+  /**
+   * The images of a repository, given as `host/path`, whose names say that they belong to one of the digests: signatures
+   * and the like.
+   */
+  companionsOf(repository: string, subjects: ReadonlySet<Digest>): Promise<readonly ImageRecord[]>;
   /** Starts an operation that reads. Works also where nothing can be written, and so nothing removed. */
   reader(): Promise<SourceReader>;
 }
@@ -62,6 +67,12 @@ export interface PartCopies {
   end(): Promise<void>;
 }
 
+/** Takes blobs whose bytes can be read again, several at once: a place that is far away may need a second try. */
+export interface Transfers {
+  /** Stores one blob. `open` may be called several times. Throws what `Ingest.commit` throws. */
+  transfer(expected: ExpectedContent, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome>;
+}
+
 /** A function that changes the list of images. It is called again if another process changed the list meanwhile. */
 export type ImageListChange = (records: readonly ImageRecord[]) => readonly ImageRecord[];
 
@@ -86,6 +97,8 @@ export interface DestinationSession extends SourceReader {
   begin(expected: ExpectedContent | undefined, digester?: Digester): Promise<Ingest>;
   /** Undefined if the place cannot copy from files. */
   readonly copies: PartCopies | undefined;
+  /** Undefined if the place needs no second try. */
+  readonly transfers: Transfers | undefined;
   /** Makes everything that was stored durable, then applies the change to the list of images at once. */
   publish(change: ImageListChange): Promise<void>;
   /** Removes those of the blobs that no image needs and no other session holds, and returns the removed ones. */

@@ -37,6 +37,23 @@ onEachStore('finds referrers that were published after an earlier look for refer
   assert.deepEqual(await store.referrersOf(digestOf('nowhere')), []);
 });
 
+onEachStore('finds the images of a repository that belong to a digest by their names', async (open) => {
+  const built = example();
+  const store = await storeOf(open, built);
+  const descriptor = built.of('linux/amd64');
+  const tag = `${built.root.digest.replace(':', '-')}.sig`;
+  const names = [`docker.io/example/app:${tag}`, `docker.io/example/app2:${tag}`];
+  await fill(
+    store,
+    names.map((name) => ({ name, descriptor })),
+    built.blobs,
+  );
+  const subjects = new Set([built.root.digest]);
+  const found = await store.companionsOf('docker.io/example/app', subjects);
+  assert.deepEqual(found, [{ name: names[0], descriptor }]);
+  assert.deepEqual(await store.companionsOf('docker.io/example/app', new Set([descriptor.digest])), []);
+});
+
 onEachStore('passes bytes that are read from it and from its readers through a function', async (open) => {
   const built = example();
   const store = await storeOf(open, built);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { planExport } from '../../src/export/plan-export.js';
 import { listImages } from '../../src/inspect/list-images.js';
 import type { LoadOptions } from '../../src/load/load-images.js';
 import type { Descriptor } from '../../src/model/descriptor.js';
@@ -17,7 +16,7 @@ import { BlobSet } from '../fixtures/blob-set.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 import { codesOf, load, loadLayout, ORDERS } from '../fixtures/loading.js';
-import { HOST, save } from '../fixtures/saved-archive.js';
+import { save } from '../fixtures/saved-archive.js';
 import { fill, namesOf, onEachStore } from '../fixtures/stores.js';
 import { projectRoot } from '../fixtures/tables.js';
 
@@ -251,22 +250,4 @@ function without(blobs: BlobSet, digest: Digest): BlobSet {
   const part = new BlobSet(blobs);
   part.delete(digest);
   return part;
-}
-
-test('a source that cannot list a repository saves an image without companions', async () => {
-  const { built, images } = signed();
-  const store = new MemoryStore();
-  await loadLayout(store, images, built.blobs);
-  const plan = await planExport(withoutTags(store), [FAMILIAR], { hostPlatform: HOST });
-  assert.deepEqual(
-    plan.images.map(({ name }) => name),
-    [NAME],
-  );
-});
-
-/** A source that knows images by their full names only, such as a registry without a list of tags. */
-function withoutTags(store: MemoryStore): MemoryStore {
-  const resolve = store.resolve.bind(store);
-  store.resolve = async (texts) => await resolve(texts.map((text) => (/[:@]/.test(text) ? text : `${text}:absent`)));
-  return store;
 }

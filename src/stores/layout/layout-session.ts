@@ -25,6 +25,7 @@ export class LayoutSession implements DestinationSession {
   readonly #claimed: ClaimedBlobs;
   readonly #changes: ChangeQueue;
   readonly #unsynced = new Set<string>();
+  readonly transfers = undefined;
   #copier: PartCopier | undefined;
 
   private constructor(store: LayoutParts, changes: ChangeQueue, lease: Lease) {

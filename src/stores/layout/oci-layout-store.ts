@@ -107,6 +107,10 @@ export class OciLayoutStore implements Store {
     return (await this.#images()).referrersOf(subject);
   }
 
+  async companionsOf(repository: string, subjects: ReadonlySet<Digest>): Promise<readonly ImageRecord[]> {
+    return (await this.#images()).companionsOf(repository, subjects);
+  }
+
   async stat(digest: Digest): Promise<FoundBlob | undefined> {
     return await this.#parts.blobs.stat(parseDigest(digest));
   }

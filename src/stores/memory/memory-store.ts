@@ -52,6 +52,10 @@ export class MemoryStore implements Store {
     return this.#listed.referrersOf(subject);
   }
 
+  async companionsOf(repository: string, subjects: ReadonlySet<Digest>): Promise<readonly ImageRecord[]> {
+    return this.#listed.companionsOf(repository, subjects);
+  }
+
   async stat(digest: Digest): Promise<FoundBlob | undefined> {
     return this.#blobs.get(digest);
   }
@@ -79,6 +83,7 @@ export class MemoryStore implements Store {
     return {
       ...this.#claiming(claimed),
       copies: undefined,
+      transfers: undefined,
       begin: async (expected, digester) => {
         const add = (digest: Digest, blob: MemoryBlob): IngestOutcome => this.#add(digest, blob, claimed);
         return new MemoryIngest(add, this.#options, digester, expected && algorithmOf(expected.digest));
