@@ -11,6 +11,7 @@ const STATUS: Readonly<Record<ErrorCategory, number>> = {
   storage: 8,
   unsupported: 1,
   trust: 9,
+  network: 6,
   aborted: 130,
 };
 

@@ -11,6 +11,7 @@ export type ErrorCategory =
   | 'storage'
   | 'unsupported'
   | 'trust'
+  | 'network'
   | 'aborted';
 
 /** Every error code with its category. `docs/errors.md` adds cause and remedy; a test compares the codes. */
@@ -59,6 +60,16 @@ export const ERROR_CODES = {
   ERR_UNPACK_INCOMPLETE: 'unsupported',
   ERR_SIGNATURE_MISSING: 'trust',
   ERR_SIGNATURE_INVALID: 'trust',
+  ERR_CREDENTIALS: 'invalid-argument',
+  ERR_REGISTRY_UNREACHABLE: 'network',
+  ERR_REGISTRY_TLS: 'network',
+  ERR_REGISTRY_AUTH: 'network',
+  ERR_REGISTRY_DENIED: 'network',
+  ERR_REGISTRY_RATE: 'network',
+  ERR_REGISTRY_UNAVAILABLE: 'network',
+  ERR_REGISTRY_PROTOCOL: 'network',
+  ERR_REGISTRY_REFUSED: 'network',
+  ERR_REDIRECT_REFUSED: 'network',
   ERR_ABORTED: 'aborted',
 } as const satisfies Record<string, ErrorCategory>;
 

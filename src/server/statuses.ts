@@ -18,6 +18,7 @@ export const STATUS = {
   headersTooLarge: 431,
   internal: 500,
   notImplemented: 501,
+  badGateway: 502,
   unavailable: 503,
   insufficientStorage: 507,
 } as const;
@@ -32,6 +33,7 @@ const BY_CATEGORY: Readonly<Record<ErrorCategory, number>> = {
   storage: STATUS.internal,
   unsupported: STATUS.notImplemented,
   trust: STATUS.forbidden,
+  network: STATUS.badGateway,
   aborted: STATUS.unavailable,
 };
 

@@ -58,6 +58,7 @@ export const WARNING_CODES = [
   'WARN_UNPACK_SKIPPED',
   'WARN_BUNDLE_COMMAND',
   'WARN_BUNDLE_USER',
+  'WARN_INDEX_REWRITTEN',
 ] as const;
 
 /** A stable code of a warning: one of `WARNING_CODES`. */

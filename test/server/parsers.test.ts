@@ -173,6 +173,7 @@ const STATUS_OF: Readonly<Record<ErrorCategory, readonly [write: number, read: n
   storage: [500, 500, 'ERR_STORAGE_IO'],
   unsupported: [501, 501, 'ERR_COMPRESSION_UNSUPPORTED'],
   trust: [403, 403, 'ERR_SIGNATURE_MISSING'],
+  network: [502, 502, 'ERR_REGISTRY_UNREACHABLE'],
   aborted: [503, 503, 'ERR_ABORTED'],
 };
 

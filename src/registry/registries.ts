@@ -1,0 +1,44 @@
+import { Exchange } from './exchange.js';
+import { HttpClient } from './http-client.js';
+import { RegistryDestination, type DestinationOptions } from './registry-destination.js';
+import type { RepositoryName } from './registry-name.js';
+import { RegistrySource, type SourceOptions } from './registry-source.js';
+import { Repository, type Actions } from './repository.js';
+import type { RegistrySettings } from './settings.js';
+
+/** Registries as this program reaches them: connections, tokens and what was seen of each. `close` at the end. */
+export class Registries {
+  readonly #exchange: Exchange;
+
+  constructor(settings: RegistrySettings) {
+    this.#exchange = new Exchange(new HttpClient(), settings);
+  }
+
+  /** Hides what this process knows of secrets. */
+  readonly hide = (text: string): string => this.#exchange.redaction.hide(text);
+
+  repository(name: RepositoryName, actions: Actions, sources: Iterable<string> = []): Repository {
+    return new Repository(this.#exchange, name, actions, sources);
+  }
+
+  source(options: SourceOptions = {}): RegistrySource {
+    return new RegistrySource((name) => this.repository(name, 'pull'), options);
+  }
+
+  /** `sources`: other repositories of the same registry that may have the blobs. */
+  destination(name: RepositoryName, options: DestinationOptions, sources: Iterable<string> = []): RegistryDestination {
+    return new RegistryDestination(this.repository(name, 'pull,push', sources), options);
+  }
+
+  /** Asks a registry whether it takes the credentials. Throws ERR_REGISTRY_AUTH. */
+  async checkLogin(host: string): Promise<void> {
+    const call = { permission: { host, path: '', scopes: [] }, method: 'GET', to: '/v2/', what: 'login' } as const;
+    const answer = await this.#exchange.send(call);
+    if (answer.status === 200) return answer.discard();
+    throw await this.#exchange.refusalOf(answer, call);
+  }
+
+  close(): void {
+    this.#exchange.close();
+  }
+}

@@ -1,0 +1,236 @@
+import pLimit from 'p-limit';
+import { readAll } from '../content/check-document.js';
+import type { FoundBlob, OpenOptions } from '../content/content-provider.js';
+import type { FilePart, PouredPart } from '../files/file-part.js';
+import { readFileChunks } from '../files/read-file.js';
+import type { Content, ContentKind } from '../model/content.js';
+import type { Digest, Digester } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
+import { subjectOf, type ImageRecord } from '../model/image-list.js';
+import { DEFAULT_LIMITS } from '../model/limits.js';
+import type {
+  DestinationSession,
+  ExpectedContent,
+  ImageListChange,
+  Ingest,
+  IngestOutcome,
+  PartCopies,
+  Transfers,
+} from '../stores/store.js';
+import { readBlob } from './blob-reader.js';
+import { BlobUploads, type Upload } from './blob-upload.js';
+import { HeldDocuments } from './held-documents.js';
+import { Manifests } from './manifests.js';
+import { publishImages, type PublishContext } from './publish-images.js';
+import { RegistryIngest } from './registry-ingest.js';
+import type { Repository } from './repository.js';
+import { uploadBlob } from './upload-blob.js';
+
+/** What a session counts, for reports. */
+export interface SessionCounts {
+  mounted: number;
+  uploaded: number;
+  uploadedBytes: number;
+}
+
+/** How a session publishes: the tags that names get, and what the tags have now. */
+export interface PublishRules {
+  readonly tagOf: (record: ImageRecord) => string | undefined;
+  readonly holders: () => readonly ImageRecord[];
+  /** Refuses what the destination cannot name. */
+  readonly check: (records: readonly ImageRecord[]) => void;
+  readonly blobJobs: number;
+}
+
+/** Small content is sent from memory, so that it can be told from documents. */
+const SMALL_BYTES = 4 * 1024 * 1024;
+
+/**
+ * One operation that writes to a repository. Blobs are uploaded as they come; documents wait until `publish` sends them,
+ * children first and tags last, so that no tag ever names something incomplete. Holds documents, and one number for
+ * each blob.
+ */
+export class RegistrySession implements DestinationSession {
+  readonly #repository: Repository;
+  readonly #rules: PublishRules;
+  readonly #uploads: BlobUploads;
+  readonly #manifests: Manifests;
+  readonly #held = new HeldDocuments();
+  readonly #here = new Map<Digest, number>();
+  readonly #offered = new Map<Digest, Upload>();
+  readonly #running: ReturnType<typeof pLimit>;
+  readonly counts: SessionCounts = { mounted: 0, uploaded: 0, uploadedBytes: 0 };
+
+  constructor(repository: Repository, rules: PublishRules) {
+    this.#repository = repository;
+    this.#rules = rules;
+    this.#uploads = new BlobUploads(repository);
+    this.#manifests = new Manifests(repository, DEFAULT_LIMITS.maxDocumentBytes);
+    this.#running = pLimit(rules.blobJobs);
+  }
+
+  /** Nothing can be made safe in a registry. */
+  async claim(): Promise<void> {}
+
+  fileOf(): undefined {
+    return undefined;
+  }
+
+  /** The content in the repository. What another repository of the same registry has is mounted first. */
+  async stat(digest: Digest, kind: ContentKind): Promise<FoundBlob | undefined> {
+    const known = this.#held.get(digest)?.length ?? this.#here.get(digest);
+    if (known !== undefined) return { size: known };
+    const size = kind === 'manifest' ? (await this.#manifests.head(digest))?.size : await this.#statBlob(digest);
+    if (size === undefined) return undefined;
+    this.#here.set(digest, size);
+    return { size };
+  }
+
+  async #statBlob(digest: Digest): Promise<number | undefined> {
+    const told = this.#held.sizeOf(digest);
+    const found = await this.#uploads.head(digest);
+    if (found !== undefined) return found.size ?? told;
+    return told !== undefined && (await this.#isMounted(digest)) ? told : undefined;
+  }
+
+  async #isMounted(digest: Digest): Promise<boolean> {
+    const { memory } = this.#repository.exchange;
+    const { host } = this.#repository.name;
+    for (const from of this.#repository.sources) {
+      if (this.#offered.has(digest) || memory.lacks(host, 'mount', from)) continue;
+      const offered = await this.#uploads.mount(digest, from);
+      if (offered === 'refused') memory.note(host, 'mount', from);
+      else if (offered === undefined) {
+        this.counts.mounted += 1;
+        return true;
+      } else this.#offered.set(digest, offered);
+    }
+    return false;
+  }
+
+  async *open(digest: Digest, { kind, range }: OpenOptions): AsyncGenerator<Buffer> {
+    const held =
+      this.#held.get(digest) ?? (kind === 'manifest' ? (await this.#manifests.get(digest))?.bytes : undefined);
+    if (held !== undefined) {
+      yield held.subarray(range?.start, range?.end);
+      return;
+    }
+    const size = this.#here.get(digest) ?? (await this.stat(digest, kind))?.size;
+    if (size === undefined || kind === 'manifest') {
+      const message = `registry ${this.#repository.name.host}: ${digest} is not in ${this.#repository.label}`;
+      throw new LadingError('ERR_BLOB_MISSING', message, { details: { digest } });
+    }
+    yield* readBlob(this.#repository, { digest, size }, range);
+  }
+
+  async begin(expected: ExpectedContent | undefined, digester?: Digester): Promise<Ingest> {
+    const begun = expected && this.#takeOffer(expected.digest);
+    const context = {
+      uploads: this.#uploads,
+      settings: this.#repository.exchange.settings,
+      begun,
+      hold: async (content: Content, bytes: Buffer) => await this.#held.hold(content, bytes),
+      stored: (content: Content) => this.#note(content, 'stored'),
+    };
+    return new RegistryIngest(context, expected, digester);
+  }
+
+  readonly transfers: Transfers = {
+    transfer: async (expected, open) => await this.#running(async () => await this.#transfer(expected, open)),
+  };
+
+  async #transfer(expected: ExpectedContent, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome> {
+    const { digest, size, kind } = expected;
+    if (kind === 'manifest' || size <= SMALL_BYTES) return await this.#ingestAll(expected, open);
+    const { settings } = this.#repository.exchange;
+    const outcome = await uploadBlob(
+      this.#uploads,
+      settings,
+      { digest, size },
+      { open, begun: this.#takeOffer(digest) },
+    );
+    this.#note(expected, outcome);
+    return outcome;
+  }
+
+  async #ingestAll(expected: ExpectedContent, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome> {
+    const ingest = await this.begin(expected);
+    try {
+      await ingest.write(await readAll(open(), expected.size + 1));
+      return await ingest.commit(expected);
+    } catch (error) {
+      await ingest.abort();
+      throw error;
+    }
+  }
+
+  readonly copies: PartCopies = {
+    copy: async (part, expected) => await this.transfers.transfer(expected, () => bytesOf(part)),
+    end: async () => {},
+  };
+
+  /** Sends the documents of the images that the change adds, children first, then moves the tags. */
+  async publish(change: ImageListChange): Promise<void> {
+    const before = this.#rules.holders();
+    const known = new Set(before);
+    const added = change(before).filter((record) => !known.has(record) && record.replaced !== true);
+    this.#rules.check(added.filter((record) => subjectOf(record) === undefined));
+    const context: PublishContext = {
+      repository: this.#repository,
+      provider: this,
+      held: (digest) => this.#held.get(digest),
+      isHere: async (digest) => this.#here.has(digest) || (await this.#manifests.head(digest)) !== undefined,
+      sendBlob: async (content) => await this.#sendHeld(content),
+      tagOf: this.#rules.tagOf,
+      tagged: new Map(before.map((record) => [this.#rules.tagOf(record), record.descriptor.digest])),
+    };
+    await publishImages(context, added);
+  }
+
+  /** Nothing was tagged, so nothing is to be taken back. */
+  async discard(): Promise<readonly Digest[]> {
+    return [];
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.#offered.values()].map(async (upload) => await this.#uploads.cancel(upload)));
+    this.#offered.clear();
+  }
+
+  /** Uploads what waited as a document, and is a config or a layer. */
+  async #sendHeld(content: Content): Promise<void> {
+    const bytes = this.#held.get(content.digest);
+    if (bytes === undefined || this.#here.has(content.digest)) return;
+    const { settings } = this.#repository.exchange;
+    const open = async function* (): AsyncGenerator<Uint8Array> {
+      yield bytes;
+    };
+    const found = await this.#uploads.head(content.digest);
+    if (found !== undefined) return void this.#here.set(content.digest, content.size);
+    this.#note(
+      content,
+      await uploadBlob(this.#uploads, settings, content, { open, begun: this.#takeOffer(content.digest) }),
+    );
+  }
+
+  #note({ digest, size }: Content, outcome: IngestOutcome): void {
+    this.#here.set(digest, size);
+    if (outcome !== 'stored') return;
+    this.counts.uploaded += 1;
+    this.counts.uploadedBytes += size;
+  }
+
+  #takeOffer(digest: Digest): Upload | undefined {
+    const offered = this.#offered.get(digest);
+    this.#offered.delete(digest);
+    return offered;
+  }
+}
+
+function bytesOf(part: FilePart | PouredPart): AsyncIterable<Uint8Array> {
+  if ('file' in part) return readFileChunks(part.file, { start: part.start, end: part.start + part.size });
+  throw new LadingError(
+    'ERR_OPTION_INVALID',
+    'native reading of a pipe cannot feed a registry; read it without native',
+  );
+}
