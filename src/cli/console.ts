@@ -51,6 +51,11 @@ export function warn(warnings: readonly Warning[], { json = false, quiet = false
   for (const { message } of warnings) process.stderr.write(`lading: warning: ${printable(message)}\n`);
 }
 
+/** Prints a warning on stderr at once, also with --json: it is about the way, not about an image. */
+export function warnNow(message: string, { quiet = false }: OutputOptions): void {
+  if (!quiet) process.stderr.write(`lading: warning: ${printable(message)}\n`);
+}
+
 /** Prints a line on stderr if that is a terminal. */
 export function printOnTerminal(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`${printable(line)}\n`);
@@ -65,7 +70,8 @@ export function printError(error: unknown, { json = false }: OutputOptions): voi
   process.stderr.write(`${text}\n`);
 }
 
-function describe(error: unknown): { code: string; category: string; message: string; details: object } {
+/** An error as reports have it. */
+export function describe(error: unknown): { code: string; category: string; message: string; details: object } {
   if (error instanceof LadingError) return error;
   const { message, code = 'ERR_UNEXPECTED' } = error as NodeJS.ErrnoException;
   return { code, category: 'unexpected', message, details: {} };

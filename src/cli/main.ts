@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { LadingError } from '../model/errors.js';
-import { addPlatforms, type CommonOptions } from './command-context.js';
+import { collect, command, platformOption, referrersOption, withCommonOptions } from './command-options.js';
+import type { CommonOptions } from './command-context.js';
 import type { RemoveCommandOptions } from './commands/edit.js';
 import type { ImagesOptions } from './commands/images.js';
 import type { InspectOptions } from './commands/inspect.js';
@@ -12,30 +13,14 @@ import type { ServeOptions } from './commands/serve.js';
 import type { UnpackCommandOptions } from './commands/unpack.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
+import { registryCommands } from './registry-commands.js';
+import { withRegistryOptions } from './registry-options.js';
 import { run } from './run-command.js';
 import { usageMessage } from './usage-message.js';
-
-const platformOption = (description: string): Option =>
-  new Option('--platform <list>', description).argParser(addPlatforms);
-const referrersOption = (): Option =>
-  new Option('--referrers <what>', 'what to do with attestations and signatures')
-    .choices(['follow', 'drop'])
-    .default('follow');
 
 const LOAD_NOTE = `
 A blob that the store has already is not read again, so damage in the archive's copy
 of it is not told. "lading verify --archive <file>" reads every byte of an archive.`;
-
-function command(name: string, description: string): Command {
-  return withCommonOptions(new Command(name).description(description));
-}
-
-/** They may stand before the command, as those of git and docker do, or behind it, where they count more. */
-function withCommonOptions(one: Command): Command {
-  return one
-    .option('--store <dir>', 'folder of the store (default: $LADING_STORE, or lading in the user data folder)')
-    .option('--json', 'print one JSON document instead of text');
-}
 
 function takeCommonOptions(lading: Command, chosen: Command): void {
   const own = chosen.opts();
@@ -44,7 +29,7 @@ function takeCommonOptions(lading: Command, chosen: Command): void {
 
 function program(): Command {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
-  return withCommonOptions(new Command('lading'))
+  const lading = withCommonOptions(new Command('lading'))
     .description('Moves multi-platform container images as streams.')
     .version(version)
     .enablePositionalOptions()
@@ -59,6 +44,8 @@ function program(): Command {
     .addCommand(verifyCommand())
     .addCommand(unpackCommand())
     .addCommand(serveCommand());
+  for (const one of registryCommands()) lading.addCommand(one);
+  return lading;
 }
 
 // Each command is loaded when it runs: `images` must not wait for what only `load` needs.
@@ -114,9 +101,10 @@ function imagesCommand(): Command {
 }
 
 function inspectCommand(): Command {
-  return command('inspect', 'Show an image and its platforms')
-    .argument('[image]', 'a name or id')
+  return withRegistryOptions(command('inspect', 'Show an image and its platforms'))
+    .argument('[image]', 'a name or id; docker://NAME is an image in a registry')
     .option('--archive <file>', 'inspect an archive instead (- for stdin)')
+    .option('--check-blobs', 'ask the registry for each config and layer')
     .action((image: string | undefined, options: InspectOptions) =>
       run(options, async (context) => (await import('./commands/inspect.js')).inspect(image, options, context)),
     );
@@ -193,11 +181,6 @@ function unpackCommand(): Command {
     .action((image: string, target: string, options: UnpackCommandOptions) =>
       run(options, async (context) => (await import('./commands/unpack.js')).unpack(image, target, options, context)),
     );
-}
-
-/** The values of an option that may be given several times. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
 
 const HOSTS =

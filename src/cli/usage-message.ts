@@ -1,13 +1,8 @@
+import type { CommanderError } from 'commander';
 import { quote } from '../model/errors.js';
 
-/** What the reader of the command line throws. */
-interface UsageError {
-  readonly code: string;
-  readonly message: string;
-}
-
 /** What is wrong with a command line, in our words. The second argument is the command line itself. */
-export function usageMessage({ code, message }: UsageError, [name, ...words]: readonly string[]): string {
+export function usageMessage({ code, message }: CommanderError, [name, ...words]: readonly string[]): string {
   if (code === 'commander.excessArguments' && name === 'load') {
     const file = words.find((word) => !word.startsWith('-')) ?? 'FILE';
     return `load takes no argument; use -i to name the archive: lading load -i ${quote(file)}`;

@@ -1,4 +1,5 @@
 import { closureOf } from '../content/closure.js';
+import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
@@ -78,7 +79,7 @@ export async function inspectImages(
 
 /** Inspects records, of those with the same root only the first. */
 export async function inspectRecords(
-  store: Store,
+  store: ContentProvider,
   records: readonly ImageRecord[],
   chosen: readonly ImageRecord[],
   options: ListOptions,
@@ -97,7 +98,7 @@ export async function inspectRecords(
 type Users = ReadonlyMap<Digest, number>;
 
 /** Counts the images that need each blob. Holds one digest for each blob of the store. */
-async function usersOfContent(store: Store, records: readonly ImageRecord[]): Promise<Users> {
+async function usersOfContent(store: ContentProvider, records: readonly ImageRecord[]): Promise<Users> {
   const users = new Map<Digest, number>();
   const roots = new Map(records.filter(isImage).map(({ descriptor }) => [descriptor.digest, descriptor]));
   for (const root of roots.values()) {
@@ -109,7 +110,7 @@ async function usersOfContent(store: Store, records: readonly ImageRecord[]): Pr
 }
 
 interface Listed {
-  readonly store: Store;
+  readonly store: ContentProvider;
   readonly records: readonly ImageRecord[];
   readonly users: Users;
 }

@@ -82,10 +82,10 @@ function helpOf(...args: readonly string[]): string {
   return spawnSync(process.execPath, [command, ...args, '--help'], { encoding: 'utf8' }).stdout;
 }
 
-test('docs/command.md and docs/engine-api.md have every option of the command', () => {
+test('docs/command.md, docs/engine-api.md and docs/registries.md have every option of the command', () => {
   const commands = [...helpOf().matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name = '']) => name);
   assert.ok(commands.includes('load') && commands.includes('serve'), commands.join(' '));
-  const pages = ['command.md', 'engine-api.md'].map((page) =>
+  const pages = ['command.md', 'engine-api.md', 'registries.md'].map((page) =>
     readFileSync(path.join(projectRoot(), 'docs', page), 'utf8'),
   );
   for (const name of commands) {

@@ -94,7 +94,10 @@ test('uses stream-json in one file, and commander in the command only', () => {
     json.map(({ file }) => file),
     ['content/strict-json.ts'],
   );
-  assert.deepEqual(importers('commander'), ['cli/main.ts']);
+  assert.deepEqual(
+    importers('commander').filter((file) => !file.startsWith('cli/')),
+    [],
+  );
 });
 
 function isTyped({ code }: SourceFile, name: string): boolean {

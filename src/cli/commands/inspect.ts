@@ -1,8 +1,14 @@
 import { inspectArchive, type ArchiveInspection } from '../../inspect/inspect-archive.js';
-import { inspectImages, type ImageInspection, type PlatformInspection } from '../../inspect/inspect-images.js';
+import {
+  inspectImages,
+  inspectRecords,
+  type ImageInspection,
+  type PlatformInspection,
+} from '../../inspect/inspect-images.js';
 import { LadingError } from '../../model/errors.js';
 import { labelOfTag } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
+import { DOCKER_SCHEME, parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
 import { isAnyMissing } from '../../survey/reports.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
@@ -10,9 +16,12 @@ import { formatBytes, printLines, printReport, warn } from '../console.js';
 import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
 import { compareNaturally } from '../natural-order.js';
+import { withRegistries } from '../registry-access.js';
+import type { RegistryOptions } from '../registry-options.js';
 
-export interface InspectOptions extends CommonOptions {
+export interface InspectOptions extends CommonOptions, RegistryOptions {
   readonly archive?: string;
+  readonly checkBlobs?: boolean;
 }
 
 /** `lading inspect`: shows an image of the store, or with --archive every image of an archive. */
@@ -40,11 +49,27 @@ async function inspectWhat(
     const { input, image: chosen } = inputChoice(options.archive);
     return await inspectArchive(openInput(input), { signal, ...(chosen !== undefined && { image: chosen }) });
   }
+  if (image.startsWith(DOCKER_SCHEME)) return { images: await inspectInRegistry(image, options, signal), warnings: [] };
   const store = await openStore(options, 'read');
   const images = await inspectImages(store, image, { signal }).catch((error: unknown) => {
     throw hintArchive(error);
   });
   return { images, warnings: [] };
+}
+
+/** An image of a registry. Of its layers only what its manifests say of them is looked at. */
+async function inspectInRegistry(
+  image: string,
+  options: InspectOptions,
+  signal: AbortSignal,
+): Promise<readonly ImageInspection[]> {
+  const reference = parseRegistryReference(image).withDefaultTag();
+  const { host } = repositoryOf(reference);
+  return await withRegistries(options, { signal }, host, async (registries) => {
+    const source = registries.source({ checkBlobs: options.checkBlobs ?? false });
+    const records = await source.resolve([reference.toString()]);
+    return await inspectRecords(source, records, records, { signal });
+  });
 }
 
 function linesOf({ name, tag, names, digest, mediaType, platforms, referrers }: ImageInspection): readonly string[] {

@@ -1,0 +1,28 @@
+import { Command, Option } from 'commander';
+import { addPlatforms } from './command-context.js';
+
+/* What several commands have. */
+
+export const platformOption = (description: string): Option =>
+  new Option('--platform <list>', description).argParser(addPlatforms);
+export const referrersOption = (): Option =>
+  new Option('--referrers <what>', 'what to do with attestations and signatures')
+    .choices(['follow', 'drop'])
+    .default('follow');
+
+/** A command with the options that every command has. */
+export function command(name: string, description: string): Command {
+  return withCommonOptions(new Command(name).description(description));
+}
+
+/** They may stand before the command, as those of git and docker do, or behind it, where they count more. */
+export function withCommonOptions(one: Command): Command {
+  return one
+    .option('--store <dir>', 'folder of the store (default: $LADING_STORE, or lading in the user data folder)')
+    .option('--json', 'print one JSON document instead of text');
+}
+
+/** The values of an option that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

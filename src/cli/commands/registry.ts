@@ -1,0 +1,164 @@
+import { copyImages } from '../../copy/copy-images.js';
+import { copyToRegistry } from '../../copy/copy-to-registry.js';
+import { LadingError, quote } from '../../model/errors.js';
+import { parseReference } from '../../model/reference.js';
+import { deleteManifest } from '../../registry/deletions.js';
+import { nameOfRepository, parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
+import { listTags } from '../../registry/tags.js';
+import { openStore, type CommandContext } from '../command-context.js';
+import { printLines, printReport, warn, type OutputOptions } from '../console.js';
+import { INCOMPLETE } from '../exit-status.js';
+import { hintAllowMissing } from '../hints.js';
+import { withRegistries } from '../registry-access.js';
+import type { RegistryOptions } from '../registry-options.js';
+import type { CopyCommandOptions } from './copy.js';
+
+/** `lading pull`: registry images into the store, under their names. All names become visible together. */
+export async function pull(
+  names: readonly string[],
+  options: CopyCommandOptions,
+  context: CommandContext,
+): Promise<number> {
+  const references = names.map(parseRegistryReference);
+  if (options.allTags === true && references.some(({ tag, digest }) => (tag ?? digest) !== undefined))
+    throw new LadingError('ERR_OPTION_INVALID', '--all-tags takes names without a tag');
+  const texts = references.map((one) => (options.allTags === true ? one : one.withDefaultTag()).toString());
+  return await withRegistries(options, context, onlyHost(names), async (registries) => {
+    const store = await openStore(options, 'write');
+    const { allowMissing, platform = [], referrers, onConflict, index } = options;
+    const report = await copyImages(registries.source(), store, texts, {
+      platforms: platform,
+      index,
+      referrers,
+      onConflict,
+      missingPlatforms: allowMissing === true ? 'skip' : 'fail',
+      signal: context.signal,
+    }).catch((error: unknown) => {
+      throw hintAllowMissing(error, allowMissing);
+    });
+    warn(report.warnings, options);
+    if (options.json === true) await printReport('pull', report);
+    else await printLines(report.images.map(({ name, digest }) => `${nameWithoutDigest(name)}@${digest}`));
+    return report.incomplete ? INCOMPLETE : 0;
+  });
+}
+
+function nameWithoutDigest(name = ''): string {
+  return name.replace(/@.*$/, '');
+}
+
+/** The one registry that all the names are in; undefined if there are several. */
+function onlyHost(names: readonly string[]): string | undefined {
+  const [host, ...others] = new Set(names.map((name) => repositoryOf(parseRegistryReference(name)).host));
+  return others.length === 0 ? host : undefined;
+}
+
+/** `lading push`: an image of the store to its own name, or to another one. */
+export async function push(
+  name: string,
+  to: string | undefined,
+  options: CopyCommandOptions,
+  context: CommandContext,
+): Promise<number> {
+  const target = to ?? name;
+  const reference = parseRegistryReference(target);
+  return await withRegistries(options, context, repositoryOf(reference).host, async (registries) => {
+    const store = await openStore(options, 'read', { claimReads: true });
+    const own = options.allTags === true ? name : withDefaultTag(name);
+    const destination = registries.destination(repositoryOf(reference), {
+      tag: to === undefined || options.allTags === true ? undefined : (reference.tag ?? tagOf(own)),
+      digest: reference.digest,
+      blobJobs: 4,
+    });
+    const { allowMissing, platform = [], referrers, index } = options;
+    const report = await copyToRegistry(store, destination, [own], {
+      platforms: platform,
+      index,
+      referrers,
+      onConflict: options.onConflict,
+      missingPlatforms: allowMissing === true ? 'skip' : 'fail',
+      signal: context.signal,
+    }).catch((error: unknown) => {
+      throw hintAllowMissing(error, allowMissing);
+    });
+    warn(report.warnings, options);
+    if (options.json === true) await printReport('push', report);
+    else
+      await printLines(
+        report.images.map(
+          ({ digest }) => `${report.upToDate ? 'Up to date' : 'Pushed'}: ${shown(reference)}@${digest}`,
+        ),
+      );
+    return report.incomplete ? INCOMPLETE : 0;
+  });
+}
+
+function shown(reference: ReturnType<typeof parseRegistryReference>): string {
+  return nameWithoutDigest(reference.toString());
+}
+
+/** An id stays as it is. */
+function withDefaultTag(name: string): string {
+  return isId(name) ? name : parseReference(name).withDefaultTag().toString();
+}
+
+function tagOf(name: string): string | undefined {
+  return isId(name) ? 'latest' : parseReference(name).tag;
+}
+
+function isId(name: string): boolean {
+  return /^(?:sha\d+:)?[0-9a-f]{12,128}$/.test(name);
+}
+
+/** `lading tags`: the tags of a repository, sorted. */
+export async function tags(repository: string, options: TagsOptions, context: CommandContext): Promise<number> {
+  const reference = parseRegistryReference(repository);
+  if ((reference.tag ?? reference.digest) !== undefined)
+    throw new LadingError('ERR_OPTION_INVALID', 'tags takes a repository, without a tag');
+  const name = repositoryOf(reference);
+  const isWanted = patternOf(options.match);
+  return await withRegistries(options, context, name.host, async (registries) => {
+    const found = await listTags(registries.repository(name, 'pull'));
+    if (found === undefined) {
+      const message = `the registry has no repository ${quote(nameOfRepository(name))}, or does not show it without credentials; check the name, or use lading login ${name.host}`;
+      throw new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: nameOfRepository(name) } });
+    }
+    const chosen = found.filter(isWanted);
+    if (options.json === true) await printReport('tags', { repository: nameOfRepository(name), tags: chosen });
+    else await printLines(chosen);
+    return 0;
+  });
+}
+
+export interface TagsOptions extends OutputOptions, RegistryOptions {
+  readonly match?: string;
+}
+
+function patternOf(text: string | undefined): (tag: string) => boolean {
+  if (text === undefined) return () => true;
+  try {
+    const pattern = new RegExp(text, 'u');
+    return (tag) => pattern.test(tag);
+  } catch (cause) {
+    throw new LadingError('ERR_OPTION_INVALID', `--match: ${quote(text)} is not a regular expression`, { cause });
+  }
+}
+
+/** `lading registry rm`: removes a tag, or a manifest by its digest. */
+export async function removeRemote(
+  name: string,
+  options: OutputOptions & RegistryOptions,
+  context: CommandContext,
+): Promise<number> {
+  const reference = parseRegistryReference(name);
+  const target = reference.digest ?? reference.tag;
+  if (target === undefined)
+    throw new LadingError('ERR_OPTION_INVALID', 'registry rm takes a name with a tag or a digest');
+  const repository = repositoryOf(reference);
+  return await withRegistries(options, context, repository.host, async (registries) => {
+    await deleteManifest(registries.repository(repository, 'delete,pull'), target);
+    if (options.json === true) await printReport('registry-rm', { removed: reference.toString() });
+    else await printLines([`Removed: ${reference.toString()}`]);
+    return 0;
+  });
+}

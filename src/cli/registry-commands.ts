@@ -1,0 +1,117 @@
+import { Option, type Command } from 'commander';
+import { command, platformOption, referrersOption } from './command-options.js';
+import type { CopyCommandOptions } from './commands/copy.js';
+import type { CopyListOptions } from './commands/copy-list.js';
+import type { LoginOptions } from './commands/login.js';
+import type { TagsOptions } from './commands/registry.js';
+import { withRegistryOptions } from './registry-options.js';
+import { run } from './run-command.js';
+
+/* The commands that speak with registries. */
+
+const PLACES = `
+SRC and DST are docker://NAME for a registry, store:NAME for the store, oci:DIR[:TAG],
+oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]; the FILE - is stdin or stdout.`;
+
+/** All of them. */
+export function registryCommands(): readonly Command[] {
+  return [
+    copyCommand(),
+    pullCommand(),
+    pushCommand(),
+    tagsCommand(),
+    registryCommand(),
+    loginCommand(),
+    logoutCommand(),
+  ];
+}
+
+function withCopyOptions(one: Command): Command {
+  return withRegistryOptions(
+    one
+      .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
+      .addOption(
+        new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
+          .choices(['auto', 'preserve', 'rewrite'])
+          .default('auto'),
+      )
+      .addOption(referrersOption())
+      .option('--allow-missing', 'copy the platforms that are there; exit 3 if some are missing')
+      .addOption(
+        new Option('--on-conflict <what>', 'what to do with a name that another image has')
+          .choices(['replace', 'keep', 'fail'])
+          .default('replace'),
+      )
+      .option('-a, --all-tags', 'every tag of the repository')
+      .option('-q, --quiet', 'print no warnings'),
+  );
+}
+
+function copyCommand(): Command {
+  return withCopyOptions(command('copy', 'Copy images between registries, the store, layouts and archives'))
+    .argument('[place...]', 'SRC and DST')
+    .option('--from-file <file>', 'copy the lines "SRC DST" of a file (- for stdin); go on after a failure')
+    .option('--fail-fast', 'stop after the first line that fails')
+    .option('--dry-run', 'copy nothing; print what would be copied')
+    .option('--blob-jobs <number>', 'blobs at once', '4')
+    .addHelpText('after', PLACES)
+    .action((places: string[], options: CopyListOptions) =>
+      run(options, async (context) => (await import('./commands/copy-list.js')).copy(places, options, context)),
+    );
+}
+
+function pullCommand(): Command {
+  return withCopyOptions(command('pull', 'Copy images from a registry into the store'))
+    .argument('<image...>', 'names; without a tag: latest')
+    .action((names: string[], options: CopyCommandOptions) =>
+      run(options, async (context) => (await import('./commands/registry.js')).pull(names, options, context)),
+    );
+}
+
+function pushCommand(): Command {
+  return withCopyOptions(command('push', 'Copy an image of the store to a registry'))
+    .argument('<image>', 'a name or id')
+    .argument('[name]', 'the name in the registry (default: the same)')
+    .action((name: string, to: string | undefined, options: CopyCommandOptions) =>
+      run(options, async (context) => (await import('./commands/registry.js')).push(name, to, options, context)),
+    );
+}
+
+function tagsCommand(): Command {
+  return withRegistryOptions(command('tags', 'List the tags of a repository in a registry'))
+    .argument('<repository>', 'a name without a tag')
+    .option('--match <pattern>', 'only tags that a regular expression matches')
+    .option('-q, --quiet', 'print no warnings')
+    .action((repository: string, options: TagsOptions) =>
+      run(options, async (context) => (await import('./commands/registry.js')).tags(repository, options, context)),
+    );
+}
+
+function registryCommand(): Command {
+  const remove = withRegistryOptions(command('rm', 'Remove a tag, or an image by its digest, from a registry'))
+    .argument('<image>', 'docker://NAME:TAG or docker://NAME@DIGEST')
+    .option('-q, --quiet', 'print no warnings')
+    .action((name: string, options: LoginOptions) =>
+      run(options, async (context) => (await import('./commands/registry.js')).removeRemote(name, options, context)),
+    );
+  return command('registry', 'Change a registry').addCommand(remove);
+}
+
+function loginCommand(): Command {
+  return withRegistryOptions(command('login', 'Check and keep the credentials of a registry'))
+    .argument('<host>', 'HOST[:PORT]')
+    .option('-q, --quiet', 'print no warnings')
+    .action((host: string, options: LoginOptions) =>
+      run(options, async (context) => (await import('./commands/login.js')).login(host, options, context)),
+    );
+}
+
+function logoutCommand(): Command {
+  return command('logout', 'Forget the credentials of a registry')
+    .argument('<host>', 'HOST[:PORT]')
+    .option('--authfile <file>', 'the file of credentials (default: that of docker)')
+    .option('-q, --quiet', 'print no warnings')
+    .action((host: string, options: LoginOptions) =>
+      run(options, async () => (await import('./commands/login.js')).logout(host, options)),
+    );
+}

@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { collect } from './command-options.js';
+
+/** How to reach registries, as options of a command. */
+export interface RegistryOptions {
+  readonly authfile?: string;
+  readonly anonymous?: boolean;
+  readonly username?: string;
+  readonly passwordStdin?: boolean;
+  readonly caFile?: readonly string[];
+  readonly certDir?: string;
+  readonly plainHttp?: readonly string[];
+  readonly skipTlsVerify?: readonly string[];
+  readonly allowRedirectTo?: readonly string[];
+  readonly retryTimes?: string;
+  readonly maxWait?: string;
+}
+
+/** Adds the options by which a registry is reached. */
+export function withRegistryOptions(command: Command): Command {
+  return command
+    .option('--authfile <file>', 'a file of credentials, as docker and podman have it')
+    .option('--anonymous', 'use no credentials')
+    .option('-u, --username <name>', 'a user name, for the one registry of the command; with --password-stdin')
+    .option('--password-stdin', 'read the password from stdin')
+    .option('--ca-file <file>', "certificates of authorities that sign registries' certificates; repeatable", collect)
+    .option('--cert-dir <dir>', 'a folder with a folder HOST:PORT of certificates, as docker has it')
+    .option('--plain-http <host>', 'use http without TLS for this registry; repeatable', collect)
+    .option('--skip-tls-verify <host>', 'do not check the certificate of this registry; repeatable', collect)
+    .option('--allow-redirect-to <host>', 'follow redirects to this host inside the network; repeatable', collect)
+    .option('--retry-times <number>', 'tries of one request', '5')
+    .option('--max-wait <time>', 'the longest wait that a registry may ask for: 30s, 10m', '10m');
+}

@@ -1,0 +1,109 @@
+import pLimit from 'p-limit';
+import { throwIfAborted } from '../model/aborted.js';
+import type { Digest } from '../model/digest.js';
+import { asError, LadingError } from '../model/errors.js';
+import type { DestinationSession, ExpectedContent, IngestOutcome, SourceReader } from '../stores/store.js';
+
+/** One blob to copy. With `bytes` it was made here; otherwise the source has it. */
+export interface BlobCopy extends ExpectedContent {
+  readonly bytes?: Buffer;
+}
+
+/** Blobs that came to the destination, and those that it had. */
+export interface CopyCounts {
+  readonly copied: number;
+  readonly present: number;
+  readonly bytesCopied: number;
+  readonly bytesPresent: number;
+}
+
+/** How many blobs go at once, and where to note what was stored. */
+export interface CopyBlobsOptions {
+  readonly blobJobs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly stored: Map<Digest, number>;
+}
+
+/** Look-ups at once of what the destination has. */
+const LOOKUPS = 8;
+
+/**
+ * Copies the blobs that the destination lacks: documents first, then layers, the largest first. After an error no
+ * further blob begins, and those on their way come to their end.
+ */
+export async function copyBlobs(
+  reader: SourceReader,
+  session: DestinationSession,
+  blobs: readonly BlobCopy[],
+  { blobJobs, signal, stored }: CopyBlobsOptions,
+): Promise<CopyCounts> {
+  const isLacking = pLimit(LOOKUPS);
+  const documents = blobs.filter(({ kind }) => kind === 'manifest');
+  // A registry learns from a manifest which content to mount, so manifests come first.
+  const counts = { copied: 0, present: 0, bytesCopied: 0, bytesPresent: 0 };
+  const note = ({ size, digest }: BlobCopy, outcome: IngestOutcome): void => {
+    if (outcome === 'stored') stored.set(digest, size);
+    counts[outcome === 'stored' ? 'copied' : 'present'] += 1;
+    counts[outcome === 'stored' ? 'bytesCopied' : 'bytesPresent'] += size;
+  };
+  const copyAll = async (some: readonly BlobCopy[]): Promise<void> => {
+    const asked = some.map((blob) => isLacking(async () => await isHere(session, blob)));
+    const here = await Promise.all(asked);
+    const lacking = some.filter((_, at) => here[at] !== true);
+    for (const blob of some.filter((_, at) => here[at] === true)) note(blob, 'present');
+    await inParallel(blobJobs, lacking, async (blob) => {
+      throwIfAborted(signal, 'the copy');
+      note(blob, await copyBlob(reader, session, blob));
+    });
+  };
+  await copyAll(documents);
+  await copyAll(blobs.filter(({ kind }) => kind === 'blob').toSorted((a, b) => b.size - a.size));
+  return counts;
+}
+
+async function isHere(session: DestinationSession, { digest, size, kind }: BlobCopy): Promise<boolean> {
+  return (await session.stat(digest, kind))?.size === size;
+}
+
+/** Does all the work, `jobs` pieces at once. Throws the first error when every piece that had begun is over. */
+async function inParallel<T>(jobs: number, pieces: readonly T[], work: (piece: T) => Promise<void>): Promise<void> {
+  const limit = pLimit(jobs);
+  const failures: Error[] = [];
+  const all = pieces.map((piece) =>
+    limit(async () => {
+      if (failures.length > 0) return;
+      await work(piece).catch((error: unknown) => failures.push(asError(error)));
+    }),
+  );
+  await Promise.all(all);
+  const [first] = failures;
+  if (first !== undefined) throw first;
+}
+
+async function copyBlob(reader: SourceReader, session: DestinationSession, blob: BlobCopy): Promise<IngestOutcome> {
+  const { digest, size, kind, bytes } = blob;
+  // It ends one byte late, to notice a blob that is too long.
+  const open = (): AsyncIterable<Uint8Array> =>
+    bytes === undefined ? reader.open(digest, { kind, range: { start: 0, end: size + 1 } }) : inMemory(bytes);
+  if (session.transfers !== undefined) return await session.transfers.transfer({ digest, size, kind }, open);
+  const ingest = await session.begin({ digest, size, kind });
+  try {
+    for await (const chunk of open()) await ingest.write(chunk);
+    return await ingest.commit({ digest, size });
+  } finally {
+    // After a commit it does nothing.
+    await ingest.abort();
+  }
+}
+
+async function* inMemory(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+/** Throws ERR_OPTION_INVALID for a number of jobs that cannot be. */
+export function checkJobs(jobs: number, name: string): void {
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= 64) return;
+  throw new LadingError('ERR_OPTION_INVALID', `${name} must be a whole number from 1 to 64`, {
+    details: { option: name },
+  });
+}

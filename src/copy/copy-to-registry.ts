@@ -1,0 +1,86 @@
+import { LadingError } from '../model/errors.js';
+import type { ImageRecord } from '../model/image-list.js';
+import type { RegistryDestination } from '../registry/registry-destination.js';
+import type { ImageSource } from '../stores/store.js';
+import type { Warning } from '../survey/reports.js';
+import { copyImages, type CopyOptions, type CopyReport } from './copy-images.js';
+
+/** A copy to a registry. `upToDate`: the tags had the images already, and nothing else was asked. */
+export interface PushReport extends CopyReport {
+  readonly upToDate: boolean;
+}
+
+const NOTHING = { copied: 0, present: 0, bytesCopied: 0, bytesPresent: 0 } as const;
+
+/**
+ * Copies images to a repository of a registry. Does nothing if every tag has its image already and all of it is wanted.
+ * Some registries refuse an index without all of its children; then, with the policy `auto`, a new index is written,
+ * with a warning.
+ */
+export async function copyToRegistry(
+  source: ImageSource,
+  destination: RegistryDestination,
+  names: readonly string[],
+  options: CopyOptions = {},
+): Promise<PushReport> {
+  const records = await source.resolve(names);
+  destination.checkNames(records);
+  if (isWhole(options) && (await isUpToDate(destination, records))) return upToDate(records);
+  const copying = { ...options, onPlanned: checking(destination, options) };
+  try {
+    return { ...(await copyImages(source, destination, names, copying)), upToDate: false };
+  } catch (error) {
+    if (!isSparseRefusal(error) || (options.index ?? 'auto') !== 'auto' || isWhole(options)) throw error;
+    const report = await copyImages(source, destination, names, { ...copying, index: 'rewrite' });
+    return {
+      ...report,
+      warnings: [...report.warnings, ...report.images.map((image) => rewritten(records, image))],
+      upToDate: false,
+    };
+  }
+}
+
+/** Whether the images are wanted as they are. */
+function isWhole({ platforms = [], index = 'auto', referrers = 'follow' }: CopyOptions): boolean {
+  return platforms.length === 0 && index !== 'rewrite' && referrers === 'follow';
+}
+
+async function isUpToDate(destination: RegistryDestination, records: readonly ImageRecord[]): Promise<boolean> {
+  const names = records.flatMap(({ name }) => name ?? []);
+  if (names.length < records.length) return false;
+  const holders = await destination.holders(names);
+  return records.every(({ name = '', descriptor }) => holders.get(name) === descriptor.digest);
+}
+
+function upToDate(records: readonly ImageRecord[]): PushReport {
+  const images = records.map(({ name, descriptor }) => ({
+    ...(name !== undefined && { name }),
+    digest: descriptor.digest,
+    platforms: [],
+  }));
+  return { images, leftOut: [], moved: [], blobs: NOTHING, warnings: [], incomplete: false, upToDate: true };
+}
+
+function checking(destination: RegistryDestination, { onPlanned }: CopyOptions): NonNullable<CopyOptions['onPlanned']> {
+  return (plan) => {
+    onPlanned?.(plan);
+    destination.checkDigests(plan.images.map(({ digest }) => digest));
+  };
+}
+
+const CHILD_CODES: readonly unknown[] = ['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN'];
+
+/** Whether the registry refused an index since it has not all that the index lists. */
+function isSparseRefusal(error: unknown): boolean {
+  return (
+    error instanceof LadingError &&
+    error.code === 'ERR_REGISTRY_REFUSED' &&
+    CHILD_CODES.includes(error.details['registryCode'])
+  );
+}
+
+function rewritten(records: readonly ImageRecord[], { name, digest }: CopyReport['images'][number]): Warning {
+  const before = records.find((record) => record.name === name)?.descriptor.digest;
+  const message = `the registry takes no index without all of its images, so a new one was written: ${digest} instead of ${before}`;
+  return { code: 'WARN_INDEX_REWRITTEN', message, ...(name !== undefined && { image: name }) };
+}
