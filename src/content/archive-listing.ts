@@ -1,4 +1,5 @@
 import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { areRootsChosen } from '../model/chosen-roots.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import type { ImageIndex } from '../model/image-index.js';
@@ -18,6 +19,8 @@ export class ArchiveListing {
   readonly #options: LearnedDocumentsOptions;
   readonly #read = new Map<string, Digest>();
   #listsNothing = false;
+  /** Whether a root of the index is the chosen image. */
+  #hasChosen = false;
   #waiting = { count: 0, bytes: 0 };
 
   constructor(options: LearnedDocumentsOptions, seen: SeenBlobs) {
@@ -33,6 +36,8 @@ export class ArchiveListing {
     if (name !== INDEX_ENTRY) return undefined;
     const index = await this.documents.learnLayout(bytes);
     this.#listsNothing = index.manifests.length === 0;
+    const { image } = this.#options;
+    this.#hasChosen = image !== undefined && areRootsChosen(image, index.manifests);
     return index;
   }
 
@@ -70,7 +75,7 @@ export class ArchiveListing {
    */
   waitsWith(bytes: number): boolean {
     const { platforms, referrers, image } = this.#options;
-    const isUnfiltered = platforms.wantsAll && referrers === 'follow' && image === undefined;
+    const isUnfiltered = platforms.wantsAll && referrers === 'follow' && (image === undefined || !this.#hasChosen);
     if (this.#read.has(DOCKER_MANIFEST_ENTRY) || !isUnfiltered) return false;
     this.#waiting = { count: this.#waiting.count + 1, bytes: this.#waiting.bytes + bytes };
     const { count, bytes: all } = this.#waiting;

@@ -6,7 +6,7 @@ import { LadingError, quote } from '../model/errors.js';
 import { asFields } from '../model/json.js';
 import type { Limits } from '../model/limits.js';
 import { checkDocuments } from '../model/not-an-image.js';
-import type { PlatformRequest } from '../model/platform-set.js';
+import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
@@ -27,13 +27,14 @@ export interface ArchiveTargetsOptions {
   readonly limits: Limits;
   readonly strict: boolean;
   readonly platforms: readonly PlatformRequest[];
+  readonly image?: string | undefined;
 }
 
 /** Finds the images of the archive: by its OCI layout if it has one, else as a docker-archive. */
 export async function archiveTargets(
   session: DestinationSession,
   contents: ArchiveContents,
-  { limits, strict, platforms }: ArchiveTargetsOptions,
+  { limits, strict, platforms, image }: ArchiveTargetsOptions,
 ): Promise<ArchiveTargets> {
   const { layout, index, manifestJson, links } = contents;
   // Unused links too: a tool that unpacks the archive could follow them in a circle.
@@ -52,7 +53,7 @@ export async function archiveTargets(
         onUnversioned: () => new Unversioned({ strict }).warn(warnings, INDEX_ENTRY),
       },
     );
-    const options = { limits, names, warnings, wantsAll: platforms.length === 0 };
+    const options = { limits, names, warnings, platforms: new PlatformSet<never>(platforms), image };
     const images = listed ? await joinManifestJson(session, contents, found.images, listed, options) : found.images;
     return { ...found, images, warnings: warnings.warnings };
   }

@@ -46,6 +46,22 @@ export async function dockerArchiveTargets(
   return targets;
 }
 
+/** The config of the image, and what it says. Throws as above. */
+export async function readConfig(
+  session: DestinationSession,
+  contents: ArchiveContents,
+  image: DockerArchiveImage,
+  limits: Limits,
+): Promise<{ readonly config: Content; readonly document: ImageConfig }> {
+  const config = await contentOf(session, contents, image.config);
+  const descriptor = { ...config, mediaType: MEDIA_TYPES.dockerConfig };
+  checkDocumentSize(descriptor, limits);
+  checkConfigName(image.config, config.digest);
+  const document = await new Documents(session, { limits }).config(descriptor);
+  if (document === undefined) throw missing(image.config);
+  return { config, document };
+}
+
 type Layer = Content & LayerFacts;
 
 /** The descriptor of the image's manifest, which this makes and stores. Throws as above. */
@@ -55,12 +71,7 @@ export async function rootOf(
   image: DockerArchiveImage,
   limits: Limits,
 ): Promise<Descriptor> {
-  const config = await contentOf(session, contents, image.config);
-  const descriptor = { ...config, mediaType: MEDIA_TYPES.dockerConfig };
-  checkDocumentSize(descriptor, limits);
-  checkConfigName(image.config, config.digest);
-  const document = await new Documents(session, { limits }).config(descriptor);
-  if (document === undefined) throw missing(image.config);
+  const { config, document } = await readConfig(session, contents, image, limits);
   const layers: Layer[] = [];
   for (const name of image.layers) {
     const content = await contentOf(session, contents, name);

@@ -1,10 +1,14 @@
 import { Documents } from '../content/documents.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
+import { mayHaveName } from '../model/chosen-roots.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import type { DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote, type ErrorCategory } from '../model/errors.js';
+import { platformOf } from '../model/image-config.js';
 import type { ImageRecord } from '../model/image-list.js';
+import type { PlatformSet } from '../model/platform-set.js';
+import { formatPlatformFull, type Platform } from '../model/platform.js';
 import { parseReference } from '../model/reference.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
@@ -12,13 +16,14 @@ import { labelOfRecord } from '../survey/reports.js';
 import type { WarningList } from '../survey/warning-list.js';
 import { withoutRepeats } from './archive-names.js';
 import { configPlaces, type ConfigPlace } from './config-places.js';
-import { rootOf, type DockerArchiveOptions } from './docker-archive-targets.js';
+import { readConfig, rootOf, type DockerArchiveOptions } from './docker-archive-targets.js';
 
 /** How to read `manifest.json` beside a layout. */
 export interface JoinOptions extends DockerArchiveOptions {
   readonly warnings: WarningList;
-  /** Whether the load has no filter, so that what is not here was not in the archive. */
-  readonly wantsAll: boolean;
+  /** The filter of the load. Without one, what is not here was not in the archive. */
+  readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
+  readonly image?: string | undefined;
 }
 
 /**
@@ -84,7 +89,8 @@ class Join {
   /** Finds the roots that are not here. Their names are free for images that are. */
   async findAbsent(): Promise<void> {
     for (const { name, descriptor } of this.#images) {
-      if (this.#options.wantsAll && (await this.#isAbsent(descriptor, 'manifest'))) this.#absent.add(descriptor.digest);
+      if (this.#options.platforms.wantsAll && (await this.#isAbsent(descriptor, 'manifest')))
+        this.#absent.add(descriptor.digest);
       else if (name !== undefined) {
         this.#holders.set(name, descriptor.digest);
         this.#named.add(descriptor.digest);
@@ -110,10 +116,17 @@ class Join {
 
   /** An image that no root of the layout leads to. */
   async takeExtra(image: DockerArchiveImage): Promise<void> {
+    const { platforms, image: chosen, names: reader } = this.#options;
+    if (chosen !== undefined && (this.#isRoot(chosen) || !mayHaveName(chosen, image.repoTags))) return;
+    const platform = platforms.wantsAll ? undefined : await this.#platformOf(image);
+    if (platform !== undefined && !platforms.wants(platform)) {
+      // Its layers may have gone by: so it is left out in every order of the entries.
+      return this.#leaveOut(image, await reader.ofTags(image.repoTags), `it has only ${formatPlatformFull(platform)}`);
+    }
     const root = await this.#read(image);
     const isRead = !(root instanceof LadingError);
-    const names = await this.#options.names.ofTags(image.repoTags, isRead ? root.digest : undefined);
-    if (!isRead) return this.#leaveOut(image, names, root);
+    const names = await reader.ofTags(image.repoTags, isRead ? root.digest : undefined);
+    if (!isRead) return this.#leaveOut(image, names, root.message);
     this.#hasExtras = true;
     this.#added.push({ descriptor: root });
     for (const name of names) this.#name(name, root);
@@ -159,6 +172,20 @@ class Join {
     }
   }
 
+  #isRoot(digest: string): boolean {
+    return this.#images.some(({ descriptor }) => descriptor.digest === digest);
+  }
+
+  /** The platform in the image's config; undefined if that is not here or not sound, which `#read` tells. */
+  async #platformOf(image: DockerArchiveImage): Promise<Platform | undefined> {
+    try {
+      return platformOf((await readConfig(this.#session, this.#contents, image, this.#options.limits)).document);
+    } catch (error) {
+      if (error instanceof LadingError && UNUSABLE.includes(error.category)) return undefined;
+      throw error;
+    }
+  }
+
   #name(name: string, descriptor: Descriptor): void {
     const holder = this.#holders.get(name);
     if (holder === undefined) this.#added.push({ name, descriptor });
@@ -171,7 +198,7 @@ class Join {
     this.#options.warnings.add('WARN_MANIFEST_JSON', () => ({ message, image }));
   }
 
-  #leaveOut({ config }: DockerArchiveImage, names: readonly string[], { message: reason }: LadingError): void {
+  #leaveOut({ config }: DockerArchiveImage, names: readonly string[], reason: string): void {
     const labels = names.map((name) => parseReference(name).familiar());
     for (const image of labels.length > 0 ? labels : [config]) {
       const message = `manifest.json lists ${quote(image)}, index.json does not, and it was left out: ${reason}`;

@@ -1,5 +1,6 @@
 import { ANNOTATIONS, type Descriptor } from './descriptor.js';
 import { isCompanionName } from './companion-tag.js';
+import { isDigest } from './digest.js';
 import { readImageName, type Reference } from './reference.js';
 
 /**
@@ -13,9 +14,14 @@ export function rootsThatMayBe(choice: string, roots: readonly Descriptor[]): re
   return roots.filter((root) => isChosen(root) || textsOf(root).every(isCompanionName));
 }
 
-/** Whether an image of `manifest.json` with these names may be the chosen one. */
+/** Whether one of the roots has the choice. */
+export function areRootsChosen(choice: string, roots: readonly Descriptor[]): boolean {
+  return roots.some(choiceOf(choice));
+}
+
+/** Whether an image of `manifest.json` with these names may be the chosen one. Nothing there tells its digest. */
 export function mayHaveName(choice: string, names: readonly string[]): boolean {
-  return names.length === 0 || names.some((name) => isNameOf(name, choice, referenceOf(choice)));
+  return names.length === 0 || isDigest(choice) || names.some((name) => isNameOf(name, choice, referenceOf(choice)));
 }
 
 function choiceOf(choice: string): (root: Descriptor) => boolean {

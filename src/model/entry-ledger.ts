@@ -75,7 +75,7 @@ export class EntryLedger {
       throw new LadingError('ERR_LIMIT_BYTES', message);
     }
     const folded = name.toLowerCase();
-    if (isMetadataEntry(folded)) this.#lookalikes.add(folded);
+    if (folded !== name && isMetadataEntry(folded)) this.#lookalikes.add(folded);
     return false;
   }
 }

@@ -98,11 +98,12 @@ for (const [what, change] of LINKED) {
     test(`follows a link in place of ${what}, in ${form}`, async (t) => {
       const source = await make(t, change(ENTRIES));
       const store = new MemoryStore();
-      const { images: loaded } = await load(store, source);
+      const { images: loaded, warnings } = await load(store, source);
       assert.deepEqual(
         loaded.map(({ digest }) => digest),
         [root.digest],
       );
+      assert.deepEqual(warnings, []);
       assert.ok(loaded.every(({ platforms }) => platforms.every(({ state }) => state === 'complete')));
       assert.deepEqual((await verifyArchive(source, { deep: true })).problems, []);
       const some = await load(new MemoryStore(), source, { platforms: ['linux/arm64'] });

@@ -279,3 +279,44 @@ onEachStore('still refuses a layout whose image is not here, if manifest.json ha
   const archive = await tarOf(layoutEntries(roots, blobs, { manifestJson: [listed(blobs, a)], without }));
   await refusesLoad(store, { archive, code: 'ERR_BLOB_MISSING' });
 });
+
+onEachStore(
+  'leaves out an image of another platform that only manifest.json describes, in every order',
+  async (open) => {
+    const { blobs, a, b } = images(['linux/amd64', 'linux/arm64']);
+    const manifestJson = [listed(blobs, a, 'example/x:1'), listed(blobs, b, 'example/y:1')];
+    const entries = layoutEntries([{ root: a, name: 'example/x:1' }], blobs, {
+      manifestJson,
+      without: new Set([b.digest]),
+    });
+    for (const order of ORDERS) {
+      const store = await open();
+      const source = chunksOf(await tarOf(inOrder(entries, order)));
+      const { warnings } = await load(store, source, { platforms: ['linux/amd64'] });
+      assert.deepEqual(
+        warnings.map(({ code, image, message }) => [code, image, message.endsWith('it has only linux/arm64')]),
+        [['WARN_MANIFEST_JSON', 'example/y:1', true]],
+      );
+      assert.deepEqual(await namesOf(store), ['docker.io/example/x:1']);
+    }
+  },
+);
+
+onEachStore('a choice of one image says nothing of others that only manifest.json describes', async (open) => {
+  const { blobs, a, b } = images();
+  const manifestJson = [listed(blobs, a, 'example/x:1'), listed(blobs, b, 'example/y:2')];
+  const entries = layoutEntries([{ root: a, refName: '1' }], blobs, { manifestJson, without: new Set([b.digest]) });
+  for (const order of ORDERS) {
+    for (const [image, name] of [
+      ['1', 'example/x:1'],
+      [a.digest, 'example/x:1'],
+      ['example/x:1', 'example/x:1'],
+      ['2', 'example/y:2'],
+    ] as const) {
+      const store = await open();
+      const source = chunksOf(await tarOf(inOrder(entries, order)));
+      assert.deepEqual((await load(store, source, { image })).warnings, []);
+      assert.deepEqual(await namesOf(store), [`docker.io/${name}`]);
+    }
+  }
+});

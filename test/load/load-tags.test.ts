@@ -247,7 +247,7 @@ test('a load of one image stores no blob of another one, if the index comes firs
     [['1 a/b:1', '2 c/d:1'], 'c/d:1'],
     [['1 a/b:1', '2 c/d:1', '2 1.0'], second!.digest],
   ] as const) {
-    for (const manifestJson of [undefined, [listing]]) {
+    for (const manifestJson of [undefined, ...(image === second!.digest ? [] : [[listing]])]) {
       const events: string[] = [];
       const onProgress = ({ digest }: CommitEvent): void => void events.push(String(digest));
       const entries = layoutEntries(roots(...texts), blobs, manifestJson && { manifestJson });
