@@ -18,7 +18,7 @@ const HEADERS_PER_TURN = 256;
 
 /**
  * The entries of an open tar file by position: all headers are checked first, bodies are read only on demand. The
- * others come by size, small ones first: documents have at most a few MiB. Holds a record for each entry. Errors: those
+ * others come by size, first those that may be documents, small ones first, then the large ones, largest first. Holds a record for each entry. Errors: those
  * of TarJudge and EntryLedger, and of the file system.
  */
 export function tarFileEntries(file: SharedFile, limits: Limits): PositionedEntries<IndexedEntry> {
@@ -64,8 +64,14 @@ async function listEntries(fd: number, limits: Limits): Promise<Listing<IndexedE
   const isMetadata = ({ name }: IndexedEntry): boolean => isMetadataEntry(plainEntryName(name));
   return {
     metadata: followed.filter(isMetadata),
-    others: followed.filter((entry) => !isMetadata(entry)).sort((a, b) => a.size - b.size),
+    others: followed.filter((entry) => !isMetadata(entry)).sort(bySize(limits.maxDocumentBytes)),
   };
+}
+
+/** The largest of all that are copied side by side must not be the last to begin. */
+function bySize(maxDocumentBytes: number): (a: IndexedEntry, b: IndexedEntry) => number {
+  const isLarge = ({ size }: IndexedEntry): boolean => size > maxDocumentBytes;
+  return (a, b) => (isLarge(a) && isLarge(b) ? b.size - a.size : a.size - b.size);
 }
 
 /** Checks the next bytes. Returns false if there are none, since the file was cut meanwhile. */
