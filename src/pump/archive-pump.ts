@@ -9,13 +9,23 @@ import { totalBytes } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
 import { fitsOneHeader } from '../model/tar-writer.js';
 import { errorOfThread, type ThreadError } from '../model/thread-error.js';
-import { isLarge, PumpState, type PumpEntry, type PumpThreadData, type WriterThreadData } from './pump-tasks.js';
+import {
+  isLarge,
+  PumpState,
+  type BlobEntry,
+  type PumpEntry,
+  type PumpThreadData,
+  type WriterThreadData,
+} from './pump-tasks.js';
 
 /** More threads than this hash faster than a pipe takes bytes. */
 const MAX_HASHERS = 2;
 
 /** A smaller archive is written before the threads have started. */
 const MIN_BYTES = 16 * 1024 * 1024;
+
+/** Fewer bytes of large bodies are hashed by the thread that writes, before others have started. */
+const MIN_HASHED_BYTES = 8 * 1024 * 1024;
 
 /** A smaller archive is written before native calls are loaded. */
 const MIN_ENLARGED_BYTES = 1024 * 1024;
@@ -47,7 +57,7 @@ export async function pumpArchive(fd: number, entries: readonly PumpEntry[], sig
   const calls = kernel();
   if (calls === undefined) throw new Error('there are no native calls; ask canPump first');
   const pipe = openPipe(calls, fd);
-  const large = entries.filter((entry) => 'file' in entry).filter(isLarge);
+  const large = largeOf(entries);
   const shared = PumpState.sharedFor(large.length);
   const state = new PumpState(shared);
   const stop = (): void => state.stop();
@@ -65,6 +75,12 @@ export async function pumpArchive(fd: number, entries: readonly PumpEntry[], sig
     for (const file of state.openFiles()) closeSync(file);
     closeSync(pipe);
   }
+}
+
+/** The bodies that threads hash beside the one that writes: all large ones, if that is worth while. */
+function largeOf(entries: readonly PumpEntry[]): readonly BlobEntry[] {
+  const large = entries.filter((entry) => 'file' in entry).filter(isLarge);
+  return totalBytes(large.map(({ size }) => size)) < MIN_HASHED_BYTES ? [] : large;
 }
 
 /** Our own description of the pipe. Throws EPIPE if the reader has gone. */

@@ -20,7 +20,7 @@ import { isLarge, PumpState, SMALL_BYTES, type BlobEntry, type WriterThreadData 
 /** Bytes that are read and written in one call. */
 const CHUNK_BYTES = 1024 * 1024;
 
-const { shared, entries, pipe } = workerData as WriterThreadData;
+const { shared, large, entries, pipe } = workerData as WriterThreadData;
 const state = new PumpState(shared);
 const calls = kernel();
 if (calls === undefined) throw new Error('the thread has no native calls');
@@ -36,8 +36,9 @@ function writeAll(): void {
   let largeAt = 0;
   for (const entry of entries) {
     if ('bytes' in entry) writeBytes(entry, entry.bytes);
-    else if (isLarge(entry)) writeLarge(entry, largeAt++);
-    else writeSmall(entry);
+    else if (!isLarge(entry)) writeSmall(entry);
+    else if (large.length > 0) writeLarge(entry, largeAt++);
+    else writeAlone(entry);
   }
   output.take(TAR_END_BYTES, TAR_END_BYTES).fill(0);
   output.flush();
@@ -80,18 +81,34 @@ function writeLarge(entry: BlobEntry, at: number): void {
   if (opened === undefined) throw notWritten();
   const { fd, changed } = opened;
   try {
-    writeHeader(entry);
-    const end = entry.size - TAR_BLOCK;
-    copyBody(fd, entry, end);
-    if (!state.waitForVerdict(at)) throw notWritten();
-    // A file that was touched meanwhile may have other bytes now. A collection that moves it changes this time too.
-    const isSame = fstatSync(fd, { bigint: true }).ctimeNs === changed;
-    if (!isSame && !hashFile(fd, entry, () => state.isStopped)) throw notWritten();
-    readFully(fd, takeEnd(entry.size).subarray(0, TAR_BLOCK), end, entry);
+    writeBody(fd, entry, changed, () => state.waitForVerdict(at));
   } finally {
     closeSync(fd);
     state.written(at);
   }
+}
+
+/** Writes a large body that no thread hashes: there are only a few. */
+function writeAlone(entry: BlobEntry): void {
+  const fd = openBody(entry);
+  try {
+    const changed = fstatSync(fd, { bigint: true }).ctimeNs;
+    writeBody(fd, entry, changed, () => hashFile(fd, entry, () => state.isStopped));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** `changed`: the time of the file's last change, before it was hashed. `isGood` waits for its hash. */
+function writeBody(fd: number, entry: BlobEntry, changed: bigint, isGood: () => boolean): void {
+  writeHeader(entry);
+  const end = entry.size - TAR_BLOCK;
+  copyBody(fd, entry, end);
+  if (!isGood()) throw notWritten();
+  // A file that was touched meanwhile may have other bytes now. A collection that moves it changes this time too.
+  const isSame = fstatSync(fd, { bigint: true }).ctimeNs === changed;
+  if (!isSame && !hashFile(fd, entry, () => state.isStopped)) throw notWritten();
+  readFully(fd, takeEnd(entry.size).subarray(0, TAR_BLOCK), end, entry);
 }
 
 /** Writes a header and all that was gathered before it. */
