@@ -5,7 +5,8 @@ import path from 'node:path';
 import { projectRoot } from '../test/fixtures/tables.js';
 import { CASES } from './cases.js';
 import { toChart } from './chart.js';
-import { measureGrowth } from './growth.js';
+import { toGrowthChart } from './growth-chart.js';
+import { measureGrowth, toGrowthText } from './growth.js';
 import { parseOptions, USAGE, type BenchOptions } from './options.js';
 import { PeerContainerd } from './peer-containerd.js';
 import { toMarkdown, toText, type About, type Results } from './report.js';
@@ -29,12 +30,18 @@ async function bench(options: BenchOptions): Promise<void> {
   // An interrupted run must not leave gigabytes in memory or a running daemon.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => giveUp(ground));
   try {
-    if (options.growth) process.stdout.write(await measureGrowth(ground, { ...options, onProgress: report }));
+    if (options.growth) await grow(ground, options);
     else await compare(names, ground, options);
   } finally {
     await containerd.stop();
     removeWorkspace(workspace);
   }
+}
+
+async function grow(ground: Ground, { write, ...options }: BenchOptions): Promise<void> {
+  const rows = await measureGrowth(ground, { ...options, onProgress: report });
+  process.stdout.write(toGrowthText(rows));
+  if (write) await writeFile(path.join(projectRoot(), 'benchmarks', 'growth.svg'), toGrowthChart(rows));
 }
 
 function namesOf(wanted: readonly string[]): readonly string[] {

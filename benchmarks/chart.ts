@@ -18,7 +18,7 @@ export function toChart({ about, outcomes }: Results): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
     '<title>Speed of Lading beside its yardsticks</title>',
-    STYLE,
+    CHART_STYLE,
     ...legend(about),
     ...rows.flatMap(drawRow),
     '</svg>',
@@ -27,7 +27,7 @@ export function toChart({ about, outcomes }: Results): string {
 }
 
 /** Colours for light pages, and for dark ones if the reader's system asks for them. */
-const STYLE = `<style>
+export const CHART_STYLE = `<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .small { font-size: 11px; fill: #59636e }
 .ours { fill: #0969da }
@@ -87,6 +87,7 @@ function goalMark(x: number, top: number): string {
   return `<line class="goal" x1="${place}" x2="${place}" y1="${top - 3}" y2="${top + BAR_HEIGHT + 3}"/>`;
 }
 
-function escaped(text: string): string {
+/** Text that an SVG may contain. */
+export function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

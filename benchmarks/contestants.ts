@@ -6,7 +6,15 @@ import type { Contestant } from './run-case.js';
 import type { Stand } from './stand.js';
 
 /** The most memory that Lading's process may take, for an archive of any size. */
-export const MAX_RSS_BYTES = 128 * 1024 * 1024;
+export const MAX_RSS_BYTES = 120 * 1024 * 1024;
+
+/** From this size on an archive counts as large. */
+const LARGE_BYTES = 4096 * 1024 * 1024;
+
+/** The goal for the size of the stand's archive. In a small one most of the time is that of starting Node. */
+export function goalOf({ fixture }: Stand, medium: number, large: number): number {
+  return fixture.archiveBytes >= LARGE_BYTES ? large : medium;
+}
 
 /** The end of a pipe: a process that reads everything and keeps nothing. */
 export const DISCARD = 'cat >/dev/null';

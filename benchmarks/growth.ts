@@ -6,42 +6,71 @@ import { manyPlatforms, smallBlobs, wholeImage, type ImageShape } from './shapes
 import { planning, Stand, type Ground } from './stand.js';
 import { largest, medianOf } from './statistics.js';
 
+/** What is measured of each image. */
+export type Work = 'load' | 'save' | 'plan';
+
+/** Median seconds and the most memory of all rounds. */
+export interface Result {
+  readonly seconds: number;
+  readonly rssMib: number;
+}
+
+/** What one image of a series took. */
+export interface GrowthRow extends Pick<Step, 'series' | 'what'> {
+  readonly results: Readonly<Record<Work, Result>>;
+}
+
 /** One size of a series: its label, and the image to build. */
 interface Step {
+  readonly series: string;
   readonly what: string;
   readonly shape: ImageShape;
 }
 
 const MIB = 1024 * 1024;
-const SIZES = [64, 256, 1024];
-const BLOBS = [10, 100, 1000, 10_000];
+const SIZES = [64, 256, 1024, 4096, 16_384];
+const BLOBS = [1, 10, 100, 1000, 10_000];
 const PLATFORM_COUNTS = [1, 10, 100, 1000];
 
-/** Measures load, save and plan for images that grow in one respect, up to the size asked for. Returns a table. */
+/** The smallest size that a series ends with. */
+const LEAST_BYTES = 1024 * MIB;
+
+/** Measures load, save and plan for images that grow in one respect, up to the size asked for. */
 export async function measureGrowth(
   ground: Ground,
   options: { readonly bytes: number; readonly rounds: number; readonly onProgress: (progress: string) => void },
-): Promise<string> {
-  const rows: string[][] = [['', 'load ← file s', 'RSS MiB', 'save → pipe s', 'RSS MiB', 'plan s', 'RSS MiB']];
-  for (const { what, shape } of stepsUpTo(options.bytes)) {
-    options.onProgress(`measuring ${what}`);
+): Promise<readonly GrowthRow[]> {
+  const rows: GrowthRow[] = [];
+  for (const { series, what, shape } of stepsUpTo(options.bytes)) {
+    options.onProgress(`measuring ${series} ${what}`);
     const stand = await Stand.build(ground, 'growth', shape);
-    rows.push([what, ...(await measureStep(stand, options.rounds))]);
+    rows.push({ series, what, results: await measureStep(stand, options.rounds) });
     await stand.remove();
   }
-  return `${columnsOf(rows).join('\n')}\n`;
+  return rows;
+}
+
+/** The rows as a table. */
+export function toGrowthText(rows: readonly GrowthRow[]): string {
+  const head = ['', '', 'load ← file s', 'RSS MiB', 'save → pipe s', 'RSS MiB', 'plan s', 'RSS MiB'];
+  const lines = rows.map(({ series, what, results: { load, save, plan } }) => [
+    series,
+    what,
+    ...[load, save, plan].flatMap(({ seconds, rssMib }) => [seconds.toFixed(3), rssMib.toFixed(0)]),
+  ]);
+  return `${columnsOf([head, ...lines]).join('\n')}\n`;
 }
 
 function stepsUpTo(bytes: number): readonly Step[] {
-  const sizes = [...SIZES, ...(bytes > 1024 * MIB ? [bytes / MIB] : [])];
+  const sizes = SIZES.filter((mib) => mib * MIB <= Math.max(bytes, LEAST_BYTES));
   return [
-    ...sizes.map((mib) => ({ what: `${mib} MiB`, shape: wholeImage(mib * MIB) })),
-    ...BLOBS.map((count) => ({ what: `${count} blobs of 10 KiB`, shape: smallBlobs(count) })),
-    ...PLATFORM_COUNTS.map((count) => ({ what: `${count} platforms`, shape: manyPlatforms(count) })),
+    ...sizes.map((mib) => ({ series: 'MiB', what: `${mib}`, shape: wholeImage(mib * MIB) })),
+    ...BLOBS.map((count) => ({ series: 'blobs of 10 KiB', what: `${count}`, shape: smallBlobs(count) })),
+    ...PLATFORM_COUNTS.map((count) => ({ series: 'platforms', what: `${count}`, shape: manyPlatforms(count) })),
   ];
 }
 
-async function measureStep(stand: Stand, rounds: number): Promise<readonly string[]> {
+async function measureStep(stand: Stand, rounds: number): Promise<GrowthRow['results']> {
   const { store, fixture } = stand;
   const [loads, saves, plans]: [Sample[], Sample[], Sample[]] = [[], [], []];
   for (let round = 0; round < rounds; round += 1) {
@@ -50,11 +79,10 @@ async function measureStep(stand: Stand, rounds: number): Promise<readonly strin
     saves.push(await measure(`${stand.lading('save', '--store', store, IMAGE)} | ${DISCARD}`));
     plans.push(await measure(`${planning(store, IMAGE)} >/dev/null`));
   }
-  return [loads, saves, plans].flatMap(cellsOf);
+  return { load: resultOf(loads), save: resultOf(saves), plan: resultOf(plans) };
 }
 
-function cellsOf(samples: readonly Sample[]): readonly string[] {
-  const seconds = medianOf(samples.map(({ wallMs }) => wallMs / 1000));
+function resultOf(samples: readonly Sample[]): Result {
   const bytes = largest(samples.map(({ peakRssBytes = Number.NaN }) => peakRssBytes)) ?? Number.NaN;
-  return [seconds.toFixed(3), (bytes / MIB).toFixed(0)];
+  return { seconds: medianOf(samples.map(({ wallMs }) => wallMs / 1000)), rssMib: bytes / MIB };
 }

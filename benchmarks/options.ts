@@ -26,13 +26,13 @@ export const USAGE = `npm run bench -- [options]
   --bytes N                        any other size
   --runs N                         rounds of each case (default 5; for --growth 3)
   --case NAME                      only this case; repeatable
-  --growth                         instead of the cases: 64 MiB to 1 GiB (to 4 with --size large), 10 to 10 000 blobs,
+  --growth                         instead of the cases: 64 MiB to 1 GiB (4 with --size large, 16 with huge), 1 to 10 000 blobs,
                                    1 to 1 000 platforms
   --dir DIR                        where stores are written (default: memory, if there is room)
   --main FILE                      the command to measure (default: dist/bin/main.js)
   --quick                          small, 1 000 small blobs, 2 rounds
   --json FILE                      also write every sample
-  --write                          also write benchmarks/results.md, results.json and chart.svg
+  --write                          also write benchmarks/results.md, results.json and chart.svg; growth.svg for --growth
 `;
 
 const MIB = 1024 * 1024;

@@ -1,4 +1,4 @@
-import { hashing, loading, MAX_RSS_BYTES, packing, saving, unpacking } from '../contestants.js';
+import { goalOf, hashing, loading, MAX_RSS_BYTES, packing, saving, unpacking } from '../contestants.js';
 import { quoted } from '../measure.js';
 import { ctrExport, ctrImport, ctrImportPiped, skopeoLoad, skopeoSave } from '../peers.js';
 import type { Case } from '../run-case.js';
@@ -10,7 +10,13 @@ export function savePipe(stand: Stand): Case {
     title: 'save all → pipe',
     bytes: stand.fixture.archiveBytes,
     maxRssBytes: MAX_RSS_BYTES,
-    contestants: [saving(stand), packing(stand, 0.8), hashing(stand), skopeoSave(stand), ctrExport(stand, 10)],
+    contestants: [
+      saving(stand),
+      packing(stand, goalOf(stand, 0.9, 1.1)),
+      hashing(stand),
+      skopeoSave(stand),
+      ctrExport(stand, 10),
+    ],
   };
 }
 
@@ -23,7 +29,7 @@ export function loadFile(stand: Stand): Case {
     maxRssBytes: MAX_RSS_BYTES,
     contestants: [
       loading(stand, stand.lading('load', '--store', stand.store, '-i', archive)),
-      unpacking(stand, quoted('tar', 'xf', archive, '-C', stand.unpacked), 0.8),
+      unpacking(stand, quoted('tar', 'xf', archive, '-C', stand.unpacked), goalOf(stand, 1, 1.4)),
       hashing(stand),
       skopeoLoad(stand),
       ctrImport(stand, 5),
@@ -40,7 +46,11 @@ export function loadPipe(stand: Stand): Case {
     maxRssBytes: MAX_RSS_BYTES,
     contestants: [
       loading(stand, `${quoted('cat', archive)} | ${stand.lading('load', '--store', stand.store)}`),
-      unpacking(stand, `${quoted('cat', archive)} | ${quoted('tar', 'xf', '-', '-C', stand.unpacked)}`, 0.7),
+      unpacking(
+        stand,
+        `${quoted('cat', archive)} | ${quoted('tar', 'xf', '-', '-C', stand.unpacked)}`,
+        goalOf(stand, 1.1, 1.3),
+      ),
       hashing(stand),
       ctrImportPiped(stand, 3),
     ],

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { loading, loadingOne, MAX_RSS_BYTES, passing } from '../contestants.js';
+import { goalOf, loading, loadingOne, MAX_RSS_BYTES, passing } from '../contestants.js';
 import { bytesOf, packBlobsFirst } from '../fixture.js';
 import { quoted } from '../measure.js';
 import type { Case, Contestant } from '../run-case.js';
@@ -43,7 +43,7 @@ export function loadOnePipe(stand: Stand): Case {
     ...common(stand),
     contestants: [
       loadingOne(stand, `${quoted('cat', stand.fixture.archive)} | ${loadOne(stand)}`),
-      passing(stand, 0.7),
+      passing(stand, goalOf(stand, 0.7, 0.9)),
     ],
     facts: () => [onlyIts(stand)],
   };

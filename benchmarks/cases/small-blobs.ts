@@ -12,7 +12,7 @@ export async function saveSmallBlobs({ ground }: Stand): Promise<Case> {
     bytes: stand.fixture.archiveBytes,
     isWatched: false,
     maxRssBytes: MAX_RSS_BYTES,
-    contestants: [saving(stand), packing(stand, 0.3)],
+    contestants: [saving(stand), packing(stand, 0.35)],
     finish: () => stand.remove(),
   };
 }
@@ -28,7 +28,7 @@ export async function loadSmallBlobs({ ground }: Stand): Promise<Case> {
     maxRssBytes: MAX_RSS_BYTES,
     contestants: [
       loading(stand, stand.lading('load', '--store', stand.store, '-i', archive)),
-      unpacking(stand, quoted('tar', 'xf', archive, '-C', stand.unpacked), 0.15),
+      unpacking(stand, quoted('tar', 'xf', archive, '-C', stand.unpacked), 0.2),
     ],
     finish: () => stand.remove(),
   };

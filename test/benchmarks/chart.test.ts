@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toChart } from '../../benchmarks/chart.js';
+import { toGrowthChart } from '../../benchmarks/growth-chart.js';
+import { toGrowthText, type GrowthRow } from '../../benchmarks/growth.js';
 import type { Results } from '../../benchmarks/report.js';
 import type { Outcome } from '../../benchmarks/run-case.js';
 
@@ -45,4 +47,23 @@ test('draws the same chart for the same results, as well-formed text', () => {
   assert.equal(toChart(results), toChart(results));
   assert.match(toChart(results), /a &amp; b/);
   assert.doesNotMatch(toChart(results), /<fast>/);
+});
+
+function row(series: string, what: string, seconds: number, rssMib: number): GrowthRow {
+  const result = { seconds, rssMib };
+  return { series, what, results: { load: result, save: result, plan: result } };
+}
+
+test('draws curves of time and memory for each series of a growth, with the goal for memory', () => {
+  const rows = [row('MiB', '64', 0.1, 60), row('MiB', '256', 1, 132 / 1.1), row('blobs', '1 < 2', 0.1, 50)];
+  const chart = toGrowthChart(rows);
+  const curves = [...chart.matchAll(/<polyline [^>]* points="([^"]*)"/g)].map(([, points]) => points);
+  // Two series, time and memory, three kinds of work.
+  assert.equal(curves.length, 12);
+  // Memory at the goal lies on its line: a tenth below the top of 170.
+  assert.match(curves[3] ?? '', /^0\.0,92\.7 280\.0,15\.5$/);
+  assert.match(chart, /class="goal" x1="0" x2="280" y1="15\.5"/);
+  assert.match(chart, /1 &lt; 2/);
+  assert.equal(toGrowthChart(rows), chart);
+  assert.match(toGrowthText(rows), /MiB +256 +1\.000 +120/);
 });
