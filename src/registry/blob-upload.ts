@@ -38,6 +38,14 @@ export class BlobUploads {
     return { size: told === undefined ? undefined : Number(told) };
   }
 
+  /** The size of a blob that the registry redirects to; undefined where the storage behind it answers no HEAD. */
+  async sizeBehindRedirect(digest: Digest): Promise<number | undefined> {
+    const answer = await this.#repository.send(this.#call('HEAD', this.#repository.path(`blobs/${digest}`), digest));
+    answer.discard();
+    const told = answer.status === 200 ? answer.headers['content-length'] : undefined;
+    return told === undefined ? undefined : Number(told);
+  }
+
   /** Begins an upload. Undefined if the registry says that it has the blob already. */
   async begin(digest: Digest | undefined): Promise<Upload | undefined> {
     return await this.#post('', digest);

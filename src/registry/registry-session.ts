@@ -89,7 +89,7 @@ export class RegistrySession implements DestinationSession {
   async #statBlob(digest: Digest): Promise<number | undefined> {
     const told = this.#held.sizeOf(digest);
     const found = await this.#uploads.head(digest);
-    if (found !== undefined) return found.size ?? told;
+    if (found !== undefined) return found.size ?? told ?? (await this.#uploads.sizeBehindRedirect(digest));
     return told !== undefined && (await this.#isMounted(digest)) ? told : undefined;
   }
 

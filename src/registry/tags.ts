@@ -25,10 +25,10 @@ export async function listTags(repository: Repository): Promise<readonly string[
     const tags = await tagsIn(bytes, call.what);
     const isNew = tags.some((tag) => !known.has(tag));
     for (const tag of tags) known.add(tag);
-    asked.add(String(next));
+    asked.add(answer.url.href);
     if (asked.size > MAX_PAGES) throw repository.broken(answer, call, `it has more than ${MAX_PAGES} pages of tags`);
     next = isNew ? nextPage(repository, answer, tags) : undefined;
-    if (next !== undefined && asked.has(String(next)))
+    if (next !== undefined && asked.has(new URL(next, answer.url).href))
       throw repository.broken(answer, call, 'its pages of tags lead in a circle');
   }
   return [...known].filter(isTag).toSorted((a, b) => (a < b ? -1 : 1));
