@@ -78,6 +78,11 @@ function loadCommand(): Command {
     .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
     .option('--strict', 'refuse unusable names, and a config whose platform differs from its descriptor')
     .option('--key <file>', 'load nothing unless this public key, or another one given, signed every image', collect)
+    .option(
+      '--require-digest <digest>',
+      'load nothing unless every image has this digest, or another one given',
+      collect,
+    )
     .addOption(
       new Option('--on-conflict <what>', 'what to do with a name that another image has')
         .choices(['replace', 'keep', 'fail'])

@@ -125,6 +125,7 @@ function closingOf(options: CopyOptions, onConflict: OnConflict): Parameters<typ
     onConflict,
     strict: false,
     keys: [],
+    digests: [],
     limits: limitsOf(limits),
     signal,
   };

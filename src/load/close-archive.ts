@@ -2,7 +2,7 @@ import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import { mapInTurns } from '../flow/in-turns.js';
 import { throwIfAborted } from '../model/aborted.js';
-import { companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
+import { companionsAmong, companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
 import { decorated } from '../model/decorated.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -21,7 +21,7 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers } from '../survey/survey-images.js';
 import { Unversioned } from '../survey/unversioned.js';
-import { demandTrust } from '../trust/demand-trust.js';
+import { demandDigests, demandTrust } from '../trust/demand-trust.js';
 import type { TrustReport, TrustSources } from '../trust/judge-image.js';
 import type { PublicKey } from '../trust/public-key.js';
 import { archiveTargets } from './archive-targets.js';
@@ -40,6 +40,8 @@ export interface CloseOptions extends ChoiceOptions {
   readonly strict: boolean;
   /** The keys of which one must have signed each image; none: no signature is looked for. */
   readonly keys: readonly PublicKey[];
+  /** The digests that roots may have; none: any. */
+  readonly digests: readonly Digest[];
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -108,7 +110,7 @@ export async function closeArchive(
   const trust = await trustOf(
     [...judgement.taken, ...opaque.filter(({ descriptor }) => besides.has(descriptor.digest))],
     { provider, limits, survey: final, records: all },
-    options.keys,
+    options,
   );
   const reports = await mapInTurns(judgement.taken, (target) => imageReportOf(final, target));
   throwIfAborted(signal, 'the load');
@@ -137,13 +139,28 @@ export async function closeArchive(
   };
 }
 
-/** The signatures over everything that gets a name, if any are demanded. Companions are signatures, and need none. */
+/**
+ * The signatures over everything that gets a name, if any are demanded. Companions of what is loaded are signatures
+ * themselves, and need none. Throws ERR_DIGEST_REFUSED for an image that was not asked for by its digest.
+ */
 async function trustOf(
   taken: readonly ImageRecord[],
   sources: TrustSources,
-  keys: readonly PublicKey[],
+  { keys, digests }: CloseOptions,
 ): Promise<readonly TrustReport[] | undefined> {
-  return keys.length === 0 ? undefined : await demandTrust(sources, partCompanions(taken).images, keys);
+  if (keys.length + digests.length === 0) return undefined;
+  const { images, companions } = partCompanions(taken);
+  const own = new Set(images);
+  const loaded = sources.survey.nodes.filter(({ node }) => own.has(node.target));
+  const exempt = new Set(
+    companionsAmong(
+      companions,
+      loaded.map(({ node }) => node.descriptor.digest),
+    ),
+  );
+  const judged = taken.filter((record) => !exempt.has(record));
+  demandDigests(judged, digests);
+  return keys.length === 0 ? undefined : await demandTrust(sources, judged, keys);
 }
 
 /** A load of a part takes companions only with their images; a load of everything takes them as images like others. */

@@ -1,10 +1,11 @@
 import { SourceBytes } from '../archives/source-bytes.js';
 import { throwIfAborted } from '../model/aborted.js';
+import { parseDigest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
-import { CALLBACK, check, FLAG, oneOf, optionsOf, TEXT } from '../model/rules.js';
+import { CALLBACK, check, FLAG, listOf, oneOf, optionsOf, TEXT } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { CommitEvent } from '../stages/records.js';
 import { DESTINATION } from '../stores/port-rules.js';
@@ -34,6 +35,8 @@ export interface LoadOptions {
    * image, by signatures in the archive. Not with `referrers: 'drop'`.
    */
   readonly keys?: readonly PublicKey[];
+  /** The digests that the images may have; the load fails before any name is given if one has another. None: any. */
+  readonly digests?: readonly string[];
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
   /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
@@ -55,6 +58,7 @@ const ARGUMENTS = {
     image: TEXT,
     name: TEXT,
     keys: KEYS,
+    digests: listOf(TEXT, 'a list of digests'),
     strict: FLAG,
     onProgress: CALLBACK,
   }),
@@ -114,7 +118,7 @@ function signedBy({ keys = [], referrers }: LoadOptions): readonly PublicKey[] {
   throw new LadingError('ERR_OPTION_INVALID', message, { details: { option: 'keys' } });
 }
 
-/** The options with every default filled in. Throws ERR_PLATFORM_INVALID, ERR_REFERENCE_INVALID, ERR_OPTION_INVALID. */
+/** The options with every default filled in. Throws ERR_PLATFORM_INVALID, ERR_REFERENCE_INVALID, ERR_DIGEST_INVALID, ERR_OPTION_INVALID. */
 export function loadRequestOf(options: LoadOptions): LoadRequest {
   return {
     platforms: parseRequest(options.platforms, options.hostPlatform ?? hostPlatform()),
@@ -125,6 +129,7 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     name: options.name === undefined ? undefined : parseGivenName(options.name),
     strict: options.strict ?? false,
     keys: signedBy(options),
+    digests: (options.digests ?? []).map(parseDigest),
     limits: limitsOf(options.limits),
     passesAll: false,
     probing: 'none',

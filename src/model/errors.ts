@@ -60,6 +60,7 @@ export const ERROR_CODES = {
   ERR_UNPACK_INCOMPLETE: 'unsupported',
   ERR_SIGNATURE_MISSING: 'trust',
   ERR_SIGNATURE_INVALID: 'trust',
+  ERR_DIGEST_REFUSED: 'trust',
   ERR_CREDENTIALS: 'invalid-argument',
   ERR_REGISTRY_UNREACHABLE: 'network',
   ERR_REGISTRY_TLS: 'network',

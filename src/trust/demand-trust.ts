@@ -1,8 +1,24 @@
+import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { labelOf } from '../survey/reports.js';
+import { labelOf, labelOfRecord } from '../survey/reports.js';
 import { judgeImages, type TrustReport, type TrustSources } from './judge-image.js';
 import type { PublicKey } from './public-key.js';
+
+/** Throws ERR_DIGEST_REFUSED unless the root of every image has one of the digests. Without digests any may pass. */
+export function demandDigests(targets: readonly ImageRecord[], digests: readonly Digest[]): void {
+  if (digests.length === 0) return;
+  const others = targets.filter(({ descriptor }) => !digests.includes(descriptor.digest));
+  const [other] = others;
+  if (other === undefined) return;
+  const label = labelOfRecord(other);
+  const more = others.length > 1 ? `, and ${others.length - 1} more images,` : '';
+  const message = `nothing was loaded: ${label}${more} has the digest ${other.descriptor.digest}, which was not asked for`;
+  const details = {
+    refused: others.map((record) => ({ image: labelOfRecord(record), digest: record.descriptor.digest })),
+  };
+  throw new LadingError('ERR_DIGEST_REFUSED', message, { details });
+}
 
 /** How many images a message tells of. All are in `details.trust`. */
 const MAX_TOLD = 5;

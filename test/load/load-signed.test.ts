@@ -102,6 +102,32 @@ for (const [what, more] of Object.entries(REFUSED)) {
   });
 }
 
+onEachStore('loads images of the digests that are asked for, and no others', async (open) => {
+  const built = example();
+  const second = buildArtifact(built.blobs, { seed: 'second' });
+  const name = 'docker.io/example/second:1';
+  const bytes = await layoutArchive([...built.images, { root: second, name }], built.blobs);
+  const store = await open();
+  await assert.rejects(load(store, bytes, { digests: [built.root.digest] }), {
+    code: 'ERR_DIGEST_REFUSED',
+    details: { refused: [{ image: 'example/second:1', digest: second.digest }] },
+  });
+  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+  await load(store, bytes, { digests: [second.digest, built.root.digest], platforms: [] });
+  await load(await open(), bytes, { digests: [built.root.digest], image: NAME });
+  await assert.rejects(load(store, bytes, { digests: ['sha256:1'] }), { code: 'ERR_DIGEST_INVALID' });
+});
+
+test('takes no image for a signature because of its name', async () => {
+  const built = example();
+  const hidden = example({ seed: 'hidden', platforms: ['linux/amd64'] });
+  for (const [digest, bytes] of hidden.blobs) built.blobs.set(digest, bytes);
+  const manifest = hidden.of('linux/amd64');
+  const named = { root: manifest, name: companionName(hidden.root.digest, 'sig', 'docker.io/example/hidden') };
+  const archive = await layoutArchive([...built.images, signatureOver(built, built.root), named], built.blobs);
+  await assert.rejects(load(new MemoryStore(), archive, WITH_KEY), { code: 'ERR_SIGNATURE_MISSING' });
+});
+
 test('refuses to check signatures that it would leave out', async () => {
   const built = example();
   const bytes = await layoutArchive(built.images, built.blobs);

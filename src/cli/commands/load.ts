@@ -20,6 +20,7 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly onConflict: OnConflict;
   readonly name?: string;
   readonly key?: readonly string[];
+  readonly requireDigest?: readonly string[];
 }
 
 /** `lading load`: loads an archive, and prints the images in docker's words. */
@@ -37,6 +38,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
     keys,
+    digests: options.requireDigest ?? [],
     signal,
   });
   const report = await loading.catch((error: unknown) => {
