@@ -165,15 +165,17 @@ function verifyCommand(): Command {
 }
 
 const UNPACK_NOTE = `
-The layers of one platform become one tree: whiteouts are applied, links stay inside.
-Every layer is verified before the first byte is written.`;
+Every layer is verified before the first byte is written. A directory appears whole, or not at all.`;
 
 function unpackCommand(): Command {
-  return command('unpack', 'Write the root file system of an image as one tar')
+  return command('unpack', 'Make the root file system of an image')
     .argument('<image>', 'a name or id')
-    .argument('<target>', '- for one flat tar on stdout')
+    .argument('<target>', 'a directory that is absent or empty, or - for one tar on stdout')
     .option('-q, --quiet', 'print no warnings')
     .option('--platform <platform>', 'unpack this platform (default: local, the best for this machine)')
+    .addOption(
+      new Option('--owner <whose>', 'whose the files are (default: keep for root)').choices(['keep', 'caller']),
+    )
     .option('--no-setid', 'take set-user-id and set-group-id bits off files')
     .addOption(
       new Option('--order <order>', 'of the flat tar: all directories last, or each before its first child').choices([
@@ -181,6 +183,8 @@ function unpackCommand(): Command {
         'parents-first',
       ]),
     )
+    .option('--strict', 'refuse, before anything is written, what would leave something out')
+    .option('--sync', 'wait until all files are on stable storage')
     .option('--max-names <number>', 'most names in the tree and in one layer (default: 500000)')
     .addHelpText('after', UNPACK_NOTE)
     .action((image: string, target: string, options: UnpackCommandOptions) =>

@@ -50,7 +50,7 @@ async function* flatBytes({ reader, plan, limits }: OpenPlan, options: UnpackOpt
 
 /** Options that a tar cannot have are refused, not passed over. */
 function refuseDirectoryOptions(options: UnpackOptions): void {
-  for (const option of ['owner', 'bundle', 'sync'] as const) {
+  for (const option of ['owner', 'sync'] as const) {
     if (options[option] === undefined || options[option] === false) continue;
     const message = `a flat tar has no option "${option}"; it goes with a directory`;
     throw new LadingError('ERR_OPTION_INVALID', message, { details: { option } });

@@ -52,7 +52,7 @@ export interface UnpackPlan {
 
 /** Where the tree went. */
 export interface UnpackTarget {
-  readonly kind: 'directory' | 'bundle' | 'tar';
+  readonly kind: 'directory' | 'tar';
   readonly path?: string;
 }
 

@@ -37,16 +37,12 @@ export interface UnpackOptions {
   readonly owner?: Ownership;
   /** False: regular files lose their set-user-id and set-group-id bits. Default true. */
   readonly setId?: boolean;
-  /** Of a directory: make an OCI runtime bundle of it. Default false. */
-  readonly bundle?: boolean;
   /** True: fails before anything is written if something would be left out. Default false. */
   readonly strict?: boolean;
   /** Of a flat tar. Default `directories-last`. */
   readonly order?: TarOrder;
   /** Of a directory: whether to wait until all is on stable storage. Default false. */
   readonly sync?: boolean;
-  /** False: makes no native calls, even if the optional package koffi is there. Default true. */
-  readonly native?: boolean;
   /** Names in the tree and in one layer. Default 500 000; more need more memory. */
   readonly maxNames?: number;
   readonly limits?: Partial<Limits>;
@@ -63,11 +59,9 @@ export const UNPACK_OPTIONS: Rule = optionsOf<UnpackOptions>({
   hostPlatform: PLATFORM,
   owner: oneOf('keep', 'caller'),
   setId: FLAG,
-  bundle: FLAG,
   strict: FLAG,
   order: oneOf('directories-last', 'parents-first'),
   sync: FLAG,
-  native: FLAG,
   maxNames: wholeNumber(),
   limits: SOME_LIMITS,
   onProgress: CALLBACK,

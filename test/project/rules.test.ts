@@ -80,9 +80,9 @@ test('imports tar-stream in the two tar stages only', () => {
   assert.deepEqual(importers('tar-stream'), ['stages/tar-extract.ts', 'stages/tar-pack.ts']);
 });
 
-test('uses the file system only in files, archives, pump, layout store and command, except for sockets', () => {
+test('uses the file system only in files, archives, pump, two rooms of stores and command, except for sockets', () => {
   const outside = importers('fs-extra', 'fs', 'node:fs', 'node:fs/promises', 'fs/promises').filter(
-    (file) => !/^(?:files|archives|pump|stores\/layout|cli)\//.test(file),
+    (file) => !/^(?:files|archives|pump|stores\/(?:layout|rootfs)|cli)\//.test(file),
   );
   // The server removes a stale unix socket before it listens there.
   assert.deepEqual(outside, ['server/unix-socket.ts']);
@@ -120,7 +120,12 @@ test('imports only the packages that package.json lists', () => {
 test('uses the process only in the command, for its identity, the name of a socket and LADING_NATIVE', () => {
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
-  assert.deepEqual(outside, ['files/kernel.ts', 'server/unix-socket.ts', 'stores/layout/place/identity.ts']);
+  assert.deepEqual(outside, [
+    'files/kernel.ts',
+    'server/unix-socket.ts',
+    'stores/layout/place/identity.ts',
+    'stores/rootfs/caller.ts',
+  ]);
 });
 
 test('uses clocks and random numbers only in the command, the server and the stores', () => {

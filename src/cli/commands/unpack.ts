@@ -4,7 +4,8 @@ import { LadingError, quote } from '../../model/errors.js';
 import type { ImageSource } from '../../stores/store.js';
 import { flattenImage } from '../../unpack/flatten-image.js';
 import type { TarOrder, UnpackOptions } from '../../unpack/unpack-options.js';
-import type { UnpackReport } from '../../unpack/report-shapes.js';
+import type { Ownership, UnpackReport } from '../../unpack/report-shapes.js';
+import { unpackImage } from '../../unpack/unpack-image.js';
 import { checkOutput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printReport, warn } from '../console.js';
@@ -15,29 +16,44 @@ export interface UnpackCommandOptions extends CommonOptions {
   readonly setid?: boolean;
   readonly order?: TarOrder;
   readonly maxNames?: string;
+  readonly owner?: Ownership;
+  readonly strict?: boolean;
+  readonly sync?: boolean;
 }
 
-/** `lading unpack`: verifies all layers before the first byte is written. */
+/** `lading unpack`: verifies all layers before the first byte is written, to a directory or as a tar to stdout. */
 export async function unpack(
   image: string,
   target: string,
   options: UnpackCommandOptions,
   { signal }: CommandContext,
 ): Promise<number> {
-  if (target !== '-') throw wrong('a directory cannot be made yet; unpack a flat tar with - and a pipe to tar -x');
-  checkOutput(undefined);
+  const isTar = target === '-';
+  if (isTar) checkOutput(undefined);
+  const chosen = { ...libraryOptions(options), signal };
   const store = await openStore(options, 'read', { claimReads: true });
-  const report = await writeTar(store, image, { ...commonOptions(options), signal });
+  const report = isTar ? await writeTar(store, image, chosen) : await unpackImage(store, image, target, chosen);
   warn(report.warnings, options);
-  if (options.json) await printReport('unpack', report, 'stderr');
+  if (options.json) await printReport('unpack', report, isTar ? 'stderr' : 'stdout');
   return 0;
 }
 
-function commonOptions({ platform, setid, order, maxNames }: UnpackCommandOptions): UnpackOptions {
+function libraryOptions({
+  platform,
+  setid,
+  order,
+  maxNames,
+  owner,
+  strict,
+  sync,
+}: UnpackCommandOptions): UnpackOptions {
   return {
     ...(platform !== undefined && { platform }),
     ...(setid === false && { setId: false }),
     ...(order !== undefined && { order }),
+    ...(owner !== undefined && { owner }),
+    ...(strict === true && { strict }),
+    ...(sync === true && { sync }),
     ...(maxNames !== undefined && { maxNames: parseNames(maxNames) }),
   };
 }

@@ -1,0 +1,193 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fsync,
+  fsyncSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  symlinkSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { nanosecondsOf, type FileTime } from '../../model/file-time.js';
+import type { LayerEntry } from '../../model/layer-header.js';
+import { pathOf, type Directory, type Special } from '../../tree/nodes.js';
+import type { Inode } from '../../tree/tree-listing.js';
+
+/** What the files of a directory are like. */
+export interface WriterOptions {
+  /** Whether files belong to whom the image says, not to the caller. */
+  readonly keepsOwners: boolean;
+  readonly keepsSetIds: boolean;
+  /** Whether each file and directory is made durable. */
+  readonly sync: boolean;
+}
+
+/** A regular file: its names, and its header. */
+export interface WrittenFile {
+  readonly inode: Inode;
+  readonly entry: LayerEntry;
+}
+
+/** Bytes of a file that is written by blocking calls: six of them are quicker than one trip to a thread. */
+const SMALL_BYTES = 256 * 1024;
+
+/** The times that ext4 can hold, in seconds: 1901 to 2446. */
+const MIN_SECONDS = -(2 ** 31);
+const MAX_SECONDS = 15_032_385_535;
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+
+/**
+ * Writes a tree into a new private folder. Every path consists of directories that this process made, since symlinks
+ * are made last: so nothing is ever written through a link. Nothing that exists is opened for writing. Holds one piece
+ * of a file, and the bytes of a small one.
+ */
+export class RootfsWriter {
+  readonly #root: Buffer;
+  readonly #options: WriterOptions;
+  #open: { readonly file: WrittenFile; readonly fd: number | undefined; pieces: Buffer[] } | undefined;
+  bytes = 0;
+
+  /** `folder` must not exist. */
+  constructor(folder: string, options: WriterOptions) {
+    this.#root = Buffer.from(folder);
+    this.#options = options;
+  }
+
+  #at(path: string): Buffer {
+    return path === '' ? this.#root : Buffer.concat([this.#root, Buffer.from(`/${path}`, 'latin1')]);
+  }
+
+  /** Makes a directory that only the caller can enter. The root comes first, parents before children. */
+  makeDirectory(directory: Directory): void {
+    const at = this.#at(pathOf(directory));
+    mkdirSync(at, 0o700);
+    // A umask may take even the rights of the owner.
+    chmodSync(at, 0o700);
+  }
+
+  /** Starts a regular file. Its body must follow, unless it is empty. */
+  startFile(file: WrittenFile): void {
+    const isLarge = file.entry.bodySize > SMALL_BYTES;
+    this.#open = { file, fd: isLarge ? this.#create(file.inode.path) : undefined, pieces: [] };
+    if (file.entry.bodySize === 0) this.#finish();
+  }
+
+  /** Takes the next piece of the file's body. The last one finishes the file and makes its other names. */
+  async addPiece(bytes: Buffer, isLast: boolean): Promise<void> {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.bytes += bytes.length;
+    if (open.fd === undefined) open.pieces.push(bytes);
+    else await writeAll(open.fd, bytes);
+    if (!isLast) return;
+    // A large file takes long to become durable.
+    if (open.fd !== undefined && this.#options.sync) await promisify(fsync)(open.fd);
+    this.#finish();
+  }
+
+  #create(path: string): number {
+    return openSync(this.#at(path), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
+  }
+
+  #finish(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined) return;
+    const { file, pieces, fd = this.#create(file.inode.path) } = open;
+    try {
+      for (const piece of pieces) writeAllSync(fd, piece);
+      this.#describe(fd, file.entry, this.#modeOf(file.entry));
+    } finally {
+      closeSync(fd);
+    }
+    this.#link(file.inode);
+  }
+
+  #modeOf({ mode }: LayerEntry): number {
+    return this.#options.keepsSetIds ? mode : mode & ~0o6000;
+  }
+
+  /** The owner first: a change of it takes set-id bits away. */
+  #describe(fd: number, { uid, gid, mtime }: Pick<LayerEntry, 'uid' | 'gid' | 'mtime'>, mode: number): void {
+    if (this.#options.keepsOwners) fchownSync(fd, uid, gid);
+    fchmodSync(fd, mode);
+    const time = systemTime(mtime);
+    futimesSync(fd, time, time);
+    if (this.#options.sync) fsyncSync(fd);
+  }
+
+  #link({ path, links }: Inode): void {
+    for (const link of links) linkSync(this.#at(path), this.#at(link.path));
+  }
+
+  /** Makes a symlink and its other names. No file may follow. */
+  makeSymlink(inode: Inode): void {
+    // A symlink is an object; a number is a regular file.
+    const { target, metadata } = inode.node as Special;
+    const at = this.#at(inode.path);
+    symlinkSync(Buffer.from(target, 'latin1'), at);
+    if (this.#options.keepsOwners) lchownSync(at, metadata.uid, metadata.gid);
+    const time = systemTime(metadata.mtime);
+    lutimesSync(at, time, time);
+    this.#link(inode);
+  }
+
+  /** Gives a directory its owner, rights and time. Nothing may be made in it any more. */
+  finishDirectory(directory: Directory): void {
+    const fd = openSync(this.#at(pathOf(directory)), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      this.#describe(fd, directory.metadata, directory.metadata.mode);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Gives the folder its name. Throws ENOTEMPTY or EEXIST if that is taken. */
+  publish(target: string): void {
+    renameSync(this.#root, target);
+  }
+
+  /** Removes what was written. */
+  async remove(directories: readonly Directory[]): Promise<void> {
+    if (this.#open?.fd !== undefined) closeSync(this.#open.fd);
+    // Parents first: one that only reads would not let its children be removed.
+    for (const directory of directories) {
+      try {
+        chmodSync(this.#at(pathOf(directory)), 0o700);
+      } catch {
+        // It was not made yet.
+      }
+    }
+    await rm(this.#root.toString(), { recursive: true, force: true });
+  }
+}
+
+/** Node.js takes a negative number for "now", and a text for what it says. It has microseconds. */
+function systemTime(time: FileTime): number | string {
+  const seconds = typeof time === 'number' ? time : Number(nanosecondsOf(time)) / 1e9;
+  const clamped = Math.min(Math.max(seconds, MIN_SECONDS), MAX_SECONDS);
+  return clamped < 0 ? String(clamped) : clamped;
+}
+
+async function writeAll(fd: number, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await promisify(write)(fd, bytes, at, bytes.length - at);
+    at += bytesWritten;
+  }
+}
+
+function writeAllSync(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+}

@@ -1,0 +1,137 @@
+import { setImmediate } from 'node:timers/promises';
+import { throwIfAborted } from '../model/aborted.js';
+import { LadingError, quote } from '../model/errors.js';
+import { check, PATH, TEXT } from '../model/rules.js';
+import { SOURCE } from '../stores/port-rules.js';
+import { callerIds } from '../stores/rootfs/caller.js';
+import { besideOf, checkSpace, freeTarget, isTaken, syncParent, targetExists } from '../stores/rootfs/rootfs-target.js';
+import { RootfsWriter } from '../stores/rootfs/rootfs-writer.js';
+import { targetError } from '../stores/rootfs/target-error.js';
+import type { ImageSource } from '../stores/store.js';
+import { labelOfRecord } from '../survey/reports.js';
+import { openPlan, type OpenPlan } from './open-plan.js';
+import { readFiles } from './read-files.js';
+import type { Ownership, SkippedKind, UnpackReport } from './report-shapes.js';
+import { refuseSkipped, skippedOf } from './skipped.js';
+import { UNPACK_OPTIONS, type UnpackOptions } from './unpack-options.js';
+import { reportOf } from './unpack-report.js';
+
+const ARGUMENTS = { source: SOURCE, name: TEXT, directory: PATH, options: UNPACK_OPTIONS };
+
+/** Steps of blocking calls between two turns of other work. */
+const STEPS_PER_TURN = 200;
+
+/**
+ * Makes the root file system of an image as a directory, which must be absent or empty. It appears whole, or not at all:
+ * all layers are verified first, and the tree is written into a private folder beside it. Devices, fifos and extended
+ * attributes are left out, and counted in the report. Throws ERR_TARGET_EXISTS, ERR_UNPACK_INCOMPLETE, ERR_NO_SPACE,
+ * ERR_STORAGE_IO, and what {@link flattenImage} throws. Holds the tree, and a few pieces of 256 KiB.
+ */
+export async function unpackImage(
+  source: ImageSource,
+  name: string,
+  directory: string,
+  options: UnpackOptions = {},
+): Promise<UnpackReport> {
+  check(ARGUMENTS, { source, name, directory, options });
+  const owner = ownerOf(options);
+  if (options.order !== undefined) throw wrong('order', 'a directory has no order; it goes with a flat tar');
+  const target = await freeTarget(directory);
+  const open = await openPlan(source, name, options);
+  try {
+    return await unpackInto(target, open, { ...options, ownership: owner });
+  } finally {
+    await open.reader.end();
+  }
+}
+
+function wrong(option: string, message: string): LadingError {
+  return new LadingError('ERR_OPTION_INVALID', message, { details: { option } });
+}
+
+function ownerOf({ owner }: UnpackOptions): Ownership {
+  const isRoot = callerIds().uid === 0;
+  if (owner === 'keep' && !isRoot) throw wrong('owner', 'only root can keep the owners of files; use "caller"');
+  return owner ?? (isRoot ? 'keep' : 'caller');
+}
+
+type Decided = UnpackOptions & { readonly ownership: Ownership };
+
+async function unpackInto(target: string, open: OpenPlan, options: Decided): Promise<UnpackReport> {
+  const { plan } = open;
+  const keepsOwners = options.ownership === 'keep';
+  const keepsSetIds = keepsOwners && options.setId !== false;
+  const abilities = { ...NONE, owners: keepsOwners, setIds: keepsSetIds };
+  const skips = await skippedOf(plan, abilities, callerIds());
+  if (options.strict === true) {
+    const refused = skips.all.filter(({ what }) => !isWished(what, options));
+    refuseSkipped(refused, labelOfRecord(plan.image.record));
+  }
+  const report = { ...reportOf(plan, skips, options.ownership), target: { kind: 'directory', path: target } } as const;
+  await checkSpace(target, plan.counts.bytes);
+  const { sync = false } = options;
+  const writer = new RootfsWriter(besideOf(target), { keepsOwners, keepsSetIds, sync });
+  try {
+    await writeTree(writer, open, options);
+    writer.publish(target);
+  } catch (error) {
+    await writer.remove(plan.listing.directories);
+    if (isTaken(error)) throw targetExists(target);
+    throw targetError(error, `cannot unpack to ${quote(target)}`);
+  }
+  if (sync) await syncParent(target);
+  return report;
+}
+
+/** What a directory gets without native calls, beside owners and set-id bits. */
+const NONE = { devices: false, fifos: false, userXattrs: false, otherXattrs: false, specialXattrs: false } as const;
+
+/** Whether the caller asked for this to be left out. */
+function isWished(what: SkippedKind, { setId, owner }: UnpackOptions): boolean {
+  return what === 'set-id' ? setId === false || owner === 'caller' : what === 'owner' && owner === 'caller';
+}
+
+async function writeTree(writer: RootfsWriter, { reader, plan, limits }: OpenPlan, options: Decided): Promise<void> {
+  const { listing, counts, layers } = plan;
+  const turns = new Turns(options.signal);
+  for (const directory of listing.directories) {
+    writer.makeDirectory(directory);
+    await turns.step();
+  }
+  for await (const parts of readFiles(reader, plan, { limits, signal: options.signal })) {
+    for (const part of parts) {
+      await turns.step();
+      if (part.kind === 'piece') await writer.addPiece(part.bytes, part.isLast);
+      if (part.kind !== 'file') continue;
+      writer.startFile(part);
+      const place = { layer: part.layer + 1, layers: layers.length };
+      options.onProgress?.({ phase: 'write', ...place, bytes: writer.bytes, total: counts.bytes });
+    }
+  }
+  listing.rewind();
+  for (let inode = listing.take(); inode !== undefined; inode = listing.take()) {
+    if (typeof inode.node === 'object' && inode.node.kind === 'symlink') writer.makeSymlink(inode);
+    await turns.step();
+  }
+  for (const directory of listing.directories.toReversed()) {
+    writer.finishDirectory(directory);
+    await turns.step();
+  }
+}
+
+/** Lets other work of the process go on after some steps. */
+class Turns {
+  readonly #signal: AbortSignal | undefined;
+  #steps = 0;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  async step(): Promise<void> {
+    this.#steps += 1;
+    if (this.#steps % STEPS_PER_TURN > 0) return;
+    await setImmediate();
+    throwIfAborted(this.#signal, 'unpacking the image');
+  }
+}
