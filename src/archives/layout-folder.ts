@@ -4,10 +4,10 @@ import { SharedFile } from '../files/file-part.js';
 import { namesIn } from '../files/if-there.js';
 import { openAgain } from '../files/read-file.js';
 import { readError } from '../files/storage-error.js';
-import { METADATA_ENTRIES } from '../model/archive-layout.js';
+import { DOCKER_MANIFEST_ENTRY, METADATA_ENTRIES } from '../model/archive-layout.js';
 import { badEntry } from '../model/entry-name.js';
 import { LadingError, quote } from '../model/errors.js';
-import { checkDocuments } from '../model/not-an-image.js';
+import { checkDocuments, unpackedDockerArchive } from '../model/not-an-image.js';
 import { fileEntry, type FileEntry } from './file-entry.js';
 import { PositionedEntries, type Listing } from './positioned-entries.js';
 
@@ -24,7 +24,7 @@ export interface Found {
 /**
  * The files of a layout directory: its own documents, and the blobs by size, small ones first. An unwanted blob is never
  * opened. Links are followed inside the directory. The entries throw ERR_TAR_ENTRY for one that leads out, and
- * ERR_ARCHIVE_FORMAT for a circle, or if the directory has no documents.
+ * ERR_ARCHIVE_FORMAT for a circle, or if the directory has no documents or is an unpacked docker-archive.
  */
 export function layoutFiles(directory: string): PositionedEntries<Found> {
   return new PositionedEntries(async () => await listFiles(directory), layoutFile);
@@ -34,8 +34,14 @@ async function listFiles(directory: string): Promise<Listing<Found>> {
   const root = await fs.realpath(directory);
   const metadata = await found(METADATA_ENTRIES.map(async (name) => await fileInside(root, name)));
   if (metadata.length === 0) checkDocuments(await documentsBelow(root));
-  return { metadata, others: await blobsInside(root) };
+  const others = await blobsInside(root);
+  const isUnpacked = metadata.every(({ name }) => name === DOCKER_MANIFEST_ENTRY) && others.length === 0;
+  if (isUnpacked && (await fileInside(root, DIR_VERSION)) === undefined) throw unpackedDockerArchive(directory);
+  return { metadata, others };
 }
+
+/** A file that skopeo's `dir:` form has beside its own manifest.json. */
+const DIR_VERSION = 'version';
 
 async function blobsInside(root: string): Promise<readonly Found[]> {
   const blobs: Found[] = [];

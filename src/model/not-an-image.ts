@@ -75,6 +75,12 @@ function withoutDocuments(below: string | undefined): string {
   return `${message} at its top, only ${quote(below)}; load that folder, or pack it: tar -C ${quote(folder)} -c . | lading load`;
 }
 
+/** The error of a folder with the files of a docker-archive, whose layers may have any name. */
+export function unpackedDockerArchive(folder: string): LadingError {
+  const message = `${quote(folder)} is an unpacked docker-archive, and no OCI layout; pack it: tar -C ${quote(folder)} -c . | lading load`;
+  return new LadingError('ERR_ARCHIVE_FORMAT', message);
+}
+
 /** Refuses a `manifest.json` that is not that of a docker-archive but of one image, as skopeo's `dir:` has it. */
 export function refuseDirForm(manifestJson: unknown): void {
   if (typeof manifestJson !== 'object' || manifestJson === null || !('schemaVersion' in manifestJson)) return;

@@ -104,3 +104,15 @@ onEachStore('limits what it writes for a pipe that has shown none of its documen
   const large = [...ENTRIES, ...other];
   await load(store, Readable.from([await tarOf(large)]), { limits });
 });
+
+test('says that a folder is an unpacked docker-archive, and what packs it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const listing = [{ Config: 'c.json', RepoTags: ['example/app:1'], Layers: ['layer.tar'] }];
+  await writeFile(path.join(folder, 'manifest.json'), JSON.stringify(listing));
+  await writeFile(path.join(folder, 'c.json'), '{}');
+  await writeFile(path.join(folder, 'layer.tar'), '');
+  await assert.rejects(load(new MemoryStore(), folder), {
+    code: 'ERR_ARCHIVE_FORMAT',
+    message: /is an unpacked docker-archive, and no OCI layout; pack it: tar -C ".*" -c \. \| lading load$/,
+  });
+});
