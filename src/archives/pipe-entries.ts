@@ -17,6 +17,9 @@ export interface PipeEntry {
   readonly skip: () => Promise<void>;
 }
 
+/** A body that ends before this is read in this process: a small archive is here before a thread has started. */
+const FIRST_BYTES = 1024 * 1024;
+
 /** A smaller body is read in this process: to pour it would take longer. */
 const LARGE_BYTES = 256 * 1024;
 
@@ -75,14 +78,14 @@ function cutAfter(judge: TarJudge, bytes: number): unknown {
   }
 }
 
-function entryOf({ name, type, linkname, size }: JudgedEntry, body: PipeBody): PipeEntry {
+function entryOf({ name, type, linkname, start, size }: JudgedEntry, body: PipeBody): PipeEntry {
   const poured = { size, pour: body.pour, stop: body.stop };
   return {
     name,
     type,
     size,
     ...(linkname && { linkname }),
-    ...(size >= LARGE_BYTES && { poured }),
+    ...(size >= LARGE_BYTES && start + size >= FIRST_BYTES && { poured }),
     body,
     skip: body.skip,
   };

@@ -1,6 +1,9 @@
 import { writeBlobBytes } from '../files/write-blob-bytes.js';
 import type { PipeReader } from './pipe-reader.js';
 
+/** So few bytes are read to be passed over, with others behind them: one message to the thread for each takes longer. */
+const SMALL_BYTES = 256 * 1024;
+
 const NOTHING = Buffer.alloc(0);
 
 /** The bytes of a pipe in pieces of any size. Holds the chunk that was read last, up to 1 MiB. */
@@ -51,7 +54,10 @@ export class PipeInput {
   /** Passes over the next bytes. Returns how many: fewer if the input ended. */
   async skip(bytes: number): Promise<number> {
     const first = this.#cut(bytes).length;
-    return first + (bytes > first ? await this.#reader.skip(bytes - first) : 0);
+    if (bytes - first > SMALL_BYTES) return first + (await this.#reader.skip(bytes - first));
+    let skipped = first;
+    while (skipped < bytes && !this.#isOver) skipped += (await this.takeSome(bytes - skipped)).length;
+    return skipped;
   }
 
   /** Lets a call under way end with ERR_ABORTED. */
