@@ -115,6 +115,7 @@ export type { SignatureReport, SignatureState } from './trust/judge-signature.js
 export type { Cover, TrustReason, TrustReport } from './trust/judge-image.js';
 export { verifyTrust, type TrustOptions } from './trust/verify-trust.js';
 export { flattenImage } from './unpack/flatten-image.js';
+export { planUnpack } from './unpack/plan-unpack.js';
 export { unpackImage } from './unpack/unpack-image.js';
 export type { TreeCounts } from './tree/tree-listing.js';
 export type { TarOrder, UnpackOptions, UnpackProgress } from './unpack/unpack-options.js';

@@ -1,3 +1,4 @@
+import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { throwIfAborted } from '../model/aborted.js';
 import type { ImageSource, SourceReader } from '../stores/store.js';
@@ -17,7 +18,7 @@ export interface OpenPlan {
 export async function openPlan(source: ImageSource, name: string, options: UnpackOptions): Promise<OpenPlan> {
   throwIfAborted(options.signal, 'unpacking the image');
   const limits = limitsOf(options.limits);
-  const record = oneAmong(await source.resolve([name]), name);
+  const record = recordOf(await source.resolve([name]), name);
   const reader = await source.reader();
   try {
     const image = await chooseManifest(reader, record, { ...options, limits });
@@ -26,4 +27,11 @@ export async function openPlan(source: ImageSource, name: string, options: Unpac
     await reader.end();
     throw error;
   }
+}
+
+/** An image that has several names is still one. */
+function recordOf(found: readonly ImageRecord[], name: string): ImageRecord {
+  const [first] = found;
+  const isOne = first !== undefined && found.every(({ descriptor }) => descriptor.digest === first.descriptor.digest);
+  return isOne ? first : oneAmong(found, name);
 }

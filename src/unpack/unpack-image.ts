@@ -1,18 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../model/aborted.js';
-import { LadingError, quote } from '../model/errors.js';
+import { quote } from '../model/errors.js';
 import { check, PATH, TEXT } from '../model/rules.js';
 import { SOURCE } from '../stores/port-rules.js';
-import { callerIds } from '../stores/rootfs/caller.js';
 import { besideOf, checkSpace, freeTarget, isTaken, syncParent, targetExists } from '../stores/rootfs/rootfs-target.js';
 import { RootfsWriter } from '../stores/rootfs/rootfs-writer.js';
 import { targetError } from '../stores/rootfs/target-error.js';
 import type { ImageSource } from '../stores/store.js';
 import { labelOfRecord } from '../survey/reports.js';
+import { directoryPlan, isWished, ownershipOf, wrongOption, type Decided } from './directory-plan.js';
 import { openPlan, type OpenPlan } from './open-plan.js';
 import { readFiles } from './read-files.js';
-import type { Ownership, SkippedKind, UnpackReport } from './report-shapes.js';
-import { refuseSkipped, skippedOf } from './skipped.js';
+import type { UnpackReport } from './report-shapes.js';
+import { refuseSkipped } from './skipped.js';
 import { UNPACK_OPTIONS, type UnpackOptions } from './unpack-options.js';
 import { reportOf } from './unpack-report.js';
 
@@ -34,35 +34,20 @@ export async function unpackImage(
   options: UnpackOptions = {},
 ): Promise<UnpackReport> {
   check(ARGUMENTS, { source, name, directory, options });
-  const owner = ownerOf(options);
-  if (options.order !== undefined) throw wrong('order', 'a directory has no order; it goes with a flat tar');
+  const ownership = ownershipOf(options);
+  if (options.order !== undefined) throw wrongOption('order', 'a directory has no order; it goes with a flat tar');
   const target = await freeTarget(directory);
   const open = await openPlan(source, name, options);
   try {
-    return await unpackInto(target, open, { ...options, ownership: owner });
+    return await unpackInto(target, open, { ...options, ownership });
   } finally {
     await open.reader.end();
   }
 }
 
-function wrong(option: string, message: string): LadingError {
-  return new LadingError('ERR_OPTION_INVALID', message, { details: { option } });
-}
-
-function ownerOf({ owner }: UnpackOptions): Ownership {
-  const isRoot = callerIds().uid === 0;
-  if (owner === 'keep' && !isRoot) throw wrong('owner', 'only root can keep the owners of files; use "caller"');
-  return owner ?? (isRoot ? 'keep' : 'caller');
-}
-
-type Decided = UnpackOptions & { readonly ownership: Ownership };
-
 async function unpackInto(target: string, open: OpenPlan, options: Decided): Promise<UnpackReport> {
   const { plan } = open;
-  const keepsOwners = options.ownership === 'keep';
-  const keepsSetIds = keepsOwners && options.setId !== false;
-  const abilities = { ...NONE, owners: keepsOwners, setIds: keepsSetIds };
-  const skips = await skippedOf(plan, abilities, callerIds());
+  const { keepsOwners, keepsSetIds, skips } = await directoryPlan(plan, options);
   if (options.strict === true) {
     const refused = skips.all.filter(({ what }) => !isWished(what, options));
     refuseSkipped(refused, labelOfRecord(plan.image.record));
@@ -81,14 +66,6 @@ async function unpackInto(target: string, open: OpenPlan, options: Decided): Pro
   }
   if (sync) await syncParent(target);
   return report;
-}
-
-/** What a directory gets without native calls, beside owners and set-id bits. */
-const NONE = { devices: false, fifos: false, userXattrs: false, otherXattrs: false, specialXattrs: false } as const;
-
-/** Whether the caller asked for this to be left out. */
-function isWished(what: SkippedKind, { setId, owner }: UnpackOptions): boolean {
-  return what === 'set-id' ? setId === false || owner === 'caller' : what === 'owner' && owner === 'caller';
 }
 
 async function writeTree(writer: RootfsWriter, { reader, plan, limits }: OpenPlan, options: Decided): Promise<void> {

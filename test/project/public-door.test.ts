@@ -75,6 +75,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     listArchive: of(lading.listArchive, none(), {}),
     listImages: of(lading.listImages, store, {}),
     loadImages: of(lading.loadImages, store, none(), {}),
+    planUnpack: of(lading.planUnpack, store, 'a', {}),
     unpackImage: of(lading.unpackImage, store, 'a', path.join(folder, 'rootfs'), {}),
     flattenImage: of(lading.flattenImage, store, 'a', {}),
     verifyArchive: of(lading.verifyArchive, none(), {}),

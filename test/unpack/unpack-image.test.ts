@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { withReads } from '../../src/stores/with-reads.js';
+import { planUnpack } from '../../src/unpack/plan-unpack.js';
 import type { UnpackOptions } from '../../src/unpack/unpack-options.js';
 import { unpackImage } from '../../src/unpack/unpack-image.js';
 import { listFolder } from '../fixtures/folder-listing.js';
@@ -133,6 +134,25 @@ describe('unpackImage', () => {
     if (IS_ROOT) return;
     await chmod(folder, 0o500);
     await assert.rejects(unpacked(['x=1'], path.join(folder, 'x')), { code: 'ERR_STORAGE_IO' });
+  });
+
+  test('planUnpack tells the same as the report, and writes nothing', async (t) => {
+    const { folder, target } = await targetIn(t);
+    const store = await storeWith(['a/ a/x=12 c:n{1:3}', 'b⇒a/x a/.wh.y l→b']);
+    const plan = await planUnpack(store, IMAGE, AMD64);
+    assert.deepEqual(await readdir(folder), []);
+    const { target: made, ...report } = await unpackImage(store, IMAGE, target, AMD64);
+    assert.deepEqual(plan, report);
+    assert.deepEqual(made, { kind: 'directory', path: target });
+    const { directories, files, hardLinks, symlinks, devices, bytes } = plan.tree;
+    assert.deepEqual([directories, files, hardLinks, symlinks, devices, bytes], [2, 1, 1, 1, 1, 2]);
+    assert.deepEqual(
+      plan.layers.map(({ entries, kept }) => [entries, kept]),
+      [
+        [3, 3],
+        [3, 1],
+      ],
+    );
   });
 
   test('refuses an order, which only a tar has', async (t) => {
