@@ -88,6 +88,7 @@ function loadCommand(): Command {
         .choices(['replace', 'keep', 'fail'])
         .default('replace'),
     )
+    .option('--unpack <dir>', 'then make the root file system of the one image that was loaded')
     .addHelpText('after', LOAD_NOTE)
     .action((options: LoadCommandOptions) =>
       run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
