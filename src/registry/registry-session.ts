@@ -165,6 +165,7 @@ export class RegistrySession implements DestinationSession {
   }
 
   readonly copies: PartCopies = {
+    pours: false,
     copy: async (part, expected) => await this.transfers.transfer(expected, () => bytesOf(part)),
     end: async () => {},
   };
@@ -229,8 +230,5 @@ export class RegistrySession implements DestinationSession {
 
 function bytesOf(part: FilePart | PouredPart): AsyncIterable<Uint8Array> {
   if ('file' in part) return readFileChunks(part.file, { start: part.start, end: part.start + part.size });
-  throw new LadingError(
-    'ERR_OPTION_INVALID',
-    'native reading of a pipe cannot feed a registry; read it without native',
-  );
+  throw new LadingError('ERR_OPTION_INVALID', 'a registry takes no poured blobs; pass their bytes through begin');
 }

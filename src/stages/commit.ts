@@ -155,7 +155,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     entry: VerifiedEntry<SelectedEntry>,
     promised: Digest | undefined,
   ): Promise<AsyncIterable<CommitEvent> | readonly CommitEvent[]> {
-    const part = entry.part ?? entry.poured;
+    const part = entry.part ?? (this.#copies?.pours === true ? entry.poured : undefined);
     if (promised === undefined || part === undefined || this.#copies === undefined)
       return this.#ingest(entry, promised);
     return (await this.#copying.start(this.#copy(entry, promised, this.#copies, part))).flat();

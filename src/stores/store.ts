@@ -61,6 +61,8 @@ export interface ExpectedContent extends Content {
 
 /** Copies blobs from files and pipes, several at once, without their bytes passing through the caller. */
 export interface PartCopies {
+  /** Whether it takes blobs that are poured, too. If not, their bytes are passed through `begin`. */
+  readonly pours: boolean;
   /** Copies one blob. Throws what `Ingest.commit` throws, and ERR_ABORTED when the signal aborts. */
   copy(part: FilePart | PouredPart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome>;
   /** Releases what the copies used, such as threads. No copy may be running or follow. */

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { jsonOf, workspace, type PrintedError, type Workspace } from '../fixtures/cli-workspace.js';
+import { jsonOf, LADING, workspace, type PrintedError, type Workspace } from '../fixtures/cli-workspace.js';
 import { runCommand, runLading, type CommandOptions, type CommandResult } from '../fixtures/command.js';
 import { sharedRegistry, USER, type RunningRegistry } from '../fixtures/docker-registry.js';
-import { NAME } from '../fixtures/example.js';
+import { example, NAME } from '../fixtures/example.js';
 
 const open = sharedRegistry();
 const locked = sharedRegistry({ auth: 'basic' });
@@ -17,10 +17,10 @@ interface Scene extends Workspace {
   readonly home: string;
 }
 
-async function sceneFor(t: TestContext, start = open): Promise<Scene | undefined> {
+async function sceneFor(t: TestContext, start = open, built = example()): Promise<Scene | undefined> {
   const registry = await start(t);
   if (registry === undefined) return undefined;
-  const space = await workspace(t, { loaded: true });
+  const space = await workspace(t, { loaded: true, built });
   const home = space.at('home');
   await mkdir(home);
   const env = {
@@ -79,6 +79,17 @@ test('pushes, lists, inspects, pulls, copies and removes', async (t) => {
   assertOk(await lading(['registry', 'rm', `docker://${registry.host}/cli/app@${root}`]));
   const gone = await lading(['pull', name, '--json']);
   assert.deepEqual([gone.status, jsonOf<PrintedError>(gone.stderr).error.code], [4, 'ERR_IMAGE_UNKNOWN']);
+});
+
+test('streams a pipe of large layers into a registry', async (t) => {
+  const built = example({ platforms: ['linux/amd64'], layerBytes: 3_000_000, compression: 'none' });
+  const scene = await sceneFor(t, open, built);
+  if (scene === undefined) return;
+  const name = `docker://${scene.registry.host}/cli/pipe:1`;
+  // A pipe of the shell, since the stdin that Node gives a process is a socket.
+  const line = `cat '${scene.archive}' | '${process.execPath}' '${LADING}' copy oci-archive:- '${name}'`;
+  const { status, stdout, stderr } = await runCommand('sh', ['-c', line]);
+  assert.deepEqual([status, stdout], [0, `Copied: ${name}@${built.root.digest}\n`], stderr);
 });
 
 test('renames an image in an archive, for docker and for OCI tools', async (t) => {

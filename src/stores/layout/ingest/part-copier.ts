@@ -24,6 +24,7 @@ const MAX_LARGE_ON_THREADS = 16;
  * this thread. Every copy is an ingest like any other, and its commit checks the blob.
  */
 export class PartCopier {
+  readonly pours = true;
   readonly #newIngest: () => FileIngestOptions;
   readonly #workers: CopyWorkers;
   readonly #small = pLimit(MAX_SMALL);
