@@ -108,7 +108,7 @@ export class BlobUploads {
 
   /** Gives an upload up. What a registry answers does not matter. */
   async cancel(upload: Upload): Promise<void> {
-    const call = { ...this.#call('DELETE', upload.location, undefined), once: true };
+    const call = { ...this.#call('DELETE', upload.location, undefined), isLast: true };
     const sent = this.#repository.send(call).then(
       (answer) => answer.discard(),
       () => {},

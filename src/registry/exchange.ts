@@ -30,6 +30,8 @@ export interface Call {
   /** Whether a redirect to another origin is an answer, and not followed. */
   readonly stays?: boolean;
   readonly headersMs?: number;
+  /** Whether it is sent once, and also after an abort: to clean up. */
+  readonly isLast?: boolean;
 }
 
 /** How many redirects are followed. */
@@ -63,6 +65,7 @@ export class Exchange {
     const base = await this.memory.baseOf(call.permission.host, call.what);
     const url = typeof call.to === 'string' ? new URL(call.to, base) : call.to;
     const asked = { host: call.permission.host, what: call.what, method: call.method, origin: url.origin };
+    if (call.isLast === true) return await this.#authorized(call, url, asked);
     try {
       return await this.#retrying(
         asked,
@@ -212,7 +215,7 @@ export class Exchange {
     return { 'user-agent': this.settings.userAgent, 'accept-encoding': 'identity' };
   }
 
-  #requestTo(url: URL, { method, headersMs }: { readonly method: string; readonly headersMs?: number }): HttpRequest {
+  #requestTo(url: URL, { method, headersMs, isLast }: Pick<Call, 'method' | 'headersMs' | 'isLast'>): HttpRequest {
     const { connectMs, idleMs, signal, tls } = this.settings;
     return {
       method,
@@ -220,7 +223,7 @@ export class Exchange {
       headers: this.#headers,
       tls: tls(url.host),
       timeouts: { connectMs, headersMs: headersMs ?? this.settings.headersMs, idleMs },
-      signal,
+      signal: isLast === true ? undefined : signal,
     };
   }
 

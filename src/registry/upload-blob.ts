@@ -51,7 +51,7 @@ export async function uploadBlob(
       received = 0;
       if (isWorthRetry(error)) {
         // The answer to a whole upload may be all that was lost.
-        if (await uploads.isHere(content)) return 'stored';
+        if (await uploads.isHere(content).catch(() => false)) return 'stored';
         const status = lost && (await uploads.status(lost).catch(() => undefined));
         if (status !== undefined && status.received > 0 && status.received < content.size)
           [current, received] = [status.upload, status.received];

@@ -360,6 +360,28 @@ test('uploads again after a cut, and finds what a lost answer had completed', as
   assert.ok(puts >= 2);
 });
 
+test('cancels its upload when it is aborted, and says so', async (t) => {
+  const scene = await sceneFor(t);
+  if (scene === undefined) return;
+  const built = example({ layerBytes: 6_000_000, layers: 1, platforms: ['linux/amd64'], compression: 'none' });
+  const controller = new AbortController();
+  const registries = openRegistries(t, { signal: controller.signal });
+  scene.proxy.fault = ({ method, url }) => {
+    if (method === 'PUT' && url.includes('/blobs/uploads/')) controller.abort();
+    return undefined;
+  };
+  const place = repositoryOf(parseRegistryReference(scene.nameOf('1')));
+  const copying = copyToRegistry(
+    await storeWith(built),
+    registries.destination(place, { tag: '1', blobJobs: 1 }),
+    [NAME],
+    { signal: controller.signal },
+  );
+  await assert.rejects(copying, { code: 'ERR_ABORTED' });
+  assert.equal(scene.proxy.requests('DELETE', /uploads/).length, 1);
+  assert.equal(await listTags(scene.registries.repository(place, 'pull')), undefined);
+});
+
 test('sends a large blob of a pipe in pieces, and a piece again that got lost', async (t) => {
   const scene = await sceneFor(t);
   if (scene === undefined) return;
