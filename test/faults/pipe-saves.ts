@@ -142,10 +142,11 @@ export async function callsOfSave(scene: SaveScene): Promise<readonly TracedCall
   return calls.filter(isOnSave);
 }
 
-/** Node.js reads pipes of its own, to wake its threads. */
+/** Node.js reads pipes of its own, to wake its threads, and looks at the flags of stdout when it ends. */
 function isOnSave({ name, paths, text }: TracedCall): boolean {
   return (
-    (text.includes('pipe:[') && !['read', 'close'].includes(name)) || paths.some((file) => file.includes('/blobs/'))
+    (text.includes('pipe:[') && (name === 'fcntl' ? text.includes('PIPE_SZ') : !['read', 'close'].includes(name))) ||
+    paths.some((file) => file.includes('/blobs/'))
   );
 }
 
