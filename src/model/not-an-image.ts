@@ -21,7 +21,7 @@ const TEXTS: readonly (readonly [head: RegExp, what: string])[] = [
   [/^(?=[^]*\s)[\s\x20-\x7e\x80-\xff]+$/, 'text, perhaps an error message; look at what was downloaded'],
 ];
 
-/** Magic numbers, in hexadecimal. */
+/** Magic numbers, in hexadecimal, a dot for any digit. That of bzip2 includes its first block: three letters are a text. */
 const MAGICS: readonly (readonly [head: string, what: string])[] = [
   ['504b0304', 'a zip file; unzip it, and load the archive or the folder in it'],
   ['504b0506', 'a zip file that is empty'],
@@ -30,7 +30,7 @@ const MAGICS: readonly (readonly [head: string, what: string])[] = [
   ['04224d18', 'packed with lz4; unpack it first: lz4 -dc < FILE | lading load'],
   ['4c5a4950', 'packed with lzip; unpack it first: lzip -dc < FILE | lading load'],
   ['1f9d', 'packed with compress; unpack it first: uncompress -c < FILE | lading load'],
-  ...['1f8b', '28b52ffd', 'fd377a585a', '425a68'].map((magic) => [magic, TWICE] as const),
+  ...['1f8b', '28b52ffd', 'fd377a585a', '425a68..31', '425a68..17'].map((magic) => [magic, TWICE] as const),
   ['68737173', 'a SquashFS image, not an archive of container images'],
   ['7f454c46', 'a program, not an archive of container images'],
 ];
@@ -40,7 +40,8 @@ export function knownBeginning(head: Uint8Array): LadingError | undefined {
   const bytes = Buffer.from(head);
   const [text, hex] = [bytes.toString('latin1'), bytes.toString('hex')];
   const what =
-    TEXTS.find(([pattern]) => pattern.test(text))?.[1] ?? MAGICS.find(([magic]) => hex.startsWith(magic))?.[1];
+    TEXTS.find(([pattern]) => pattern.test(text))?.[1] ??
+    MAGICS.find(([magic]) => new RegExp(`^${magic}`).test(hex))?.[1];
   if (what === undefined) return undefined;
   return new LadingError('ERR_ARCHIVE_FORMAT', `the input is no archive: it is ${what}`);
 }

@@ -33,6 +33,11 @@ const INPUTS: readonly (readonly [what: string, input: () => Promise<Buffer> | B
   ['an empty zip file', () => Buffer.from(`PK\x05\x06${'\0'.repeat(18)}`), /it is a zip file/],
   ['lz4', () => Buffer.from('04224d18', 'hex'), /packed with lz4; unpack it first: lz4 -dc/],
   ['what is packed twice', () => gzipSync(gzipSync(Buffer.alloc(9000))), /packed twice/],
+  [
+    'letters of bzip2 that no block follows',
+    () => Buffer.from(`BZh9${'\x01'.repeat(600)}`),
+    /input is not a tar archive/,
+  ],
   ['nothing', () => Buffer.alloc(0), /the input is empty/],
   [
     'a layout in a folder',
