@@ -1,5 +1,6 @@
-import { endsEarly, isDamaged, isUnsupported, needsMemory } from './unpack-errors.js';
+import { endsEarly, goesOn, isDamaged, isUnsupported, needsMemory } from './unpack-errors.js';
 import type { WasmInstance, WasmMemory } from './wasm.js';
+import { XzTail } from './xz-tail.js';
 
 /** The functions of the package's xz-embedded. A context has two buffers and their sizes and positions. */
 interface XzEmbedded {
@@ -13,7 +14,7 @@ interface XzEmbedded {
 const FIELD = { bufferBytes: 0, input: 1, inputPosition: 2, inputSize: 3, output: 4, outputPosition: 5 };
 
 /** Results of xz-embedded. */
-const RESULT = { ok: 0, end: 1, noMemory: 3, memoryLimit: 4, format: 5, options: 6, input: 8 };
+const RESULT = { ok: 0, end: 1, noMemory: 3, memoryLimit: 4, format: 5, options: 6, data: 7, input: 8 };
 
 /** The largest dictionary for which it takes memory: that of `xz -9`. */
 const MAX_DICTIONARY_BYTES = 64 * 1024 * 1024;
@@ -27,6 +28,7 @@ const COMMAND = { compression: 'xz', command: 'xz -d' };
 export class XzWasm {
   readonly #lib: XzEmbedded;
   readonly #context: number;
+  readonly #tail = new XzTail();
 
   constructor(lib: XzEmbedded) {
     this.#lib = lib;
@@ -46,6 +48,7 @@ export class XzWasm {
       const part = bytes.subarray(at, at + partBytes);
       new Uint8Array(this.#lib.memory.buffer).set(part, this.#field(FIELD.input));
       this.#lib.supply_input(this.#context, part.length);
+      this.#tail.add(part);
       do yield this.#step().piece;
       while (this.#field(FIELD.inputPosition) < part.length);
     }
@@ -58,18 +61,22 @@ export class XzWasm {
       const { piece, result } = this.#step();
       yield piece;
       if (result === RESULT.end) return;
-      if (piece.length === 0) throw endsEarly();
+      if (piece.length === 0) throw this.#errorOf(RESULT.input);
     }
   }
 
   #step(): { readonly piece: Buffer; readonly result: number } {
     const result = this.#lib.get_next_output(this.#context);
-    if (result !== RESULT.ok && result !== RESULT.end) throw errorOf(result);
+    if (result !== RESULT.ok && result !== RESULT.end) throw this.#errorOf(result);
     const size = this.#field(FIELD.outputPosition);
     // A copy: the buffer is used again.
     const piece = Buffer.from(new Uint8Array(this.#lib.memory.buffer, this.#field(FIELD.output), size));
     this.#words()[FIELD.outputPosition] = 0;
     return { piece, result };
+  }
+
+  #errorOf(result: number): Error {
+    return this.#tail.hasMore() ? goesOn() : errorOf(result);
   }
 
   #field(at: number): number {
@@ -88,6 +95,7 @@ function errorOf(result: number): Error {
   }
   // A check such as SHA-256, or a filter for machine code.
   if (result === RESULT.options) return isUnsupported('needs a filter or check of xz that few use', 'xz', 'xz -d');
+  if (result === RESULT.data) return isDamaged('its xz data does not have the form or the checksum that it should');
   return isDamaged(result === RESULT.format ? 'data that is not xz follows' : `xz error ${result}`);
 }
 

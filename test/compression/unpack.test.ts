@@ -178,6 +178,24 @@ describe('Unpacking xz', { skip: skipOf('xz') }, () => {
     }
   });
 
+  it('tells what follows the last stream from data that was cut, and damage in words', async () => {
+    const bytes = pack('xz', TEXT);
+    for (const chunkBytes of [1, 65_536]) {
+      for (const after of ['x', 'junk', 'elevenbytes', '\0\0\0', `${'\0'.repeat(4000)}junk`]) {
+        const both = Buffer.concat([bytes, Buffer.from(after)]);
+        const expected = { code: 'ERR_COMPRESSED_DATA', message: /data follows its end/ };
+        await assert.rejects(unpack(both, chunkBytes), expected, JSON.stringify(after));
+      }
+      for (const end of [1, 5, 6, 11, 12, bytes.length - 1]) {
+        const cutSecond = Buffer.concat([bytes, Buffer.alloc(8), bytes.subarray(0, end)]);
+        await assert.rejects(unpack(cutSecond, chunkBytes), code('ERR_ARCHIVE_TRUNCATED'), `cut at ${end}`);
+      }
+    }
+    const changed = Buffer.from(bytes);
+    changed.writeUInt8(changed.readUInt8(60) ^ 1, 60);
+    await assert.rejects(unpack(changed), { code: 'ERR_COMPRESSED_DATA', message: /form or the checksum/ });
+  });
+
   it('reads every preset, several blocks and each check that people use', async () => {
     for (const args of [['-0'], ['-9'], ['-9e'], ['-T2', '--block-size=300000'], ['--check=crc32'], ['--check=none']]) {
       assert.ok((await unpack(pack('xz', LARGE, ...args))).equals(LARGE), args.join(' '));
