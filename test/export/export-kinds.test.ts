@@ -64,7 +64,10 @@ onEachStore('saves a root that is no index and no manifest as it is', async (ope
     assert.deepEqual((await stateOf(again)).blobs, [descriptor.digest]);
   }
   const both = await save(store, ['config:1', 'text:1']);
-  assert.deepEqual(both.plan.images.map(({ name }) => name), records.map(({ name }) => name));
+  assert.deepEqual(
+    both.plan.images.map(({ name }) => name),
+    records.map(({ name }) => name),
+  );
   const platforms = ['linux/amd64'];
   await refusesSave(store, { names: ['text:1'], platforms, code: 'ERR_PLATFORM_UNAVAILABLE' });
 });

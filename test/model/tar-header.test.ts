@@ -96,7 +96,10 @@ describe('parsePaxRecords', () => {
   it('keeps values that are not text', () => {
     const value = Buffer.from([0x00, 0xff, 0x0a, 0x3d, 0x80]);
     const body = Buffer.concat([Buffer.from('37 SCHILY.xattr.com.apple.prov='), value, Buffer.from('\n')]);
-    assert.deepEqual([...parsePaxRecords(body, { maxPaxRecords: MAX_RECORDS })], [['SCHILY.xattr.com.apple.prov', value]]);
+    assert.deepEqual(
+      [...parsePaxRecords(body, { maxPaxRecords: MAX_RECORDS })],
+      [['SCHILY.xattr.com.apple.prov', value]],
+    );
   });
 
   it('refuses a key with a NUL byte, which other readers end there', () => {
@@ -122,7 +125,10 @@ describe('parsePaxRecords', () => {
   it('refuses any records whose last byte is missing', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (value) => {
-        assert.throws(() => parsePaxRecords(Buffer.from(record('path', value)).subarray(0, -1), { maxPaxRecords: MAX_RECORDS }), HEADER);
+        assert.throws(
+          () => parsePaxRecords(Buffer.from(record('path', value)).subarray(0, -1), { maxPaxRecords: MAX_RECORDS }),
+          HEADER,
+        );
       }),
     );
   });
