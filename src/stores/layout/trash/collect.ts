@@ -42,11 +42,11 @@ export async function collectable(
 }
 
 /**
- * Removes those of the blobs that nothing keeps, in their order, and returns them. Each goes to the trash first; then leases and images
- * are read again, and blobs that are needed by now are put back. A loader claims a digest before it looks the blob up,
- * so either the second look here sees the claim, or the loader finds the blob in the trash or not at all. The folder in
- * the trash is made before leases are read: a loader that claims a digest and then finds no such folder knows that no
- * collection moves the blob.
+ * Removes those of the blobs that nothing keeps, in their order, and returns them. Each goes to the trash first; then
+ * leases and images are read again, and blobs that are needed by now are put back. A loader claims a digest before it
+ * looks the blob up, so either the second look here sees the claim, or the loader finds the blob in the trash or not at
+ * all. The folder in the trash is made before leases are read: a loader that claims a digest and then finds no such
+ * folder knows that no collection moves the blob.
  */
 export async function collect(
   store: LayoutParts,
@@ -56,8 +56,7 @@ export async function collect(
   const gone: Digest[] = [];
   // A prune may end this collection, as if its process were killed: blobs that were not moved yet need another one.
   for (let left: readonly Digest[] = [...candidates]; left.length > 0;) {
-    const collection = randomUUID();
-    makePrivateFolder(path.join(store.paths.trash, collection));
+    const collection = startCollection(store.paths.trash);
     const before = left;
     try {
       left = await moveAll(store, await collectable(store, left, options), collection);
@@ -69,6 +68,20 @@ export async function collect(
     for (const digest of await emptyTrash(store, collection, { ...options, order: before })) gone.push(digest);
   }
   return gone;
+}
+
+/** Makes a folder in the trash. To a prune an empty one is that of a killed process, so it may go before it is private. */
+function startCollection(trash: string): string {
+  for (;;) {
+    const collection = randomUUID();
+    try {
+      makePrivateFolder(path.join(trash, collection));
+      return collection;
+    } catch (error) {
+      const { code, syscall } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' || syscall !== 'chmod') throw error;
+    }
+  }
 }
 
 /** Moves blobs to the trash. Returns the blobs it had not yet moved when another process ended this collection. */
