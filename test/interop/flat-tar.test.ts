@@ -18,6 +18,12 @@ const READERS: readonly { tool: string; args: (folder: string) => string[] }[] =
   { tool: 'python3', args: (folder) => ['-c', PYTHON, folder] },
 ];
 
+/** A line as far as the program keeps it: two leave the times of symlinks alone, and busybox the folder itself. */
+function shownBy(tool: string, line: string): readonly string[] {
+  if (tool === 'busybox' && line.startsWith('. ')) return [];
+  return [['python3', 'busybox'].includes(tool) && / 2→/.test(line) ? line.replace(/@.*/, '') : line];
+}
+
 for (const { tool, args } of READERS) {
   test(`${tool} unpacks flat tars to the tree that the layers mean`, async (t) => {
     if (!requireTool(t, tool)) return;
@@ -32,9 +38,7 @@ for (const { tool, args } of READERS) {
         env: { LC_ALL: 'C.UTF-8' },
       });
       assert.equal(status, 0, `${id}: ${stderr}`);
-      const shown = (lines: readonly string[]): readonly string[] =>
-        lines.map((line) => (tool === 'python3' && / 2→/.test(line) ? line.replace(/@.*/, '') : line));
-      // Python leaves the times of symlinks alone.
+      const shown = (lines: readonly string[]): readonly string[] => lines.flatMap((line) => shownBy(tool, line));
       assert.deepEqual(shown(await listFolder(folder)), shown(expectedListing(result)), id);
     }
   });
