@@ -1,5 +1,5 @@
 import { LadingError } from '../model/errors.js';
-import { bytesIn, Directory, heldBytes, IMPLIED, pathOf, type Metadata, type Special, type TreeNode } from './nodes.js';
+import { bytesIn, Directory, heldBytes, IMPLIED, type Metadata, type Special, type TreeNode } from './nodes.js';
 import { badTreeEntry } from './tree-error.js';
 
 /** What a tree may hold, and how long it may take to build. */
@@ -139,23 +139,6 @@ export class FileTree {
     const made = new Directory(name, parent, IMPLIED);
     this.put(parent, name, made, entry);
     return made;
-  }
-
-  /** The regular file at a path, at the end of all links. Undefined where there is none. Throws as `walk` does. */
-  fileAt(path: string): number | undefined {
-    const walker: Walker = { makes: false, entry: path, isOwn: () => false, onLink: () => {} };
-    let at = path;
-    for (let links = 0; links <= MAX_LINKS; links += 1) {
-      const slash = at.lastIndexOf('/');
-      const [parent, name] = [at.slice(0, Math.max(slash, 0)), at.slice(slash + 1)];
-      const directory = this.walk(parent, walker);
-      const node = directory?.children?.get(name);
-      if (typeof node === 'number') return node;
-      if (directory === undefined || node === undefined || node instanceof Directory) return undefined;
-      if (node.kind !== 'symlink') return undefined;
-      at = node.target.startsWith('/') ? node.target.slice(1) : `${pathOf(directory)}/${node.target}`;
-    }
-    throw badTreeEntry(path, `leads through more than ${MAX_LINKS} links`);
   }
 
   /** Puts a node in place of what has the name, with all that is below it. Throws ERR_TAR_ENTRY, limits. */

@@ -32,8 +32,6 @@ export interface PlannedTree {
   readonly files: FileTable;
   /** Names that a later entry or marker removed or replaced. */
   readonly hidden: number;
-  /** The regular files at the paths that were asked for. */
-  readonly found: ReadonlyMap<string, number | undefined>;
   readonly listing: TreeListing;
   readonly counts: TreeCounts;
   readonly layers: readonly PlannedLayer[];
@@ -45,8 +43,6 @@ export interface PlannedTree {
 /** The options that count here. */
 export interface PlanTreeOptions extends Pick<UnpackOptions, 'maxNames' | 'onProgress' | 'signal'> {
   readonly limits: Limits;
-  /** Paths of regular files to look for in the tree. */
-  readonly finds?: readonly string[];
 }
 
 /**
@@ -167,8 +163,6 @@ class TreePlanner {
   }
 
   async finish(): Promise<PlannedTree> {
-    // Before the tree is taken apart.
-    const found = new Map((this.#options.finds ?? []).map((path) => [path, this.#tree.fileAt(path)]));
     const listing = new TreeListing(this.#files);
     for (const _ of listing.fill(this.#tree)) await this.#giveTurn();
     const counting = listing.count(this.#layers.map(({ end }) => end));
@@ -178,7 +172,6 @@ class TreePlanner {
       image: this.#image,
       files: this.#files,
       hidden: this.#tree.hidden,
-      found,
       listing,
       counts: step.value,
       layers: this.#layers,
