@@ -44,7 +44,7 @@ async function abortInTime(
 ): Promise<AbortReport> {
   const report = await abort(abortsWithin(durationMs, seed));
   if (report.aborted > 0 || report.violations.length > 0 || durationMs < 1) return report;
-  return await abortInTime(durationMs * 0.7, seed, abort);
+  return await abortInTime(durationMs * 0.9, `${seed}+`, abort);
 }
 
 function judgeReport(t: TestContext, what: string, { violations, ...counts }: AbortReport): void {
