@@ -14,3 +14,17 @@ export function bodyOf(bytes: Uint8Array): Body {
     },
   };
 }
+
+/** The bytes after the first ones, which are read too: whoever verifies the body must see them. */
+export async function* withoutStart<Chunk extends Uint8Array>(
+  body: AsyncIterable<Chunk>,
+  bytes: number,
+): AsyncGenerator<Chunk> {
+  let left = bytes;
+  for await (const chunk of body) {
+    const skipped = Math.min(left, chunk.length);
+    left -= skipped;
+    // A part of a Buffer is a Buffer again.
+    if (skipped < chunk.length) yield chunk.subarray(skipped) as Chunk;
+  }
+}

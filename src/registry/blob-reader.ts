@@ -1,5 +1,6 @@
 import { createGunzip } from 'node:zlib';
 import { Readable } from 'node:stream';
+import { withoutStart } from '../flow/bodies.js';
 import { sizeMismatch } from '../content/mismatch.js';
 import type { ByteRange, Content } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
@@ -60,7 +61,8 @@ async function openAt(repository: Repository, content: Content, at: number): Pro
   const answer = await sendTwice(repository, call);
   const { status } = answer;
   if (status === 206) return partOf(repository, answer, call, content, at);
-  if (status === 200) return skipping(wholeOf(repository, answer, call, content), at);
+  // A registry that knows no ranges sends all again: what was handed on before is dropped.
+  if (status === 200) return withoutStart(wholeOf(repository, answer, call, content), at);
   if (status === 416) {
     answer.discard();
     throw repository.broken(answer, call, `it has no bytes from ${at} on, of ${content.size}`);
@@ -136,15 +138,5 @@ async function* unpacked(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   } finally {
     source.destroy();
     gunzip.destroy();
-  }
-}
-
-/** A registry that knows no ranges sends all again: what was handed on before is dropped. */
-async function* skipping(body: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
-  let left = bytes;
-  for await (const chunk of body) {
-    const skipped = Math.min(left, chunk.length);
-    left -= skipped;
-    if (skipped < chunk.length) yield chunk.subarray(skipped);
   }
 }

@@ -1,3 +1,4 @@
+import { withoutStart } from '../flow/bodies.js';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Content } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
@@ -59,15 +60,5 @@ export async function uploadBlob(
       if (lost !== undefined && current === undefined) await uploads.cancel(lost);
       await waitOrThrow(error, failed, settings);
     }
-  }
-}
-
-/** The bytes after the first ones, which are read too: they are part of what is verified. */
-async function* withoutStart(bytes: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
-  let left = count;
-  for await (const chunk of bytes) {
-    const skipped = Math.min(left, chunk.length);
-    left -= skipped;
-    if (skipped < chunk.length) yield chunk.subarray(skipped);
   }
 }
