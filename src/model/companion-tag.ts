@@ -17,6 +17,29 @@ export function isCompanionName(name: string): boolean {
   return COMPANION.test(name);
 }
 
+/** Whether a tag is one that companions have. */
+export function isCompanionTag(tag: string): boolean {
+  return isCompanionName(`:${tag}`);
+}
+
+/** What stands behind the digest in the tags of companions. */
+export const COMPANION_SUFFIXES = ['.sig', '.att', '.sbom'] as const;
+
+/** `sha256-<hex>` lists the referrers of a digest (distribution-spec, "Referrers Tag Schema"); or a companion's tag. */
+const BESIDE = /^(sha(?:256|384|512))-([0-9a-f]{64,128})(\.(?:sig|att|sbom))?$/;
+
+/** Whether a tag stands beside an image, and is none of its own: a list of referrers, or a companion. */
+export function isTagBeside(tag: string): boolean {
+  return BESIDE.test(tag);
+}
+
+/** The digest whose referrers the image lists, as its tag says; undefined for other images. */
+export function referrersSubject({ name = '' }: ImageRecord): Digest | undefined {
+  const [, algorithm, hex, suffix] = BESIDE.exec(name.slice(name.lastIndexOf(':') + 1)) ?? [];
+  const digest = `${algorithm}:${hex}`;
+  return suffix === undefined && isDigest(digest) ? digest : undefined;
+}
+
 /** Kinds of roots that belong to the image of the same name (annotation `kind` of cosign and hauler). */
 const KINDS: ReadonlySet<string> = new Set(['sigs', 'atts', 'sboms', 'referrers']);
 

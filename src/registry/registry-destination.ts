@@ -1,3 +1,4 @@
+import { isCompanionTag } from '../model/companion-tag.js';
 import { companionSubject } from '../model/companion-tag.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -82,8 +83,7 @@ export class RegistryDestination implements ImageDestination {
   #tagOfName(name: string): string | undefined {
     const { tag } = parseReference(name);
     // Signatures and the like are found by their tags, whatever their image is called.
-    const isCompanion = tag !== undefined && /^sha(?:256|384|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(tag);
-    if (isCompanion) return tag;
+    if (tag !== undefined && isCompanionTag(tag)) return tag;
     return this.#options.digest === undefined ? (this.#fixedTag() ?? tag) : this.#fixedTag();
   }
 

@@ -3,7 +3,7 @@ import { checkDocument, readAll } from '../content/check-document.js';
 import type { FoundBlob, OpenOptions } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import type { ContentKind } from '../model/content.js';
-import { companionSubject } from '../model/companion-tag.js';
+import { COMPANION_SUFFIXES, isTagBeside, companionSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -79,7 +79,7 @@ export class RegistrySource implements ImageSource {
       return [record];
     }
     const { host, path } = repositoryOf(reference);
-    const tags = (await this.#tagsOf({ host, path })).filter((tag) => !BESIDE.test(tag));
+    const tags = (await this.#tagsOf({ host, path })).filter((tag) => !isTagBeside(tag));
     if (tags.length === 0) throw unknownImage(reference);
     const asked = tags.map((tag) =>
       this.#running(async () => await this.#recordOf(parseRegistryReference(`${host}/${path}:${tag}`))),
@@ -141,7 +141,7 @@ export class RegistrySource implements ImageSource {
 
   /** Those of the tags that may be there: as listed, or all of them where a registry lists no tags. */
   async #companionTags(name: RepositoryName, stems: readonly string[]): Promise<readonly string[]> {
-    const possible = stems.flatMap((stem) => COMPANIONS.map((suffix) => `${stem}${suffix}`));
+    const possible = stems.flatMap((stem) => COMPANION_SUFFIXES.map((suffix) => `${stem}${suffix}`));
     try {
       const listed = new Set(await this.#tagsOf(name));
       return possible.filter((tag) => listed.has(tag));
@@ -223,10 +223,6 @@ export class RegistrySource implements ImageSource {
     return new Manifests(repository, this.#limits.maxDocumentBytes);
   }
 }
-
-/** Tags that are no images of their own: of companions, and lists of referrers. */
-const BESIDE = /^sha(?:256|384|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/;
-const COMPANIONS = ['.sig', '.att', '.sbom'] as const;
 
 /** What registries answer that let images be pulled, and tags not be listed. */
 const UNLISTED: readonly string[] = [

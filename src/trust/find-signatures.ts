@@ -1,5 +1,5 @@
 import type { Documents } from '../content/documents.js';
-import { companionSubject } from '../model/companion-tag.js';
+import { companionSubject, referrersSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
@@ -8,6 +8,7 @@ import type { ImageRecord } from '../model/image-list.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ListedNode } from '../survey/survey-images.js';
 import { isBundleType } from './bundle.js';
+import { STATEMENT_TYPE } from './envelope.js';
 
 /** What a signature was found as. `notation` and `in-toto` are told, and not checked. */
 export type SignatureKind = 'cosign' | 'dsse' | 'bundle' | 'notation' | 'in-toto';
@@ -32,7 +33,7 @@ const KINDS: Readonly<Record<string, SignatureKind>> = {
   'application/vnd.dsse.envelope.v1+json': 'dsse',
   'application/jose+json': 'notation',
   'application/cose': 'notation',
-  'application/vnd.in-toto+json': 'in-toto',
+  [STATEMENT_TYPE]: 'in-toto',
 };
 
 /** The most bytes that are read of a layer of this kind. */
@@ -46,12 +47,12 @@ export function maxBytesOf(kind: SignatureKind): number {
  */
 export class SignatureFinder {
   readonly #documents: Documents;
-  readonly #companions: ReadonlyMap<string, readonly ImageRecord[]>;
+  readonly #companions: ReadonlyMap<Digest, readonly ImageRecord[]>;
   readonly #referrers: ReadonlyMap<Digest, readonly ListedNode[]>;
 
   constructor(documents: Documents, records: readonly ImageRecord[], nodes: readonly ListedNode[]) {
     this.#documents = documents;
-    this.#companions = groupBy(records, (record) => companionSubject(record) ?? taggedDigest(record));
+    this.#companions = groupBy(records, (record) => companionSubject(record) ?? referrersSubject(record));
     this.#referrers = groupBy(nodes, ({ node }) => node.subject);
   }
 
@@ -86,11 +87,6 @@ export class SignatureFinder {
     if (!isIndexType(descriptor.mediaType)) return [descriptor];
     return (await this.#documents.index(descriptor))?.manifests ?? [];
   }
-}
-
-/** The digest that a tag like `sha256-<hex>` names. */
-function taggedDigest({ name = '' }: ImageRecord): string | undefined {
-  return /:(sha(?:256|384|512))-([0-9a-f]{64,128})$/.exec(name)?.slice(1).join(':');
 }
 
 function tooMany(digest: Digest): LadingError {
