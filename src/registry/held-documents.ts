@@ -1,13 +1,11 @@
 import { parseStrictJson } from '../content/strict-json.js';
+import { DEFAULT_LIMITS } from '../model/limits.js';
 import type { Content } from '../model/content.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 
 /** The most bytes of documents that wait together. */
 const MAX_BYTES = 64 * 1024 * 1024;
-
-/** Levels of arrays and objects in a document. */
-const MAX_DEPTH = 64;
 
 /**
  * Documents that wait until everything they name is in the registry, and the sizes that they tell of other content.
@@ -42,7 +40,7 @@ export class HeldDocuments {
   async #learn(bytes: Buffer): Promise<void> {
     let value: unknown;
     try {
-      value = await parseStrictJson(bytes, 'a document', MAX_DEPTH);
+      value = await parseStrictJson(bytes, 'a document', DEFAULT_LIMITS.maxJsonDepth);
     } catch {
       // What is wrong with it is for its reader to say.
       return;

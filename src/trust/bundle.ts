@@ -1,11 +1,10 @@
 import { parseStrictJson } from '../content/strict-json.js';
+import { DEFAULT_LIMITS } from '../model/limits.js';
 import { asFields, asText, invalid } from '../model/json.js';
 import { envelopeOf, type Envelope } from './envelope.js';
 
 /** The media types of Sigstore bundles that are read. */
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\+json;version=0\.[123]|\.v0\.3\+json)$/;
-
-const MAX_DEPTH = 64;
 
 /** Whether a layer or artifact of this type is a Sigstore bundle, of any version. */
 export function isBundleType(mediaType: string): boolean {
@@ -17,7 +16,7 @@ export type Bundle = { readonly envelope: Envelope; readonly hint?: string } | {
 
 /** Parses a Sigstore bundle. Its transparency entries are not read. Throws ERR_DOCUMENT_INVALID, ERR_LIMIT_DEPTH. */
 export async function parseBundle(bytes: Buffer, where: string): Promise<Bundle> {
-  const value = await parseStrictJson(bytes, where, MAX_DEPTH);
+  const value = await parseStrictJson(bytes, where, DEFAULT_LIMITS.maxJsonDepth);
   const fields = asFields(value, where, ['mediaType', 'verificationMaterial', 'dsseEnvelope', 'messageSignature']);
   const mediaType = asText(fields['mediaType'], `${where}.mediaType`);
   if (!BUNDLE.test(mediaType)) return { unsupported: 'a bundle of another version' };

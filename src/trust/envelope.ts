@@ -1,11 +1,10 @@
 import { parseStrictJson } from '../content/strict-json.js';
+import { DEFAULT_LIMITS } from '../model/limits.js';
 import { asFields, asList, asText, invalid } from '../model/json.js';
 import { decodeBase64 } from './base64.js';
 
 /** The type of the payload of an attestation and of a bundle. Signatures over others say nothing about an image. */
 export const STATEMENT_TYPE = 'application/vnd.in-toto+json';
-
-const MAX_DEPTH = 64;
 
 /** A signed payload with its signatures (DSSE, "envelope"). The payload is not to be read before one is good. */
 export interface Envelope {
@@ -16,7 +15,7 @@ export interface Envelope {
 
 /** Parses a DSSE envelope. Throws ERR_DOCUMENT_INVALID, ERR_LIMIT_DEPTH. */
 export async function parseEnvelope(bytes: Buffer, where: string): Promise<Envelope> {
-  return envelopeOf(await parseStrictJson(bytes, where, MAX_DEPTH), where);
+  return envelopeOf(await parseStrictJson(bytes, where, DEFAULT_LIMITS.maxJsonDepth), where);
 }
 
 /** A parsed JSON value as an envelope. Throws ERR_DOCUMENT_INVALID. */

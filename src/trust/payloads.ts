@@ -1,8 +1,7 @@
 import { parseStrictJson } from '../content/strict-json.js';
+import { DEFAULT_LIMITS } from '../model/limits.js';
 import { algorithmOf, type Digest } from '../model/digest.js';
 import { asFields, asList, asObject, asText, invalid } from '../model/json.js';
-
-const MAX_DEPTH = 64;
 
 /** The predicate type of an image signature in a bundle; any other type is an attestation. */
 const SIGNATURE_PREDICATE = 'https://sigstore.dev/cosign/sign/v1';
@@ -27,7 +26,9 @@ export interface Said {
 /** Reads a simple-signing payload about a digest. */
 export async function readSimpleSigning(bytes: Buffer, digest: Digest, where: string): Promise<Said> {
   const critical = asFields(
-    asFields(await parseStrictJson(bytes, where, MAX_DEPTH), where, ['critical', 'optional'])['critical'],
+    asFields(await parseStrictJson(bytes, where, DEFAULT_LIMITS.maxJsonDepth), where, ['critical', 'optional'])[
+      'critical'
+    ],
     `${where}.critical`,
     ['identity', 'image', 'type'],
   );
@@ -46,7 +47,7 @@ export async function readSimpleSigning(bytes: Buffer, digest: Digest, where: st
 
 /** Reads an in-toto statement about a digest. */
 export async function readStatement(bytes: Buffer, digest: Digest, where: string): Promise<Said> {
-  const value = await parseStrictJson(bytes, where, MAX_DEPTH);
+  const value = await parseStrictJson(bytes, where, DEFAULT_LIMITS.maxJsonDepth);
   const fields = asFields(value, where, ['_type', 'subject', 'predicateType', 'predicate']);
   if (!STATEMENT_TYPES.includes(asText(fields['_type'], `${where}._type`)))
     throw invalid(`${where}._type`, 'not the type of a statement');
