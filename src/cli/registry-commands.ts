@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { command, platformOption, referrersOption } from './command-options.js';
-import type { CopyCommandOptions } from './commands/copy.js';
+import type { CopyCommandOptions } from './commands/copy-choices.js';
 import type { CopyListOptions } from './commands/copy-list.js';
 import type { LoginOptions } from './commands/login.js';
 import type { TagsOptions } from './commands/registry.js';

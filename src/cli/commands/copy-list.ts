@@ -6,7 +6,8 @@ import { withRegistries } from '../registry-access.js';
 import type { CommandContext } from '../command-context.js';
 import { hintAllowMissing } from '../hints.js';
 import { parsePlace } from '../transports.js';
-import { OneCopy, type CopyCommandOptions, type CopyOutcome } from './copy.js';
+import type { CopyCommandOptions } from './copy-choices.js';
+import { OneCopy, type CopyOutcome } from './copy.js';
 
 export interface CopyListOptions extends CopyCommandOptions {
   readonly fromFile?: string;

@@ -2,13 +2,10 @@ import { copyImages, DEFAULT_BLOB_JOBS, type CopyOptions } from '../../copy/copy
 import { copyToRegistry } from '../../copy/copy-to-registry.js';
 import { checkJobs } from '../../copy/copy-blobs.js';
 import { renamedSource } from '../../copy/renamed-source.js';
-import type { IndexPolicy } from '../../export/choose-roots.js';
 import { planExport } from '../../export/plan-export.js';
 import { loadImages } from '../../load/load-images.js';
 import { LadingError } from '../../model/errors.js';
-import type { OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
-import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import type { Registries } from '../../registry/registries.js';
 import type { RegistryDestination } from '../../registry/registry-destination.js';
 import { parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
@@ -16,22 +13,11 @@ import type { OciLayoutStore } from '../../stores/layout/oci-layout-store.js';
 import type { ImageDestination, ImageSource } from '../../stores/store.js';
 import type { ImageReport, Warning } from '../../survey/reports.js';
 import { checkOutput, openInput, writeArchive } from '../archive-file.js';
-import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
+import { openStore, type CommandContext } from '../command-context.js';
 import { hinted } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
-import type { RegistryOptions } from '../registry-options.js';
 import { nameAt, splitFile, splitFolder, type Place } from '../transports.js';
-
-export interface CopyCommandOptions extends CommonOptions, RegistryOptions {
-  readonly platform?: readonly string[];
-  readonly index: IndexPolicy;
-  readonly referrers: ReferrerPolicy;
-  readonly allowMissing?: boolean;
-  readonly onConflict: OnConflict;
-  readonly allTags?: boolean;
-  readonly dryRun?: boolean;
-  readonly blobJobs: string;
-}
+import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
 
 /** What one copy did, as the command reports it. */
 export interface CopyOutcome {
@@ -185,17 +171,7 @@ export class OneCopy {
   }
 
   #copying() {
-    const { platform, index, referrers, allowMissing, onConflict } = this.#options;
-    const copying = {
-      platforms: platform ?? [],
-      index,
-      referrers,
-      missingPlatforms: allowMissing === true ? 'skip' : 'fail',
-      onConflict,
-      blobJobs: this.#blobJobs(),
-      signal: this.#context.signal,
-    } as const;
-    return copying satisfies CopyOptions;
+    return { ...choicesOf(this.#options, this.#context), blobJobs: this.#blobJobs() } satisfies CopyOptions;
   }
 
   #blobJobs(): number {

@@ -11,7 +11,7 @@ import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { withRegistries } from '../registry-access.js';
 import type { RegistryOptions } from '../registry-options.js';
-import type { CopyCommandOptions } from './copy.js';
+import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
 
 /** `lading pull`: registry images into the store, under their names. All names become visible together. */
 export async function pull(
@@ -25,17 +25,11 @@ export async function pull(
   const texts = references.map((one) => (options.allTags === true ? one : one.withDefaultTag()).toString());
   return await withRegistries(options, context, onlyHost(names), async (registries) => {
     const store = await openStore(options, 'write');
-    const { allowMissing, platform = [], referrers, onConflict, index } = options;
-    const report = await copyImages(registries.source(), store, texts, {
-      platforms: platform,
-      index,
-      referrers,
-      onConflict,
-      missingPlatforms: allowMissing === true ? 'skip' : 'fail',
-      signal: context.signal,
-    }).catch((error: unknown) => {
-      throw hintAllowMissing(error, allowMissing);
-    });
+    const report = await copyImages(registries.source(), store, texts, choicesOf(options, context)).catch(
+      (error: unknown) => {
+        throw hintAllowMissing(error, options.allowMissing);
+      },
+    );
     warn(report.warnings, options);
     if (options.json === true) await printReport('pull', report);
     else await printLines(report.images.map(({ name, digest }) => `${nameWithoutDigest(name)}@${digest}`));
@@ -70,17 +64,11 @@ export async function push(
       digest: reference.digest,
       blobJobs: 4,
     });
-    const { allowMissing, platform = [], referrers, index } = options;
-    const report = await copyToRegistry(store, destination, [own], {
-      platforms: platform,
-      index,
-      referrers,
-      onConflict: options.onConflict,
-      missingPlatforms: allowMissing === true ? 'skip' : 'fail',
-      signal: context.signal,
-    }).catch((error: unknown) => {
-      throw hintAllowMissing(error, allowMissing);
-    });
+    const report = await copyToRegistry(store, destination, [own], choicesOf(options, context)).catch(
+      (error: unknown) => {
+        throw hintAllowMissing(error, options.allowMissing);
+      },
+    );
     warn(report.warnings, options);
     if (options.json === true) await printReport('push', report);
     else

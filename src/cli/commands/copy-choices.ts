@@ -1,0 +1,26 @@
+import type { IndexPolicy } from '../../export/choose-roots.js';
+import type { OnConflict } from '../../model/image-list.js';
+import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
+import type { CommandContext, CommonOptions } from '../command-context.js';
+import type { RegistryOptions } from '../registry-options.js';
+
+/** The options of `copy`, `pull` and `push`. */
+export interface CopyCommandOptions extends CommonOptions, RegistryOptions {
+  readonly platform?: readonly string[];
+  readonly index: IndexPolicy;
+  readonly referrers: ReferrerPolicy;
+  readonly allowMissing?: boolean;
+  readonly onConflict: OnConflict;
+  readonly allTags?: boolean;
+  readonly dryRun?: boolean;
+  readonly blobJobs: string;
+}
+
+/** What the options of `copy`, `pull` and `push` choose, as the library takes it. */
+export function choicesOf(
+  { platform = [], index, referrers, allowMissing, onConflict }: CopyCommandOptions,
+  { signal }: CommandContext,
+) {
+  const missingPlatforms = allowMissing === true ? 'skip' : 'fail';
+  return { platforms: platform, index, referrers, missingPlatforms, onConflict, signal } as const;
+}
