@@ -5,6 +5,8 @@ import type { LadingError } from '../model/errors.js';
 /** A blob that is here: its size in bytes, and its damage if that is known. */
 export interface FoundBlob {
   readonly size: number;
+  /** The repository of the same registry that has just lent it, if the place is a repository. */
+  readonly mountedFrom?: string;
   readonly damage?: LadingError;
 }
 

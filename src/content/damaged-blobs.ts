@@ -7,11 +7,11 @@ const MAX_OWN_ERRORS = 1000;
 
 /** The damaged blobs of an archive that no image may need. Holds a record for each, and up to 1 000 errors. */
 export class DamagedBlobs {
-  readonly #blobs = new Map<Digest, Required<FoundBlob>>();
+  readonly #blobs = new Map<Digest, Required<Omit<FoundBlob, 'mountedFrom'>>>();
   readonly #sharedErrors = new Map<ErrorCode, LadingError>();
 
   /** Each damaged blob, with the size that it had. */
-  get blobs(): ReadonlyMap<Digest, Required<FoundBlob>> {
+  get blobs(): ReadonlyMap<Digest, Required<Omit<FoundBlob, 'mountedFrom'>>> {
     return this.#blobs;
   }
 

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import type { FoundBlob } from '../content/content-provider.js';
 import { throwIfAborted } from '../model/aborted.js';
 import type { Digest } from '../model/digest.js';
 import { asError, LadingError } from '../model/errors.js';
@@ -17,11 +18,22 @@ export interface CopyCounts {
   readonly bytesPresent: number;
 }
 
+/** What happens to one blob of a copy. */
+export interface CopyEvent extends ExpectedContent {
+  /** `waiting`: it will be copied. A body that is cut may start anew, and then `bytes` is smaller than before. */
+  readonly state: 'waiting' | 'copying' | 'copied' | 'present';
+  /** How many of its bytes have come so far. */
+  readonly bytes: number;
+  /** The repository of the same registry in which the destination found it. */
+  readonly mountedFrom?: string;
+}
+
 /** How many blobs go at once, and where to note what was stored. */
 export interface CopyBlobsOptions {
   readonly blobJobs: number;
   readonly signal: AbortSignal | undefined;
   readonly stored: Map<Digest, number>;
+  readonly onProgress?: ((event: CopyEvent) => void) | undefined;
 }
 
 /** Look-ups at once of what the destination has. */
@@ -35,25 +47,37 @@ export async function copyBlobs(
   reader: SourceReader,
   session: DestinationSession,
   blobs: readonly BlobCopy[],
-  { blobJobs, signal, stored }: CopyBlobsOptions,
+  { blobJobs, signal, stored, onProgress = () => {} }: CopyBlobsOptions,
 ): Promise<CopyCounts> {
   const isLacking = pLimit(LOOKUPS);
   const documents = blobs.filter(({ kind }) => kind === 'manifest');
   // A registry learns from a manifest which content to mount, so manifests come first.
   const counts = { copied: 0, present: 0, bytesCopied: 0, bytesPresent: 0 };
-  const note = ({ size, digest }: BlobCopy, outcome: IngestOutcome): void => {
+  const tell = (
+    { digest, size, kind }: BlobCopy,
+    state: CopyEvent['state'],
+    bytes: number,
+    found?: FoundBlob | undefined,
+  ): void => {
+    const mountedFrom = found?.mountedFrom;
+    onProgress({ digest, size, kind, state, bytes, ...(mountedFrom !== undefined && { mountedFrom }) });
+  };
+  const note = (blob: BlobCopy, outcome: IngestOutcome, found?: FoundBlob): void => {
+    const { size, digest } = blob;
+    tell(blob, outcome === 'stored' ? 'copied' : 'present', size, found);
     if (outcome === 'stored') stored.set(digest, size);
     counts[outcome === 'stored' ? 'copied' : 'present'] += 1;
     counts[outcome === 'stored' ? 'bytesCopied' : 'bytesPresent'] += size;
   };
   const copyAll = async (some: readonly BlobCopy[]): Promise<void> => {
-    const asked = some.map((blob) => isLacking(async () => await isHere(session, blob)));
+    const asked = some.map((blob) => isLacking(async () => await findHere(session, blob)));
     const here = await Promise.all(asked);
-    const lacking = some.filter((_, at) => here[at] !== true);
-    for (const blob of some.filter((_, at) => here[at] === true)) note(blob, 'present');
+    const lacking = some.filter((_, at) => here[at] === undefined);
+    for (const blob of lacking) tell(blob, 'waiting', 0);
+    for (const [at, blob] of some.entries()) if (here[at] !== undefined) note(blob, 'present', here[at]);
     await inParallel(blobJobs, lacking, async (blob) => {
       throwIfAborted(signal, 'the copy');
-      note(blob, await copyBlob(reader, session, blob));
+      note(blob, await copyBlob(reader, session, blob, (bytes) => tell(blob, 'copying', bytes)));
     });
   };
   await copyAll(documents);
@@ -61,8 +85,9 @@ export async function copyBlobs(
   return counts;
 }
 
-async function isHere(session: DestinationSession, { digest, size, kind }: BlobCopy): Promise<boolean> {
-  return (await session.stat(digest, kind))?.size === size;
+async function findHere(session: DestinationSession, { digest, size, kind }: BlobCopy): Promise<FoundBlob | undefined> {
+  const found = await session.stat(digest, kind);
+  return found?.size === size ? found : undefined;
 }
 
 /** Does all the work, `jobs` pieces at once. Throws the first error when every piece that had begun is over. */
@@ -80,11 +105,19 @@ async function inParallel<T>(jobs: number, pieces: readonly T[], work: (piece: T
   if (first !== undefined) throw first;
 }
 
-async function copyBlob(reader: SourceReader, session: DestinationSession, blob: BlobCopy): Promise<IngestOutcome> {
+async function copyBlob(
+  reader: SourceReader,
+  session: DestinationSession,
+  blob: BlobCopy,
+  onBytes: (bytes: number) => void,
+): Promise<IngestOutcome> {
   const { digest, size, kind, bytes } = blob;
   // It ends one byte late, to notice a blob that is too long.
   const open = (): AsyncIterable<Uint8Array> =>
-    bytes === undefined ? reader.open(digest, { kind, range: { start: 0, end: size + 1 } }) : inMemory(bytes);
+    counted(
+      bytes === undefined ? reader.open(digest, { kind, range: { start: 0, end: size + 1 } }) : inMemory(bytes),
+      onBytes,
+    );
   if (session.transfers !== undefined) return await session.transfers.transfer({ digest, size, kind }, open);
   const ingest = await session.begin({ digest, size, kind });
   try {
@@ -93,6 +126,18 @@ async function copyBlob(reader: SourceReader, session: DestinationSession, blob:
   } finally {
     // After a commit it does nothing.
     await ingest.abort();
+  }
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    onBytes(bytes);
+    yield chunk;
   }
 }
 

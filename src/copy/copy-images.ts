@@ -15,7 +15,7 @@ import type { DestinationSession, ImageDestination, ImageSource } from '../store
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import { copyBlobs, type BlobCopy, type CopyCounts } from './copy-blobs.js';
+import { copyBlobs, type BlobCopy, type CopyCounts, type CopyEvent } from './copy-blobs.js';
 
 /** What to copy of the images, and how. */
 export interface CopyOptions {
@@ -31,6 +31,8 @@ export interface CopyOptions {
   readonly blobJobs?: number;
   /** Called with the plan before anything is copied; what it throws ends the copy. */
   readonly onPlanned?: (plan: ExportPlan) => void;
+  /** Called for each blob, and for each chunk of one. */
+  readonly onProgress?: (event: CopyEvent) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -60,7 +62,7 @@ export async function copyImages(
   names: readonly string[],
   options: CopyOptions = {},
 ): Promise<CopyReport> {
-  const { onConflict = 'replace', blobJobs = DEFAULT_BLOB_JOBS, onPlanned, signal, ...choosing } = options;
+  const { onConflict = 'replace', blobJobs = DEFAULT_BLOB_JOBS, onPlanned, onProgress, signal, ...choosing } = options;
   const plan = await planExport(source, names, { ...choosing, ...(signal && { signal }) });
   onPlanned?.(plan);
   const reader = await source.reader();
@@ -68,7 +70,12 @@ export async function copyImages(
   const stored = new Map<Digest, number>();
   try {
     await reader.claim(plan.entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
-    const counts = await copyBlobs(reader, session, plan.entries.flatMap(blobOf), { blobJobs, signal, stored });
+    const counts = await copyBlobs(reader, session, plan.entries.flatMap(blobOf), {
+      blobJobs,
+      signal,
+      stored,
+      onProgress,
+    });
     const closed = await closeArchive(
       destination,
       session,

@@ -7,12 +7,13 @@ import { rateOf } from './broken-answers.js';
 import type { HttpAnswer, HttpClient, HttpRequest } from './http-client.js';
 import { OriginMemory } from './origin-memory.js';
 import { Redaction } from './redaction.js';
-import { checkTarget, guardedLookup, linkTarget, redirectedHeaders } from './redirects.js';
+import { checkTarget, guardedLookup, linkTarget, ownLookup, redirectedHeaders } from './redirects.js';
 import { apiHostOf } from './registry-name.js';
 import { refusal, unreachable, type Asked } from './registry-errors.js';
 import { askedWait, isTemporary, waitBefore } from './retry-policy.js';
 import type { RegistrySettings } from './settings.js';
 import { Tokens, type AskForToken } from './tokens.js';
+import { bodyOf } from './upload-body.js';
 import { TransportError } from './watch.js';
 
 /** One request to a registry, as its endpoints see it. */
@@ -107,6 +108,8 @@ export class Exchange {
           this.memory.pause(asked.origin, askedWait(retryAfter, this.settings.now()), this.settings);
       } catch (thrown) {
         if (!(thrown instanceof TransportError) || this.settings.signal?.aborted === true) throw thrown;
+        // An address that is refused is refused in every try.
+        if (thrown.cause instanceof LadingError) throw thrown.cause;
         // A kept connection that the other side had closed: no byte of an answer came, and it costs no try.
         if (thrown.isStale && thrown.kind === 'connection' && (stale += 1) <= 3) {
           failed -= 1;
@@ -143,9 +146,9 @@ export class Exchange {
 
   /** Some registries tell only at `/v2/` how they want to be asked. */
   async #challengeOf({ host }: Permission, asked: Asked): Promise<string | undefined> {
-    const answer = await this.#client.request(
-      this.#requestTo(new URL('/v2/', await this.memory.baseOf(host, asked.what)), { method: 'GET' }),
-    );
+    const url = new URL('/v2/', await this.memory.baseOf(host, asked.what));
+    const lookup = ownLookup(url, this.settings, asked);
+    const answer = await this.#client.request({ ...this.#requestTo(url, { method: 'GET' }), lookup });
     answer.discard();
     return answer.headers['www-authenticate'];
   }
@@ -175,7 +178,9 @@ export class Exchange {
   async #once(call: Call, url: URL, first: URL, asked: Asked): Promise<HttpAnswer> {
     const isOwn = this.#isOwn(url, call.permission);
     const authorization = isOwn ? await this.#authorizer.header(call.permission, asked) : undefined;
-    const lookup = isOwn ? undefined : guardedLookup(url, this.#leadRules(asked.host), asked);
+    const lookup = isOwn
+      ? ownLookup(url, this.settings, asked)
+      : guardedLookup(url, this.#leadRules(asked.host), asked);
     const answer = await this.#client.request({
       ...this.#requestTo(url, call),
       headers: {
@@ -203,7 +208,7 @@ export class Exchange {
             'content-length': String(Buffer.byteLength(form)),
           }),
         },
-        body: form === undefined ? undefined : oneChunk(Buffer.from(form)),
+        body: form === undefined ? undefined : bodyOf(Buffer.from(form)),
         lookup: guardedLookup(url, this.#leadRules(host), asked),
       });
       return { ...answered, url };
@@ -241,8 +246,4 @@ export class Exchange {
     for (const text of this.memory.newWarnings(host, headers['warning']))
       this.settings.onWarning(`registry ${host} says: ${this.redaction.hide(text)}`);
   }
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -4,6 +4,7 @@ import { LadingError, quote } from '../model/errors.js';
 import { isLinkLocal, isPrivate } from './address-rules.js';
 import { shownUrl } from './redaction.js';
 import { brokenProtocol, type Asked } from './registry-errors.js';
+import type { RegistrySettings } from './settings.js';
 
 /** The longest Location that is followed; signed URLs have a few thousand characters. */
 const MAX_CHARACTERS = 16 * 1024;
@@ -71,8 +72,34 @@ export function guardedLookup(target: URL, { isPublic, allowed }: LeadRules, ask
   };
 }
 
+/**
+ * The same for a registry whose name came from others, as the settings have it: undefined if they refuse no address.
+ * Throws ERR_REDIRECT_REFUSED for a link-local address that stands in the name itself.
+ */
+export function ownLookup(
+  target: URL,
+  {
+    refusesLinkLocal = false,
+    allowedRedirects: allowed,
+  }: Pick<RegistrySettings, 'refusesLinkLocal' | 'allowedRedirects'>,
+  asked: Asked,
+): LookupFunction | undefined {
+  if (!refusesLinkLocal) return undefined;
+  const host = target.hostname.replace(/^\[|\]$/g, '');
+  const rules = { isPublic: false, allowed };
+  if (isIP(host) !== 0 && isForbidden(host, { isPublic: false, isAllowed: allowed.has(target.host) }))
+    throw refusedAddress(asked, target.host);
+  return guardedLookup(target, rules, asked);
+}
+
 function refusedAddress(asked: Asked, host: string): LadingError {
-  return refused(asked, `it leads to an address inside a network, ${host}; allow it with --allow-redirect-to ${host}`);
+  if (host !== asked.host)
+    return refused(
+      asked,
+      `it leads to an address inside a network, ${host}; allow it with --allow-redirect-to ${host}`,
+    );
+  const message = `registry ${host} has a link-local address, as services have that are not for others; name it in --registries to allow it`;
+  return new LadingError('ERR_REDIRECT_REFUSED', message, { details: { host } });
 }
 
 function refused({ host, what, origin }: Asked, why: string): LadingError {

@@ -80,20 +80,25 @@ export class RegistrySession implements DestinationSession {
   async stat(digest: Digest, kind: ContentKind): Promise<FoundBlob | undefined> {
     const known = this.#held.get(digest)?.length ?? this.#here.get(digest);
     if (known !== undefined) return { size: known };
-    const size = kind === 'manifest' ? (await this.#manifests.head(digest))?.size : await this.#statBlob(digest);
-    if (size === undefined) return undefined;
-    this.#here.set(digest, size);
-    return { size };
+    const found = kind === 'manifest' ? await this.#manifests.head(digest) : await this.#statBlob(digest);
+    if (found === undefined) return undefined;
+    this.#here.set(digest, found.size);
+    return 'mountedFrom' in found ? found : { size: found.size };
   }
 
-  async #statBlob(digest: Digest): Promise<number | undefined> {
+  async #statBlob(digest: Digest): Promise<FoundBlob | undefined> {
     const told = this.#held.sizeOf(digest);
     const found = await this.#uploads.head(digest);
-    if (found !== undefined) return found.size ?? told ?? (await this.#uploads.sizeBehindRedirect(digest));
-    return told !== undefined && (await this.#isMounted(digest)) ? told : undefined;
+    if (found !== undefined) {
+      const size = found.size ?? told ?? (await this.#uploads.sizeBehindRedirect(digest));
+      return size === undefined ? undefined : { size };
+    }
+    const mountedFrom = told === undefined ? undefined : await this.#mount(digest);
+    return told === undefined || mountedFrom === undefined ? undefined : { size: told, mountedFrom };
   }
 
-  async #isMounted(digest: Digest): Promise<boolean> {
+  /** The repository from which the blob was mounted; undefined if none has lent it. */
+  async #mount(digest: Digest): Promise<string | undefined> {
     const { memory } = this.#repository.exchange;
     const { host } = this.#repository.name;
     for (const from of this.#repository.sources) {
@@ -102,10 +107,10 @@ export class RegistrySession implements DestinationSession {
       if (offered === 'refused') memory.note(host, 'mount', from);
       else if (offered === undefined) {
         this.counts.mounted += 1;
-        return true;
+        return from;
       } else this.#offered.set(digest, offered);
     }
-    return false;
+    return undefined;
   }
 
   async *open(digest: Digest, { kind, range }: OpenOptions): AsyncGenerator<Buffer> {

@@ -26,6 +26,11 @@ export interface RegistrySettings {
   readonly plainHttp: ReadonlySet<string>;
   /** Hosts inside a network that registries on the internet may redirect to. */
   readonly allowedRedirects: ReadonlySet<string>;
+  /**
+   * Whether a registry may not be at a link-local address, such as that of the metadata service of a cloud, unless it is
+   * one of `allowedRedirects`: others choose the names here.
+   */
+  readonly refusesLinkLocal?: boolean;
   /** Tries of one request, the first included. */
   readonly attempts: number;
   /** The longest wait that a registry may ask for, in milliseconds. */

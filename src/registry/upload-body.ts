@@ -47,3 +47,8 @@ export class UploadBody {
     await once(this.#request, 'drain', { signal: this.#stopped.signal });
   }
 }
+
+/** Bytes as a body. */
+export async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -129,7 +129,7 @@ export interface ArchiveContents {
   /** Files and links whose name stood in the archive more than once. */
   readonly repeated: ReadonlySet<string>;
   /** Blobs with a wrong size or digest, with the size that they had. The load fails only if an image needs one. */
-  readonly damaged: ReadonlyMap<Digest, Required<FoundBlob>>;
+  readonly damaged: ReadonlyMap<Digest, Required<Omit<FoundBlob, 'mountedFrom'>>>;
   /** Whether a file with this plain name came and was not kept, since nothing had asked for it. */
   readonly hasLeft?: (name: string) => boolean;
 }

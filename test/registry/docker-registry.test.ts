@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { copyImages } from '../../src/copy/copy-images.js';
+import type { CopyEvent } from '../../src/copy/copy-blobs.js';
 import { copyToRegistry, type PushReport } from '../../src/copy/copy-to-registry.js';
 import { planExport } from '../../src/export/plan-export.js';
 import { exportImages } from '../../src/export/export-images.js';
@@ -13,6 +14,7 @@ import { parseRegistryReference, repositoryOf } from '../../src/registry/registr
 import type { OpenOptions } from '../../src/content/content-provider.js';
 import type { Registries } from '../../src/registry/registries.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import type { ImageSource } from '../../src/stores/store.js';
 import { listTags } from '../../src/registry/tags.js';
 import { sharedRegistry, type RunningRegistry } from '../fixtures/docker-registry.js';
 import { example, NAME, PLATFORMS, sorted, type Example } from '../fixtures/example.js';
@@ -504,4 +506,38 @@ test('tells a blob that the registry has lost', async (t) => {
   });
   const source = scene.registries.source({ checkBlobs: true });
   await assert.rejects(planExport(source, [scene.nameOf('1')]), { code: 'ERR_BLOB_MISSING' });
+});
+
+test('tells what happens to each blob, and which was mounted', async (t) => {
+  const scene = await sceneFor(t);
+  if (scene === undefined) return;
+  const { registries, nameOf } = scene;
+  const built = example();
+  const told = async (source: ImageSource, name: string, sources: readonly string[] = []): Promise<CopyEvent[]> => {
+    const reference = parseRegistryReference(name);
+    const destination = registries.destination(repositoryOf(reference), { tag: '1', blobJobs: 4 }, sources);
+    const events: CopyEvent[] = [];
+    await copyToRegistry(source, destination, [NAME], { onProgress: (event) => void events.push(event) });
+    return events;
+  };
+  const store = await storeWith(built);
+  const first = await told(store, nameOf('1'));
+  const layers = closureOf(built.blobs, built.root).filter((digest) => digest !== built.root.digest);
+  for (const digest of layers) {
+    const own = first.filter((event) => event.digest === digest);
+    assert.deepEqual([own.at(0)?.state, own.at(-1)?.state], ['waiting', 'copied'], digest);
+    assert.equal(own.at(-1)?.bytes, own.at(0)?.size);
+    assert.ok(own.slice(1, -1).every(({ state, bytes, size }) => state === 'copying' && bytes <= size));
+  }
+  const from = repositoryOf(parseRegistryReference(nameOf('1'))).path;
+  const second = await told(store, nameOf('1', 'other'), [from]);
+  const blobs = second.filter(({ kind }) => kind === 'blob');
+  assert.ok(blobs.length > 0);
+  assert.ok(blobs.every(({ state, mountedFrom }) => state === 'present' && mountedFrom === from));
+});
+
+test('refuses a link-local address of a registry, if others choose its name', async (t) => {
+  const registries = openRegistries(t, { refusesLinkLocal: true, plainHttp: new Set(['169.254.169.254']) });
+  const source = registries.source();
+  await assert.rejects(source.resolve(['169.254.169.254/latest/meta-data:1']), { code: 'ERR_REDIRECT_REFUSED' });
 });
