@@ -53,18 +53,13 @@ export async function copyBlobs(
   const documents = blobs.filter(({ kind }) => kind === 'manifest');
   // A registry learns from a manifest which content to mount, so manifests come first.
   const counts = { copied: 0, present: 0, bytesCopied: 0, bytesPresent: 0 };
-  const tell = (
-    { digest, size, kind }: BlobCopy,
-    state: CopyEvent['state'],
-    bytes: number,
-    found?: FoundBlob | undefined,
-  ): void => {
-    const mountedFrom = found?.mountedFrom;
-    onProgress({ digest, size, kind, state, bytes, ...(mountedFrom !== undefined && { mountedFrom }) });
-  };
+  const tell = ({ digest, size, kind }: BlobCopy, event: Pick<CopyEvent, 'state' | 'bytes' | 'mountedFrom'>): void =>
+    onProgress({ digest, size, kind, ...event });
   const note = (blob: BlobCopy, outcome: IngestOutcome, found?: FoundBlob): void => {
     const { size, digest } = blob;
-    tell(blob, outcome === 'stored' ? 'copied' : 'present', size, found);
+    const mountedFrom = found?.mountedFrom;
+    const state = outcome === 'stored' ? 'copied' : 'present';
+    tell(blob, { state, bytes: size, ...(mountedFrom !== undefined && { mountedFrom }) });
     if (outcome === 'stored') stored.set(digest, size);
     counts[outcome === 'stored' ? 'copied' : 'present'] += 1;
     counts[outcome === 'stored' ? 'bytesCopied' : 'bytesPresent'] += size;
@@ -73,11 +68,11 @@ export async function copyBlobs(
     const asked = some.map((blob) => isLacking(async () => await findHere(session, blob)));
     const here = await Promise.all(asked);
     const lacking = some.filter((_, at) => here[at] === undefined);
-    for (const blob of lacking) tell(blob, 'waiting', 0);
+    for (const blob of lacking) tell(blob, { state: 'waiting', bytes: 0 });
     for (const [at, blob] of some.entries()) if (here[at] !== undefined) note(blob, 'present', here[at]);
     await inParallel(blobJobs, lacking, async (blob) => {
       throwIfAborted(signal, 'the copy');
-      note(blob, await copyBlob(reader, session, blob, (bytes) => tell(blob, 'copying', bytes)));
+      note(blob, await copyBlob(reader, session, blob, (bytes) => tell(blob, { state: 'copying', bytes })));
     });
   };
   await copyAll(documents);
