@@ -1,7 +1,8 @@
 import { LadingError, quote } from './errors.js';
 import { fileTimeOf, type FileTime } from './file-time.js';
 import type { Override } from './tar-extensions.js';
-import { badHeader, checkSum, tarNumberIn, type PaxRecords } from './tar-header.js';
+import { type PaxRecords } from './pax-records.js';
+import { badHeader, checkSum, tarNumberIn } from './tar-header.js';
 
 /** Extended attributes by name. A value may hold any bytes. */
 export type Xattrs = ReadonlyMap<string, Buffer>;

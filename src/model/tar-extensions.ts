@@ -1,16 +1,7 @@
 import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
-import {
-  badHeader,
-  decodeName,
-  parsePaxRecords,
-  parsePaxSize,
-  refuseGlobal,
-  upToZero,
-  type PaxRecords,
-  type PaxRules,
-  type TarHeader,
-} from './tar-header.js';
+import { parsePaxRecords, parsePaxSize, refuseGlobal, type PaxRecords, type PaxRules } from './pax-records.js';
+import { badHeader, decodeName, upToZero, type TarHeader } from './tar-header.js';
 
 /** PAX records for the next entry or for all later ones, GNU long name, GNU long link. */
 export type ExtensionType = 'x' | 'g' | 'L' | 'K';

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
-import { parsePaxRecords } from '../../src/model/tar-header.js';
+import { parsePaxRecords } from '../../src/model/pax-records.js';
 import { Decompress } from '../../src/stages/decompress.js';
 import type { ArchiveEntry } from '../../src/stages/records.js';
 import { TarExtract } from '../../src/stages/tar-extract.js';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { DEFAULT_LIMITS } from '../../src/model/limits.js';
-import { parsePaxRecords, parsePaxSize, parseTarHeader, parseTarNumber } from '../../src/model/tar-header.js';
+import { parsePaxRecords, parsePaxSize } from '../../src/model/pax-records.js';
+import { parseTarHeader, parseTarNumber } from '../../src/model/tar-header.js';
 import { rawHeader } from '../fixtures/tar-builder.js';
 
 const MAX_RECORDS = DEFAULT_LIMITS.maxPaxRecords;
