@@ -5,6 +5,7 @@ import { openAgain } from '../files/read-file.js';
 import { isNotFound, readError } from '../files/storage-error.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
+import { startsLikeTar, TAR_BLOCK } from '../model/tar-header.js';
 import type { FileEntry } from './file-entry.js';
 import { layoutFiles } from './layout-folder.js';
 import { tarFileEntries } from './tar-file.js';
@@ -73,18 +74,9 @@ function openIfAllowed(fd: number): number | undefined {
 /** The file, if it starts like a tar. Others are read as a stream, whose stages report what is wrong. */
 function openTar(source: string): SharedFile | undefined {
   const fd = openAgain(source, 0);
-  const head = Buffer.alloc(TAR_MAGIC_END);
+  const head = Buffer.alloc(TAR_BLOCK);
   const bytes = fs.readSync(fd, head, 0, head.length, 0);
   if (startsLikeTar(head.subarray(0, bytes))) return new SharedFile(() => fd);
   fs.closeSync(fd);
   return undefined;
-}
-
-/** The word in every header that marks the format (POSIX ustar), and the offset where it ends. */
-const TAR_MAGIC = 'ustar';
-export const TAR_MAGIC_END = 262;
-
-/** Whether an input that starts with these bytes may be a tar. They must be up to TAR_MAGIC_END. */
-export function startsLikeTar(head: Buffer): boolean {
-  return head.toString('latin1', TAR_MAGIC_END - TAR_MAGIC.length, TAR_MAGIC_END) === TAR_MAGIC;
 }

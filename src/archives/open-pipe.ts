@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Limits } from '../model/limits.js';
-import { startsLikeTar, TAR_MAGIC_END } from './open-archive.js';
+import { startsLikeTar, TAR_BLOCK } from '../model/tar-header.js';
 import { PipeEntries } from './pipe-entries.js';
 import { PipeInput } from './pipe-input.js';
 import { PipeReader } from './pipe-reader.js';
@@ -25,7 +25,7 @@ export async function openPipe(fd: number, limits: Limits, signal?: AbortSignal)
   };
   try {
     const input = new PipeInput(reader);
-    if (startsLikeTar(await input.peek(TAR_MAGIC_END))) return { entries: new PipeEntries(input, limits), end };
+    if (startsLikeTar(await input.peek(TAR_BLOCK))) return { entries: new PipeEntries(input, limits), end };
     return { bytes: Readable.from(input.rest(), { objectMode: false }), end };
   } catch (error) {
     await end();

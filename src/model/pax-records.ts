@@ -35,9 +35,9 @@ export function parsePaxRecords(body: Uint8Array, { maxPaxRecords, resizing }: P
 
 /**
  * Keys that mark a sparse file, which may unpack to far more bytes than were sent, or a part of a larger file (GNU tar,
- * star, Solaris tar).
+ * star, Solaris tar). GNU.volume.label is only a title.
  */
-const RESIZING = /^(?:GNU\.sparse\.|GNU\.volume\.|SCHILY\.(?:realsize|filetype)$|SUN\.holesdata$)/;
+const RESIZING = /^(?:GNU\.sparse\.|GNU\.volume\.(?!label$)|SCHILY\.(?:realsize|filetype)$|SUN\.holesdata$)/;
 
 function addRecord(
   records: Map<string, Buffer>,

@@ -8,9 +8,12 @@ export function paddingOf(size: number): number {
   return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
 }
 
-/** The fields of a tar header block (POSIX ustar, GNU) that the guard checks. */
+/** The fields of a tar header block (POSIX ustar, GNU, or v7 without a magic) that the guard checks. */
 export interface TarHeader {
-  /** `0` file, `1` hard link, `2` symlink, `5` directory, `x` and `g` PAX records, `L` GNU long name, `K` long link. */
+  /**
+   * `0` file, `1` hard link, `2` symlink, `5` directory, `x` and `g` PAX records, `L` GNU long name, `K` long link, `V`
+   * GNU volume label.
+   */
   readonly type: TarType;
   readonly name: string;
   readonly linkname: string;
@@ -18,23 +21,22 @@ export interface TarHeader {
   readonly size: number;
 }
 
-export type TarType = '0' | '1' | '2' | '5' | 'x' | 'g' | 'L' | 'K';
+export type TarType = '0' | '1' | '2' | '5' | 'x' | 'g' | 'L' | 'K' | 'V';
 
 /** What follows the word sparse in an error. */
 export const NOT_SPARSE =
   'which is not accepted; pack it again with `bsdtar --no-read-sparse`, or GNU tar without --sparse';
 
-const TYPES: readonly string[] = ['0', '1', '2', '5', 'x', 'g', 'L', 'K'];
+const TYPES: readonly string[] = ['0', '1', '2', '5', 'x', 'g', 'L', 'K', 'V'];
 
 /** Parses a header block. Throws ERR_TAR_HEADER, and ERR_TAR_ENTRY for a type that no image archive needs. */
 export function parseTarHeader(block: Uint8Array): TarHeader {
   const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
   checkSum(bytes);
-  const isPosix = bytes.toString('latin1', 257, 263) === 'ustar\0';
-  if (!isPosix && bytes.toString('latin1', 257, 265) !== 'ustar  \0')
-    throw badHeader('it is neither a POSIX nor a GNU header');
-  for (const [start, length] of OTHER_NUMBERS) checkNumber(bytes.subarray(start, start + length));
-  const prefix = isPosix ? textOf(bytes, 345, 155) : '';
+  const format = formatOf(bytes);
+  const numbers = format === 'v7' ? OTHER_NUMBERS : [...OTHER_NUMBERS, ...DEVICE_NUMBERS];
+  for (const [start, length] of numbers) checkNumber(bytes.subarray(start, start + length));
+  const prefix = format === 'posix' ? textOf(bytes, 345, 155) : '';
   const name = textOf(bytes, 0, 100);
   return {
     type: parseType(bytes[156] ?? 0),
@@ -44,12 +46,43 @@ export function parseTarHeader(block: Uint8Array): TarHeader {
   };
 }
 
-/** Offset and length of mode, uid, gid, mtime, devmajor and devminor. We ignore their values; other readers do not. */
+/** Offset and length of the word that marks the formats after v7. */
+const MAGIC = [257, 5] as const;
+
+/** v7 (Unix, 1979) has no magic: GNU tar, bsdtar and Go take any block without one as v7 if its checksum is right. */
+function formatOf(bytes: Buffer): 'posix' | 'gnu' | 'v7' {
+  if (bytes.toString('latin1', 257, 263) === 'ustar\0') return 'posix';
+  if (bytes.toString('latin1', 257, 265) === 'ustar  \0') return 'gnu';
+  if (hasMagic(bytes)) throw badHeader('it is neither a POSIX nor a GNU header');
+  return 'v7';
+}
+
+function hasMagic(bytes: Buffer): boolean {
+  const [start, length] = MAGIC;
+  return bytes.toString('latin1', start, start + length) === 'ustar';
+}
+
+/** Whether an input whose first bytes these are may be a tar: by its magic, or for v7 by a right checksum. */
+export function startsLikeTar(head: Buffer): boolean {
+  if (hasMagic(head)) return true;
+  try {
+    if (head.length >= TAR_BLOCK) checkSum(head);
+    return head.length >= TAR_BLOCK;
+  } catch {
+    return false;
+  }
+}
+
+/** Offset and length of mode, uid, gid and mtime. We ignore their values; other readers do not. */
 const OTHER_NUMBERS = [
   [100, 8],
   [108, 8],
   [116, 8],
   [136, 12],
+] as const;
+
+/** The same of devmajor and devminor, which v7 does not have. */
+const DEVICE_NUMBERS = [
   [329, 8],
   [337, 8],
 ] as const;
@@ -96,7 +129,8 @@ function parseBase256(field: Uint8Array): number {
 }
 
 function parseType(flag: number): TarType {
-  const type = flag === 0 ? '0' : String.fromCharCode(flag);
+  // `7` is a contiguous file: "treat this file as a regular file (type 0)" (POSIX ustar), as GNU tar and bsdtar do.
+  const type = flag === 0 || flag === 0x37 ? '0' : String.fromCharCode(flag);
   if (!TYPES.includes(type)) {
     const what =
       type === 'S' ? `a sparse file, ${NOT_SPARSE}` : `an entry of type ${quote(type)}, which no image needs`;

@@ -3,7 +3,15 @@ import { LadingError } from './errors.js';
 import type { Limits } from './limits.js';
 import { knownBeginning, notATar } from './not-an-image.js';
 import { isExtension, TarExtensions, type ExtensionType } from './tar-extensions.js';
-import { badHeader, isZero, paddingOf, parseTarHeader, TAR_BLOCK, type TarHeader } from './tar-header.js';
+import {
+  badHeader,
+  isZero,
+  paddingOf,
+  parseTarHeader,
+  startsLikeTar,
+  TAR_BLOCK,
+  type TarHeader,
+} from './tar-header.js';
 
 /** An entry whose headers passed all checks. */
 export interface JudgedEntry {
@@ -154,17 +162,22 @@ export class TarJudge {
 
   #judgeHeader(block: Buffer): void {
     if (this.#phase.kind === 'last-block') throw badHeader('it follows a zero block');
-    if (this.#entries === 0 && block.toString('latin1', 257, 262) !== 'ustar') {
-      throw notATar(block);
-    }
+    if (this.#entries === 0 && !startsLikeTar(block)) throw notATar(block);
     const header = parseTarHeader(block);
     this.#entries += 1;
     if (this.#entries > this.#limits.maxEntries) {
       throw new LadingError('ERR_LIMIT_ENTRIES', `the archive has more than ${this.#limits.maxEntries} entries`);
     }
+    if (header.type === 'V') return this.#passLabel(header);
     if (!isExtension(header.type)) return this.#judgeEntry(header);
     this.#extensions.checkSize(header.size);
     this.#expect({ kind: 'extension', type: header.type }, header.size);
+  }
+
+  /** The title of an archive (`tar --label`): no file. Readers differ on what one with a body or an extension means. */
+  #passLabel({ size }: TarHeader): void {
+    if (size !== 0 || this.#extensions.hasPending) throw badHeader('a volume label has more than a name');
+    this.#expect({ kind: 'header' }, TAR_BLOCK);
   }
 
   #judgeExtension(type: ExtensionType, body: Buffer): void {

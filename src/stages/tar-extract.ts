@@ -4,9 +4,13 @@ import { extract, type Extract, type Header } from 'tar-stream';
 import { LadingError, quote } from '../model/errors.js';
 import type { ArchiveEntry, Body } from './records.js';
 
+/** Takes headers without a magic (v7), too; the types of tar-stream lack this option. */
+const OPTIONS: Parameters<typeof extract>[0] & { readonly allowUnknownFormat: true } = { allowUnknownFormat: true };
+
 /** tar-stream's name of each type that TarGuard accepts. */
 const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
   file: 'file',
+  'contiguous-file': 'file',
   directory: 'directory',
   symlink: 'symlink',
   link: 'link',
@@ -17,7 +21,7 @@ const TYPES: Readonly<Record<string, ArchiveEntry['type']>> = {
  * Must follow TarGuard, which checks the headers. Holds the chunk that is being read.
  */
 export class TarExtract extends Duplex {
-  readonly #extract: Extract = extract();
+  readonly #extract: Extract = extract(OPTIONS);
   #hasRoom = true;
   /** Starts the next entry; set while the reader has not yet taken the one before it. */
   #next: (() => void) | undefined;
@@ -63,6 +67,8 @@ export class TarExtract extends Duplex {
   }
 
   #emitEntry(header: Header, source: Readable): void {
+    // Of the types that tar-stream has no name for, TarGuard accepts only volume labels, which have no body.
+    if ((header.type as string | null) === null && header.size === 0) return void source.resume();
     const type = TYPES[header.type];
     if (type === undefined) {
       this.destroy(new LadingError('ERR_TAR_ENTRY', `the archive has an entry of type ${quote(header.type)}`));

@@ -1,5 +1,6 @@
 import { seededBytes } from '../fixtures/seeded.js';
 import { padded, rawEntry, rawHeader, tarOf, type RawHeaderFields } from '../fixtures/tar-builder.js';
+import { writeChecksum } from '../fuzz/tar-checksums.js';
 import { base256, longName, pax, paxRecord } from '../stages/tar-extensions.js';
 import {
   archiveWith,
@@ -15,6 +16,10 @@ import {
 import { runFamily } from './run-family.js';
 
 const MIB = 1024 * 1024;
+/** Fields that v7 does not have. */
+const V7 = { magic: '', version: '' };
+/** What `tar --label` of GNU writes first. */
+const LABEL = { name: 'title', typeflag: 'V', magic: 'ustar ', version: ' \0' };
 const FILE = rawEntry({ name: 'file' }, 'content');
 
 /** The base image and one more header with these fields. */
@@ -82,7 +87,11 @@ const SHAPE: readonly CorpusCase[] = [
 
 const NUMBERS: readonly CorpusCase[] = [
   ['a wrong checksum', 'ERR_TAR_HEADER', () => header({ checksum: '0001234\0' })],
-  ['a header without magic', 'ERR_TAR_HEADER', () => header({ magic: '', version: '' })],
+  ['a v7 header in another archive', loads(), () => archiveWith(rawEntry({ name: 'old', ...V7 }, 'x'))],
+  ['an archive of v7 headers', loads(), async () => asV7(await tarOf(entriesOf(base())))],
+  ['a v7 header with a wrong checksum', 'ERR_TAR_HEADER', () => header({ ...V7, checksum: '0001234\0' })],
+  ['a first v7 header with a wrong checksum', 'ERR_ARCHIVE_FORMAT', () => rawHeader({ name: 'f', ...V7, checksum: 7 })],
+  ['a header of ustar in another version', 'ERR_TAR_HEADER', () => header({ magic: 'ustarX' })],
   ['a size that is not octal', 'ERR_TAR_HEADER', () => header({ size: '0000000008\0' })],
   ['a negative size in octal', 'ERR_TAR_HEADER', () => header({ size: '-0000000001\0' })],
   ['a negative size in base-256', 'ERR_TAR_HEADER', () => header({ size: Buffer.alloc(12, 0xff) })],
@@ -216,12 +225,44 @@ const NAMES: readonly CorpusCase[] = [
     loads(),
     () => withEntries({ name: 'file', body: Buffer.from('x') }, { name: 'l', type: 'symlink', linkname: 'file' }),
   ],
-  ...['3', '4', '6', '7', '8', 'A', 'D', 'M', 'N', 'V', 'X', 'u', '\u0001'].map((typeflag): CorpusCase => [
+  ['a contiguous file', loads(), () => archiveWith(rawEntry({ name: 'file', typeflag: '7' }, 'content'))],
+  ['a contiguous file that leads out', 'ERR_TAR_ENTRY', () => header({ name: '../x', typeflag: '7' })],
+  ['only contiguous files', loads(), async () => withFlags(await baseArchive(), '7')],
+  ['a volume label', loads(), async () => Buffer.concat([rawHeader(LABEL), await baseArchive()])],
+  ['a volume label with a name of no file', loads(), () => header({ ...LABEL, name: '/../ \u0001' })],
+  ['a volume label with a body', 'ERR_TAR_HEADER', () => archiveWith(rawEntry(LABEL, 'x'))],
+  ['a volume label behind a long name', 'ERR_TAR_HEADER', () => archiveWith(longName('L', 'n'), rawHeader(LABEL))],
+  ['a volume label in PAX', loads(), () => archiveWith(pax({ 'GNU.volume.label': 'x' }, 'g'), FILE)],
+  ['a part of a larger file', 'ERR_TAR_HEADER', () => archiveWith(pax({ 'GNU.volume.size': '9' }, 'g'), FILE)],
+  ...['3', '4', '6', '8', 'A', 'D', 'M', 'N', 'X', 'u', '\u0001'].map((typeflag): CorpusCase => [
     `an entry of type ${JSON.stringify(typeflag)}`,
     'ERR_TAR_ENTRY',
     async () => await header({ typeflag }),
   ]),
 ];
+
+/** The same archive with headers of v7: what came later is zero. */
+function asV7(tar: Buffer): Buffer {
+  return withHeaders(tar, (header) => header.fill(0, 257));
+}
+
+/** The same archive with this type for all files. */
+function withFlags(tar: Buffer, flag: string): Buffer {
+  return withHeaders(tar, (header) => header[156] === 0x30 && header.write(flag, 156));
+}
+
+function withHeaders(tar: Buffer, change: (header: Buffer) => void): Buffer {
+  const changed = Buffer.from(tar);
+  for (let at = 0; at < changed.length;) {
+    const header = changed.subarray(at, at + 512);
+    const size = parseInt(header.toString('latin1', 124, 135), 8) || 0;
+    at += 512 + Math.ceil(size / 512) * 512;
+    if (header[0] === 0) continue;
+    change(header);
+    writeChecksum(header);
+  }
+  return changed;
+}
 
 /** An entry with a name of 4 090 bytes. */
 function longNamed(_: unknown, at: number): Buffer {
@@ -283,4 +324,4 @@ const TWICE: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('tar', [...SHAPE, ...NUMBERS, ...EXTENSIONS, ...NAMES, ...TWICE], 103);
+runFamily('tar', [...SHAPE, ...NUMBERS, ...EXTENSIONS, ...NAMES, ...TWICE], 114);

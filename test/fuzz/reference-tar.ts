@@ -16,6 +16,7 @@ const TYPES: Readonly<Record<string, SeenEntry['type']>> = {
   '1': 'link',
   '2': 'symlink',
   '5': 'directory',
+  '7': 'file',
 };
 
 /**
@@ -39,7 +40,7 @@ export function readReferenceTar(archive: Buffer): SeenEntry[] {
     if (flag === 'L') extension = { ...extension, name: cText(body) };
     else if (flag === 'K') extension = { ...extension, linkname: cText(body) };
     else if (flag === 'x') extension = { ...extension, ...paxOf(body) };
-    else if (flag !== 'g') {
+    else if (flag !== 'g' && flag !== 'V') {
       entries.push(entryOf(header, flag, body, extension));
       extension = {};
     }

@@ -8,7 +8,8 @@ export function withRightChecksums(bytes: Buffer): Buffer {
   return fixed;
 }
 
-function writeChecksum(block: Buffer): void {
+/** Gives a header block its right checksum. */
+export function writeChecksum(block: Buffer): void {
   block.fill(0x20, 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');

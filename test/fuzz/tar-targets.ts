@@ -34,6 +34,11 @@ const SEEDS = [
   ],
   [rawHeader({ name: 'l', typeflag: '1', linkname: 'file' }), pax({ comment: 'x' }, 'g'), rawEntry({ name: 'f' }, 'f')],
   [rawEntry({ name: 'gnu', magic: 'ustar ', version: ' \0' }, 'x'), rawEntry({ name: 'b', size: base256(3) }, 'abc')],
+  [
+    rawHeader({ name: 'title', typeflag: 'V', magic: 'ustar ', version: ' \0' }),
+    rawEntry({ name: 'v7', magic: '', version: '' }, 'old'),
+    rawEntry({ name: 'c', typeflag: '7' }, 'contiguous'),
+  ],
   [pax({ linkpath: '../x', path: 'a/b/c' }), rawHeader({ name: 's', typeflag: '2', linkname: 'y' })],
 ].map((parts) => Buffer.concat([...parts, endBlocks()]));
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createReadStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { layoutArchive, layoutEntries } from '../fixtures/archive-builder.js';
 import { jsonEntry } from '../fixtures/archive-entries.js';
 import { example, NAME, sorted } from '../fixtures/example.js';
@@ -149,3 +154,36 @@ onEachStore('says that a file or folder does not exist', async (open, t) => {
   const nowhere = path.join(await temporaryFolder(t), 'nothing.tar');
   await refusesLoad(store, { archive: nowhere, code: 'ERR_SOURCE_UNKNOWN' });
 });
+
+for (const [what, program, ...args] of [
+  ['GNU tar, v7', 'tar', '--format=v7'],
+  ['GNU tar, old GNU with a label', 'tar', '--format=oldgnu', '--label=title'],
+  ['GNU tar, GNU with a label', 'tar', '--format=gnu', '--label=title'],
+  ['GNU tar, POSIX with a label', 'tar', '--format=posix', '--label=title'],
+  ['bsdtar, v7', 'bsdtar', '--format=v7tar'],
+] as const) {
+  const skip = spawnSync(program, ['--version']).status !== 0 && `no ${program}`;
+  test(`reads a layout packed by ${what}`, { skip }, async (t) => {
+    const { images, blobs } = example();
+    const folder = await temporaryFolder(t);
+    await unpackInto(folder, layoutEntries(images, blobs));
+    const tar = spawnSync(program, [
+      ...args,
+      '-C',
+      folder,
+      '-c',
+      '-f',
+      '-',
+      'oci-layout',
+      'index.json',
+      'blobs',
+    ]).stdout;
+    const file = path.join(await temporaryFolder(t), 'archive.tar');
+    await writeFile(file, tar);
+    for (const source of [file, createReadStream(file), Readable.from([gzipSync(tar)])]) {
+      const store = new MemoryStore();
+      await load(store, source);
+      assert.deepEqual((await stateOf(store)).blobs, sorted([...blobs.keys()]));
+    }
+  });
+}

@@ -60,6 +60,15 @@ describe('parseTarHeader', () => {
     assert.equal(parseTarHeader(rawHeader({ name: 'f', prefix: 'd', magic: 'ustar ', version: ' \0' })).name, 'f');
   });
 
+  it('reads no prefix and no device numbers in a v7 header', () => {
+    const block = rawHeader({ name: 'f', magic: '', version: '', prefix: 'd', devmajor: 'odd' });
+    assert.equal(parseTarHeader(block).name, 'f');
+  });
+
+  it('reads a contiguous file as a file', () => {
+    assert.equal(parseTarHeader(rawHeader({ name: 'f', typeflag: '7' })).type, '0');
+  });
+
   it('reads a file of the old type', () => {
     assert.equal(parseTarHeader(rawHeader({ name: 'f', typeflag: '\0' })).type, '0');
   });

@@ -75,6 +75,9 @@ describe('TarGuard passes unchanged up to the end', () => {
         ]),
     ],
     ['a file of old type NUL', archive(rawEntry({ name: 'old', typeflag: '\0' }, 'x'))],
+    ['a v7 header', archive(rawEntry({ name: 'old', magic: '', version: '' }, 'x'), FILE)],
+    ['a contiguous file', archive(rawEntry({ name: 'file', typeflag: '7' }, 'content'))],
+    ['a volume label', archive(rawHeader({ name: 'title', typeflag: 'V', magic: 'ustar ', version: ' \0' }), FILE)],
     ['a GNU header', archive(rawEntry({ name: 'gnu', magic: 'ustar ', version: ' \0' }, 'x'))],
     ['a name with a prefix', archive(rawEntry({ name: 'file', prefix: 'folder' }, 'x'))],
     ['a name that fills its field', archive(rawEntry({ name: 'n'.repeat(100) }, 'x'))],
@@ -162,7 +165,9 @@ describe('TarGuard refuses', () => {
     ],
     ['a wrong checksum', header({ checksum: '0001234\0' }), odd],
     ['a checksum that is not a number', header({ checksum: 'checksum' }), odd],
-    ['a header without magic', header({ magic: '', version: '' }), odd],
+    ['a header of another version of ustar', header({ magic: 'ustarX' }), odd],
+    ['a v7 header with a wrong checksum', header({ magic: '', version: '', checksum: '0001234\0' }), odd],
+    ['a volume label with a body', archive(rawEntry({ name: 'title', typeflag: 'V' }, 'x')), odd],
     ['a magic of another kind', header({ magic: 'ustar\0', version: '00', name: 'x', checksum: ' ' }), odd],
     ['a size that is not octal', header({ size: '0000000008\0' }), odd],
     ['a size with digits behind its end', header({ size: '7\0\u0030000007\0' }), odd],
@@ -190,7 +195,7 @@ describe('TarGuard refuses', () => {
       archive(pax({ size: '5' }), rawHeader({ name: 'l', typeflag: '2', linkname: 'x' }), padded('12345')),
       bad,
     ],
-    ...['3', '4', '6', '7', 'A', 'D', 'M', 'N', 'S', 'V', 'X', 'Z', '\u0001', '8', 'u'].map((typeflag): Case => [
+    ...['3', '4', '6', 'A', 'D', 'M', 'N', 'S', 'X', 'Z', '\u0001', '8', 'u'].map((typeflag): Case => [
       `an entry of type ${JSON.stringify(typeflag)}`,
       header({ typeflag }),
       bad,
@@ -427,7 +432,7 @@ describe('any bytes', () => {
       fc
         .record({
           name: fc.string({ maxLength: 100 }),
-          typeflag: fc.constantFrom('0', '1', '2', '5', 'x', 'g', 'L', 'K', 'S'),
+          typeflag: fc.constantFrom('0', '1', '2', '5', '7', 'x', 'g', 'L', 'K', 'S', 'V'),
           size: fc.nat(2000),
         })
         .map(rawHeader),
