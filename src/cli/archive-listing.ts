@@ -6,5 +6,5 @@ import { inputChoice } from './input-choice.js';
 /** The listing of an archive file, a layout folder, one image of them (`FILE:TAG`), or stdin for `-`. */
 export async function archiveListing(file: string, options: ListImagesOptions): Promise<ImageListing> {
   const { input, image } = inputChoice(file);
-  return await listArchive(openInput(input), { ...options, ...(image !== undefined && { image }) });
+  return await listArchive(openInput(input), { ...options, images: image === undefined ? [] : [image] });
 }

@@ -1,9 +1,9 @@
 import type { ListedImage } from '../inspect/list-images.js';
 import { LadingError, quote } from '../model/errors.js';
-import { Glob, textsOfName } from '../model/glob.js';
+import { Glob, isPattern, textsOfName } from '../model/glob.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { resolveRecords } from '../model/resolve-records.js';
-import { isPattern, timeOf } from './image-table.js';
+import { timeOf } from './image-table.js';
 
 /** Whether an image passes. */
 type ImageTest = (image: ListedImage) => boolean;

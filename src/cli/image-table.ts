@@ -80,8 +80,3 @@ export function timeOf(created: string | undefined): number {
   const time = Date.parse(created ?? '');
   return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time;
 }
-
-/** Whether a text is a pattern for `reference`. No name has these characters. */
-export function isPattern(text: string): boolean {
-  return /[*?[\]\\]/.test(text);
-}

@@ -52,7 +52,9 @@ function program(): Command {
 
 function saveCommand(): Command {
   return command('save', 'Write images as one tar archive')
-    .argument('<image...>', 'names, ids, or repositories')
+    .argument('[image...]', 'names, ids, or repositories')
+    .option('-a, --all', 'every image of the store, but not those whose name another image has taken')
+    .option('--from-file <list>', 'also the images of this list, one in each line (- for stdin); # starts a comment')
     .option('-o, --output <file>', 'write to a file (default: stdout); always plain tar')
     .option('-q, --quiet', 'print no warnings')
     .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
@@ -71,6 +73,7 @@ function saveCommand(): Command {
 function loadCommand(): Command {
   return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
     .option('-i, --input <file>', 'read a file or directory (default: stdin); FILE:TAG loads one image of it')
+    .option('--image <name>', 'only this image, repository or pattern such as "example/*"; repeatable', collect)
     .option('--name <repo>', 'a repository for images that have only a tag; with a tag, the name of the only image')
     .option('-q, --quiet', 'print no warnings')
     .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))

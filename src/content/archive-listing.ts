@@ -1,5 +1,4 @@
 import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
-import { areRootsChosen } from '../model/chosen-roots.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import type { ImageIndex } from '../model/image-index.js';
@@ -19,7 +18,7 @@ export class ArchiveListing {
   readonly #options: LearnedDocumentsOptions;
   readonly #read = new Map<string, Digest>();
   #listsNothing = false;
-  /** Whether a root of the index is the chosen image. */
+  /** Whether every image that is meant is a root of the index. */
   #hasChosen = false;
   #waiting = { count: 0, bytes: 0 };
 
@@ -36,8 +35,7 @@ export class ArchiveListing {
     if (name !== INDEX_ENTRY) return undefined;
     const index = await this.documents.learnLayout(bytes);
     this.#listsNothing = index.manifests.length === 0;
-    const { image } = this.#options;
-    this.#hasChosen = image !== undefined && areRootsChosen(image, index.manifests);
+    this.#hasChosen = this.#options.choice?.areRootsMeant(index.manifests) ?? false;
     return index;
   }
 
@@ -74,8 +72,8 @@ export class ArchiveListing {
    * may have a spare blob of many gigabytes, or two hundred thousand of them.
    */
   waitsWith(bytes: number): boolean {
-    const { platforms, referrers, image } = this.#options;
-    const isUnfiltered = platforms.wantsAll && referrers === 'follow' && (image === undefined || !this.#hasChosen);
+    const { platforms, referrers } = this.#options;
+    const isUnfiltered = platforms.wantsAll && referrers === 'follow' && !this.#hasChosen;
     if (this.#read.has(DOCKER_MANIFEST_ENTRY) || !isUnfiltered) return false;
     this.#waiting = { count: this.#waiting.count + 1, bytes: this.#waiting.bytes + bytes };
     const { count, bytes: all } = this.#waiting;

@@ -1,7 +1,7 @@
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
-import { mayHaveName } from '../model/chosen-roots.js';
 import type { DockerArchiveImage } from '../model/docker-archive.js';
+import type { ImageChoice } from '../model/image-choice.js';
 import { platformOf, type ImageConfig } from '../model/image-config.js';
 import type { Limits } from '../model/limits.js';
 import { MEDIA_TYPES } from '../model/media-types.js';
@@ -13,7 +13,7 @@ import { parseConfigBytes, parseDockerManifestBytes } from './parse-document.js'
 /** The filter of the load, and its limits. */
 export interface DockerListingOptions {
   readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
-  readonly image?: string | undefined;
+  readonly choice?: ImageChoice | undefined;
   readonly limits: Limits;
 }
 
@@ -71,8 +71,7 @@ export class DockerListing {
   }
 
   #list({ config, layers, repoTags }: DockerArchiveImage): void {
-    const { image } = this.#options;
-    if (image !== undefined && !mayHaveName(image, repoTags)) return;
+    if (this.#options.choice?.mayMean(repoTags) === false) return;
     const [top, ...rest] = [config, ...layers].map((name) => digestOfEntry(plainEntryName(name)));
     const digests = rest.filter((digest) => digest !== undefined);
     if (top === undefined || digests.length < rest.length) this.#namesFiles = true;

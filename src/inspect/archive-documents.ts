@@ -9,7 +9,7 @@ import type { ListOptions } from '../survey/tolerant-survey.js';
 /** An archive as a store of its documents, and what its load warned of. Layers are known by digest and size only. */
 export async function openArchiveDocuments(
   source: LoadSource,
-  options: ListOptions & { readonly image?: string },
+  options: ListOptions & { readonly images?: readonly string[] },
 ): Promise<{ readonly store: MemoryStore; readonly warnings: readonly Warning[] }> {
   const request: LoadRequest = { ...loadRequestOf(options), probing: 'heads' };
   const store = documentStore(request.limits);

@@ -1,6 +1,7 @@
 import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
+import { IMAGES } from '../load/load-images.js';
 import { isImage } from '../model/image-list.js';
-import { check, optionsOf, TEXT } from '../model/rules.js';
+import { check, optionsOf } from '../model/rules.js';
 import { READING_RULES } from '../survey/option-rules.js';
 import type { ListOptions } from '../survey/tolerant-survey.js';
 import type { Warning } from '../survey/reports.js';
@@ -9,8 +10,8 @@ import { inspectRecords, type ImageInspection } from './inspect-images.js';
 
 /** Which images of an archive to inspect, and how to read them. */
 export interface InspectArchiveOptions extends ListOptions {
-  /** Only the images with this tag, name or digest. */
-  readonly image?: string;
+  /** Only the images with these names, tags, digests or patterns. */
+  readonly images?: readonly string[];
 }
 
 /** The images of an archive, once for each root, and what a load of it warns of beside the warnings of each image. */
@@ -19,7 +20,7 @@ export interface ArchiveInspection {
   readonly warnings: readonly Warning[];
 }
 
-const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({ ...READING_RULES, image: TEXT }) };
+const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({ ...READING_RULES, images: IMAGES }) };
 
 /**
  * Inspects every image of an archive without storing it, once for each root. Reads the whole archive. Throws the errors

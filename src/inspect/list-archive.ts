@@ -1,15 +1,16 @@
 import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
-import { check, optionsOf, TEXT } from '../model/rules.js';
+import { IMAGES } from '../load/load-images.js';
+import { check, optionsOf } from '../model/rules.js';
 import { openArchiveDocuments, withoutKnown } from './archive-documents.js';
 import { LIST_RULES, listStored, type ImageListing, type ListImagesOptions } from './list-images.js';
 
 /** What to list of an archive. */
 export interface ListArchiveOptions extends ListImagesOptions {
-  /** Only the images with this tag, name or digest. */
-  readonly image?: string;
+  /** Only the images with these names, tags, digests or patterns. */
+  readonly images?: readonly string[];
 }
 
-const ARGUMENTS = { source: ARCHIVE, options: optionsOf<ListArchiveOptions>({ ...LIST_RULES, image: TEXT }) };
+const ARGUMENTS = { source: ARCHIVE, options: optionsOf<ListArchiveOptions>({ ...LIST_RULES, images: IMAGES }) };
 
 /** Lists the images of an archive as `listImages` does. Reads all of it, and stores nothing. Throws the errors of a load. */
 export async function listArchive(source: LoadSource, options: ListArchiveOptions = {}): Promise<ImageListing> {

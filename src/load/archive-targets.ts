@@ -3,6 +3,7 @@ import { parseStrictJson } from '../content/strict-json.js';
 import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import { LadingError, quote } from '../model/errors.js';
+import type { ImageChoice } from '../model/image-choice.js';
 import { asFields } from '../model/json.js';
 import type { Limits } from '../model/limits.js';
 import { checkDocuments } from '../model/not-an-image.js';
@@ -27,14 +28,14 @@ export interface ArchiveTargetsOptions {
   readonly limits: Limits;
   readonly strict: boolean;
   readonly platforms: readonly PlatformRequest[];
-  readonly image?: string | undefined;
+  readonly choice?: ImageChoice | undefined;
 }
 
 /** Finds the images of the archive: by its OCI layout if it has one, else as a docker-archive. */
 export async function archiveTargets(
   session: DestinationSession,
   contents: ArchiveContents,
-  { limits, strict, platforms, image }: ArchiveTargetsOptions,
+  { limits, strict, platforms, choice }: ArchiveTargetsOptions,
 ): Promise<ArchiveTargets> {
   const { layout, index, manifestJson, links } = contents;
   // Unused links too: a tool that unpacks the archive could follow them in a circle.
@@ -53,7 +54,7 @@ export async function archiveTargets(
         onUnversioned: () => new Unversioned({ strict }).warn(warnings, INDEX_ENTRY),
       },
     );
-    const options = { limits, names, warnings, platforms: new PlatformSet<never>(platforms), image };
+    const options = { limits, names, warnings, platforms: new PlatformSet<never>(platforms), choice };
     const images = listed ? await joinManifestJson(session, contents, found.images, listed, options) : found.images;
     return { ...found, images, warnings: warnings.warnings };
   }

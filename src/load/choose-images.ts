@@ -1,13 +1,16 @@
 import { LadingError, quote } from '../model/errors.js';
+import { Glob, isPattern, textsOfName } from '../model/glob.js';
+import { fullTextOf, type ImageChoice } from '../model/image-choice.js';
 import { labelOfTag, unnamed, type ImageRecord } from '../model/image-list.js';
 import { isTag, parseImageName, parseReference, type Reference } from '../model/reference.js';
+import { repositoryOf } from '../model/resolve-records.js';
 import { labelOfRecord } from '../survey/reports.js';
 import { withoutRepeats } from './archive-names.js';
 
-/** Which image of an archive to load, and the name to give it. */
+/** Which images of an archive to load, and the name to give it. */
 export interface ChoiceOptions {
-  /** Only the images with this tag, name or digest. */
-  readonly image?: string | undefined;
+  /** Only the images that it means. */
+  readonly choice?: ImageChoice | undefined;
   /** A repository for the images that have none; with a tag, the name of the one image. */
   readonly name?: Reference | undefined;
 }
@@ -21,35 +24,45 @@ export function parseGivenName(text: string): Reference {
 }
 
 /**
- * The chosen images under the names that they get. Throws ERR_IMAGE_UNKNOWN or ERR_REFERENCE_AMBIGUOUS if the choice
- * does not mean one image, ERR_OPTION_INVALID if the name fits none, ERR_NAME_DUPLICATE.
+ * The chosen images under the names that they get. Throws ERR_IMAGE_UNKNOWN for a text of the choice that means no image,
+ * ERR_REFERENCE_AMBIGUOUS for a tag of several, ERR_OPTION_INVALID if the name fits none, ERR_NAME_DUPLICATE.
  */
-export function chooseImages(images: readonly ImageRecord[], { image, name }: ChoiceOptions): readonly ImageRecord[] {
-  const chosen = image === undefined ? images : imagesOf(images, image);
+export function chooseImages(images: readonly ImageRecord[], { choice, name }: ChoiceOptions): readonly ImageRecord[] {
+  const meant = new Set(choice?.texts.flatMap((text) => meantBy(images, text)));
+  const chosen = choice === undefined ? images : images.filter((image) => meant.has(image));
   return name === undefined ? chosen : withoutRepeats(withName(chosen, name));
 }
 
-function imagesOf(images: readonly ImageRecord[], text: string): readonly ImageRecord[] {
-  const full = fullNameOf(text);
-  const exact = images.filter(({ name, descriptor }) => descriptor.digest === text || (full && name === full));
-  const found = exact.length > 0 ? exact : images.filter((record) => tagOf(record) === text);
+function meantBy(images: readonly ImageRecord[], text: string): readonly ImageRecord[] {
+  const found = isPattern(text) ? fitting(images, text) : namedBy(images, text);
   if (found.length === 0) throw unknown(images, text);
-  if (digestsOf(found).size > 1) throw ambiguous(found, text);
   return found;
+}
+
+/** The images whose name, in one of its forms, fits the pattern; those without a name by their tag. */
+function fitting(images: readonly ImageRecord[], pattern: string): readonly ImageRecord[] {
+  const glob = Glob.parse(pattern);
+  return images.filter(({ name, tag }) => {
+    const texts = name === undefined ? [tag ?? ''] : textsOfName(name);
+    return texts.some((text) => glob?.matches(text));
+  });
+}
+
+/** The images with this digest or name, or of this repository; if there is none, the one with this tag. */
+function namedBy(images: readonly ImageRecord[], text: string): readonly ImageRecord[] {
+  const full = fullTextOf(text);
+  const named = images.filter(
+    ({ name, descriptor }) =>
+      descriptor.digest === text || (name !== undefined && (name === full || repositoryOf(name) === full)),
+  );
+  if (named.length > 0) return named;
+  const tagged = images.filter((record) => tagOf(record) === text);
+  if (digestsOf(tagged).size > 1) throw ambiguous(tagged, text);
+  return tagged;
 }
 
 function tagOf({ name, tag }: ImageRecord): string | undefined {
   return name === undefined ? tag : parseReference(name).tag;
-}
-
-/** Undefined for a text that is a bare tag or no name at all. */
-function fullNameOf(text: string): string | undefined {
-  if (!/[/:@]/.test(text)) return undefined;
-  try {
-    return parseImageName(text).toString();
-  } catch {
-    return undefined;
-  }
 }
 
 function withName(images: readonly ImageRecord[], name: Reference): readonly ImageRecord[] {

@@ -97,7 +97,7 @@ export async function closeArchive(
   const beside = await companionsOf(
     documents,
     final,
-    { ...(options.image === undefined ? { opaque, referrers, asked: companions } : NOTHING), companions, kept },
+    { ...(options.choice === undefined ? { opaque, referrers, asked: companions } : NOTHING), companions, kept },
     request,
   );
   if (kept.size + judgement.taken.length + beside.records.length === 0) throw withoutImages(opaque);
@@ -165,13 +165,13 @@ async function trustOf(
 
 /** A load of a part takes companions only with their images; a load of everything takes them as images like others. */
 function partChosen(all: readonly ImageRecord[], chosen: readonly ImageRecord[], options: CloseOptions): Parted {
-  const isPart = options.platforms.length > 0 || options.referrers === 'drop' || options.image !== undefined;
+  const isPart = options.platforms.length > 0 || options.referrers === 'drop' || options.choice !== undefined;
   if (!isPart) return { images: chosen, companions: [] };
   const { images, companions } = partCompanions(chosen);
   if (options.referrers === 'drop') return { images, companions: [] };
   const own = new Set(images);
   const others = all.filter((record) => companionSubject(record) !== undefined && !own.has(record));
-  return { images, companions: options.image === undefined ? companions : others };
+  return { images, companions: options.choice === undefined ? companions : others };
 }
 
 function asRecord(descriptor: Descriptor): ImageRecord {

@@ -1,10 +1,10 @@
 import { Documents } from '../content/documents.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
-import { mayHaveName } from '../model/chosen-roots.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import type { DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote, type ErrorCategory } from '../model/errors.js';
+import type { ImageChoice } from '../model/image-choice.js';
 import { platformOf } from '../model/image-config.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { PlatformSet } from '../model/platform-set.js';
@@ -23,7 +23,7 @@ export interface JoinOptions extends DockerArchiveOptions {
   readonly warnings: WarningList;
   /** The filter of the load. Without one, what is not here was not in the archive. */
   readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
-  readonly image?: string | undefined;
+  readonly choice?: ImageChoice | undefined;
 }
 
 /**
@@ -116,8 +116,8 @@ class Join {
 
   /** An image that no root of the layout leads to. */
   async takeExtra(image: DockerArchiveImage): Promise<void> {
-    const { platforms, image: chosen, names: reader } = this.#options;
-    if (chosen !== undefined && (this.#isRoot(chosen) || !mayHaveName(chosen, image.repoTags))) return;
+    const { platforms, choice, names: reader } = this.#options;
+    if (choice?.mayMean(image.repoTags, (digest) => this.#isRoot(digest)) === false) return;
     const platform = platforms.wantsAll ? undefined : await this.#platformOf(image);
     if (platform !== undefined && !platforms.wants(platform)) {
       // Its layers may have gone by: so it is left out in every order of the entries.

@@ -54,13 +54,13 @@ export async function loadInSession(
   request: LoadRequest,
 ): Promise<LoadOutcome> {
   const session = rememberAbsent(begun);
-  const { probing, limits, platforms, referrers, image, passesAll, signal, onProgress } = request;
+  const { probing, limits, platforms, referrers, choice, passesAll, signal, onProgress } = request;
   const commit = new Commit(session, { probing, limits });
   const select = new SelectEntries({
     present: session,
     platforms: new PlatformSet<ImageRecord>(platforms),
     referrers,
-    ...(image !== undefined && { image }),
+    ...(choice && { images: choice.texts }),
     limits,
     passesAll,
     damage: isFiltered(request) ? 'later' : 'fatal',
@@ -99,8 +99,8 @@ function unneededOf(
 }
 
 /** True if a filter may still drop blobs that the documents list: then not every wanted blob is needed in the end. */
-function isFiltered({ platforms, referrers, onConflict, image }: LoadRequest): boolean {
-  return platforms.length > 0 || image !== undefined || referrers === 'drop' || onConflict === 'keep';
+function isFiltered({ platforms, referrers, onConflict, choice }: LoadRequest): boolean {
+  return platforms.length > 0 || choice !== undefined || referrers === 'drop' || onConflict === 'keep';
 }
 
 /** The end of the pipeline: passes each event to the caller, and waits for the promise that it may return. */

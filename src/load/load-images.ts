@@ -2,6 +2,7 @@ import { SourceBytes } from '../archives/source-bytes.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { parseDigest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
+import { ImageChoice } from '../model/image-choice.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
@@ -26,8 +27,11 @@ export interface LoadOptions {
   readonly referrers?: ReferrerPolicy;
   readonly missingPlatforms?: MissingPlatforms;
   readonly onConflict?: OnConflict;
-  /** Only the images of the archive with this tag, name or digest. */
-  readonly image?: string;
+  /**
+   * Only these images of the archive: names (without a tag: every tag of the repository), tags, digests, or patterns such
+   * as `example/*`. None: all.
+   */
+  readonly images?: readonly string[];
   /** A repository for the images that have none in the archive; with a tag, the name of the archive's one image. */
   readonly name?: string;
   /**
@@ -49,13 +53,16 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The images of an archive that are meant. */
+export const IMAGES = listOf(TEXT, 'a list of names');
+
 const ARGUMENTS = {
   destination: DESTINATION,
   source: ARCHIVE,
   options: optionsOf<LoadOptions>({
     ...CHOOSING_RULES,
     onConflict: oneOf('replace', 'keep', 'fail'),
-    image: TEXT,
+    images: IMAGES,
     name: TEXT,
     keys: KEYS,
     digests: listOf(TEXT, 'a list of digests'),
@@ -125,7 +132,7 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     referrers: options.referrers ?? 'follow',
     missingPlatforms: options.missingPlatforms ?? 'fail',
     onConflict: options.onConflict ?? 'replace',
-    image: options.image,
+    choice: ImageChoice.of(options.images),
     name: options.name === undefined ? undefined : parseGivenName(options.name),
     strict: options.strict ?? false,
     keys: signedBy(options),

@@ -101,3 +101,8 @@ export function textsOfName(name: string): readonly string[] {
   const forms = [parseReference(name).familiar(), name];
   return [...new Set(forms.flatMap((form) => [form, repositoryOf(form)]))];
 }
+
+/** Whether a text is a pattern, not a name: no name has these characters. */
+export function isPattern(text: string): boolean {
+  return /[*?[\]\\]/.test(text);
+}

@@ -1,8 +1,8 @@
-import { rootsThatMayBe } from './chosen-roots.js';
 import { contentKindOf } from './content.js';
 import { ANNOTATIONS, attestedBy, type Descriptor } from './descriptor.js';
 import { isDigest, type Digest } from './digest.js';
 import { LadingError } from './errors.js';
+import type { ImageChoice } from './image-choice.js';
 import type { ImageIndex } from './image-index.js';
 import type { ImageManifest } from './image-manifest.js';
 import type { Limits } from './limits.js';
@@ -13,8 +13,8 @@ import { isNamedPlatform, type Platform } from './platform.js';
 export interface WantedOptions {
   readonly platforms: Pick<PlatformSet<never>, 'wants' | 'wantsAll'>;
   readonly referrers: ReferrerPolicy;
-  /** Only the image with this tag, name or digest. */
-  readonly image?: string | undefined;
+  /** Only the images that it means. */
+  readonly choice?: ImageChoice | undefined;
   readonly limits: Pick<Limits, 'maxDescriptors'>;
 }
 
@@ -61,8 +61,7 @@ export class WantedBlobs {
 
   /** Learns from `index.json`. */
   learnLayout({ manifests }: ImageIndex): readonly Descriptor[] {
-    const { image } = this.#options;
-    const roots = image === undefined ? manifests : rootsThatMayBe(image, manifests);
+    const roots = this.#options.choice?.rootsThatMayBe(manifests) ?? manifests;
     return roots.flatMap((listed) => {
       const subject = listed.annotations?.[ANNOTATIONS.subject];
       return this.#list(listed, subject !== undefined && isDigest(subject) ? subject : undefined);
@@ -95,7 +94,7 @@ export class WantedBlobs {
 
   #listReferrer(descriptor: Descriptor, subject: Digest): readonly Descriptor[] {
     if (this.#options.referrers === 'drop') return [];
-    const isFiltered = !this.#options.platforms.wantsAll || this.#options.image !== undefined;
+    const isFiltered = !this.#options.platforms.wantsAll || this.#options.choice !== undefined;
     if (!isFiltered || this.#wanted.has(subject)) return this.#want(descriptor);
     const bound = this.#bound.get(subject) ?? [];
     bound.push(descriptor);

@@ -140,8 +140,8 @@ export interface SelectEntriesOptions {
   readonly present: SourceReader;
   readonly platforms: PlatformSet<ImageRecord>;
   readonly referrers: ReferrerPolicy;
-  /** Only the image with this tag, name or digest, and what belongs to it. */
-  readonly image?: string;
+  /** Only the images with these names, tags, digests or patterns, and what belongs to them. */
+  readonly images?: readonly string[];
   readonly limits: Limits;
   /**
    * When a damaged wanted blob ends the load. `fatal`: at once, for a load whose filter drops nothing. `later`: at the

@@ -10,9 +10,10 @@ import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
+import { ImageChoice } from '../model/image-choice.js';
 import { ALL_LIMITS } from '../model/limits.js';
 import { checkStaged } from '../model/not-an-image.js';
-import { CALLBACK, check, FLAG, oneOf, optionsOf, TEXT, withMethods } from '../model/rules.js';
+import { CALLBACK, check, FLAG, listOf, oneOf, optionsOf, TEXT, withMethods } from '../model/rules.js';
 import { READER } from '../stores/port-rules.js';
 import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry, type SelectEntriesOptions } from './records.js';
 
@@ -27,7 +28,7 @@ const RULES = {
 };
 const ARGUMENTS = {
   options: optionsOf<SelectEntriesOptions>(
-    { ...RULES, image: TEXT },
+    { ...RULES, images: listOf(TEXT) },
     Object.keys(RULES) as (keyof SelectEntriesOptions)[],
   ),
 };
@@ -66,10 +67,13 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     super({ highWaterMark: 1 });
     check(ARGUMENTS, { options });
     this.#options = options;
-    this.#listing = new ArchiveListing(options, {
-      isPassed: (digest) => this.#passed.has(digest),
-      isPresent: (digest) => this.#present.has(digest),
-    });
+    this.#listing = new ArchiveListing(
+      { ...options, choice: ImageChoice.of(options.images) },
+      {
+        isPassed: (digest) => this.#passed.has(digest),
+        isPresent: (digest) => this.#present.has(digest),
+      },
+    );
     this.#ledger = new EntryLedger(options.limits);
   }
 

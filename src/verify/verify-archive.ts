@@ -2,10 +2,10 @@ import { Documents } from '../content/documents.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
 import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
 import type { LoadRequest } from '../load/load-entries.js';
-import { loadArchive, loadRequestOf } from '../load/load-images.js';
+import { IMAGES, loadArchive, loadRequestOf } from '../load/load-images.js';
 import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
-import { check, optionsOf, TEXT } from '../model/rules.js';
+import { check, optionsOf } from '../model/rules.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
 import type { Warning, WarningCode } from '../survey/reports.js';
@@ -16,26 +16,26 @@ import { VERIFY_RULES, type VerifyOptions, type VerifyReport } from './verify-im
 
 /** How to verify an archive. */
 export interface VerifyArchiveOptions extends VerifyOptions {
-  /** Only the image with this tag, name or digest, and what it needs. */
-  readonly image?: string;
+  /** Only the images with these names, tags, digests or patterns, and what they need. */
+  readonly images?: readonly string[];
 }
 
 const ARGUMENTS = {
   source: ARCHIVE,
-  options: optionsOf<VerifyArchiveOptions>({ ...VERIFY_RULES, image: TEXT }),
+  options: optionsOf<VerifyArchiveOptions>({ ...VERIFY_RULES, images: IMAGES }),
 };
 
 /**
- * Verifies an archive without storing it. Hashes every blob in it, needed or not, or what one image needs. Holds its
- * documents, at most 64 MiB. Throws the errors of a load, and ERR_IMAGE_UNKNOWN or ERR_REFERENCE_AMBIGUOUS for an image.
+ * Verifies an archive without storing it. Hashes every blob in it, needed or not, or what the chosen images need. Holds its
+ * documents, at most 64 MiB. Throws the errors of a load, and ERR_IMAGE_UNKNOWN or ERR_REFERENCE_AMBIGUOUS for a choice.
  * A damaged blob that no image needs is a problem in the report.
  */
 export async function verifyArchive(source: LoadSource, options: VerifyArchiveOptions = {}): Promise<VerifyReport> {
   check(ARGUMENTS, { source, options });
-  const { deep = false, strict = false, limits, signal, image } = options;
+  const { deep = false, strict = false, limits, signal, images: chosen = [] } = options;
   const request: LoadRequest = {
-    ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }), ...(image !== undefined && { image }) }),
-    passesAll: image === undefined,
+    ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }), images: chosen }),
+    passesAll: chosen.length === 0,
     probing: deep ? 'all' : 'heads',
   };
   const store = documentStore(request.limits);
@@ -57,7 +57,7 @@ export async function verifyArchive(source: LoadSource, options: VerifyArchiveOp
   const { refused, warnings } = judgeWarnings(report.warnings, strict);
   const known = new Set(warnings.map(({ message }) => message));
   // Of one image, damage that it does not need is none of its problems, and damage that it needs was thrown.
-  const damaged = [...(image === undefined ? contents.damaged : [])].map(([digest, { damage }]) =>
+  const damaged = [...(chosen.length === 0 ? contents.damaged : [])].map(([digest, { damage }]) =>
     problemOf(damage, digest),
   );
   return {

@@ -315,7 +315,7 @@ onEachStore('a choice of one image says nothing of others that only manifest.jso
     ] as const) {
       const store = await open();
       const source = chunksOf(await tarOf(inOrder(entries, order)));
-      assert.deepEqual((await load(store, source, { image })).warnings, []);
+      assert.deepEqual((await load(store, source, { images: [image] })).warnings, []);
       assert.deepEqual(await namesOf(store), [`docker.io/${name}`]);
     }
   }

@@ -114,7 +114,7 @@ onEachStore('loads images of the digests that are asked for, and no others', asy
   });
   assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
   await load(store, bytes, { digests: [second.digest, built.root.digest], platforms: [] });
-  await load(await open(), bytes, { digests: [built.root.digest], image: NAME });
+  await load(await open(), bytes, { digests: [built.root.digest], images: [NAME] });
   await assert.rejects(load(store, bytes, { digests: ['sha256:1'] }), { code: 'ERR_DIGEST_INVALID' });
 });
 

@@ -121,7 +121,7 @@ test('tells once of tags without a name, with the command that names each, and n
   assert.match(again.warnings[0]!.message, new RegExp(`^${second!.digest} has only the tag "a;b"`));
   await removeImages(store, ['<none>:a;b']);
   assert.deepEqual(await listed(store), ['1 example/other:1.0', '2 example/app:1']);
-  assert.deepEqual((await load(new MemoryStore(), archive, { image: '1', platforms: [] })).warnings, []);
+  assert.deepEqual((await load(new MemoryStore(), archive, { images: ['1'], platforms: [] })).warnings, []);
 });
 
 test('a removal by <none>:TAG leaves the other tags and names of the image; one by id removes all', async () => {
@@ -158,13 +158,13 @@ const CHOICES: readonly (readonly [
   [['1 latest', '2 latest'], { name: 'mine' }, 'ERR_NAME_DUPLICATE'],
   [['1 1.0'], { name: 'Mine' }, 'ERR_REFERENCE_INVALID'],
   [['1 1.0'], { name: `mine@${first!.digest}` }, 'ERR_REFERENCE_INVALID'],
-  [['1 1.0', '1 latest', '2 2.0'], { image: 'latest' }, ['1 latest']],
-  [['1 1.0', '2 2.0'], { image: '2.0', name: 'example/app:9' }, ['2 example/app:9']],
-  [['1 1.0', '2 2.0'], { image: second!.digest, name: 'example/app' }, ['2 example/app:2.0']],
-  [['1 a/b:1', '2 c/d:1'], { image: 'c/d:1' }, ['2 c/d:1']],
-  [['1 a/b:1', '1 c/d:1', '2 2'], { image: '1' }, ['1 a/b:1', '1 c/d:1']],
-  [['1 a/b:1', '2 c/d:1'], { image: '1' }, 'ERR_REFERENCE_AMBIGUOUS'],
-  [['1 1.0', '2'], { image: '3' }, 'ERR_IMAGE_UNKNOWN'],
+  [['1 1.0', '1 latest', '2 2.0'], { images: ['latest'] }, ['1 latest']],
+  [['1 1.0', '2 2.0'], { images: ['2.0'], name: 'example/app:9' }, ['2 example/app:9']],
+  [['1 1.0', '2 2.0'], { images: [second!.digest], name: 'example/app' }, ['2 example/app:2.0']],
+  [['1 a/b:1', '2 c/d:1'], { images: ['c/d:1'] }, ['2 c/d:1']],
+  [['1 a/b:1', '1 c/d:1', '2 2'], { images: ['1'] }, ['1 a/b:1', '1 c/d:1']],
+  [['1 a/b:1', '2 c/d:1'], { images: ['1'] }, 'ERR_REFERENCE_AMBIGUOUS'],
+  [['1 1.0', '2'], { images: ['3'] }, 'ERR_IMAGE_UNKNOWN'],
 ];
 
 for (const [archive, options, result] of CHOICES) {
@@ -191,8 +191,8 @@ test('chooses and names an image of a docker-archive too', async () => {
   const archive = await dockerArchive(images);
   const names = async (options: LoadOptions): Promise<readonly (string | undefined)[]> =>
     (await load(new MemoryStore(), archive, options)).images.map(({ name }) => name);
-  assert.deepEqual(await names({ image: '2' }), ['docker.io/example/app:2']);
-  assert.deepEqual(await names({ image: '2', name: 'mine:1' }), ['docker.io/library/mine:1']);
+  assert.deepEqual(await names({ images: ['2'] }), ['docker.io/example/app:2']);
+  assert.deepEqual(await names({ images: ['2'], name: 'mine:1' }), ['docker.io/library/mine:1']);
   const bare = await dockerArchive(images.slice(1));
   const store = new MemoryStore();
   assert.deepEqual(
@@ -203,7 +203,7 @@ test('chooses and names an image of a docker-archive too', async () => {
 
 test('inspects the chosen image of an archive', async () => {
   const archive = await layoutArchive(roots('1 1.0', '2 2.0'), blobs);
-  const { images: found } = await inspectArchive(chunksOf(archive), { image: '2.0' });
+  const { images: found } = await inspectArchive(chunksOf(archive), { images: ['2.0'] });
   assert.deepEqual(
     found.map(({ digest, tag }) => [digest, tag]),
     [[second!.digest, '2.0']],
@@ -214,7 +214,7 @@ test('damage in an image that was not chosen is no error', async () => {
   const broken = new BlobSet(blobs);
   for (const digest of closureOf(blobs, second!)) if (!closureOf(blobs, first!).includes(digest)) broken.delete(digest);
   const store = new MemoryStore();
-  await load(store, await layoutArchive(roots('1 1.0', '2 2.0'), broken), { image: '1.0' });
+  await load(store, await layoutArchive(roots('1 1.0', '2 2.0'), broken), { images: ['1.0'] });
   assert.deepEqual(await listed(store), ['1 1.0']);
 });
 
@@ -254,7 +254,7 @@ test('a load of one image stores no blob of another one, if the index comes firs
       // Until every document that is wanted was read, any blob may be one that is needed.
       const isEarly = ({ name }: TarEntry): boolean => !name.startsWith('blobs/') || name === blobPath(second!.digest);
       const ordered = entries.toSorted((a, b) => Number(isEarly(b)) - Number(isEarly(a)));
-      await load(new MemoryStore(), await tarOf(ordered), { image, onProgress });
+      await load(new MemoryStore(), await tarOf(ordered), { images: [image], onProgress });
       assert.deepEqual(events.toSorted(), [...own].toSorted());
     }
   }
@@ -267,7 +267,7 @@ test('a load of one image takes its attestations and signatures, and none of the
   const name = `docker.io/a/b:${first!.digest.replace(':', '-')}.sig`;
   const images = [...roots('1 a/b:1', '2 c/d:1'), { root: own! }, { root: other! }, { root: signature, name }];
   const store = new MemoryStore();
-  await load(store, await layoutArchive(images, set), { image: 'a/b:1' });
+  await load(store, await layoutArchive(images, set), { images: ['a/b:1'] });
   const digests = (await store.list()).map(({ descriptor }) => descriptor.digest);
   assert.deepEqual(digests.toSorted(), [first!.digest, own!.digest, signature.digest].toSorted());
 });
@@ -277,8 +277,8 @@ test('verifies one image of an archive, and what it needs', async () => {
   const damaged = blobs.links(second!.digest).layers?.[0]?.digest;
   set.set(damaged!, Buffer.alloc(set.bytes(damaged!).length));
   const archive = await layoutArchive(roots('1 1.0', '2 2.0'), set);
-  const { images, problems } = await verifyArchive(chunksOf(archive), { image: '1.0', deep: true });
+  const { images, problems } = await verifyArchive(chunksOf(archive), { images: ['1.0'], deep: true });
   assert.deepEqual([images.map(({ digest }) => digest), problems], [[first!.digest], []]);
-  await assert.rejects(verifyArchive(chunksOf(archive), { image: '2.0' }), { code: 'ERR_DIGEST_MISMATCH' });
-  await assert.rejects(verifyArchive(chunksOf(archive), { image: '3.0' }), { code: 'ERR_IMAGE_UNKNOWN' });
+  await assert.rejects(verifyArchive(chunksOf(archive), { images: ['2.0'] }), { code: 'ERR_DIGEST_MISMATCH' });
+  await assert.rejects(verifyArchive(chunksOf(archive), { images: ['3.0'] }), { code: 'ERR_IMAGE_UNKNOWN' });
 });

@@ -12,7 +12,7 @@ interface RefusedLoad extends LoadOptions, Refusal {
 }
 
 /** A load of a layout archive of these images, with these options, and the code and message of its error. */
-interface RefusedLayout extends LoadOptions, Refusal {
+interface RefusedLayout extends Omit<LoadOptions, 'images'>, Refusal {
   readonly images: readonly LayoutImage[];
   readonly blobs: BlobSet;
   readonly layout?: LayoutOptions;

@@ -127,7 +127,7 @@ const LOADS: readonly (readonly [options: LoadOptions, names: readonly string[]]
   [{ platforms: ['linux/arm64', 'linux/arm/v7'] }, ['app', 'root', 'arm64']],
   [{ platforms: ['linux/amd64'], referrers: 'drop' }, ['app']],
   [{ referrers: 'drop' }, ['app']],
-  [{ image: '1' }, ['app', 'root', 'amd64', 'arm64', 'other']],
+  [{ images: ['1'] }, ['app', 'root', 'amd64', 'arm64', 'other']],
 ];
 
 for (const [options, expected] of LOADS) {

@@ -1,9 +1,10 @@
 import { listImages, type ImageListing, type ListedImage } from '../../inspect/list-images.js';
+import { isPattern } from '../../model/glob.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, terminalWidth, warn } from '../console.js';
 import { hintArchive } from '../hints.js';
 import { filtered } from '../image-filters.js';
-import { imageTable, isPattern } from '../image-table.js';
+import { imageTable } from '../image-table.js';
 import { compareNaturally } from '../natural-order.js';
 
 export interface ImagesOptions extends CommonOptions {

@@ -47,7 +47,7 @@ async function inspectWhat(
   }
   if (image === undefined) {
     const { input, image: chosen } = inputChoice(options.archive);
-    return await inspectArchive(openInput(input), { signal, ...(chosen !== undefined && { image: chosen }) });
+    return await inspectArchive(openInput(input), { signal, images: chosen === undefined ? [] : [chosen] });
   }
   if (image.startsWith(DOCKER_SCHEME)) return { images: await inspectInRegistry(image, options, signal), warnings: [] };
   const store = await openStore(options, 'read');

@@ -23,6 +23,7 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly onConflict: OnConflict;
   readonly unpack?: string;
   readonly name?: string;
+  readonly image?: readonly string[];
   readonly key?: readonly string[];
   readonly requireDigest?: readonly string[];
 }
@@ -40,7 +41,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
     onConflict: options.onConflict,
-    ...(image !== undefined && { image }),
+    images: [...(image === undefined ? [] : [image]), ...(options.image ?? [])],
     ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
     keys,
@@ -75,7 +76,7 @@ async function unpackLoaded(
 ): Promise<UnpackReport> {
   const [first, ...others] = images;
   if (first === undefined || others.some(({ digest }) => digest !== first.digest)) {
-    throw wrong(`${images.length} images were loaded and none was unpacked; choose one with -i FILE:TAG`);
+    throw wrong(`${images.length} images were loaded and none was unpacked; choose one with --image NAME`);
   }
   const { unpackImage } = await import('../../unpack/unpack-image.js');
   const report = await unpackImage(store, first.name ?? first.digest, unpack, {

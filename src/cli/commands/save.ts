@@ -1,14 +1,15 @@
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
-import { quote } from '../../model/errors.js';
+import { LadingError, quote } from '../../model/errors.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { checkOutput, isFile, writeArchive } from '../archive-file.js';
+import { namesInFile, namesOfAll, type ChosenOptions } from '../chosen-images.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { formatBytes, printOnTerminal, printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 
-export interface SaveOptions extends CommonOptions {
+export interface SaveOptions extends CommonOptions, ChosenOptions {
   readonly output?: string;
   readonly platform?: readonly string[];
   readonly index: IndexPolicy;
@@ -23,9 +24,10 @@ export async function save(
   { signal }: CommandContext,
 ): Promise<number> {
   checkOutput(options.output);
+  const given = givenNames(images, options);
   const store = await openStore(options, 'read', { claimReads: true });
   const started = Date.now();
-  const planned = planExport(store, images, {
+  const planned = planExport(store, options.all === true ? await namesOfAll(store) : given, {
     platforms: options.platform ?? [],
     index: options.index,
     referrers: options.referrers,
@@ -44,6 +46,18 @@ export async function save(
   if (options.json) await printReport('save', reportOf(plan, options.output), stream);
   else if (isFile(options.output) && options.quiet !== true) printClosing(plan, options.output, Date.now() - started);
   return plan.incomplete ? INCOMPLETE : 0;
+}
+
+/** The images of the command line and of the list. Throws ERR_OPTION_INVALID for none, and for names beside `--all`. */
+function givenNames(images: readonly string[], { all, fromFile }: ChosenOptions): readonly string[] {
+  const isNamed = images.length > 0 || fromFile !== undefined;
+  if (isNamed && all === true) throw wrong('--all saves every image; leave the names out, or leave --all out');
+  if (!isNamed && all !== true) throw wrong('name an image, or a list of them with --from-file, or use --all');
+  return [...images, ...(fromFile === undefined ? [] : namesInFile(fromFile))];
+}
+
+function wrong(message: string): LadingError {
+  return new LadingError('ERR_OPTION_INVALID', message);
 }
 
 const PACKED = /\.(?:t?gz|tgz|t?zst|t?xz|t?bz2?|zip)$/i;

@@ -67,7 +67,7 @@ async function verifyWhat(
   if (options.key !== undefined)
     throw new LadingError('ERR_OPTION_INVALID', 'verify --key checks images of a store; load the archive first');
   const { input, image } = inputChoice(archive);
-  return await verifyArchive(openInput(input), { ...how, ...(image !== undefined && { image }) });
+  return await verifyArchive(openInput(input), { ...how, images: image === undefined ? [] : [image] });
 }
 
 /** Opens the store for writing only if there is something to move. */
