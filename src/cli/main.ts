@@ -176,6 +176,7 @@ function unpackCommand(): Command {
     .argument('<image>', 'a name or id')
     .argument('<target>', 'a directory that is absent or empty, or - for one tar on stdout')
     .option('-q, --quiet', 'print no warnings')
+    .option('--bundle', 'make an OCI runtime bundle, for runc or crun: rootfs and config.json')
     .option('--platform <platform>', 'unpack this platform (default: local, the best for this machine)')
     .addOption(
       new Option('--owner <whose>', 'whose the files are (default: keep for root)').choices(['keep', 'caller']),

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   ERR_BLOB_MISSING: 'not-found',
   ERR_PLATFORM_UNAVAILABLE: 'not-found',
   ERR_SOURCE_UNKNOWN: 'not-found',
+  ERR_USER_UNKNOWN: 'not-found',
   ERR_NAME_CONFLICT: 'conflict',
   ERR_NAME_DUPLICATE: 'conflict',
   ERR_TARGET_EXISTS: 'conflict',

@@ -27,7 +27,7 @@ export const TREE_LIMITS: TreeLimits = {
 };
 
 /** Symlinks in one path (Linux, MAXSYMLINKS). */
-const MAX_LINKS = 40;
+export const MAX_LINKS = 40;
 
 /** Who walks: the layer that is applied, and what it may change. */
 export interface Walker {

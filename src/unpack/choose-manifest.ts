@@ -29,7 +29,7 @@ export interface ChosenImage {
 }
 
 /** The options that count here. */
-export interface ChoiceOptions extends Pick<UnpackOptions, 'platform' | 'hostPlatform' | 'signal'> {
+export interface ChoiceOptions extends Pick<UnpackOptions, 'platform' | 'hostPlatform' | 'bundle' | 'signal'> {
   readonly limits: Limits;
 }
 
@@ -56,6 +56,8 @@ export async function chooseManifest(
   const config = await documents.imageConfig(manifest);
   if (config === undefined) throw unsupported(descriptor, 'it is an artifact and no image');
   if (config.os === 'windows') throw unsupported(descriptor, 'it is an image for Windows');
+  if (options.bundle === true && config.os !== 'linux')
+    throw unsupported(descriptor, 'only images for Linux are bundled');
   const layers = diffLayersOf(descriptor, manifest, config);
   return { record, manifest: descriptor.digest, configDigest: manifest.config.digest, config, platform, layers };
 }

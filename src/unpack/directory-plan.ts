@@ -31,9 +31,10 @@ export function ownershipOf({ owner }: UnpackOptions): Ownership {
 const NONE = { devices: false, fifos: false, userXattrs: false, otherXattrs: false, specialXattrs: false } as const;
 
 /** What a directory will have of the tree, and what it will lack. */
-export async function directoryPlan(plan: PlannedTree, { ownership, setId }: Decided): Promise<DirectoryPlan> {
+export async function directoryPlan(plan: PlannedTree, { ownership, setId, bundle }: Decided): Promise<DirectoryPlan> {
   const keepsOwners = ownership === 'keep';
-  const keepsSetIds = keepsOwners && setId !== false;
+  // Nobody else reaches the files of a bundle.
+  const keepsSetIds = (keepsOwners || bundle === true) && setId !== false;
   const abilities = { ...NONE, owners: keepsOwners, setIds: keepsSetIds };
   return { keepsOwners, keepsSetIds, skips: await skippedOf(plan, abilities, callerIds()) };
 }

@@ -44,13 +44,13 @@ async function* flatBytes({ reader, plan, limits }: OpenPlan, options: UnpackOpt
   const skips = setId
     ? new SkipCounter()
     : await skippedOf(plan, { ...ALL_ABILITIES, setIds: false }, { uid: 0, gid: 0 });
-  options.onReport?.({ ...reportOf(plan, skips, 'keep'), target: { kind: 'tar' } });
+  options.onReport?.({ ...reportOf(plan, skips, { ownership: 'keep' }), target: { kind: 'tar' } });
   yield* flatTar(reader, plan, { limits, order, setId, signal, onProgress });
 }
 
 /** Options that a tar cannot have are refused, not passed over. */
 function refuseDirectoryOptions(options: UnpackOptions): void {
-  for (const option of ['owner', 'sync'] as const) {
+  for (const option of ['owner', 'sync', 'bundle'] as const) {
     if (options[option] === undefined || options[option] === false) continue;
     const message = `a flat tar has no option "${option}"; it goes with a directory`;
     throw new LadingError('ERR_OPTION_INVALID', message, { details: { option } });

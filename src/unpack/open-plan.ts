@@ -3,6 +3,7 @@ import { limitsOf, type Limits } from '../model/limits.js';
 import { throwIfAborted } from '../model/aborted.js';
 import type { ImageSource, SourceReader } from '../stores/store.js';
 import { oneAmong } from '../survey/one-image.js';
+import { bundleFinds } from './bundle.js';
 import { chooseManifest } from './choose-manifest.js';
 import { planTree, type PlannedTree } from './plan-tree.js';
 import type { UnpackOptions } from './unpack-options.js';
@@ -22,7 +23,8 @@ export async function openPlan(source: ImageSource, name: string, options: Unpac
   const reader = await source.reader();
   try {
     const image = await chooseManifest(reader, record, { ...options, limits });
-    return { reader, plan: await planTree(reader, image, { ...options, limits }), limits };
+    const finds = options.bundle === true ? bundleFinds(image) : [];
+    return { reader, plan: await planTree(reader, image, { ...options, limits, finds }), limits };
   } catch (error) {
     await reader.end();
     throw error;

@@ -11,6 +11,7 @@ import type { SourceReader } from '../stores/store.js';
 import { labelOfRecord, type Warning } from '../survey/reports.js';
 import { FileTable } from '../tree/file-table.js';
 import { FileTree, TREE_LIMITS, type TreeLimits } from '../tree/file-tree.js';
+import { filesAt } from '../tree/find-files.js';
 import { LayerChanges, STEPS_PER_TURN } from '../tree/layer-changes.js';
 import { TreeListing, type TreeCounts } from '../tree/tree-listing.js';
 import type { ChosenImage } from './choose-manifest.js';
@@ -32,6 +33,8 @@ export interface PlannedTree {
   readonly files: FileTable;
   /** Names that a later entry or marker removed or replaced. */
   readonly hidden: number;
+  /** The regular files at the paths that were asked for, where there are any. */
+  readonly found: ReadonlyMap<string, number>;
   readonly listing: TreeListing;
   readonly counts: TreeCounts;
   readonly layers: readonly PlannedLayer[];
@@ -43,6 +46,8 @@ export interface PlannedTree {
 /** The options that count here. */
 export interface PlanTreeOptions extends Pick<UnpackOptions, 'maxNames' | 'onProgress' | 'signal'> {
   readonly limits: Limits;
+  /** Paths of regular files to look for in the tree. */
+  readonly finds: readonly string[];
 }
 
 /**
@@ -163,6 +168,8 @@ class TreePlanner {
   }
 
   async finish(): Promise<PlannedTree> {
+    // Before the tree is taken apart.
+    const found = filesAt(this.#tree, this.#options.finds);
     const listing = new TreeListing(this.#files);
     for (const _ of listing.fill(this.#tree)) await this.#giveTurn();
     const counting = listing.count(this.#layers.map(({ end }) => end));
@@ -172,6 +179,7 @@ class TreePlanner {
       image: this.#image,
       files: this.#files,
       hidden: this.#tree.hidden,
+      found,
       listing,
       counts: step.value,
       layers: this.#layers,

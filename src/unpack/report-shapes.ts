@@ -52,7 +52,7 @@ export interface UnpackPlan {
 
 /** Where the tree went. */
 export interface UnpackTarget {
-  readonly kind: 'directory' | 'tar';
+  readonly kind: 'directory' | 'bundle' | 'tar';
   readonly path?: string;
 }
 

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../model/aborted.js';
-import { quote } from '../model/errors.js';
 import { check, PATH, TEXT } from '../model/rules.js';
 import { SOURCE } from '../stores/port-rules.js';
-import { besideOf, checkSpace, freeTarget, isTaken, syncParent, targetExists } from '../stores/rootfs/rootfs-target.js';
+import { checkSpace, freeTarget } from '../stores/rootfs/rootfs-target.js';
 import { RootfsWriter } from '../stores/rootfs/rootfs-writer.js';
-import { targetError } from '../stores/rootfs/target-error.js';
+import { TargetFolder } from '../stores/rootfs/target-folder.js';
 import type { ImageSource } from '../stores/store.js';
 import { labelOfRecord } from '../survey/reports.js';
+import { BundleConfig } from './bundle.js';
 import { directoryPlan, isWished, ownershipOf, wrongOption, type Decided } from './directory-plan.js';
 import { openPlan, type OpenPlan } from './open-plan.js';
 import { readFiles } from './read-files.js';
@@ -23,9 +23,10 @@ const STEPS_PER_TURN = 200;
 
 /**
  * Makes the root file system of an image as a directory, which must be absent or empty. It appears whole, or not at all:
- * all layers are verified first, and the tree is written into a private folder beside it. Devices, fifos and extended
- * attributes are left out, and counted in the report. Throws ERR_TARGET_EXISTS, ERR_UNPACK_INCOMPLETE, ERR_NO_SPACE,
- * ERR_STORAGE_IO, and what {@link flattenImage} throws. Holds the tree, and a few pieces of 256 KiB.
+ * all layers are verified first, and the tree is written into a private folder beside it. With `bundle` it is an OCI
+ * runtime bundle. Devices, fifos and extended attributes are left out, and counted in the report. Throws
+ * ERR_TARGET_EXISTS, ERR_UNPACK_INCOMPLETE, ERR_USER_UNKNOWN, ERR_NO_SPACE, ERR_STORAGE_IO, and what
+ * {@link flattenImage} throws. Holds the tree, and a few pieces of 256 KiB.
  */
 export async function unpackImage(
   source: ImageSource,
@@ -52,23 +53,33 @@ async function unpackInto(target: string, open: OpenPlan, options: Decided): Pro
     const refused = skips.all.filter(({ what }) => !isWished(what, options));
     refuseSkipped(refused, labelOfRecord(plan.image.record));
   }
-  const report = { ...reportOf(plan, skips, options.ownership), target: { kind: 'directory', path: target } } as const;
+  const { sync = false, bundle = false } = options;
+  const config = bundle ? new BundleConfig(plan) : undefined;
   await checkSpace(target, plan.counts.bytes);
-  const { sync = false } = options;
-  const writer = new RootfsWriter(besideOf(target), { keepsOwners, keepsSetIds, sync });
+  const folder = new TargetFolder(target, { bundle, sync });
+  const writer = new RootfsWriter(folder.rootfs, { keepsOwners, keepsSetIds, sync });
   try {
-    await writeTree(writer, open, options);
-    writer.publish(target);
+    folder.make();
+    await writeTree(writer, open, { ...options, config });
+    if (config !== undefined) folder.writeConfig(config.bytes());
+    await folder.publish();
   } catch (error) {
-    await writer.remove(plan.listing.directories);
-    if (isTaken(error)) throw targetExists(target);
-    throw targetError(error, `cannot unpack to ${quote(target)}`);
+    writer.close();
+    throw await folder.giveUp(error, plan.listing.directories);
   }
-  if (sync) await syncParent(target);
-  return report;
+  const kind = bundle ? 'bundle' : 'directory';
+  return { ...reportOf(plan, skips, { ownership: options.ownership, bundle: config }), target: { kind, path: target } };
 }
 
-async function writeTree(writer: RootfsWriter, { reader, plan, limits }: OpenPlan, options: Decided): Promise<void> {
+interface WriteOptions extends Decided {
+  readonly config: BundleConfig | undefined;
+}
+
+async function writeTree(
+  writer: RootfsWriter,
+  { reader, plan, limits }: OpenPlan,
+  options: WriteOptions,
+): Promise<void> {
   const { listing, counts, layers } = plan;
   const turns = new Turns(options.signal);
   for (const directory of listing.directories) {
@@ -78,6 +89,7 @@ async function writeTree(writer: RootfsWriter, { reader, plan, limits }: OpenPla
   for await (const parts of readFiles(reader, plan, { limits, signal: options.signal })) {
     for (const part of parts) {
       await turns.step();
+      options.config?.see(part);
       if (part.kind === 'piece') await writer.addPiece(part.bytes, part.isLast);
       if (part.kind !== 'file') continue;
       writer.startFile(part);

@@ -41,6 +41,8 @@ export interface UnpackOptions {
   readonly strict?: boolean;
   /** Of a flat tar. Default `directories-last`. */
   readonly order?: TarOrder;
+  /** True: an OCI runtime bundle, a directory (0700) of `rootfs` and `config.json`. Default false. */
+  readonly bundle?: boolean;
   /** Of a directory: whether to wait until all is on stable storage. Default false. */
   readonly sync?: boolean;
   /** Names in the tree and in one layer. Default 500 000; more need more memory. */
@@ -61,6 +63,7 @@ export const UNPACK_OPTIONS: Rule = optionsOf<UnpackOptions>({
   setId: FLAG,
   strict: FLAG,
   order: oneOf('directories-last', 'parents-first'),
+  bundle: FLAG,
   sync: FLAG,
   maxNames: wholeNumber(),
   limits: SOME_LIMITS,

@@ -112,7 +112,7 @@ test('unpack refuses wrong command lines', async (t) => {
     ['--order', 'parents-first', NAME, at('rootfs')],
     ['--owner', 'keep', NAME, '-'],
     ['--max-names', 'many', NAME, '-'],
-    ['--bundle', NAME, at('rootfs')],
+    ['--bundle', NAME, '-'],
     [NAME],
   ]) {
     const { status, stderr } = await run(...args);

@@ -44,13 +44,17 @@ export function buildBusyboxImage(platforms: readonly string[] = Object.keys(BUS
 }
 
 function buildPlatform(blobs: BlobSet, platform: string) {
+  const config = { Env: ['PATH=/bin'], Entrypoint: ['/bin/busybox'], Labels: { 'org.example.busybox': platform } };
+  return buildImage(blobs, [busyboxTar(platform)], { platform, gzipLevel: 1, configExtra: { config } });
+}
+
+/** The files of the Debian package of a platform, as a tar. */
+export function busyboxTar(platform: string): Buffer {
   const architecture = BUSYBOX_PLATFORMS[platform];
   const file = architecture === undefined ? undefined : packageOf(architecture);
   if (file === undefined) throw new Error(`no busybox-static package for ${platform} in ${BUSYBOX_FOLDER}`);
   // dpkg-deb prints the tar as it is in the package. File times are the package's, so nothing depends on the day.
-  const tar = execFileSync('dpkg-deb', ['--fsys-tarfile', file], { maxBuffer: 64 * 1024 * 1024 });
-  const config = { Env: ['PATH=/bin'], Entrypoint: ['/bin/busybox'], Labels: { 'org.example.busybox': platform } };
-  return buildImage(blobs, [tar], { platform, gzipLevel: 1, configExtra: { config } });
+  return execFileSync('dpkg-deb', ['--fsys-tarfile', file], { maxBuffer: 64 * 1024 * 1024 });
 }
 
 function packageOf(architecture: string): string | undefined {

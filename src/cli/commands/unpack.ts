@@ -19,6 +19,7 @@ export interface UnpackCommandOptions extends CommonOptions {
   readonly owner?: Ownership;
   readonly strict?: boolean;
   readonly sync?: boolean;
+  readonly bundle?: boolean;
 }
 
 /** `lading unpack`: verifies all layers before the first byte is written, to a directory or as a tar to stdout. */
@@ -46,6 +47,7 @@ function libraryOptions({
   owner,
   strict,
   sync,
+  bundle,
 }: UnpackCommandOptions): UnpackOptions {
   return {
     ...(platform !== undefined && { platform }),
@@ -54,6 +56,7 @@ function libraryOptions({
     ...(owner !== undefined && { owner }),
     ...(strict === true && { strict }),
     ...(sync === true && { sync }),
+    ...(bundle === true && { bundle }),
     ...(maxNames !== undefined && { maxNames: parseNames(maxNames) }),
   };
 }

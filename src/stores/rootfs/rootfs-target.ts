@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, readdir, realpath, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { syncFolder } from '../../files/durable-file.js';
 import { isExisting, isNotFound } from '../../files/storage-error.js';
 import { LadingError, quote } from '../../model/errors.js';
 import { targetError } from './target-error.js';
@@ -56,9 +55,4 @@ export async function checkSpace(target: string, bytes: number): Promise<void> {
 export function isTaken(error: unknown): boolean {
   const { code, syscall } = error as NodeJS.ErrnoException;
   return syscall === 'rename' && (isExisting(error) || code === 'ENOTEMPTY' || code === 'ENOTDIR');
-}
-
-/** Waits until the target's name is on stable storage. */
-export async function syncParent(target: string): Promise<void> {
-  await syncFolder(path.dirname(target));
 }

@@ -12,12 +12,10 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
-  renameSync,
   symlinkSync,
   write,
   writeSync,
 } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { nanosecondsOf, type FileTime } from '../../model/file-time.js';
 import type { LayerEntry } from '../../model/layer-header.js';
@@ -154,23 +152,10 @@ export class RootfsWriter {
     }
   }
 
-  /** Gives the folder its name. Throws ENOTEMPTY or EEXIST if that is taken. */
-  publish(target: string): void {
-    renameSync(this.#root, target);
-  }
-
-  /** Removes what was written. */
-  async remove(directories: readonly Directory[]): Promise<void> {
+  /** Closes what is open, after an error. */
+  close(): void {
     if (this.#open?.fd !== undefined) closeSync(this.#open.fd);
-    // Parents first: one that only reads would not let its children be removed.
-    for (const directory of directories) {
-      try {
-        chmodSync(this.#at(pathOf(directory)), 0o700);
-      } catch {
-        // It was not made yet.
-      }
-    }
-    await rm(this.#root.toString(), { recursive: true, force: true });
+    this.#open = undefined;
   }
 }
 
