@@ -164,6 +164,6 @@ test('load --unpack of several images unpacks none, and says how to choose', asy
     '--unpack',
     at('rootfs'),
   ]);
-  assert.deepEqual([status, stderr.includes('-i FILE:TAG'), stdout.includes('a/a:1')], [2, true, true]);
+  assert.deepEqual([status, stderr.includes('--image'), stdout.includes('a/a:1')], [2, true, true]);
   await assert.rejects(stat(at('rootfs')));
 });
