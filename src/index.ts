@@ -17,10 +17,11 @@ export { inspectArchive, type ArchiveInspection, type InspectArchiveOptions } fr
 export {
   inspectImages,
   type ImageInspection,
-  type LayerReport,
+  type InspectOptions,
   type PlatformInspection,
   type ReferrerReport,
 } from './inspect/inspect-images.js';
+export type { BlobReport, BlobState, LayerReport, PlatformFacts } from './inspect/platform-facts.js';
 export type { FactsOptions, ImageFacts } from './inspect/image-facts.js';
 export { listArchive, type ListArchiveOptions } from './inspect/list-archive.js';
 export { listImages, type ImageListing, type ListedImage, type ListImagesOptions } from './inspect/list-images.js';
@@ -45,6 +46,7 @@ export {
   type LadingErrorOptions,
 } from './model/errors.js';
 export { diffIdsOf, type ImageConfig } from './model/image-config.js';
+export { historyOf, type HistoryStep } from './model/image-history.js';
 export type { ImageIndex } from './model/image-index.js';
 export type { ImageManifest } from './model/image-manifest.js';
 export type { KeptRoot } from './model/kept-parts.js';

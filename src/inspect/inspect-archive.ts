@@ -2,14 +2,12 @@ import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
 import { IMAGES } from '../load/load-images.js';
 import { isImage } from '../model/image-list.js';
 import { check, optionsOf } from '../model/rules.js';
-import { READING_RULES } from '../survey/option-rules.js';
-import type { ListOptions } from '../survey/tolerant-survey.js';
 import type { Warning } from '../survey/reports.js';
 import { openArchiveDocuments, withoutKnown } from './archive-documents.js';
-import { inspectRecords, type ImageInspection } from './inspect-images.js';
+import { INSPECT_RULES, inspectRecords, type ImageInspection, type InspectOptions } from './inspect-images.js';
 
 /** Which images of an archive to inspect, and how to read them. */
-export interface InspectArchiveOptions extends ListOptions {
+export interface InspectArchiveOptions extends InspectOptions {
   /** Only the images with these names, tags, digests or patterns. */
   readonly images?: readonly string[];
 }
@@ -20,7 +18,7 @@ export interface ArchiveInspection {
   readonly warnings: readonly Warning[];
 }
 
-const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({ ...READING_RULES, images: IMAGES }) };
+const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({ ...INSPECT_RULES, images: IMAGES }) };
 
 /**
  * Inspects every image of an archive without storing it, once for each root. Reads the whole archive. Throws the errors

@@ -3,11 +3,10 @@ import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
-import { diffIdsOf, type ImageConfig } from '../model/image-config.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
-import { check, optionsOf, TEXT } from '../model/rules.js';
+import { check, FLAG, optionsOf, TEXT } from '../model/rules.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { platformMismatch, platformWarning } from '../survey/check-configs.js';
@@ -17,26 +16,20 @@ import { labelOfRecord, type PlatformReport, type Warning } from '../survey/repo
 import type { Survey } from '../survey/survey-images.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
-import { isLabels } from './image-facts.js';
+import { blobsOf, platformFactsOf, type PlatformFacts } from './platform-facts.js';
+import { referrerFacts } from './referrer-facts.js';
 
-/** One layer of a platform. `size` is in bytes, as stored. */
-export interface LayerReport {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly mediaType: string;
+/** How to inspect. */
+export interface InspectOptions extends ListOptions {
+  /** Tells the values of environment variables too, which may hold secrets. Default: their names only. */
+  readonly environmentValues?: boolean;
 }
 
-/** One platform of an inspected image, with facts from its image config if that is here. */
-export interface PlatformInspection extends PlatformReport {
-  readonly created?: string;
-  readonly entrypoint?: readonly string[];
-  readonly command?: readonly string[];
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly layers?: readonly LayerReport[];
-  readonly diffIds?: readonly string[];
-  /** Bytes of manifest, config and layers. */
-  readonly bytes?: number;
-  /** How many of these bytes other platforms of the image, or other images, use too. */
+/** One platform of an inspected image, with facts from its manifest and image config if those are here. */
+export interface PlatformInspection extends PlatformReport, PlatformFacts {
+  /** The indexes that lead to it, the root first; none if the root is its manifest. */
+  readonly indexes: readonly Digest[];
+  /** How many of its bytes other platforms of the image, or other images, use too. */
   readonly sharedBytes?: number;
 }
 
@@ -45,6 +38,10 @@ export interface ReferrerReport {
   readonly digest: Digest;
   readonly subject: Digest;
   readonly state: string;
+  /** Its artifact type, or the type of its config or layer that tells most. */
+  readonly artifactType?: string;
+  /** What its in-toto statements are about, as BuildKit and cosign annotate them. */
+  readonly predicateTypes?: readonly string[];
 }
 
 /** One image with all of its platforms and referrers. */
@@ -61,7 +58,10 @@ export interface ImageInspection {
   readonly warnings: readonly Warning[];
 }
 
-const ARGUMENTS = { store: STORE, text: TEXT, options: optionsOf<ListOptions>(READING_RULES) };
+/** The rules of the options of an inspection. */
+export const INSPECT_RULES = { ...READING_RULES, environmentValues: FLAG } as const;
+
+const ARGUMENTS = { store: STORE, text: TEXT, options: optionsOf<InspectOptions>(INSPECT_RULES) };
 
 /**
  * Inspects the images that a text means, once for each root, whatever number of names it has. Throws ERR_IMAGE_UNKNOWN,
@@ -70,7 +70,7 @@ const ARGUMENTS = { store: STORE, text: TEXT, options: optionsOf<ListOptions>(RE
 export async function inspectImages(
   store: Store,
   text: string,
-  options: ListOptions = {},
+  options: InspectOptions = {},
 ): Promise<readonly ImageInspection[]> {
   check(ARGUMENTS, { store, text, options });
   const records = await store.list();
@@ -82,7 +82,7 @@ export async function inspectRecords(
   store: ContentProvider,
   records: readonly ImageRecord[],
   chosen: readonly ImageRecord[],
-  options: ListOptions,
+  options: InspectOptions,
 ): Promise<readonly ImageInspection[]> {
   const firsts = new Map([...chosen].toReversed().map((record) => [record.descriptor.digest, record]));
   const users = await usersOfContent(store, records);
@@ -102,9 +102,7 @@ async function usersOfContent(store: ContentProvider, records: readonly ImageRec
   const users = new Map<Digest, number>();
   const roots = new Map(records.filter(isImage).map(({ descriptor }) => [descriptor.digest, descriptor]));
   for (const root of roots.values()) {
-    for (const digest of await closureOf(Documents.stored(store), [root])) {
-      users.set(digest, (users.get(digest) ?? 0) + 1);
-    }
+    for (const digest of await closureOf(Documents.stored(store), [root])) add(users, digest);
   }
   return users;
 }
@@ -118,7 +116,7 @@ interface Listed {
 async function inspectRecord(
   { store, records, users }: Listed,
   record: ImageRecord,
-  options: ListOptions,
+  options: InspectOptions,
 ): Promise<ImageInspection> {
   const { survey, warnings } = await tolerantSurvey(store, [record], records, options);
   const { manifests, warnings: damage } = await describeManifests(store, survey, limitsOf(options.limits));
@@ -131,8 +129,8 @@ async function inspectRecord(
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,
-    platforms: inspectPlatforms(survey, record, { manifests, users }),
-    referrers: referrersOf(survey),
+    platforms: inspectPlatforms(survey, record, { manifests, users, options }),
+    referrers: referrersOf(survey, manifests),
     warnings: [
       ...warnings,
       ...damage.map((warning) => ({ ...warning, image })),
@@ -146,57 +144,52 @@ function platformWarnings({ descriptor, config }: ManifestDescription, image: st
   return mismatch === undefined ? [] : [platformWarning(mismatch, image)];
 }
 
+interface Found {
+  readonly manifests: readonly ManifestDescription[];
+  readonly users: Users;
+  readonly options: InspectOptions;
+}
+
 function inspectPlatforms(
   survey: Survey,
   target: ImageRecord,
-  { manifests, users }: { readonly manifests: readonly ManifestDescription[]; readonly users: Users },
+  { manifests, users, options }: Found,
 ): readonly PlatformInspection[] {
-  const described = platformReportsOf(survey, target).map((report) => ({
-    report,
-    manifest: manifests.find(({ available, descriptor }) => available && descriptor.digest === report.digest),
-  }));
-  return described.map(({ report, manifest }) => {
-    if (manifest === undefined) return report;
-    const others = described.filter((other) => other.report !== report).map((other) => other.manifest?.present);
-    const shared = [...manifest.present].filter(
-      ([digest]) => (users.get(digest) ?? 0) > 1 || others.some((other) => other?.has(digest)),
-    );
-    return {
-      ...report,
-      ...factsOf(manifest),
-      bytes: bytesOfBlobs([...manifest.present]),
-      sharedBytes: bytesOfBlobs(shared),
-    };
+  const byDigest = new Map(manifests.map((manifest) => [manifest.descriptor.digest, manifest]));
+  const described = platformReportsOf(survey, target).map((report) => {
+    const manifest = report.digest && byDigest.get(report.digest);
+    return { report, manifest, blobs: manifest ? blobsOf(manifest) : new Map<Digest, number>() };
   });
+  const owners = new Map<Digest, number>();
+  for (const { blobs } of described) for (const digest of blobs.keys()) add(owners, digest);
+  const isShared = (digest: Digest): boolean => (users.get(digest) ?? 0) > 1 || (owners.get(digest) ?? 0) > 1;
+  const parents = new Map(survey.nodes.map(({ node }) => [node.descriptor.digest, node.parent]));
+  return described.map(({ report, manifest, blobs }) => ({
+    ...report,
+    indexes: indexesAbove(report.digest, parents),
+    ...(manifest?.manifest && {
+      ...platformFactsOf(manifest, options),
+      sharedBytes: bytesOfBlobs([...blobs].filter(([digest]) => isShared(digest))),
+    }),
+  }));
 }
 
-type Facts = Omit<PlatformInspection, keyof PlatformReport>;
-
-function factsOf({ manifest, config }: ManifestDescription): Facts {
-  const layers = manifest?.layers ?? [];
-  return {
-    ...(config && configFacts(config)),
-    layers: layers.map(({ digest, size, mediaType }) => ({ digest, size, mediaType })),
-  };
+/** The indexes above a manifest. The survey refuses indexes that are nested too deep, and no index lists itself. */
+function indexesAbove(digest: Digest | undefined, parents: ReadonlyMap<Digest, Digest | undefined>): readonly Digest[] {
+  const indexes: Digest[] = [];
+  for (let at = digest && parents.get(digest); at !== undefined; at = parents.get(at)) indexes.unshift(at);
+  return indexes;
 }
 
-function configFacts(config: ImageConfig): Facts {
-  const { Entrypoint: entrypoint, Cmd: command, Labels: labels } = config.config ?? {};
-  return {
-    ...(config.created && { created: config.created }),
-    ...(isTexts(entrypoint) && { entrypoint }),
-    ...(isTexts(command) && { command }),
-    ...(isLabels(labels) && { labels }),
-    diffIds: diffIdsOf(config),
-  };
+function add(counts: Map<Digest, number>, digest: Digest): void {
+  counts.set(digest, (counts.get(digest) ?? 0) + 1);
 }
 
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}
-
-function referrersOf({ nodes }: Survey): readonly ReferrerReport[] {
+function referrersOf({ nodes }: Survey, manifests: readonly ManifestDescription[]): readonly ReferrerReport[] {
+  const documents = new Map(manifests.map(({ descriptor, manifest }) => [descriptor.digest, manifest]));
   return nodes.flatMap(({ node: { descriptor, subject }, completeness: { state } }) =>
-    subject === undefined ? [] : [{ digest: descriptor.digest, subject, state }],
+    subject === undefined
+      ? []
+      : [{ digest: descriptor.digest, subject, state, ...referrerFacts(descriptor, documents.get(descriptor.digest)) }],
   );
 }

@@ -8,6 +8,7 @@ import { layoutArchive } from '../fixtures/archive-builder.js';
 import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
 import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { example, FAMILIAR, NAME } from '../fixtures/example.js';
+import { buildIndex } from '../fixtures/manifest-builder.js';
 import { chunksOf, codesOf, loadLayout, statesOf } from '../fixtures/loading.js';
 import { refuses } from '../fixtures/refusals.js';
 import { fill, onEachStore } from '../fixtures/stores.js';
@@ -55,7 +56,10 @@ onEachStore('shows the facts of each platform, and the bytes that it shares', as
     entrypoint: ['/bin/app'],
     labels: { 'example.platform': 'linux/arm64' },
     diffIds,
-    layers,
+    indexes: [built.root.digest],
+    config: { digest: config?.digest, size: config?.size, mediaType: config?.mediaType, state: 'present' },
+    environment: ['PATH'],
+    layers: layers.map((layer, at) => ({ ...layer, state: 'present', createdBy: `layer ${at}` })),
     bytes: parts.reduce((sum, size) => sum + size, 0),
     sharedBytes: layers[0]?.size,
   });
@@ -88,9 +92,120 @@ onEachStore('shows attestations with their subjects', async (open) => {
     digest,
     subject: built.of(platform).digest,
     state: 'complete',
+    artifactType: 'application/vnd.in-toto+json',
+    predicateTypes: ['https://slsa.dev/provenance/v0.2'],
   }));
   assert.deepEqual(image?.referrers, expected);
   assert.equal(image.platforms.length, 3);
+});
+
+const TOLD = {
+  created: '2020-01-02T03:04:05Z',
+  config: {
+    User: '1000:1000',
+    WorkingDir: '/srv',
+    ExposedPorts: { '8080/tcp': {}, '80/tcp': {} },
+    Volumes: { '/data': {} },
+    Env: ['PATH=/bin', 'TOKEN=a=b', 'ODD'],
+  },
+  history: [
+    { created_by: 'ADD rootfs.tar /' },
+    { created_by: 'ENV A=1', empty_layer: true },
+    { created_by: 'RUN make' },
+    'not a step',
+  ],
+};
+
+onEachStore('tells what made each layer, and what the config sets', async (open) => {
+  const store = await open();
+  const built = example({ configExtra: TOLD, layers: 2 });
+  await loadLayout(store, built.images, built.blobs);
+  const [platform] = (await inspectImages(store, FAMILIAR))[0]?.platforms ?? [];
+  assert.deepEqual(
+    platform?.layers?.map(({ createdBy }) => createdBy),
+    ['ADD rootfs.tar /', 'RUN make'],
+  );
+  const { user, workingDir, ports, volumes, environment, environmentValues } = platform;
+  assert.deepEqual(
+    { user, workingDir, ports, volumes, environment, environmentValues },
+    {
+      user: '1000:1000',
+      workingDir: '/srv',
+      ports: ['80/tcp', '8080/tcp'],
+      volumes: ['/data'],
+      environment: ['PATH', 'TOKEN', 'ODD'],
+      environmentValues: undefined,
+    },
+  );
+  const [shown] = (await inspectImages(store, FAMILIAR, { environmentValues: true }))[0]?.platforms ?? [];
+  assert.deepEqual(shown?.environmentValues, { PATH: '/bin', TOKEN: 'a=b', ODD: '' });
+});
+
+onEachStore('names no instruction if the history has not one for each layer', async (open) => {
+  const store = await open();
+  const built = example({ configExtra: TOLD, layers: 3 });
+  await loadLayout(store, built.images, built.blobs);
+  const [platform] = (await inspectImages(store, FAMILIAR))[0]?.platforms ?? [];
+  assert.deepEqual(
+    platform?.layers?.map((layer) => 'createdBy' in layer),
+    [false, false, false],
+  );
+});
+
+onEachStore('leaves out what is not of the type that the config must have', async (open) => {
+  const store = await open();
+  const odd = { User: 7, WorkingDir: '', ExposedPorts: ['80'], Volumes: 'a', Env: [1], Labels: { a: 1 }, Cmd: 'x' };
+  const built = example({ configExtra: { config: odd, history: 'none' } });
+  await loadLayout(store, built.images, built.blobs);
+  const [platform] = (await inspectImages(store, FAMILIAR))[0]?.platforms ?? [];
+  const known = [
+    'created',
+    'platform',
+    'digest',
+    'state',
+    'indexes',
+    'config',
+    'layers',
+    'diffIds',
+    'bytes',
+    'sharedBytes',
+  ];
+  assert.deepEqual(Object.keys(platform ?? {}).toSorted(), known.toSorted());
+});
+
+onEachStore('tells of each blob whether it is here', async (open) => {
+  const store = await open();
+  const built = example({ layers: 3 });
+  const { config, layers = [] } = built.blobs.links(built.of('linux/arm64').digest);
+  const gone = [layers[0], layers[2]].filter((layer) => layer !== undefined);
+  for (const { digest } of gone) built.blobs.delete(digest);
+  await fill(store, [{ name: NAME, descriptor: built.root }], built.blobs);
+  const [image] = await inspectImages(store, FAMILIAR);
+  const arm64 = image?.platforms.find(({ platform }) => platform === 'linux/arm64');
+  assert.deepEqual([arm64?.state, arm64?.missing, arm64?.config?.state], ['missing', gone[0]?.digest, 'present']);
+  assert.deepEqual(
+    arm64?.layers?.map(({ digest, state }) => [digest, state]),
+    layers.map(({ digest }, at) => [digest, at === 1 ? 'present' : 'missing']),
+  );
+  const all = [built.of('linux/arm64'), config, ...layers].reduce((sum, blob) => sum + (blob?.size ?? 0), 0);
+  assert.deepEqual(
+    [arm64.bytes, arm64.missingBlobs],
+    [all, { count: 2, bytes: gone.reduce((sum, { size }) => sum + size, 0) }],
+  );
+});
+
+onEachStore('tells the indexes that lead to a platform', async (open) => {
+  const store = await open();
+  const blobs = new BlobSet();
+  const inner = example();
+  for (const [digest, bytes] of inner.blobs) blobs.set(digest, bytes);
+  const root = buildIndex(blobs, [inner.root]);
+  await loadLayout(store, [{ root, name: NAME }], blobs);
+  const [image] = await inspectImages(store, FAMILIAR);
+  assert.deepEqual(
+    image?.platforms.map(({ indexes }) => indexes),
+    Array.from({ length: 3 }, () => [root.digest, inner.root.digest]),
+  );
 });
 
 onEachStore('counts damaged documents as missing, and warns of them', async (open) => {

@@ -88,6 +88,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     parseDigest: of(lading.parseDigest, DIGEST),
     isDamage: of(lading.isDamage, new Error('a')),
     diffIdsOf: of(lading.diffIdsOf, {}),
+    historyOf: of(lading.historyOf, {}),
     resolveRecords: of(lading.resolveRecords, [], 'a'),
     anyOf: of(lading.anyOf, [AMD64]),
     compatibleWith: of(lading.compatibleWith, AMD64),

@@ -1,4 +1,4 @@
-import type { ManifestDescription } from '../../index.js';
+import { historyOf as stepsOf, type ManifestDescription } from '../../index.js';
 import { unixSeconds } from '../times.js';
 
 /** One step of `GET /images/{name}/history`. */
@@ -11,13 +11,6 @@ export interface HistoryItem {
   readonly Comment: string;
 }
 
-interface Step {
-  readonly created?: unknown;
-  readonly created_by?: unknown;
-  readonly comment?: unknown;
-  readonly empty_layer?: unknown;
-}
-
 /** The steps that made an image, newest first. `Size` is that of the stored layer, since nothing is unpacked. */
 export function historyOf(
   { config, manifest }: ManifestDescription,
@@ -25,23 +18,13 @@ export function historyOf(
   tags: readonly string[],
 ): readonly HistoryItem[] {
   const sizes = (manifest?.layers ?? []).map(({ size }) => size);
-  const items = stepsOf(config).map((step): HistoryItem => ({
+  const items = stepsOf(config ?? {}).map((step): HistoryItem => ({
     Id: '<missing>',
-    Created: unixSeconds(textOf(step.created)),
-    CreatedBy: textOf(step.created_by),
+    Created: unixSeconds(step.created),
+    CreatedBy: step.createdBy,
     Tags: null,
-    Size: step.empty_layer === true ? 0 : (sizes.shift() ?? 0),
-    Comment: textOf(step.comment),
+    Size: step.isEmpty ? 0 : (sizes.shift() ?? 0),
+    Comment: step.comment,
   }));
   return items.toReversed().map((item, at) => (at === 0 ? { ...item, Id: id, Tags: tags } : item));
-}
-
-function stepsOf(config: ManifestDescription['config']): readonly Step[] {
-  const history: unknown = { ...config }['history' as never];
-  if (!Array.isArray(history)) return [];
-  return history.filter((step): step is Step => typeof step === 'object' && step !== null);
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -1,0 +1,33 @@
+import type { Descriptor } from '../model/descriptor.js';
+import type { ImageManifest } from '../model/image-manifest.js';
+import { isImageConfigType } from '../model/media-types.js';
+
+/** What a referrer is, as far as its descriptor and its manifest tell. */
+export interface ReferrerFacts {
+  readonly artifactType?: string;
+  readonly predicateTypes?: readonly string[];
+}
+
+/** BuildKit's and cosign's mark of an in-toto statement in a layer (BuildKit, "Attestation storage"). */
+const PREDICATE_TYPE = 'in-toto.io/predicate-type';
+
+/** The config of an artifact that has none (image-spec, "Guidance for an Empty Descriptor"). */
+const EMPTY_CONFIG = 'application/vnd.oci.empty.v1+json';
+
+/** The facts of a referrer whose document is here or not. */
+export function referrerFacts(descriptor: Descriptor, manifest: ImageManifest | undefined): ReferrerFacts {
+  const types = (manifest?.layers ?? []).flatMap(({ annotations }) => annotations?.[PREDICATE_TYPE] ?? []);
+  const artifactType = descriptor.artifactType ?? manifest?.artifactType ?? typeOfContent(manifest);
+  return {
+    ...(artifactType !== undefined && { artifactType }),
+    ...(types.length > 0 && { predicateTypes: [...new Set(types)] }),
+  };
+}
+
+/** An artifact without a type of its own is known by its config, or else by its first layer, as cosign's signatures. */
+function typeOfContent(manifest: ImageManifest | undefined): string | undefined {
+  if (manifest === undefined) return undefined;
+  const { config, layers } = manifest;
+  const tells = config.mediaType !== EMPTY_CONFIG && !isImageConfigType(config.mediaType);
+  return tells ? config.mediaType : layers[0]?.mediaType;
+}
