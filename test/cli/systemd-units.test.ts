@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { jsonOf, workspace } from '../fixtures/cli-workspace.js';
-import { requireTool, runCommand } from '../fixtures/command.js';
+import { requireTool, runCommand, runLading } from '../fixtures/command.js';
+import { flipBit } from '../fixtures/damage.js';
 import { temporaryFolder } from '../fixtures/stores.js';
 import { projectRoot } from '../fixtures/tables.js';
 
 const FOLDER = path.join(projectRoot(), 'examples', 'systemd');
-const UNITS = ['lading-prune.service', 'lading-prune.timer', 'lading.service', 'lading.socket'];
+const UNITS = [
+  'lading-backup.service',
+  'lading-backup.timer',
+  'lading-prune.service',
+  'lading-prune.timer',
+  'lading.service',
+  'lading.socket',
+];
 
 /** The settings of a unit, `Section.Key` to all its values. */
 function settingsOf(unit: string): ReadonlyMap<string, readonly string[]> {
@@ -31,12 +39,16 @@ test('has the units that its README names', () => {
   for (const unit of UNITS) assert.ok(readme.includes(unit), unit);
 });
 
-test('gives both services the same user and the same rules', () => {
+test('gives all services the same user and the same rules', () => {
   const own = /^Service\.(?:Type|ExecStart|Restart|TimeoutStopSec|LimitNOFILE|Nice|IOSchedulingClass)$/;
-  const [serve, prune] = ['lading.service', 'lading-prune.service'].map((unit) =>
+  const [serve, prune, backup] = ['lading.service', 'lading-prune.service', 'lading-backup.service'].map((unit) =>
     [...settingsOf(unit)].filter(([name]) => name.startsWith('Service.') && !own.test(name)),
   );
   assert.deepEqual(serve, prune);
+  const withFolder = serve?.map(([name, values]) => {
+    return [name, name === 'Service.StateDirectory' ? ['lading lading-backup'] : values];
+  });
+  assert.deepEqual(backup, withFolder);
   const rules = new Map(serve);
   for (const [name, value] of Object.entries({
     DynamicUser: 'yes',
@@ -74,6 +86,25 @@ test('runs commands that lading knows', async (t) => {
     const said = stderr === '' ? '' : jsonOf<{ error: { message: string } }>(stderr).error.message.slice(0, 26);
     assert.deepEqual([status, said], expected);
   }
+});
+
+test('the backup writes an archive and reads it back; with a damaged layer the one before stays', async (t) => {
+  const { folder, store, state } = await workspace(t, { loaded: true });
+  const backup = path.join(folder, 'lading-backup');
+  await mkdir(backup);
+  await mkdir(path.join(folder, 'lading'));
+  await symlink(store, path.join(folder, 'lading', 'store'));
+  const commands = (settingsOf('lading-backup.service').get('Service.ExecStart') ?? []).map((command) =>
+    command.replaceAll('%S', folder).split(' ').slice(1),
+  );
+  assert.equal(commands.length, 2);
+  for (const command of commands) assert.equal((await runLading(command)).status, 0);
+  const before = readFileSync(path.join(backup, 'images.tar'));
+  const { blobs } = await state();
+  for (const digest of blobs) await flipBit(path.join(store, 'blobs', 'sha256', digest.slice('sha256:'.length)));
+  assert.notEqual((await runLading(commands[0] ?? [])).status, 0);
+  assert.deepEqual(readdirSync(backup), ['images.tar']);
+  assert.deepEqual(readFileSync(path.join(backup, 'images.tar')), before);
 });
 
 /** The units in a folder of their own, with a command that exists. */
