@@ -1,9 +1,10 @@
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { FoundBlob } from '../content/content-provider.js';
 import { throwIfAborted } from '../model/aborted.js';
 import type { Digest } from '../model/digest.js';
 import { asError, LadingError } from '../model/errors.js';
 import type { DestinationSession, ExpectedContent, IngestOutcome, SourceReader } from '../stores/store.js';
+import type { SharedWork } from './shared-work.js';
 
 /** One blob to copy. With `bytes` it was made here; otherwise the source has it. */
 export interface BlobCopy extends ExpectedContent {
@@ -28,9 +29,11 @@ export interface CopyEvent extends ExpectedContent {
   readonly mountedFrom?: string;
 }
 
-/** How many blobs go at once, and where to note what was stored. */
+/** What the copy shares with others, and where to note what was stored. */
 export interface CopyBlobsOptions {
-  readonly blobJobs: number;
+  readonly shared: SharedWork;
+  /** Blobs that travel to the same place go there once. */
+  readonly place: string;
   readonly signal: AbortSignal | undefined;
   readonly stored: Map<Digest, number>;
   readonly onProgress?: ((event: CopyEvent) => void) | undefined;
@@ -47,7 +50,7 @@ export async function copyBlobs(
   reader: SourceReader,
   session: DestinationSession,
   blobs: readonly BlobCopy[],
-  { blobJobs, signal, stored, onProgress = () => {} }: CopyBlobsOptions,
+  { shared, place, signal, stored, onProgress = () => {} }: CopyBlobsOptions,
 ): Promise<CopyCounts> {
   const isLacking = pLimit(LOOKUPS);
   const documents = blobs.filter(({ kind }) => kind === 'manifest');
@@ -70,9 +73,16 @@ export async function copyBlobs(
     const lacking = some.filter((_, at) => here[at] === undefined);
     for (const blob of lacking) tell(blob, { state: 'waiting', bytes: 0 });
     for (const [at, blob] of some.entries()) if (here[at] !== undefined) note(blob, 'present', here[at]);
-    await inParallel(blobJobs, lacking, async (blob) => {
+    await inParallel(shared.limit, lacking, async (blob) => {
       throwIfAborted(signal, 'the copy');
-      note(blob, await copyBlob(reader, session, blob, (bytes) => tell(blob, { state: 'copying', bytes })));
+      const work = async () =>
+        await copyBlob(reader, session, blob, (bytes) => tell(blob, { state: 'copying', bytes }));
+      // Documents may wait in the session until its end, so no other session finds them.
+      if (blob.kind === 'manifest') return note(blob, await work());
+      let found: FoundBlob | undefined;
+      const find = async () =>
+        (found = await findHere(session, blob)) === undefined ? undefined : ('present' as const);
+      note(blob, await shared.once(place, blob.digest, { find, work }), found);
     });
   };
   await copyAll(documents);
@@ -85,9 +95,12 @@ async function findHere(session: DestinationSession, { digest, size, kind }: Blo
   return found?.size === size ? found : undefined;
 }
 
-/** Does all the work, `jobs` pieces at once. Throws the first error when every piece that had begun is over. */
-async function inParallel<T>(jobs: number, pieces: readonly T[], work: (piece: T) => Promise<void>): Promise<void> {
-  const limit = pLimit(jobs);
+/** Does all the work within the limit. Throws the first error when every piece that had begun is over. */
+async function inParallel<T>(
+  limit: LimitFunction,
+  pieces: readonly T[],
+  work: (piece: T) => Promise<void>,
+): Promise<void> {
   const failures: Error[] = [];
   const all = pieces.map((piece) =>
     limit(async () => {

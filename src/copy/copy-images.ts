@@ -16,6 +16,7 @@ import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import { copyBlobs, type BlobCopy, type CopyCounts, type CopyEvent } from './copy-blobs.js';
+import { SharedWork } from './shared-work.js';
 
 /** What to copy of the images, and how. */
 export interface CopyOptions {
@@ -29,6 +30,8 @@ export interface CopyOptions {
   readonly limits?: Partial<Limits>;
   /** Blobs at once. Default 4. */
   readonly blobJobs?: number;
+  /** What this copy shares with others that run at the same time; takes the place of `blobJobs`. */
+  readonly shared?: { readonly work: SharedWork; readonly place: string };
   /** Called with the plan before anything is copied; what it throws ends the copy. */
   readonly onPlanned?: (plan: ExportPlan) => void;
   /** Called for each blob, and for each chunk of one. */
@@ -62,7 +65,15 @@ export async function copyImages(
   names: readonly string[],
   options: CopyOptions = {},
 ): Promise<CopyReport> {
-  const { onConflict = 'replace', blobJobs = DEFAULT_BLOB_JOBS, onPlanned, onProgress, signal, ...choosing } = options;
+  const {
+    onConflict = 'replace',
+    blobJobs = DEFAULT_BLOB_JOBS,
+    shared,
+    onPlanned,
+    onProgress,
+    signal,
+    ...choosing
+  } = options;
   const plan = await planExport(source, names, { ...choosing, ...(signal && { signal }) });
   onPlanned?.(plan);
   const reader = await source.reader();
@@ -71,7 +82,8 @@ export async function copyImages(
   try {
     await reader.claim(plan.entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
     const counts = await copyBlobs(reader, session, plan.entries.flatMap(blobOf), {
-      blobJobs,
+      shared: shared?.work ?? new SharedWork(blobJobs),
+      place: shared?.place ?? '',
       signal,
       stored,
       onProgress,
@@ -140,8 +152,12 @@ function closingOf(options: CopyOptions, onConflict: OnConflict): Parameters<typ
 
 function reportOf(plan: ExportPlan, closed: ClosedArchive, blobs: CopyCounts): CopyReport {
   const messages = new Set(closed.warnings.map(({ message }) => message));
+  const madeFrom = new Map(plan.images.map(({ digest, sourceDigest }) => [digest, sourceDigest]));
   return {
-    images: closed.images,
+    images: closed.images.map((image) => {
+      const sourceDigest = madeFrom.get(image.digest);
+      return { ...image, ...(sourceDigest && { sourceDigest }) };
+    }),
     leftOut: plan.leftOut,
     moved: closed.moved,
     blobs,

@@ -58,7 +58,7 @@ export class BlobUploads {
   async mount(digest: Digest, from: string): Promise<Upload | 'refused' | undefined> {
     const query = `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
     const call = this.#call('POST', `${this.#repository.path('blobs/uploads/')}${query}`, digest);
-    const answer = await this.#repository.send({ ...call, headers: { 'content-length': '0' } });
+    const answer = await this.#repository.send({ ...call, headers: { 'content-length': '0' } }, from);
     if (answer.status !== 201 && answer.status !== 202) {
       answer.discard();
       return 'refused';

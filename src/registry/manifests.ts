@@ -53,7 +53,8 @@ export class Manifests {
     const isKnown = isIndexType(mediaType) || isManifestType(mediaType);
     // A registry or a proxy that does not answer HEAD in full is asked for the document itself.
     if (status !== 200 || typeof digest !== 'string' || !isDigest(digest) || size === 0 || !isKnown) {
-      if (status === 404 && isDigest(reference)) return undefined;
+      const isJson = headers['content-type']?.includes('json') ?? false;
+      if (status === 404 && (isJson || isDigest(reference))) return undefined;
       return (await this.get(reference))?.descriptor;
     }
     if (isDigest(reference) && digest !== reference) throw digestMismatch(reference, digest);

@@ -1,6 +1,7 @@
 import { LadingError } from '../model/errors.js';
 import { isPrivate } from './address-rules.js';
 import type { HttpAnswer, HttpRequest } from './http-client.js';
+import { KnownBlobs } from './known-blobs.js';
 import { apiHostOf, isLoopbackHost } from './registry-name.js';
 import { unreachable } from './registry-errors.js';
 import type { RegistrySettings } from './settings.js';
@@ -12,8 +13,9 @@ export type Lack = 'range' | 'referrers' | 'mount';
 /** Characters of warnings that are shown of one registry. */
 const WARNING_CHARACTERS = 4096;
 
-/** What registries have shown in this process. Holds a few lines for each host. */
+/** What registries have shown in this process. Holds a few lines for each host, and a record for each blob of a push. */
 export class OriginMemory {
+  readonly blobs = new KnownBlobs();
   readonly #settings: RegistrySettings;
   readonly #request: (request: HttpRequest) => Promise<HttpAnswer>;
   readonly #bases = new Map<string, Promise<URL>>();

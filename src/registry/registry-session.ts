@@ -18,20 +18,14 @@ import type {
   Transfers,
 } from '../stores/store.js';
 import { readBlob } from './blob-reader.js';
-import { BlobUploads, type Upload } from './blob-upload.js';
+import { BlobUploads } from './blob-upload.js';
 import { HeldDocuments } from './held-documents.js';
 import { Manifests } from './manifests.js';
 import { publishImages, type PublishContext } from './publish-images.js';
 import { RegistryIngest } from './registry-ingest.js';
 import type { Repository } from './repository.js';
+import { RepositoryBlobs } from './repository-blobs.js';
 import { uploadBlob } from './upload-blob.js';
-
-/** What a session counts, for reports. */
-export interface SessionCounts {
-  mounted: number;
-  uploaded: number;
-  uploadedBytes: number;
-}
 
 /** How a session publishes: the tags that names get, and what the tags have now. */
 export interface PublishRules {
@@ -56,15 +50,15 @@ export class RegistrySession implements DestinationSession {
   readonly #uploads: BlobUploads;
   readonly #manifests: Manifests;
   readonly #held = new HeldDocuments();
-  readonly #here = new Map<Digest, number>();
-  readonly #offered = new Map<Digest, Upload>();
+  readonly #manifestsHere = new Map<Digest, number>();
+  readonly #blobs: RepositoryBlobs;
   readonly #running: ReturnType<typeof pLimit>;
-  readonly counts: SessionCounts = { mounted: 0, uploaded: 0, uploadedBytes: 0 };
 
   constructor(repository: Repository, rules: PublishRules) {
     this.#repository = repository;
     this.#rules = rules;
     this.#uploads = new BlobUploads(repository);
+    this.#blobs = new RepositoryBlobs(repository, this.#uploads, (digest) => this.#held.sizeOf(digest));
     this.#manifests = new Manifests(repository, DEFAULT_LIMITS.maxDocumentBytes);
     this.#running = pLimit(rules.blobJobs);
   }
@@ -78,39 +72,17 @@ export class RegistrySession implements DestinationSession {
 
   /** The content in the repository. What another repository of the same registry has is mounted first. */
   async stat(digest: Digest, kind: ContentKind): Promise<FoundBlob | undefined> {
-    const known = this.#held.get(digest)?.length ?? this.#here.get(digest);
-    if (known !== undefined) return { size: known };
-    const found = kind === 'manifest' ? await this.#manifests.head(digest) : await this.#statBlob(digest);
-    if (found === undefined) return undefined;
-    this.#here.set(digest, found.size);
-    return 'mountedFrom' in found ? found : { size: found.size };
+    const held = this.#held.get(digest);
+    if (held !== undefined) return { size: held.length };
+    if (kind === 'manifest') return await this.#statManifest(digest);
+    return await this.#blobs.find(digest);
   }
 
-  async #statBlob(digest: Digest): Promise<FoundBlob | undefined> {
-    const told = this.#held.sizeOf(digest);
-    const found = await this.#uploads.head(digest);
-    if (found !== undefined) {
-      const size = found.size ?? told ?? (await this.#uploads.sizeBehindRedirect(digest));
-      return size === undefined ? undefined : { size };
-    }
-    const mountedFrom = told === undefined ? undefined : await this.#mount(digest);
-    return told === undefined || mountedFrom === undefined ? undefined : { size: told, mountedFrom };
-  }
-
-  /** The repository from which the blob was mounted; undefined if none has lent it. */
-  async #mount(digest: Digest): Promise<string | undefined> {
-    const { memory } = this.#repository.exchange;
-    const { host } = this.#repository.name;
-    for (const from of this.#repository.sources) {
-      if (this.#offered.has(digest) || memory.lacks(host, 'mount', from)) continue;
-      const offered = await this.#uploads.mount(digest, from);
-      if (offered === 'refused') memory.note(host, 'mount', from);
-      else if (offered === undefined) {
-        this.counts.mounted += 1;
-        return from;
-      } else this.#offered.set(digest, offered);
-    }
-    return undefined;
+  async #statManifest(digest: Digest): Promise<FoundBlob | undefined> {
+    const size = this.#manifestsHere.get(digest) ?? (await this.#manifests.head(digest))?.size;
+    if (size === undefined) return undefined;
+    this.#manifestsHere.set(digest, size);
+    return { size };
   }
 
   async *open(digest: Digest, { kind, range }: OpenOptions): AsyncGenerator<Buffer> {
@@ -120,7 +92,7 @@ export class RegistrySession implements DestinationSession {
       yield held.subarray(range?.start, range?.end);
       return;
     }
-    const size = this.#here.get(digest) ?? (await this.stat(digest, kind))?.size;
+    const size = (await this.stat(digest, kind))?.size;
     if (size === undefined || kind === 'manifest') {
       const message = `registry ${this.#repository.name.host}: ${digest} is not in ${this.#repository.label}`;
       throw new LadingError('ERR_BLOB_MISSING', message, { details: { digest } });
@@ -129,13 +101,13 @@ export class RegistrySession implements DestinationSession {
   }
 
   async begin(expected: ExpectedContent | undefined, digester?: Digester): Promise<Ingest> {
-    const begun = expected && this.#takeOffer(expected.digest);
+    const begun = expected && this.#blobs.takeOffer(expected.digest);
     const context = {
       uploads: this.#uploads,
       settings: this.#repository.exchange.settings,
       begun,
       hold: async (content: Content, bytes: Buffer) => await this.#held.hold(content, bytes),
-      stored: (content: Content) => this.#note(content, 'stored'),
+      stored: (content: Content) => this.#blobs.note(content),
     };
     return new RegistryIngest(context, expected, digester);
   }
@@ -145,16 +117,15 @@ export class RegistrySession implements DestinationSession {
   };
 
   async #transfer(expected: ExpectedContent, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome> {
-    const { digest, size, kind } = expected;
-    if (kind === 'manifest' || size <= SMALL_BYTES) return await this.#ingestAll(expected, open);
+    const isSmall = expected.kind === 'manifest' || expected.size <= SMALL_BYTES;
+    return isSmall ? await this.#ingestAll(expected, open) : await this.#upload(expected, open);
+  }
+
+  async #upload({ digest, size }: Content, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome> {
     const { settings } = this.#repository.exchange;
-    const outcome = await uploadBlob(
-      this.#uploads,
-      settings,
-      { digest, size },
-      { open, begun: this.#takeOffer(digest) },
-    );
-    this.#note(expected, outcome);
+    const begun = this.#blobs.takeOffer(digest);
+    const outcome = await uploadBlob(this.#uploads, settings, { digest, size }, { open, begun });
+    this.#blobs.note({ digest, size });
     return outcome;
   }
 
@@ -185,7 +156,7 @@ export class RegistrySession implements DestinationSession {
       repository: this.#repository,
       provider: this,
       held: (digest) => this.#held.get(digest),
-      isHere: async (digest) => this.#here.has(digest) || (await this.#manifests.head(digest)) !== undefined,
+      isHere: async (digest) => (await this.#statManifest(digest)) !== undefined,
       sendBlob: async (content) => await this.#sendHeld(content),
       tagOf: this.#rules.tagOf,
       tagged: new Map(before.map((record) => [this.#rules.tagOf(record), record.descriptor.digest])),
@@ -199,37 +170,17 @@ export class RegistrySession implements DestinationSession {
   }
 
   async end(): Promise<void> {
-    await Promise.all([...this.#offered.values()].map(async (upload) => await this.#uploads.cancel(upload)));
-    this.#offered.clear();
+    await this.#blobs.end();
   }
 
   /** Uploads what waited as a document, and is a config or a layer. */
   async #sendHeld(content: Content): Promise<void> {
     const bytes = this.#held.get(content.digest);
-    if (bytes === undefined || this.#here.has(content.digest)) return;
-    const { settings } = this.#repository.exchange;
-    const open = async function* (): AsyncGenerator<Uint8Array> {
+    if (bytes === undefined) return;
+    if ((await this.#blobs.find(content.digest)) !== undefined) return;
+    await this.#upload(content, async function* () {
       yield bytes;
-    };
-    const found = await this.#uploads.head(content.digest);
-    if (found !== undefined) return void this.#here.set(content.digest, content.size);
-    this.#note(
-      content,
-      await uploadBlob(this.#uploads, settings, content, { open, begun: this.#takeOffer(content.digest) }),
-    );
-  }
-
-  #note({ digest, size }: Content, outcome: IngestOutcome): void {
-    this.#here.set(digest, size);
-    if (outcome !== 'stored') return;
-    this.counts.uploaded += 1;
-    this.counts.uploadedBytes += size;
-  }
-
-  #takeOffer(digest: Digest): Upload | undefined {
-    const offered = this.#offered.get(digest);
-    this.#offered.delete(digest);
-    return offered;
+    });
   }
 }
 

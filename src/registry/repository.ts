@@ -41,12 +41,13 @@ export class Repository {
     return `/v2/${this.name.path}/${endpoint}`;
   }
 
-  async send(call: RepositoryCall): Promise<Answer> {
-    return await this.exchange.send({ ...call, permission: this.#permission });
+  /** `from`: another repository that the request takes a blob from. */
+  async send(call: RepositoryCall, from?: string): Promise<Answer> {
+    return await this.exchange.send({ ...call, permission: this.#permissionFor(from) });
   }
 
   async refusalOf(answer: Answer, call: RepositoryCall): Promise<LadingError> {
-    return await this.exchange.refusalOf(answer, { ...call, permission: this.#permission });
+    return await this.exchange.refusalOf(answer, { ...call, permission: this.#permissionFor() });
   }
 
   /** The parts of a message about an answer. */
@@ -58,9 +59,10 @@ export class Repository {
     return brokenProtocol(this.askedOf(answer, call), why);
   }
 
-  get #permission(): Permission {
+  #permissionFor(from?: string): Permission {
     const { host, path } = this.name;
     const own = `repository:${path}:${this.#actions}`;
-    return { host, path, scopes: [own, ...this.sources.map((source) => `repository:${source}:pull`)] };
+    const sources = new Set(from === undefined ? this.#sources : [...this.#sources, from]);
+    return { host, path, scopes: [own, ...[...sources].map((source) => `repository:${source}:pull`)] };
   }
 }

@@ -167,7 +167,7 @@ export class OneCopy {
     if (this.#options.allTags === true && reference.tag !== undefined)
       throw wrong('--all-tags takes a destination without a tag');
     const wanted = (this.#options.allTags === true ? reference : reference.withDefaultTag()).toString();
-    return { source: renamedSource(source, { from, to: wanted }), names: [wanted] };
+    return { source: renamedSource(source, [{ from, to: wanted }]), names: [wanted] };
   }
 
   #copying() {
