@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 
+import { keepCompiled } from './compile-cache.js';
+
 /*
- * The entry of the command. It has no static import: what goes wrong while the parts of the command are loaded, such as
- * a limit of open files, is then an error like others, not a stack trace.
+ * The entry of the command. It loads the parts of the command later: what goes wrong then, such as a limit of open
+ * files, is an error like others, not a stack trace.
  */
 
 /** The exit status of an error of storage. */
@@ -10,6 +12,8 @@ const STORAGE = 8;
 
 // Without a listener Node would open its debugger, to which any program of this host could then connect.
 process.on('SIGUSR1', () => {});
+
+keepCompiled();
 
 import('./main.js').catch((error: unknown) => {
   const { code = '', message } = error as NodeJS.ErrnoException;

@@ -17,12 +17,12 @@ test('says with a code that too few files may be open', async (t) => {
   if (!requireTool(t, 'bash')) return;
   const { store, archive } = await workspace(t, { loaded: true });
   let failing: readonly [limit: string, args: readonly string[]] | undefined;
-  for (let files = 20; files <= 32; files += 2) {
+  for (let files = 18; files <= 27; files += 1) {
     for (const args of [['load', '-i', archive], ['images'], ['save', '-o', '/dev/null', FAMILIAR]]) {
       const { status, stderr } = await inShell(`ulimit -n ${files}; exec "$@"`, [...args, '--store', store]);
       const label = `${files} ${args[0]}: ${stderr}`;
       // Node.js itself may not even start; that depends on its version.
-      if (stderr.startsWith('node:internal')) continue;
+      if (status === null || stderr.startsWith('node:')) continue;
       if (status === 8) failing = [`ulimit -n ${files}; exec "$@"`, [...args, '--store', store]];
       if (status === 0) assert.equal(stderr, '', label);
       else
