@@ -181,7 +181,7 @@ function unpackCommand(): Command {
     .addOption(
       new Option('--owner <whose>', 'whose the files are (default: keep for root)').choices(['keep', 'caller']),
     )
-    .option('--no-setid', 'take set-user-id and set-group-id bits off files')
+    .option('--no-setid', 'take set-id bits and file capabilities off files')
     .addOption(
       new Option('--order <order>', 'of the flat tar: all directories last, or each before its first child').choices([
         'directories-last',

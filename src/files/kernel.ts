@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
-import { platform } from 'node:os';
-import { getSystemErrorName } from 'node:util';
+import { openNative, type Native } from './native.js';
 
 /**
  * Linux calls that Node.js does not offer. They move bytes between a file and a pipe without a copy in this process. An
@@ -27,12 +25,6 @@ export interface Kernel {
   waitForData(pipe: number, ms: number): boolean;
 }
 
-/** What we use of koffi. Its own types would be needed to compile without it. */
-interface Koffi {
-  load(library: null): { func(prototype: string): (...values: readonly unknown[]) => number | bigint };
-  errno(): number;
-}
-
 const F_SETPIPE_SZ = 1031;
 const F_GETPIPE_SZ = 1032;
 const SPLICE_F_MOVE = 1;
@@ -43,23 +35,17 @@ const POLLOUT = 4;
 
 let loaded: { readonly kernel: Kernel | undefined } | undefined;
 
-/**
- * The calls, or undefined where they are not to be had: on another system than Linux, without the optional package
- * koffi, and with `LADING_NATIVE=off` in the environment. Loads the package once, which takes some milliseconds.
- */
+/** The calls, or undefined where they are not to be had (see {@link openNative}). */
 export function kernel(): Kernel | undefined {
-  loaded ??= { kernel: isWanted() ? load() : undefined };
+  loaded ??= { kernel: load() };
   return loaded.kernel;
 }
 
-/** A user whose system does not get along with the calls can do without them, in every program that uses the library. */
-function isWanted(): boolean {
-  return platform() === 'linux' && process.env['LADING_NATIVE'] !== 'off';
-}
-
 function load(): Kernel | undefined {
+  const native = openNative();
+  if (native === undefined) return undefined;
   try {
-    const made = kernelOf(createRequire(import.meta.url)('koffi') as Koffi);
+    const made = kernelOf(native);
     // A call that changes nothing shows whether calls work at all.
     made.waitForRoom(-1, 0);
     return made;
@@ -68,17 +54,12 @@ function load(): Kernel | undefined {
   }
 }
 
-function kernelOf(koffi: Koffi): Kernel {
-  const library = koffi.load(null);
-  const fcntl = library.func('int fcntl(int fd, int command, ...)');
-  const splice = library.func(
+function kernelOf({ declare, checked }: Native): Kernel {
+  const fcntl = declare('int fcntl(int fd, int command, ...)');
+  const splice = declare(
     'int64_t splice(int from, void *fromAt, int to, void *toAt, size_t bytes, unsigned int flags)',
   );
-  const poll = library.func('int poll(void *fds, unsigned long count, int ms)');
-  const checked = (syscall: string, result: number | bigint): number => {
-    if (result < 0) throw systemError(syscall, koffi.errno());
-    return Number(result);
-  };
+  const poll = declare('int poll(void *fds, unsigned long count, int ms)');
   // One for all calls: they are short, and a thread makes one after another.
   const position = new BigInt64Array(1);
   const polled = Buffer.alloc(8);
@@ -102,11 +83,6 @@ function kernelOf(koffi: Koffi): Kernel {
     waitForRoom: (pipe, ms) => waitFor(pipe, POLLOUT, ms),
     waitForData: (pipe, ms) => waitFor(pipe, POLLIN, ms),
   };
-}
-
-function systemError(syscall: string, errno: number): NodeJS.ErrnoException {
-  const code = getSystemErrorName(-errno);
-  return Object.assign(new Error(`${code}, ${syscall}`), { code, errno: -errno, syscall });
 }
 
 /** What a pipe should hold: fewer and larger steps for both of its ends. More needs rights that few users have. */

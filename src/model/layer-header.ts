@@ -170,8 +170,12 @@ function byName([a]: readonly [string, Buffer], [b]: readonly [string, Buffer]):
   return a < b ? -1 : 1;
 }
 
+/** The attribute that gives a program rights of root. */
+export const CAPABILITY = 'security.capability';
+
 function checkXattr(name: string, value: Buffer): void {
-  if (name === '' || name.length > MAX_XATTR_NAME) throw badHeader(`${quote(name)} cannot name an extended attribute`);
+  if (name === '' || name.includes('\0') || name.length > MAX_XATTR_NAME)
+    throw badHeader(`${quote(name)} cannot name an extended attribute`);
   if (value.length <= MAX_XATTR_BYTES) return;
   const message = `the extended attribute ${quote(name)} has more than ${MAX_XATTR_BYTES} bytes`;
   throw new LadingError('ERR_LIMIT_BYTES', message);

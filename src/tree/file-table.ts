@@ -8,6 +8,8 @@ export interface FileRow {
   readonly gid: number;
   /** Whether it has a set-user-id or set-group-id bit. */
   readonly setId: boolean;
+  /** Whether it has file capabilities, which count among the other attributes too. */
+  readonly capability: boolean;
   /** Extended attributes of users, and others. */
   readonly userXattrs: number;
   readonly otherXattrs: number;
@@ -15,9 +17,11 @@ export interface FileRow {
 
 /** Rows of one block. */
 const BLOCK_ROWS = 16_384;
-/** Ordinal, uid, gid, set-id bit and user attributes, other attributes. */
+/** Ordinal, uid, gid, marks and user attributes, other attributes. */
 const COLUMNS = 5;
 const SET_ID = 1;
+const CAPABILITY = 2;
+const MARKS = 4;
 
 /** Some rows, in columns. */
 class Block {
@@ -48,7 +52,7 @@ export class FileTable {
     numbers[first] = row.ordinal;
     numbers[first + 1] = row.uid;
     numbers[first + 2] = row.gid;
-    numbers[first + 3] = row.userXattrs * 2 + (row.setId ? SET_ID : 0);
+    numbers[first + 3] = row.userXattrs * MARKS + (row.setId ? SET_ID : 0) + (row.capability ? CAPABILITY : 0);
     numbers[first + 4] = row.otherXattrs;
     this.#length += 1;
     return index;
@@ -66,8 +70,9 @@ export class FileTable {
     const at = (index % BLOCK_ROWS) * COLUMNS;
     const numbers = this.#blockOf(index).numbers.subarray(at, at + COLUMNS);
     const [ordinal = 0, uid = 0, gid = 0, marks = 0, otherXattrs = 0] = numbers;
-    const userXattrs = Math.floor(marks / 2);
-    return { ordinal, size: this.sizeOf(index), uid, gid, setId: marks % 2 === SET_ID, userXattrs, otherXattrs };
+    const userXattrs = Math.floor(marks / MARKS);
+    const [setId, capability] = [(marks & SET_ID) !== 0, (marks & CAPABILITY) !== 0];
+    return { ordinal, size: this.sizeOf(index), uid, gid, setId, capability, userXattrs, otherXattrs };
   }
 
   #blockOf(index: number): Block {

@@ -1,5 +1,5 @@
 import { LadingError } from '../model/errors.js';
-import type { LayerEntry } from '../model/layer-header.js';
+import { CAPABILITY, type LayerEntry } from '../model/layer-header.js';
 import { bytesOfChange, changeOf, flat } from './entry-changes.js';
 import { meaningOf, normalPath, splitPath, type EntryMeaning, type EntryPath } from './entry-path.js';
 import type { FileTable } from './file-table.js';
@@ -111,7 +111,8 @@ export class LayerChanges {
     const names = [...(xattrs?.keys() ?? [])];
     const userXattrs = names.filter((xattr) => xattr.startsWith('user.')).length;
     const otherXattrs = names.length - userXattrs;
-    return this.#files.add({ ordinal, size, uid, gid, setId: (mode & 0o6000) !== 0, userXattrs, otherXattrs });
+    const [setId, capability] = [(mode & 0o6000) !== 0, names.includes(CAPABILITY)];
+    return this.#files.add({ ordinal, size, uid, gid, setId, capability, userXattrs, otherXattrs });
   }
 
   /** Changes the tree. Yields where other work of the process may get its turn. */

@@ -1,4 +1,6 @@
 import { LadingError } from '../model/errors.js';
+import { specialCalls, type SpecialCalls } from '../files/special-calls.js';
+import type { Abilities } from '../stores/rootfs/abilities.js';
 import { callerIds } from '../stores/rootfs/caller.js';
 import type { PlannedTree } from './plan-tree.js';
 import type { Ownership, SkippedKind } from './report-shapes.js';
@@ -10,8 +12,9 @@ export type Decided = UnpackOptions & { readonly ownership: Ownership };
 
 /** What a directory will have of a tree. */
 export interface DirectoryPlan {
-  readonly keepsOwners: boolean;
-  readonly keepsSetIds: boolean;
+  readonly abilities: Abilities;
+  /** Undefined if nothing needs them, or they are not to be had. */
+  readonly calls: SpecialCalls | undefined;
   readonly skips: SkipCounter;
 }
 
@@ -27,16 +30,29 @@ export function ownershipOf({ owner }: UnpackOptions): Ownership {
   return owner ?? (isRoot ? 'keep' : 'caller');
 }
 
-/** What a directory gets without native calls, beside owners and set-id bits. */
-const NONE = { devices: false, fifos: false, userXattrs: false, otherXattrs: false, specialXattrs: false } as const;
+/** What a directory will have of the tree, and what it will lack. Native calls are loaded only for what needs them. */
+export async function directoryPlan(plan: PlannedTree, options: Decided): Promise<DirectoryPlan> {
+  const { devices, fifos } = plan.counts;
+  const calls = devices + fifos > 0 || plan.hasXattrs ? specialCalls() : undefined;
+  const abilities = abilitiesOf(options, { isNative: calls !== undefined, isRoot: callerIds().uid === 0 });
+  return { abilities, calls, skips: await skippedOf(plan, abilities, callerIds()) };
+}
 
-/** What a directory will have of the tree, and what it will lack. */
-export async function directoryPlan(plan: PlannedTree, { ownership, setId, bundle }: Decided): Promise<DirectoryPlan> {
-  const keepsOwners = ownership === 'keep';
-  // Nobody else reaches the files of a bundle.
-  const keepsSetIds = (keepsOwners || bundle === true) && setId !== false;
-  const abilities = { ...NONE, owners: keepsOwners, setIds: keepsSetIds };
-  return { keepsOwners, keepsSetIds, skips: await skippedOf(plan, abilities, callerIds()) };
+function abilitiesOf(
+  { ownership, setId, bundle }: Decided,
+  { isNative, isRoot }: { readonly isNative: boolean; readonly isRoot: boolean },
+): Abilities {
+  const owners = ownership === 'keep';
+  return {
+    owners,
+    // Nobody else reaches the files of a bundle.
+    setIds: (owners || bundle === true) && setId !== false,
+    devices: isNative && isRoot,
+    fifos: isNative,
+    userXattrs: isNative,
+    otherXattrs: isNative && isRoot,
+    specialXattrs: false,
+  };
 }
 
 /** Whether the caller asked for this to be left out. */

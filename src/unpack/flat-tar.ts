@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { LayerEntry } from '../model/layer-header.js';
+import { CAPABILITY, type LayerEntry, type Xattrs } from '../model/layer-header.js';
 import { treeHeaderBlocks, type TreeHeader } from '../model/tree-header.js';
 import type { SourceReader } from '../stores/store.js';
 import { pathOf, type Directory, type Metadata, type Special } from '../tree/nodes.js';
@@ -85,9 +85,16 @@ class FlatTar {
     return this.#options.setId ? mode : mode & ~0o6000;
   }
 
+  /** File capabilities give what set-id bits give. */
+  #xattrsOf({ xattrs }: LayerEntry): Xattrs | undefined {
+    if (this.#options.setId || xattrs?.has(CAPABILITY) !== true) return xattrs;
+    return new Map([...xattrs].filter(([name]) => name !== CAPABILITY));
+  }
+
   *#addFile({ directory, path }: Inode, entry: LayerEntry, layer: number): Generator<void> {
     yield* this.#addParents(directory);
-    const { bodySize, uid, gid, mtime, xattrs } = entry;
+    const { bodySize, uid, gid, mtime } = entry;
+    const xattrs = this.#xattrsOf(entry);
     this.#header(path, { mode: this.#modeOf(entry), uid, gid, mtime, xattrs }, { type: 'file', size: bodySize });
     this.#tell(layer);
     yield;

@@ -40,6 +40,8 @@ export interface PlannedTree {
   readonly layers: readonly PlannedLayer[];
   /** Extended attributes that no unpacking keeps, and the first entry that had one. */
   readonly dropped: { readonly count: number; readonly first?: string };
+  /** Whether an entry had an extended attribute that is kept. */
+  readonly hasXattrs: boolean;
   readonly warnings: readonly Warning[];
 }
 
@@ -75,6 +77,7 @@ class TreePlanner {
   readonly #layers: PlannedLayer[] = [];
   readonly #warnings: Warning[] = [];
   #dropped: PlannedTree['dropped'] = { count: 0 };
+  #hasXattrs = false;
   #entries = 0;
   #bytesRead = 0;
 
@@ -135,7 +138,8 @@ class TreePlanner {
     }
     changes.add(entry, this.#entries);
     this.#entries += 1;
-    const { droppedXattrs, name } = entry;
+    const { droppedXattrs, name, xattrs } = entry;
+    this.#hasXattrs ||= xattrs !== undefined;
     if (droppedXattrs === 0) return;
     this.#dropped = { first: name, ...this.#dropped, count: this.#dropped.count + droppedXattrs };
   }
@@ -184,6 +188,7 @@ class TreePlanner {
       counts: step.value,
       layers: this.#layers,
       dropped: this.#dropped,
+      hasXattrs: this.#hasXattrs,
       warnings: this.#warnings,
     };
   }

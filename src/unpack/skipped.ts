@@ -1,24 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { LadingError, quote } from '../model/errors.js';
+import { canMake, type Abilities } from '../stores/rootfs/abilities.js';
 import type { Warning } from '../survey/reports.js';
 import type { Metadata } from '../tree/nodes.js';
 import { pathOf } from '../tree/nodes.js';
 import { shownName } from '../tree/tree-error.js';
 import type { PlannedTree } from './plan-tree.js';
 import type { Skipped, SkippedKind } from './report-shapes.js';
-
-/** What the target can take. A flat tar takes all. */
-export interface Abilities {
-  readonly devices: boolean;
-  readonly fifos: boolean;
-  /** Extended attributes of files and directories: `user.` ones, and others. */
-  readonly userXattrs: boolean;
-  readonly otherXattrs: boolean;
-  /** Of symlinks and special files; the kernel refuses `user.` ones there. */
-  readonly specialXattrs: boolean;
-  readonly owners: boolean;
-  readonly setIds: boolean;
-}
 
 /** The abilities of a flat tar. */
 export const ALL_ABILITIES: Abilities = {
@@ -63,14 +51,15 @@ export async function skippedOf(plan: PlannedTree, abilities: Abilities, caller:
     const { node, path } = inode;
     if ((count += 1) % INODES_PER_TURN === 0) await setImmediate();
     if (typeof node === 'number') {
-      const { uid, gid, setId, userXattrs, otherXattrs } = files.row(node);
+      const { uid, gid, setId, capability, userXattrs, otherXattrs } = files.row(node);
       if (!abilities.owners && isForeign({ uid, gid }, caller)) counter.add('owner', path);
-      if (setId && !abilities.setIds) counter.add('set-id', path);
+      const gives = setId || (capability && abilities.otherXattrs);
+      if (gives && !abilities.setIds) counter.add('set-id', path);
       if (!abilities.userXattrs) counter.add('xattr', path, userXattrs);
       if (!abilities.otherXattrs) counter.add('xattr', path, otherXattrs);
       continue;
     }
-    const isMade = node.kind === 'symlink' || (node.kind === 'fifo' ? abilities.fifos : abilities.devices);
+    const isMade = canMake(abilities, node);
     if (!isMade) counter.add('device', path);
     else if (!abilities.owners && isForeign(node.metadata, caller)) counter.add('owner', path);
     const { user, other } = xattrsOf(node.metadata);
@@ -107,7 +96,7 @@ const WORDS: Readonly<Record<SkippedKind, string>> = {
   device: 'devices and fifos',
   xattr: 'extended attributes',
   owner: 'owners',
-  'set-id': 'set-user-id and set-group-id bits',
+  'set-id': 'set-id bits and file capabilities',
 };
 
 /** The warning about one kind that was left out. */

@@ -12,6 +12,7 @@ import { directoryPlan, isWished, ownershipOf, wrongOption, type Decided } from 
 import { openPlan, type OpenPlan } from './open-plan.js';
 import { readFiles } from './read-files.js';
 import type { UnpackReport } from './report-shapes.js';
+import type { Inode } from '../tree/tree-listing.js';
 import { refuseSkipped } from './skipped.js';
 import { UNPACK_OPTIONS, type UnpackOptions } from './unpack-options.js';
 import { reportOf } from './unpack-report.js';
@@ -24,7 +25,8 @@ const STEPS_PER_TURN = 200;
 /**
  * Makes the root file system of an image as a directory, which must be absent or empty. It appears whole, or not at all:
  * all layers are verified first, and the tree is written into a private folder beside it. With `bundle` it is an OCI
- * runtime bundle. Devices, fifos and extended attributes are left out, and counted in the report. Throws
+ * runtime bundle. Devices, fifos and extended attributes need the optional package koffi; what is left out is counted
+ * in the report. Throws
  * ERR_TARGET_EXISTS, ERR_UNPACK_INCOMPLETE, ERR_USER_UNKNOWN, ERR_NO_SPACE, ERR_STORAGE_IO, and what
  * {@link flattenImage} throws. Holds the tree, and a few pieces of 256 KiB.
  */
@@ -48,19 +50,24 @@ export async function unpackImage(
 
 async function unpackInto(target: string, open: OpenPlan, options: Decided): Promise<UnpackReport> {
   const { plan } = open;
-  const { keepsOwners, keepsSetIds, skips } = await directoryPlan(plan, options);
-  if (options.strict === true) {
+  const { abilities, calls, skips } = await directoryPlan(plan, options);
+  const checkStrict = (): void => {
+    if (options.strict !== true) return;
     const refused = skips.all.filter(({ what }) => !isWished(what, options));
     refuseSkipped(refused, labelOfRecord(plan.image.record));
-  }
+  };
+  checkStrict();
   const { sync = false, bundle = false } = options;
   const config = bundle ? new BundleConfig(plan) : undefined;
   await checkSpace(target, plan.counts.bytes);
   const folder = new TargetFolder(target, { bundle, sync });
-  const writer = new RootfsWriter(folder.rootfs, { keepsOwners, keepsSetIds, sync });
+  const onRefused = (what: 'device' | 'xattr', path: string): void => skips.add(what, path);
+  const writer = new RootfsWriter(folder.rootfs, { abilities, calls, onRefused, sync });
   try {
     folder.make();
     await writeTree(writer, open, { ...options, config });
+    // The file system may have refused what the plan could not know of.
+    checkStrict();
     if (config !== undefined) folder.writeConfig(config.bytes());
     await folder.publish();
   } catch (error) {
@@ -91,6 +98,7 @@ async function writeTree(
       await turns.step();
       options.config?.see(part);
       if (part.kind === 'piece') await writer.addPiece(part.bytes, part.isLast);
+      if (part.kind === 'special' && !isSymlink(part.inode)) writer.makeSpecial(part.inode);
       if (part.kind !== 'file') continue;
       writer.startFile(part);
       const place = { layer: part.layer + 1, layers: layers.length };
@@ -99,13 +107,18 @@ async function writeTree(
   }
   listing.rewind();
   for (let inode = listing.take(); inode !== undefined; inode = listing.take()) {
-    if (typeof inode.node === 'object' && inode.node.kind === 'symlink') writer.makeSymlink(inode);
+    if (isSymlink(inode)) writer.makeSpecial(inode);
     await turns.step();
   }
   for (const directory of listing.directories.toReversed()) {
     writer.finishDirectory(directory);
     await turns.step();
   }
+}
+
+/** These come last, so that nothing can be written through one. */
+function isSymlink({ node }: Inode): boolean {
+  return typeof node === 'object' && node.kind === 'symlink';
 }
 
 /** Lets other work of the process go on after some steps. */

@@ -35,7 +35,7 @@ export interface UnpackOptions {
   readonly hostPlatform?: Platform;
   /** Of a directory. Default: `keep` for root, `caller` for others. */
   readonly owner?: Ownership;
-  /** False: regular files lose their set-user-id and set-group-id bits. Default true. */
+  /** False: regular files lose their set-id bits and file capabilities. Default true. */
   readonly setId?: boolean;
   /** True: fails before anything is written if something would be left out. Default false. */
   readonly strict?: boolean;

@@ -121,7 +121,7 @@ test('uses the process only in the command, for its identity, the name of a sock
   const asking = files.filter(({ code }) => /(?<![.\w'"])process\b(?!:)|globalThis\.process|node:process/.test(code));
   const outside = asking.map(({ file }) => file).filter((file) => !file.startsWith('cli/'));
   assert.deepEqual(outside, [
-    'files/kernel.ts',
+    'files/native.ts',
     'server/unix-socket.ts',
     'stores/layout/place/identity.ts',
     'stores/rootfs/caller.ts',

@@ -54,6 +54,12 @@ describe('flattenImage', () => {
     assert.deepEqual(found, [{ what: 'set-id', count: 1, first: 'su' }]);
   });
 
+  test('takes file capabilities off with setId false, and keeps other attributes', async () => {
+    const tar = await flatOf(['f=1{user.a=x,security.capability=c} g=2{security.capability=c}'], { setId: false });
+    const names = entriesOf(tar).map(({ entry }) => [entry.name, ...(entry.xattrs?.keys() ?? [])]);
+    assert.deepEqual(names, [['f', 'user.a'], ['g'], ['./']]);
+  });
+
   test('keeps long names, large ids, fractions of a second and binary attributes', async () => {
     const name = `${'d'.repeat(120)}/${'f'.repeat(200)}`;
     const records = [
@@ -177,6 +183,11 @@ const HOSTILE: readonly (readonly [what: string, layer: Buffer | string, code: s
     'an attribute of 65 537 bytes',
     withPax([paxBytes('SCHILY.xattr.user.a', 'x'.repeat(65_537))], file('x')),
     'ERR_LIMIT_BYTES',
+  ],
+  [
+    'an attribute name with a zero byte',
+    withPax([paxBytes('SCHILY.xattr.user.a\0b', 'x')], file('x')),
+    'ERR_TAR_HEADER',
   ],
   ['a PAX name with a zero byte', withPax([paxBytes('path', 'a\0b')], file('x')), 'ERR_TAR_ENTRY'],
   ['a hard link to ".."', 'a=1 b⇒../a', 'ERR_TAR_ENTRY'],

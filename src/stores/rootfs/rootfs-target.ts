@@ -43,10 +43,11 @@ export function besideOf(target: string): string {
 
 /** Throws ERR_NO_SPACE if the target's file system has less than so many bytes free. */
 export async function checkSpace(target: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(path.dirname(target)).catch((error: unknown) => {
+  const { blocks, bavail, bsize } = await statfs(path.dirname(target)).catch((error: unknown) => {
     throw targetError(error, `cannot unpack to ${quote(target)}`);
   });
-  if (bavail * bsize >= bytes) return;
+  // Some file systems do not say how large they are.
+  if (blocks === 0 || bavail * bsize >= bytes) return;
   const message = `${quote(target)} needs ${bytes} bytes, and ${bavail * bsize} are free; free some and try again`;
   throw new LadingError('ERR_NO_SPACE', message, { details: { needed: bytes, free: bavail * bsize } });
 }

@@ -7,26 +7,21 @@ import {
   fsync,
   fsyncSync,
   futimesSync,
-  lchownSync,
   linkSync,
-  lutimesSync,
   mkdirSync,
   openSync,
-  symlinkSync,
   write,
   writeSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import { nanosecondsOf, type FileTime } from '../../model/file-time.js';
 import type { LayerEntry } from '../../model/layer-header.js';
 import { pathOf, type Directory, type Special } from '../../tree/nodes.js';
 import type { Inode } from '../../tree/tree-listing.js';
+import { SpecialFiles, type SpecialFilesOptions } from './special-files.js';
+import { systemTime } from './system-time.js';
 
 /** What the files of a directory are like. */
-export interface WriterOptions {
-  /** Whether files belong to whom the image says, not to the caller. */
-  readonly keepsOwners: boolean;
-  readonly keepsSetIds: boolean;
+export interface WriterOptions extends SpecialFilesOptions {
   /** Whether each file and directory is made durable. */
   readonly sync: boolean;
 }
@@ -37,12 +32,10 @@ export interface WrittenFile {
   readonly entry: LayerEntry;
 }
 
+type Described = Pick<LayerEntry, 'uid' | 'gid' | 'mode' | 'mtime' | 'xattrs'>;
+
 /** Bytes of a file that is written by blocking calls: six of them are quicker than one trip to a thread. */
 const SMALL_BYTES = 256 * 1024;
-
-/** The times that ext4 can hold, in seconds: 1901 to 2446. */
-const MIN_SECONDS = -(2 ** 31);
-const MAX_SECONDS = 15_032_385_535;
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
@@ -54,6 +47,7 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constan
 export class RootfsWriter {
   readonly #root: Buffer;
   readonly #options: WriterOptions;
+  readonly #specials: SpecialFiles;
   #open: { readonly file: WrittenFile; readonly fd: number | undefined; pieces: Buffer[] } | undefined;
   bytes = 0;
 
@@ -61,6 +55,7 @@ export class RootfsWriter {
   constructor(folder: string, options: WriterOptions) {
     this.#root = Buffer.from(folder);
     this.#options = options;
+    this.#specials = new SpecialFiles(options);
   }
 
   #at(path: string): Buffer {
@@ -106,7 +101,7 @@ export class RootfsWriter {
     const { file, pieces, fd = this.#create(file.inode.path) } = open;
     try {
       for (const piece of pieces) writeAllSync(fd, piece);
-      this.#describe(fd, file.entry, this.#modeOf(file.entry));
+      this.#describe(fd, { ...file.entry, mode: this.#modeOf(file.entry) }, 'file', file.inode.path);
     } finally {
       closeSync(fd);
     }
@@ -114,12 +109,14 @@ export class RootfsWriter {
   }
 
   #modeOf({ mode }: LayerEntry): number {
-    return this.#options.keepsSetIds ? mode : mode & ~0o6000;
+    return this.#options.abilities.setIds ? mode : mode & ~0o6000;
   }
 
-  /** The owner first: a change of it takes set-id bits away. */
-  #describe(fd: number, { uid, gid, mtime }: Pick<LayerEntry, 'uid' | 'gid' | 'mtime'>, mode: number): void {
-    if (this.#options.keepsOwners) fchownSync(fd, uid, gid);
+  /** The owner first: a change of it takes set-id bits and capabilities away. The mode may take the right to write. */
+  #describe(fd: number, metadata: Described, kind: 'file' | 'directory', path: string): void {
+    const { uid, gid, mode, mtime, xattrs } = metadata;
+    if (this.#options.abilities.owners) fchownSync(fd, uid, gid);
+    if (xattrs !== undefined) this.#specials.describe(fd, { xattrs }, kind, path);
     fchmodSync(fd, mode);
     const time = systemTime(mtime);
     futimesSync(fd, time, time);
@@ -130,23 +127,18 @@ export class RootfsWriter {
     for (const link of links) linkSync(this.#at(path), this.#at(link.path));
   }
 
-  /** Makes a symlink and its other names. No file may follow. */
-  makeSymlink(inode: Inode): void {
-    // A symlink is an object; a number is a regular file.
-    const { target, metadata } = inode.node as Special;
-    const at = this.#at(inode.path);
-    symlinkSync(Buffer.from(target, 'latin1'), at);
-    if (this.#options.keepsOwners) lchownSync(at, metadata.uid, metadata.gid);
-    const time = systemTime(metadata.mtime);
-    lutimesSync(at, time, time);
-    this.#link(inode);
+  /** Makes a device or fifo, or a symlink, with its other names. No file may follow a symlink. */
+  makeSpecial(inode: Inode): void {
+    // A special node is an object; a number is a regular file.
+    if (this.#specials.make(this.#at(inode.path), inode.node as Special, inode.path)) this.#link(inode);
   }
 
   /** Gives a directory its owner, rights and time. Nothing may be made in it any more. */
   finishDirectory(directory: Directory): void {
-    const fd = openSync(this.#at(pathOf(directory)), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const path = pathOf(directory);
+    const fd = openSync(this.#at(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {
-      this.#describe(fd, directory.metadata, directory.metadata.mode);
+      this.#describe(fd, directory.metadata, 'directory', path);
     } finally {
       closeSync(fd);
     }
@@ -157,13 +149,6 @@ export class RootfsWriter {
     if (this.#open?.fd !== undefined) closeSync(this.#open.fd);
     this.#open = undefined;
   }
-}
-
-/** Node.js takes a negative number for "now", and a text for what it says. It has microseconds. */
-function systemTime(time: FileTime): number | string {
-  const seconds = typeof time === 'number' ? time : Number(nanosecondsOf(time)) / 1e9;
-  const clamped = Math.min(Math.max(seconds, MIN_SECONDS), MAX_SECONDS);
-  return clamped < 0 ? String(clamped) : clamped;
 }
 
 async function writeAll(fd: number, bytes: Buffer): Promise<void> {
