@@ -29,8 +29,13 @@ const MAGICS: readonly (readonly [head: string, what: string])[] = [
   ['52617221', 'a rar file; unpack it, and load the archive or the folder in it'],
   ['04224d18', 'packed with lz4; unpack it first: lz4 -dc < FILE | lading load'],
   ['4c5a4950', 'packed with lzip; unpack it first: lzip -dc < FILE | lading load'],
+  ['5d0000', 'packed with lzma; unpack it first: lzma -dc < FILE | lading load'],
   ['1f9d', 'packed with compress; unpack it first: uncompress -c < FILE | lading load'],
   ...['1f8b', '28b52ffd', 'fd377a585a', '425a68..31', '425a68..17'].map((magic) => [magic, TWICE] as const),
+  ['3037303730', 'a cpio archive; unpack it, and load the folder in it'],
+  ['78617221', 'a xar file; unpack it, and load the archive or the folder in it'],
+  ['213c617263683e0a', 'an ar file or a Debian package, not an archive of container images'],
+  ['edabeedb', 'an RPM package, not an archive of container images'],
   ['68737173', 'a SquashFS image, not an archive of container images'],
   ['7f454c46', 'a program, not an archive of container images'],
 ];
@@ -40,8 +45,8 @@ export function knownBeginning(head: Uint8Array): LadingError | undefined {
   const bytes = Buffer.from(head);
   const [text, hex] = [bytes.toString('latin1'), bytes.toString('hex')];
   const what =
-    TEXTS.find(([pattern]) => pattern.test(text))?.[1] ??
-    MAGICS.find(([magic]) => new RegExp(`^${magic}`).test(hex))?.[1];
+    MAGICS.find(([magic]) => new RegExp(`^${magic}`).test(hex))?.[1] ??
+    TEXTS.find(([pattern]) => pattern.test(text))?.[1];
   if (what === undefined) return undefined;
   return new LadingError('ERR_ARCHIVE_FORMAT', `the input is no archive: it is ${what}`);
 }

@@ -31,6 +31,15 @@ const INPUTS: readonly (readonly [what: string, input: () => Promise<Buffer> | B
   ['a long message', () => Buffer.from('Zugriff verweigert für diesen Nutzer. '.repeat(99)), /it is text/],
   ['a zip file', () => Buffer.from(`PK\x03\x04${'\0'.repeat(600)}`), /it is a zip file; unzip it/],
   ['an empty zip file', () => Buffer.from(`PK\x05\x06${'\0'.repeat(18)}`), /it is a zip file/],
+  ['lzma', () => Buffer.from('5d00008000ffffffffffffffff00', 'hex'), /packed with lzma; unpack it first: lzma -dc/],
+  ['cpio', () => Buffer.from('0707010024a0440000'), /a cpio archive; unpack it/],
+  ['old cpio', () => Buffer.from('0707071770000000010420'), /a cpio archive; unpack it/],
+  [
+    'a Debian package',
+    () => Buffer.from('!<arch>\ndebian-binary   1342943816  0 0 100644 4 `\n2.0\n'),
+    /a Debian package/,
+  ],
+  ['an RPM package', () => Buffer.from('edabeedb0300000000', 'hex'), /an RPM package/],
   ['lz4', () => Buffer.from('04224d18', 'hex'), /packed with lz4; unpack it first: lz4 -dc/],
   ['what is packed twice', () => gzipSync(gzipSync(Buffer.alloc(9000))), /packed twice/],
   [
