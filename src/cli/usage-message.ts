@@ -7,5 +7,6 @@ export function usageMessage({ code, message }: CommanderError, [name, ...words]
     const file = words.find((word) => !word.startsWith('-')) ?? 'FILE';
     return `load takes no argument; use -i to name the archive: lading load -i ${quote(file)}`;
   }
-  return message.replace(/^error: /, '');
+  // The suggestion of commander stands on a line of its own.
+  return message.replace(/^error: /, '').replaceAll('\n', ' ');
 }

@@ -43,6 +43,16 @@ for (const args of WRONG) {
   });
 }
 
+test('suggests what may have been meant, in one line', async () => {
+  for (const args of [['sav'], ['save', '--platfrom', 'linux/amd64', 'a']]) {
+    const { stderr } = await runLading(args);
+    assert.match(
+      stderr,
+      /^lading: unknown (?:command|option) '[^']+' \(Did you mean [^)]+\?\) \[ERR_OPTION_INVALID\]\n$/,
+    );
+  }
+});
+
 for (const args of [[], ['--json']]) {
   test(`prints help and exits with 2 for a command line without a command: lading ${args.join(' ')}`, async () => {
     const { status, stdout, stderr } = await runLading(args);
