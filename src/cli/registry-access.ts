@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -30,6 +31,8 @@ export async function withRegistries<T>(
   host: string | undefined,
   work: (registries: Registries) => Promise<T>,
 ): Promise<T> {
+  // Every request on its way listens for it.
+  setMaxListeners(0, signal);
   const registries = new Registries({
     userAgent: `lading/${versionOf()}`,
     ...(await accessOf(options, host)),

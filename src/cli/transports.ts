@@ -24,6 +24,16 @@ export function parsePlace(text: string): Place {
   throw new LadingError('ERR_OPTION_INVALID', message);
 }
 
+/** Whether a place is an archive. */
+export function isArchive({ transport }: Place): boolean {
+  return transport === 'oci-archive' || transport === 'docker-archive';
+}
+
+/** Whether a place is an archive on stdout. */
+export function isOnStdout(place: Place): boolean {
+  return isArchive(place) && /^(?:-|\/dev\/.*)$/.test(splitFile(place.rest).path);
+}
+
 /** A path, and what stands behind it. */
 export interface NamedPath {
   readonly path: string;

@@ -1,9 +1,16 @@
+import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { RegistryDestination } from '../registry/registry-destination.js';
 import type { ImageSource } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
 import { copyImages, type CopyOptions, type CopyReport } from './copy-images.js';
+
+/** How to copy to a registry. */
+export interface PushOptions extends CopyOptions {
+  /** The digest that an image got in an earlier copy with the same options: its tag is up to date if it has that. */
+  readonly copiedBefore?: (source: Digest) => Digest | undefined;
+}
 
 /** A copy to a registry. `upToDate`: the tags had the images already, and nothing else was asked. */
 export interface PushReport extends CopyReport {
@@ -21,11 +28,12 @@ export async function copyToRegistry(
   source: ImageSource,
   destination: RegistryDestination,
   names: readonly string[],
-  options: CopyOptions = {},
+  { copiedBefore = () => undefined, ...options }: PushOptions = {},
 ): Promise<PushReport> {
   const records = await source.resolve(names);
   destination.checkNames(records);
-  if (isWhole(options) && (await isUpToDate(destination, records))) return upToDate(records);
+  const digests = records.map(({ descriptor: { digest } }) => (isWhole(options) ? digest : copiedBefore(digest)));
+  if (await isUpToDate(destination, records, digests)) return upToDate(records, digests);
   const copying = { ...options, onPlanned: checking(destination, options) };
   try {
     return { ...(await copyImages(source, destination, names, copying)), upToDate: false };
@@ -45,19 +53,28 @@ function isWhole({ platforms = [], index = 'auto', referrers = 'follow' }: CopyO
   return platforms.length === 0 && index !== 'rewrite' && referrers === 'follow';
 }
 
-async function isUpToDate(destination: RegistryDestination, records: readonly ImageRecord[]): Promise<boolean> {
+/** Whether the tags of all the images have the digests. */
+async function isUpToDate(
+  destination: RegistryDestination,
+  records: readonly ImageRecord[],
+  digests: readonly (Digest | undefined)[],
+): Promise<boolean> {
   const names = records.flatMap(({ name }) => name ?? []);
-  if (names.length < records.length) return false;
+  if (names.length < records.length || digests.includes(undefined)) return false;
   const holders = await destination.holders(names);
-  return records.every(({ name = '', descriptor }) => holders.get(name) === descriptor.digest);
+  return records.every(({ name = '' }, at) => holders.get(name) === digests[at]);
 }
 
-function upToDate(records: readonly ImageRecord[]): PushReport {
-  const images = records.map(({ name, descriptor }) => ({
-    ...(name !== undefined && { name }),
-    digest: descriptor.digest,
-    platforms: [],
-  }));
+function upToDate(records: readonly ImageRecord[], digests: readonly (Digest | undefined)[]): PushReport {
+  const images = records.map(({ name, descriptor }, at) => {
+    const digest = digests[at] ?? descriptor.digest;
+    return {
+      ...(name !== undefined && { name }),
+      digest,
+      ...(digest !== descriptor.digest && { sourceDigest: descriptor.digest }),
+      platforms: [],
+    };
+  });
   return { images, leftOut: [], moved: [], blobs: NOTHING, warnings: [], incomplete: false, upToDate: true };
 }
 

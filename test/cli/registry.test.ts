@@ -2,44 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { jsonOf, LADING, workspace, type PrintedError, type Workspace } from '../fixtures/cli-workspace.js';
-import { runCommand, runLading, type CommandOptions, type CommandResult } from '../fixtures/command.js';
-import { sharedRegistry, USER, type RunningRegistry } from '../fixtures/docker-registry.js';
+import { jsonOf, LADING, type PrintedError } from '../fixtures/cli-workspace.js';
+import { runCommand, runLading } from '../fixtures/command.js';
+import { sharedRegistry, USER } from '../fixtures/docker-registry.js';
 import { example, NAME } from '../fixtures/example.js';
+import { assertOk, registryScene } from '../fixtures/registry-scene.js';
 
 const open = sharedRegistry();
 const locked = sharedRegistry({ auth: 'basic' });
 
-interface Scene extends Workspace {
-  readonly registry: RunningRegistry;
-  /** Runs `lading` with a home of the test's own, without --store. */
-  readonly lading: (args: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
-  readonly home: string;
-}
-
-async function sceneFor(t: TestContext, start = open, built = example()): Promise<Scene | undefined> {
-  const registry = await start(t);
-  if (registry === undefined) return undefined;
-  const space = await workspace(t, { loaded: true, built });
-  const home = space.at('home');
-  await mkdir(home);
-  const env = {
-    HOME: home,
-    XDG_CONFIG_HOME: undefined,
-    XDG_RUNTIME_DIR: path.join(home, 'run'),
-    DOCKER_CONFIG: undefined,
-    REGISTRY_AUTH_FILE: undefined,
-    LADING_STORE: space.store,
-  };
-  const lading = async (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
-    await runLading(args, { ...options, env: { ...env, ...options.env } });
-  return { ...space, registry, lading, home };
-}
-
-function assertOk({ status, stdout, stderr }: CommandResult, text?: string): void {
-  assert.deepEqual([status, stderr], [0, ''], stdout + stderr);
-  if (text !== undefined) assert.equal(stdout, text);
-}
+const sceneFor = async (t: TestContext, start = open, built = example()) => await registryScene(t, start, built);
 
 test('pushes, lists, inspects, pulls, copies and removes', async (t) => {
   const scene = await sceneFor(t);
@@ -121,34 +93,6 @@ test('copies every tag of a repository', async (t) => {
     `docker://${registry.host}/all/to:1`,
   ]);
   assert.equal(named.status, 2);
-});
-
-test('goes on with a list after a failure, and says which line failed', async (t) => {
-  const scene = await sceneFor(t);
-  if (scene === undefined) return;
-  const { lading, registry, at } = scene;
-  const place = (name: string): string => `docker://${registry.host}/list/${name}`;
-  const list = at('list.txt');
-  await writeFile(
-    list,
-    `# images\nstore:${NAME} ${place('a:1')}\n\n${place('none:1')} ${place('b:1')} # not there\n${place('a:1')} ${place('c:1')}\n`,
-  );
-  const copied = await lading(['copy', '--json', '--from-file', list]);
-  assert.equal(copied.status, 3, copied.stderr);
-  const report = jsonOf<{ copies: { to: string; error?: { code: string } }[]; incomplete: boolean }>(copied.stdout);
-  assert.deepEqual(
-    report.copies.map(({ error }) => error?.code),
-    [undefined, 'ERR_IMAGE_UNKNOWN', undefined],
-  );
-  const fast = await lading(['copy', '--fail-fast', '--from-file', list]);
-  assert.equal(fast.status, 3);
-  assert.equal(fast.stdout.split('\n').filter((line) => line !== '').length, 1);
-  await writeFile(list, `${place('none:1')} ${place('b:1')}\n`);
-  assert.equal((await lading(['copy', '--from-file', list])).status, 4);
-  await writeFile(list, `${place('none:1')}\n`);
-  const bad = await lading(['copy', '--from-file', list]);
-  assert.match(bad.stderr, /list\.txt:1: a line is a source and a destination/);
-  assert.equal(bad.status, 2);
 });
 
 test('logs in, keeps the credentials for the owner alone, and logs out', async (t) => {

@@ -1,69 +1,64 @@
 import { copyImages, DEFAULT_BLOB_JOBS, type CopyOptions } from '../../copy/copy-images.js';
 import { copyToRegistry } from '../../copy/copy-to-registry.js';
 import { checkJobs } from '../../copy/copy-blobs.js';
-import { renamedSource } from '../../copy/renamed-source.js';
+import { renamedSource, type Renaming } from '../../copy/renamed-source.js';
+import { SharedWork } from '../../copy/shared-work.js';
 import { planExport } from '../../export/plan-export.js';
-import { loadImages } from '../../load/load-images.js';
-import { LadingError } from '../../model/errors.js';
+import type { Digest } from '../../model/digest.js';
+import { LadingError, quote } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import type { Registries } from '../../registry/registries.js';
 import type { RegistryDestination } from '../../registry/registry-destination.js';
-import { parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
+import { nameOfRepository, parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
 import type { OciLayoutStore } from '../../stores/layout/oci-layout-store.js';
-import type { ImageDestination, ImageSource } from '../../stores/store.js';
-import type { ImageReport, Warning } from '../../survey/reports.js';
-import { checkOutput, openInput, writeArchive } from '../archive-file.js';
+import type { ImageSource } from '../../stores/store.js';
+import { checkOutput, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext } from '../command-context.js';
-import { hinted } from '../hints.js';
-import { inputChoice } from '../input-choice.js';
-import { nameAt, splitFile, splitFolder, type Place } from '../transports.js';
+import type { CopyJob } from '../copy-lines.js';
+import { isArchive, nameAt, splitFile, splitFolder, type Place } from '../transports.js';
+import { copyArchive, type ArchiveTarget } from './copy-archive.js';
 import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
+import type { CopyOutcome } from './copy-outcome.js';
 
-/** What one copy did, as the command reports it. */
-export interface CopyOutcome {
-  readonly images: readonly ImageReport[];
-  readonly blobs: object;
-  readonly warnings: readonly Warning[];
-  readonly incomplete: boolean;
-  readonly upToDate: boolean;
-}
+/** The digest that an image got when it was copied like this before. */
+export type CopiedBefore = (source: Digest) => Digest | undefined;
 
-/** Copies the images of one place to another. */
+/** Copies the images of one place to another. Copies that run at the same time share their blobs. */
 export class OneCopy {
   readonly #registries: Registries;
   readonly #options: CopyCommandOptions;
   readonly #context: CommandContext;
+  readonly #work: SharedWork;
+  readonly #sources = new Map<string, ImageSource>();
 
   constructor(registries: Registries, options: CopyCommandOptions, context: CommandContext) {
     this.#registries = registries;
     this.#options = options;
     this.#context = context;
+    this.#work = new SharedWork(blobJobsOf(options));
   }
 
-  async run(from: Place, to: Place): Promise<CopyOutcome> {
-    if (from.transport === 'docker' || from.transport === 'store') return await this.#copyNamed(from, to);
-    if (this.#options.allTags === true) throw wrong('--all-tags is for a repository of a registry or of the store');
-    return await this.#copyArchive(from, to);
-  }
-
-  async #copyNamed(from: Place, to: Place): Promise<CopyOutcome> {
-    const names = this.#namesOf(from);
+  async run(job: CopyJob, copiedBefore: CopiedBefore = () => undefined): Promise<CopyOutcome> {
+    const [{ source: from, target: to }] = job;
+    if (isArchive(from) || from.transport === 'oci') return await this.#copyArchive(from, to);
+    const places = job.map(({ source, target }) => ({ from: source, to: target, names: this.#namesOf(source) }));
     const source = await this.#sourceOf(from);
+    const names = places.flatMap((one) => one.names);
     if (this.#options.dryRun === true) return await this.#plan(source, names);
+    if (isArchive(to)) return await this.#writeArchive(source, places);
     if (to.transport === 'docker') {
       const destination = this.#destinationOf(to, from, names);
-      return await copyToRegistry(source, destination, names, this.#copying());
+      const { host } = repositoryOf(parseRegistryReference(to.rest));
+      return await copyToRegistry(source, destination, names, { ...this.#copying(host), copiedBefore });
     }
-    if (to.transport === 'store' || to.transport === 'oci') {
-      const { store, name } = await this.#storeOf(to);
-      const renamed = this.#renamed(source, names, to, name);
-      return { ...(await copyImages(renamed.source, store, renamed.names, this.#copying())), upToDate: false };
-    }
-    return await this.#writeArchive(source, names, to);
+    const { store, name } = await this.#storeOf(to);
+    const renamed = renamedTo(source, [{ to, names, name }], this.#options);
+    const copying = this.#copying(to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`);
+    return { ...(await copyImages(renamed.source, store, renamed.names, copying)), upToDate: false };
   }
 
   async #plan(source: ImageSource, names: readonly string[]): Promise<CopyOutcome> {
-    const { blobJobs: _, onConflict: __, ...choosing } = this.#copying();
+    const { onConflict: _, ...choosing } = choicesOf(this.#options, this.#context);
     const { images, blobs, warnings, incomplete } = await planExport(source, names, choosing);
     return {
       images,
@@ -74,11 +69,15 @@ export class OneCopy {
     };
   }
 
-  async #writeArchive(source: ImageSource, names: readonly string[], to: Place): Promise<CopyOutcome> {
-    const { path, name } = splitFile(to.rest);
+  async #writeArchive(
+    source: ImageSource,
+    places: readonly { readonly to: Place; readonly names: readonly string[] }[],
+  ): Promise<CopyOutcome> {
+    const files = places.map(({ to, names }) => ({ to, names, ...splitFile(to.rest) }));
+    const path = files[0]?.path;
     checkOutput(path);
-    const renamed = this.#renamed(source, names, to, name);
-    const { blobJobs: _, onConflict: __, ...choosing } = this.#copying();
+    const renamed = renamedTo(source, files, this.#options);
+    const { onConflict: _, ...choosing } = choicesOf(this.#options, this.#context);
     const plan = await planExport(renamed.source, renamed.names, choosing);
     await writeArchive(renamed.source, plan, path, this.#context.signal);
     const { images, blobs, warnings, incomplete } = plan;
@@ -86,43 +85,20 @@ export class OneCopy {
   }
 
   async #copyArchive(from: Place, to: Place): Promise<CopyOutcome> {
+    if (this.#options.allTags === true) throw wrong('--all-tags is for a repository of a registry or of the store');
     if (this.#options.dryRun === true)
       throw wrong(
         '--dry-run needs a registry or the store as its source; lading inspect --archive looks into an archive',
       );
-    if (to.transport.endsWith('archive'))
+    if (isArchive(to))
       throw wrong('an archive is not copied to another one; load it into a store and save it from there');
-    const { input, image } = inputChoice(from.rest);
-    const { destination, name } = await this.#archiveDestination(to);
-    const { platforms, referrers, missingPlatforms, onConflict, signal } = this.#copying();
-    const options = {
-      platforms,
-      referrers,
-      missingPlatforms,
-      onConflict,
-      signal,
-      ...(image !== undefined && { image }),
-      ...(name !== undefined && { name }),
-    };
-    const report = await loadImages(destination, openInput(input), options).catch((error: unknown) => {
-      throw hintStore(error);
-    });
-    const isRegistry = to.transport === 'docker';
-    const warnings = report.warnings.filter(({ code }) => !isRegistry || code !== 'WARN_TAG_ONLY');
-    const { stored, present, bytesStored } = report.blobs;
-    return {
-      images: report.images,
-      blobs: { copied: stored, present, bytesCopied: bytesStored },
-      warnings,
-      incomplete: report.incomplete,
-      upToDate: false,
-    };
+    return await copyArchive(from, await this.#archiveTarget(to), choicesOf(this.#options, this.#context));
   }
 
-  async #archiveDestination(to: Place): Promise<{ readonly destination: ImageDestination; readonly name?: string }> {
-    if (to.transport === 'docker') return { destination: this.#destinationOf(to, undefined, []) };
+  async #archiveTarget(to: Place): Promise<ArchiveTarget> {
+    if (to.transport === 'docker') return { destination: this.#destinationOf(to, undefined, []), isRegistry: true };
     const { store, name } = await this.#storeOf(to);
-    return { destination: store, ...(name !== undefined && { name }) };
+    return { destination: store, isRegistry: false, ...(name !== undefined && { name }) };
   }
 
   /** The full names at the source. A name without a tag means `latest`, or every tag with `--all-tags`. */
@@ -136,9 +112,13 @@ export class OneCopy {
     return [reference.toString()];
   }
 
-  async #sourceOf({ transport }: Place): Promise<ImageSource> {
-    if (transport === 'docker') return this.#registries.source();
-    return await openStore(this.#options, 'read', { claimReads: true });
+  /** One source for each repository of a registry, so that its tags are listed once. */
+  async #sourceOf({ transport, rest }: Place): Promise<ImageSource> {
+    if (transport !== 'docker') return await openStore(this.#options, 'read', { claimReads: true });
+    const repository = nameOfRepository(repositoryOf(parseRegistryReference(rest)));
+    const source = this.#sources.get(repository) ?? this.#registries.source();
+    this.#sources.set(repository, source);
+    return source;
   }
 
   #destinationOf({ rest }: Place, from: Place | undefined, names: readonly string[]): RegistryDestination {
@@ -150,7 +130,7 @@ export class OneCopy {
     const own = from?.transport === 'docker' ? names.map((one) => repositoryOf(parseRegistryReference(one))) : [];
     // What the registry has in the repository that it comes from need not travel.
     const sources = own.filter(({ host, path }) => host === name.host && path !== name.path).map(({ path }) => path);
-    return this.#registries.destination(name, { tag, digest, blobJobs: this.#blobJobs() }, sources);
+    return this.#registries.destination(name, { tag, digest, blobJobs: blobJobsOf(this.#options) }, sources);
   }
 
   async #storeOf({ transport, rest }: Place): Promise<{ readonly store: OciLayoutStore; readonly name?: string }> {
@@ -160,36 +140,54 @@ export class OneCopy {
     return { store, ...(name !== undefined && { name }) };
   }
 
-  #renamed(source: ImageSource, names: readonly string[], to: Place, name: string | undefined) {
-    const [from] = names;
-    if (name === undefined || from === undefined) return { source, names };
-    const reference = parseReference(nameAt(to, name, from));
-    if (this.#options.allTags === true && reference.tag !== undefined)
-      throw wrong('--all-tags takes a destination without a tag');
-    const wanted = (this.#options.allTags === true ? reference : reference.withDefaultTag()).toString();
-    return { source: renamedSource(source, [{ from, to: wanted }]), names: [wanted] };
-  }
-
-  #copying() {
-    return { ...choicesOf(this.#options, this.#context), blobJobs: this.#blobJobs() } satisfies CopyOptions;
-  }
-
-  #blobJobs(): number {
-    const jobs = Number(this.#options.blobJobs ?? DEFAULT_BLOB_JOBS);
-    checkJobs(jobs, '--blob-jobs');
-    return jobs;
+  #copying(place: string) {
+    return {
+      ...choicesOf(this.#options, this.#context),
+      shared: { work: this.#work, place },
+    } satisfies CopyOptions;
   }
 }
 
-/** A pipe is read only once, so an index of a part cannot be written anew; a store can. */
-function hintStore(error: unknown): unknown {
-  const code = error instanceof LadingError ? error.details['registryCode'] : undefined;
-  if (code !== 'MANIFEST_BLOB_UNKNOWN') return error;
-  return hinted(
-    error,
-    'ERR_REGISTRY_REFUSED',
-    'the registry takes no index without all of its images: load the archive into a store, and push the part from there',
+/** Images of one place, and the name that they get at the other, if one was given. */
+interface Named {
+  readonly to: Place;
+  readonly names: readonly string[];
+  readonly name?: string | undefined;
+}
+
+/** The source as the destination names its images. */
+function renamedTo(
+  source: ImageSource,
+  all: readonly Named[],
+  options: CopyCommandOptions,
+): { readonly source: ImageSource; readonly names: readonly string[] } {
+  if (all.every(({ name }) => name === undefined)) return { source, names: all.flatMap(({ names }) => names) };
+  const renamings = all.flatMap(({ to, names, name }) =>
+    names.map((from) => ({ from, to: name === undefined ? from : newName(to, name, from, options) })),
   );
+  checkDistinct(renamings);
+  return { source: renamedSource(source, renamings), names: renamings.map(({ to }) => to) };
+}
+
+function newName(to: Place, name: string, from: string, { allTags = false }: CopyCommandOptions): string {
+  const reference = parseReference(nameAt(to, name, from));
+  if (allTags && reference.tag !== undefined) throw wrong('--all-tags takes a destination without a tag');
+  return (allTags ? reference : reference.withDefaultTag()).toString();
+}
+
+function checkDistinct(renamings: readonly Renaming[]): void {
+  const known = new Map<string, string>();
+  for (const { from, to } of renamings) {
+    const other = known.get(to) ?? from;
+    if (other !== from) throw wrong(`${quote(other)} and ${quote(from)} would both become ${to}`);
+    known.set(to, from);
+  }
+}
+
+function blobJobsOf({ blobJobs }: CopyCommandOptions): number {
+  const jobs = Number(blobJobs ?? DEFAULT_BLOB_JOBS);
+  checkJobs(jobs, '--blob-jobs');
+  return jobs;
 }
 
 function wrong(message: string): LadingError {

@@ -1,0 +1,20 @@
+import type { ImageReport, Warning } from '../../survey/reports.js';
+
+/** What one copy did, as the command reports it. */
+export interface CopyOutcome {
+  readonly images: readonly ImageReport[];
+  readonly blobs: CopiedBlobs;
+  readonly warnings: readonly Warning[];
+  readonly incomplete: boolean;
+  readonly upToDate: boolean;
+}
+
+/** The counts of a copy, as far as they are known. */
+export interface CopiedBlobs {
+  readonly copied?: number;
+  readonly present?: number;
+  readonly planned?: number;
+  readonly bytesCopied?: number;
+  readonly bytesPresent?: number;
+  readonly bytesPlanned?: number;
+}
