@@ -21,6 +21,8 @@ export {
   type PlatformInspection,
   type ReferrerReport,
 } from './inspect/inspect-images.js';
+export { inspectionReportOf, type InspectionReport } from './inspect/inspection-report.js';
+export type { InspectionSummary, SharedLayer } from './inspect/sharing.js';
 export type { BlobReport, BlobState, LayerReport, PlatformFacts } from './inspect/platform-facts.js';
 export type { FactsOptions, ImageFacts } from './inspect/image-facts.js';
 export { listArchive, type ListArchiveOptions } from './inspect/list-archive.js';

@@ -19,7 +19,8 @@ export function command(name: string, description: string): Command {
 export function withCommonOptions(one: Command): Command {
   return one
     .option('--store <dir>', 'folder of the store (default: $LADING_STORE, or lading in the user data folder)')
-    .option('--json', 'print one JSON document instead of text');
+    .option('--json', 'print one JSON document instead of text')
+    .option('--bytes', 'print exact numbers of bytes');
 }
 
 /** The values of an option that may be given several times. */

@@ -1,4 +1,5 @@
 import { LadingError } from '../model/errors.js';
+import { formatBytes, printable } from '../model/shown-text.js';
 import type { Warning } from '../survey/reports.js';
 import { outputError } from './output-error.js';
 
@@ -6,6 +7,7 @@ import { outputError } from './output-error.js';
 export interface OutputOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly bytes?: boolean;
 }
 
 /** Writes text to stdout and waits until it is written. Throws EPIPE if the reader has gone, else errors of storage. */
@@ -37,6 +39,7 @@ export async function printLines(lines: readonly string[]): Promise<void> {
 /**
  * Writes a report as one JSON document to stdout, or to stderr where stdout carries an archive. Its `schema` names its
  * kind and the version of its shape: a higher version may lack or change fields, the same one may only get new fields.
+ * A report with a schema of its own keeps that.
  */
 export async function printReport(kind: string, report: object, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
   const document = { schema: `lading.${kind}/1`, ...report };
@@ -77,11 +80,6 @@ export function describe(error: unknown): { code: string; category: string; mess
   return { code, category: 'unexpected', message, details: {} };
 }
 
-/** Replaces the characters that a terminal would obey, since a line may hold a stranger's text. */
-export function printable(line: string): string {
-  return line.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\u{fffd}');
-}
-
 /** The width of the terminal that stdout is; undefined if it is none. */
 export function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
@@ -100,10 +98,10 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
   );
 }
 
-/** Bytes as people read them: `1.50 MB`. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[power]}`;
+/** Bytes as text. */
+export type SizeFormat = (bytes: number) => string;
+
+/** How a command shows bytes: as people read them, or with `--bytes` exactly. */
+export function sizeFormat({ bytes = false }: OutputOptions): SizeFormat {
+  return bytes ? String : formatBytes;
 }

@@ -1,7 +1,8 @@
 import type { ListedImage } from '../inspect/list-images.js';
 import { labelOfTag } from '../model/image-list.js';
 import { labelOf } from '../survey/reports.js';
-import { formatBytes, table } from './console.js';
+import { shortId } from '../model/shown-text.js';
+import { table, type SizeFormat } from './console.js';
 import { formatAgo } from './duration.js';
 
 /** Spaces between two columns of a table. */
@@ -10,6 +11,12 @@ const GAP = 3;
 /** The least characters that a name or a list of platforms keeps, however narrow the terminal is. */
 const LEAST = 12;
 
+/** The width of a terminal, and how sizes are shown. */
+export interface TableOptions {
+  readonly width?: number | undefined;
+  readonly size: SizeFormat;
+}
+
 /**
  * The lines of a table of images. With a `width`, which is that of a terminal, no line is longer, if that is possible:
  * first a list of platforms is cut (`+3`), then a name is cut in its middle.
@@ -17,9 +24,9 @@ const LEAST = 12;
 export function imageTable(
   images: readonly ListedImage[],
   now: number,
-  width = Number.POSITIVE_INFINITY,
+  { width = Number.POSITIVE_INFINITY, size: sizeOf }: TableOptions,
 ): readonly string[] {
-  const fixed = images.map(({ digest, created, size }) => [shortId(digest), agoOf(created, now), formatBytes(size)]);
+  const fixed = images.map(({ digest, created, size }) => [shortId(digest), agoOf(created, now), sizeOf(size)]);
   const names = images.map(nameOf);
   const taken = widthsOf([['ID', 'CREATED', 'SIZE'], ...fixed]).reduce((sum, own) => sum + own + GAP, GAP);
   const longest = Math.max(...names.map(({ length }) => length), 'IMAGE'.length);
@@ -35,7 +42,7 @@ export function imageTable(
   ]);
 }
 
-function nameOf(image: ListedImage): string {
+export function nameOf(image: Pick<ListedImage, 'name' | 'tag' | 'digest'>): string {
   return image.name === undefined ? (labelOfTag(image) ?? '<none>') : labelOf(image);
 }
 
@@ -60,13 +67,8 @@ function cutMiddle(text: string, width: number): string {
   return `${text.slice(0, start)}…${text.slice(text.length - (width - 1 - start))}`;
 }
 
-/** Twelve hex characters, as docker shows an id. */
-function shortId(digest: string): string {
-  return digest.slice(digest.indexOf(':') + 1).slice(0, 12);
-}
-
 /** Nothing is older than containers: builds that leave the time out write the year 1. */
-function agoOf(created: string | undefined, now: number): string {
+export function agoOf(created: string | undefined, now: number): string {
   const time = timeOf(created);
   return time < 0 ? 'N/A' : formatAgo(now - time);
 }

@@ -4,8 +4,6 @@ import { LadingError } from '../model/errors.js';
 import { collect, command, platformOption, referrersOption, withCommonOptions } from './command-options.js';
 import type { CommonOptions } from './command-context.js';
 import type { RemoveCommandOptions } from './commands/edit.js';
-import type { ImagesOptions } from './commands/images.js';
-import type { InspectOptions } from './commands/inspect.js';
 import type { LoadCommandOptions } from './commands/load.js';
 import type { PruneCommandOptions } from './commands/prune.js';
 import type { SaveOptions } from './commands/save.js';
@@ -13,8 +11,8 @@ import type { ServeOptions } from './commands/serve.js';
 import type { UnpackCommandOptions } from './commands/unpack.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
+import { imagesCommand, inspectCommand } from './looking-commands.js';
 import { registryCommands } from './registry-commands.js';
-import { withRegistryOptions } from './registry-options.js';
 import { run } from './run-command.js';
 import { usageMessage } from './usage-message.js';
 
@@ -95,27 +93,6 @@ function loadCommand(): Command {
     .addHelpText('after', LOAD_NOTE)
     .action((options: LoadCommandOptions) =>
       run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
-    );
-}
-
-function imagesCommand(): Command {
-  return command('images', 'List the images of the store')
-    .argument('[image...]', 'names, ids, repositories, or patterns such as "example/*" (default: all)')
-    .option('-q, --quiet', 'print only digests')
-    .option('-f, --filter <key=value>', 'only these: reference, dangling, label, platform, ...; repeatable', collect)
-    .option('--archive <file>', 'list an archive instead (- for stdin)')
-    .action((names: string[], options: ImagesOptions) =>
-      run(options, async (context) => (await import('./commands/images.js')).images(names, options, context)),
-    );
-}
-
-function inspectCommand(): Command {
-  return withRegistryOptions(command('inspect', 'Show an image and its platforms'))
-    .argument('[image]', 'a name or id; docker://NAME is an image in a registry')
-    .option('--archive <file>', 'inspect an archive instead (- for stdin)')
-    .option('--check-blobs', 'ask the registry for each config and layer')
-    .action((image: string | undefined, options: InspectOptions) =>
-      run(options, async (context) => (await import('./commands/inspect.js')).inspect(image, options, context)),
     );
 }
 

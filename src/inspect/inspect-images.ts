@@ -6,12 +6,12 @@ import type { Digest } from '../model/digest.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
-import { check, FLAG, optionsOf, TEXT } from '../model/rules.js';
+import { check, FLAG, listOr, optionsOf, TEXT } from '../model/rules.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
 import { platformMismatch, platformWarning } from '../survey/check-configs.js';
 import { platformReportsOf } from '../survey/image-report.js';
-import { READING_RULES } from '../survey/option-rules.js';
+import { NAMES, READING_RULES } from '../survey/option-rules.js';
 import { labelOfRecord, type PlatformReport, type Warning } from '../survey/reports.js';
 import type { Survey } from '../survey/survey-images.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
@@ -54,6 +54,10 @@ export interface ImageInspection {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly platforms: readonly PlatformInspection[];
+  /** Bytes of the manifests, configs and layers of its platforms, each once, here or not. */
+  readonly bytes: number;
+  /** How many of these bytes several of its platforms, or other images, use. */
+  readonly sharedBytes: number;
   readonly referrers: readonly ReferrerReport[];
   readonly warnings: readonly Warning[];
 }
@@ -61,20 +65,26 @@ export interface ImageInspection {
 /** The rules of the options of an inspection. */
 export const INSPECT_RULES = { ...READING_RULES, environmentValues: FLAG } as const;
 
-const ARGUMENTS = { store: STORE, text: TEXT, options: optionsOf<InspectOptions>(INSPECT_RULES) };
+const ARGUMENTS = { store: STORE, text: listOr(NAMES, TEXT), options: optionsOf<InspectOptions>(INSPECT_RULES) };
 
 /**
- * Inspects the images that a text means, once for each root, whatever number of names it has. Throws ERR_IMAGE_UNKNOWN,
+ * Inspects the images that a text means, or several texts, once for each root, whatever number of names it has. Throws ERR_IMAGE_UNKNOWN,
  * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
 export async function inspectImages(
   store: Store,
-  text: string,
+  text: string | readonly string[],
   options: InspectOptions = {},
 ): Promise<readonly ImageInspection[]> {
   check(ARGUMENTS, { store, text, options });
   const records = await store.list();
-  return await inspectRecords(store, records, resolveRecords(records, text), options);
+  const texts = typeof text === 'string' ? [text] : text;
+  return await inspectRecords(
+    store,
+    records,
+    texts.flatMap((one) => resolveRecords(records, one)),
+    options,
+  );
 }
 
 /** Inspects records, of those with the same root only the first. */
@@ -129,7 +139,7 @@ async function inspectRecord(
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,
-    platforms: inspectPlatforms(survey, record, { manifests, users, options }),
+    ...inspectPlatforms(survey, record, { manifests, users, options }),
     referrers: referrersOf(survey, manifests),
     warnings: [
       ...warnings,
@@ -154,7 +164,7 @@ function inspectPlatforms(
   survey: Survey,
   target: ImageRecord,
   { manifests, users, options }: Found,
-): readonly PlatformInspection[] {
+): Pick<ImageInspection, 'platforms' | 'bytes' | 'sharedBytes'> {
   const byDigest = new Map(manifests.map((manifest) => [manifest.descriptor.digest, manifest]));
   const described = platformReportsOf(survey, target).map((report) => {
     const manifest = report.digest && byDigest.get(report.digest);
@@ -162,16 +172,16 @@ function inspectPlatforms(
   });
   const owners = new Map<Digest, number>();
   for (const { blobs } of described) for (const digest of blobs.keys()) add(owners, digest);
-  const isShared = (digest: Digest): boolean => (users.get(digest) ?? 0) > 1 || (owners.get(digest) ?? 0) > 1;
+  const sharedIn = (blobs: Iterable<readonly [Digest, number]>): number =>
+    bytesOfBlobs([...blobs].filter(([digest]) => (users.get(digest) ?? 0) > 1 || (owners.get(digest) ?? 0) > 1));
   const parents = new Map(survey.nodes.map(({ node }) => [node.descriptor.digest, node.parent]));
-  return described.map(({ report, manifest, blobs }) => ({
+  const all = new Map(described.flatMap(({ blobs }) => [...blobs]));
+  const platforms = described.map(({ report, manifest, blobs }) => ({
     ...report,
     indexes: indexesAbove(report.digest, parents),
-    ...(manifest?.manifest && {
-      ...platformFactsOf(manifest, options),
-      sharedBytes: bytesOfBlobs([...blobs].filter(([digest]) => isShared(digest))),
-    }),
+    ...(manifest?.manifest && { ...platformFactsOf(manifest, options), sharedBytes: sharedIn(blobs) }),
   }));
+  return { platforms, bytes: bytesOfBlobs(all), sharedBytes: sharedIn(all) };
 }
 
 /** The indexes above a manifest. The survey refuses indexes that are nested too deep, and no index lists itself. */

@@ -41,6 +41,7 @@ export interface PlatformFacts {
   readonly environment?: readonly string[];
   /** The values too, if they were asked for. */
   readonly environmentValues?: Readonly<Record<string, string>>;
+  readonly manifest?: BlobReport;
   readonly config?: BlobReport;
   /** Bottom layer first. */
   readonly layers?: readonly LayerReport[];
@@ -62,6 +63,7 @@ export function platformFactsOf(
   const missing = blobs.filter(([digest]) => !description.present.has(digest));
   return {
     ...(config && configFacts(config, options)),
+    manifest: blobReport(description, description.descriptor),
     config: blobReport(description, manifest.config),
     layers: layersOf(description, manifest),
     ...(config && { diffIds: diffIdsOf(config) }),

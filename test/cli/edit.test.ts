@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes } from '../../src/cli/console.js';
+import { formatBytes } from '../../src/model/shown-text.js';
 import type { Digest } from '../../src/model/digest.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { closureOf } from '../fixtures/blob-set.js';

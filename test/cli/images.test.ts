@@ -181,7 +181,7 @@ test('inspects an image once, however many names it has', async (t) => {
   const { schema, images } = jsonOf<{ schema: string; images: { names: string[] }[] }>(
     (await run(['inspect', '--json', 'example/app'])).stdout,
   );
-  assert.deepEqual([schema, images.length, images[0]?.names.length], ['lading.inspect/1', 1, 4]);
+  assert.deepEqual([schema, images.length, images[0]?.names.length], ['dev.lading.inspection.v1', 1, 4]);
   const archived = await run(['inspect', '--json', '--archive', store]);
   assert.equal(jsonOf<{ images: object[] }>(archived.stdout).images.length, 3);
   assert.equal((await run(['inspect', '--archive', at('more.tar')])).status, 0);
@@ -224,7 +224,8 @@ test('every report in JSON is an object with a schema', async (t) => {
     ['rm', FAMILIAR],
   ] as const) {
     const { status, stdout } = await run([kind, '--json', ...args]);
-    assert.deepEqual([status, jsonOf<{ schema: string }>(stdout).schema], [0, `lading.${kind}/1`]);
+    const schema = kind === 'inspect' ? 'dev.lading.inspection.v1' : `lading.${kind}/1`;
+    assert.deepEqual([status, jsonOf<{ schema: string }>(stdout).schema], [0, schema]);
   }
   const { stderr } = await run(['rm', '--json', 'nothing']);
   assert.equal(jsonOf<{ schema: string }>(stderr).schema, 'lading.error/1');

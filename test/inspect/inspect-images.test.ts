@@ -4,6 +4,7 @@ import { tagImage } from '../../src/edit/tag-image.js';
 import { inspectArchive } from '../../src/inspect/inspect-archive.js';
 import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
+import type { Descriptor } from '../../src/model/descriptor.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { BlobSet, removeLayers } from '../fixtures/blob-set.js';
 import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
@@ -35,6 +36,10 @@ onEachStore('lists nothing in an empty store', async (open) => {
   assert.deepEqual(await listImages(await open()), { images: [], warnings: [], incomplete: false });
 });
 
+function reportOf({ digest, size, mediaType }: Descriptor): object {
+  return { digest, size, mediaType };
+}
+
 onEachStore('shows the facts of each platform, and the bytes that it shares', async (open) => {
   const store = await open();
   const built = example({ sharedLayer: true });
@@ -57,6 +62,7 @@ onEachStore('shows the facts of each platform, and the bytes that it shares', as
     labels: { 'example.platform': 'linux/arm64' },
     diffIds,
     indexes: [built.root.digest],
+    manifest: { ...reportOf(built.of('linux/arm64')), state: 'present' },
     config: { digest: config?.digest, size: config?.size, mediaType: config?.mediaType, state: 'present' },
     environment: ['PATH'],
     layers: layers.map((layer, at) => ({ ...layer, state: 'present', createdBy: `layer ${at}` })),
@@ -165,6 +171,7 @@ onEachStore('leaves out what is not of the type that the config must have', asyn
     'state',
     'indexes',
     'config',
+    'manifest',
     'layers',
     'diffIds',
     'bytes',

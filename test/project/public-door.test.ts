@@ -72,6 +72,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     hostPlatform: of(lading.hostPlatform),
     inspectArchive: of(lading.inspectArchive, none(), {}),
     inspectImages: of(lading.inspectImages, store, 'a', {}),
+    inspectionReportOf: of(lading.inspectionReportOf, [], []),
     listArchive: of(lading.listArchive, none(), {}),
     listImages: of(lading.listImages, store, {}),
     loadImages: of(lading.loadImages, store, none(), {}),

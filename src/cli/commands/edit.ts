@@ -4,7 +4,7 @@ import { tagImage } from '../../edit/tag-image.js';
 import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { openStore, type CommonOptions } from '../command-context.js';
-import { formatBytes, printLines, printReport } from '../console.js';
+import { printLines, printReport, sizeFormat, type SizeFormat } from '../console.js';
 
 /** `lading tag`: gives an image one more name. */
 export async function tag(source: string, name: string, options: CommonOptions): Promise<number> {
@@ -32,14 +32,14 @@ export async function remove(images: readonly string[], options: RemoveCommandOp
       ? await removeImages(store, images, { allTags })
       : await removePlatforms(store, image, platform);
   if (options.json) await printReport('rm', report);
-  else await printLines(linesOf(report));
+  else await printLines(linesOf(report, sizeFormat(options)));
   return 0;
 }
 
-function linesOf({ untagged, deleted, bytes }: RemoveReport): readonly string[] {
+function linesOf({ untagged, deleted, bytes }: RemoveReport, size: SizeFormat): readonly string[] {
   return [
     ...untagged.map((name) => `Untagged: ${parseReference(name).familiar()}`),
     ...deleted.map((digest) => `Deleted: ${digest}`),
-    `Freed: ${formatBytes(bytes)}`,
+    `Freed: ${size(bytes)}`,
   ];
 }

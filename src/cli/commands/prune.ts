@@ -1,6 +1,6 @@
 import type { Amount, HeldBlobs, PruneReport } from '../../stores/prune-report.js';
 import { openStore, type CommonOptions } from '../command-context.js';
-import { formatBytes, printLines, printReport } from '../console.js';
+import { printLines, printReport, sizeFormat, type SizeFormat } from '../console.js';
 import { formatAge, parseDuration } from '../duration.js';
 
 export interface PruneCommandOptions extends CommonOptions {
@@ -24,29 +24,34 @@ export async function prune(options: PruneCommandOptions): Promise<number> {
     await printReport('prune', { images, blobs, damaged, interrupted, bytes, kept, dryRun });
     return 0;
   }
+  const size = sizeFormat(options);
   await printLines([
-    ...goneLines(report, dryRun ? 'Would delete' : 'Deleted'),
-    ...(dryRun ? keptLines(report) : []),
+    ...goneLines(report, dryRun ? 'Would delete' : 'Deleted', size),
+    ...(dryRun ? keptLines(report, size) : []),
     ...(dangling ? [] : unnamedLines(report)),
-    `Total ${dryRun ? 'reclaimable' : 'reclaimed'} space: ${formatBytes(bytes)}`,
+    `Total ${dryRun ? 'reclaimable' : 'reclaimed'} space: ${size(bytes)}`,
   ]);
   return 0;
 }
 
-function goneLines({ images, blobs, damaged, interrupted }: PruneReport, verb: string): readonly string[] {
+function goneLines(
+  { images, blobs, damaged, interrupted }: PruneReport,
+  verb: string,
+  size: SizeFormat,
+): readonly string[] {
   return [
     ...images.map(({ descriptor }) => `${verb} image: ${descriptor.digest}`),
     ...blobs.map(({ digest }) => `${verb}: ${digest}`),
     ...damaged.map(({ digest }) => `${verb} damaged: ${digest}`),
-    ...(interrupted.count > 0 ? [`${verb} half-written: ${amountText(interrupted, 'file')}`] : []),
+    ...(interrupted.count > 0 ? [`${verb} half-written: ${amountText(interrupted, size, 'file')}`] : []),
   ];
 }
 
-function keptLines({ kept }: PruneReport): readonly string[] {
+function keptLines({ kept }: PruneReport, size: SizeFormat): readonly string[] {
   return [
-    ...(kept.images.count > 0 ? [`Kept for images: ${amountText(kept.images)}`] : []),
-    ...kept.held.map((held) => `Kept for ${holderText(held)}: ${amountText(held)}`),
-    ...(kept.young.count > 0 ? [`Kept for the grace time: ${amountText(kept.young)}`] : []),
+    ...(kept.images.count > 0 ? [`Kept for images: ${amountText(kept.images, size)}`] : []),
+    ...kept.held.map((held) => `Kept for ${holderText(held)}: ${amountText(held, size)}`),
+    ...(kept.young.count > 0 ? [`Kept for the grace time: ${amountText(kept.young, size)}`] : []),
   ];
 }
 
@@ -67,6 +72,6 @@ function holderText({ state, pid, host, ageMs }: HeldBlobs): string {
   return `${HOLDERS[state]} (${[...owner, `last seen ${formatAge(ageMs)} ago`].join(', ')})`;
 }
 
-function amountText({ count, bytes }: Amount, noun = 'blob'): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
+function amountText({ count, bytes }: Amount, size: SizeFormat, noun = 'blob'): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}, ${size(bytes)}`;
 }

@@ -5,7 +5,7 @@ import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { checkOutput, isFile, writeArchive } from '../archive-file.js';
 import { namesInFile, namesOfAll, type ChosenOptions } from '../chosen-images.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
-import { formatBytes, printOnTerminal, printReport, warn } from '../console.js';
+import { printOnTerminal, printReport, sizeFormat, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 
@@ -44,7 +44,8 @@ export async function save(
   await writeArchive(store, plan, options.output, signal);
   const stream = isFile(options.output) ? 'stdout' : 'stderr';
   if (options.json) await printReport('save', reportOf(plan, options.output), stream);
-  else if (isFile(options.output) && options.quiet !== true) printClosing(plan, options.output, Date.now() - started);
+  else if (isFile(options.output) && options.quiet !== true)
+    printClosing(plan, options.output, { ms: Date.now() - started, size: sizeFormat(options)(plan.size) });
   return plan.incomplete ? INCOMPLETE : 0;
 }
 
@@ -70,9 +71,13 @@ function withFormat(plan: ExportPlan, output: string | undefined): ExportPlan {
 }
 
 /** Says on a terminal that the file is written. A script that wants the facts takes --json. */
-function printClosing({ images, size }: ExportPlan, output: string, ms: number): void {
+function printClosing(
+  { images }: ExportPlan,
+  output: string,
+  { ms, size }: { readonly ms: number; readonly size: string },
+): void {
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`;
-  printOnTerminal(`Saved ${count}, ${formatBytes(size)}, to ${output} in ${(ms / 1000).toFixed(1)} s`);
+  printOnTerminal(`Saved ${count}, ${size}, to ${output} in ${(ms / 1000).toFixed(1)} s`);
 }
 
 function reportOf(plan: ExportPlan, output: string | undefined): object {

@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { ensurePrivateFolder } from '../../files/private-folder.js';
 import { LadingError, quote } from '../../model/errors.js';
+import { printable } from '../../model/shown-text.js';
 import { auditLine, EngineServer, type ListenAddress, type TlsFiles } from '../../server/index.js';
 import { openAuditLog } from '../audit-log.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
-import { printable } from '../console.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
 

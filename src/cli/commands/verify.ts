@@ -10,7 +10,7 @@ import { verifyArchive } from '../../verify/verify-archive.js';
 import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
-import { formatBytes, printLines, printReport, warn } from '../console.js';
+import { printLines, printReport, sizeFormat, warn, type SizeFormat } from '../console.js';
 import { DAMAGED, MISSING, UNTRUSTED } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
@@ -44,7 +44,7 @@ export async function verify(
   warn(report.warnings, options);
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
   if (options.json) await printReport('verify', { ...report, ...healing, ...(keys.length > 0 && { trust }) });
-  else await printLines([...linesOf(report), ...healingLines(healing), ...trustLines(trust)]);
+  else await printLines([...linesOf(report, sizeFormat(options)), ...healingLines(healing), ...trustLines(trust)]);
   if (report.problems.length > 0) return DAMAGED;
   if (trust.some(({ decision }) => decision === 'denied')) return UNTRUSTED;
   return report.unmet.length > 0 ? MISSING : 0;
@@ -89,12 +89,12 @@ function healingLines({ quarantined, notQuarantined }: Healing = { quarantined: 
   ];
 }
 
-function linesOf({ images, blobs, problems, unmet }: VerifyReport): readonly string[] {
+function linesOf({ images, blobs, problems, unmet }: VerifyReport, size: SizeFormat): readonly string[] {
   return [
     ...images.flatMap(imageLines),
     ...problems.map((problem) => `${wordOf(problem)}: ${problem.message} [${problem.code}]`),
     ...unmet.map(unmetLine),
-    `${blobs.count} blobs, ${formatBytes(blobs.bytes)} hashed, ${verdictOf(problems)}`,
+    `${blobs.count} blobs, ${size(blobs.bytes)} hashed, ${verdictOf(problems)}`,
   ];
 }
 
