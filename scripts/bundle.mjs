@@ -47,7 +47,7 @@ const PARTS = {
     'stores/rootfs/rootfs-target',
     'unpack/unpack-image',
   ],
-  remote: ['copy-list', 'login', 'registry', 'serve'].map((name) => `cli/commands/${name}`),
+  remote: ['copy-list', 'doctor', 'login', 'registry', 'serve'].map((name) => `cli/commands/${name}`),
 };
 
 const OPTIONS = {

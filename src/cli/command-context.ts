@@ -19,15 +19,15 @@ export async function openStore(
   access: 'read' | 'write',
   options: Omit<OpenStoreOptions, 'readOnly'> = {},
 ): Promise<OciLayoutStore> {
-  return await OciLayoutStore.open(store ?? (process.env['LADING_STORE'] || defaultDirectory()), {
-    now: Date.now,
-    ...options,
-    readOnly: access === 'read',
-  });
+  return await OciLayoutStore.open(storeFolder(store), { now: Date.now, ...options, readOnly: access === 'read' });
 }
 
-/** XDG Base Directory Specification, "XDG_DATA_HOME". */
-function defaultDirectory(): string {
+/** The folder of `--store`, else of LADING_STORE, else of the user (XDG Base Directory Specification, "XDG_DATA_HOME"). */
+export function storeFolder(store: string | undefined): string {
+  return store ?? (process.env['LADING_STORE'] || ownFolder());
+}
+
+function ownFolder(): string {
   const dataHome = process.env['XDG_DATA_HOME'] ?? '';
   return path.join(path.isAbsolute(dataHome) ? dataHome : path.join(os.homedir(), '.local', 'share'), 'lading');
 }

@@ -12,6 +12,7 @@ import type { UnpackCommandOptions } from './commands/unpack.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { printError } from './console.js';
 import { imagesCommand, inspectCommand } from './looking-commands.js';
+import { helpCommands } from './help-commands.js';
 import { registryCommands } from './registry-commands.js';
 import { run } from './run-command.js';
 import { usageMessage } from './usage-message.js';
@@ -42,7 +43,7 @@ function program(): Command {
     .addCommand(verifyCommand())
     .addCommand(unpackCommand())
     .addCommand(serveCommand());
-  for (const one of registryCommands()) lading.addCommand(one);
+  for (const one of [...registryCommands(), ...helpCommands()]) lading.addCommand(one);
   return lading;
 }
 

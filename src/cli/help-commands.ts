@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { collect, command } from './command-options.js';
+import type { DoctorOptions } from './commands/doctor.js';
+import { withRegistryOptions } from './registry-options.js';
+import { run } from './run-command.js';
+
+/* The commands that are about Lading itself. */
+
+/** All of them. */
+export function helpCommands(): readonly Command[] {
+  return [doctorCommand()];
+}
+
+function doctorCommand(): Command {
+  return withRegistryOptions(command('doctor', 'Check what Lading needs: program, store, disk, registries'))
+    .option('--registry <host>', 'also check that this registry answers; repeatable', collect)
+    .option('--ssh <host>', 'also check that this machine has lading; repeatable', collect)
+    .option('--write-test', 'also write a small file into the store, and remove it')
+    .option('--strict', 'exit with 1 for what is only worth a look, too')
+    .action((options: DoctorOptions) =>
+      run(options, async (context) => (await import('./commands/doctor.js')).doctor(options, context)),
+    );
+}
