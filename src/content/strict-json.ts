@@ -3,6 +3,7 @@ import { getManyValues, isMany, none } from 'stream-chain/defs.js';
 import { jsonParser, type Token } from 'stream-json/core/parser.js';
 import { LadingError, quote } from '../model/errors.js';
 import { foldKey, invalid } from '../model/json.js';
+import { parseQuickly } from './quick-json.js';
 
 const KNOWN_WORDS = (
   'schemaVersion mediaType artifactType config layers manifests subject annotations digest size urls data platform ' +
@@ -24,6 +25,12 @@ const TEXT_CHUNK = 64 * 1024;
  */
 export async function parseStrictJson(bytes: Uint8Array, where: string, maxDepth: number): Promise<unknown> {
   const text = decode(bytes, where);
+  const quick = parseQuickly(text, maxDepth, KNOWN_KEYS);
+  return quick === undefined ? await parseByTokens(text, where, maxDepth) : quick.value;
+}
+
+/** The same for any text, with the reason if it is refused. Long texts are parsed in turns. */
+export async function parseByTokens(text: string, where: string, maxDepth: number): Promise<unknown> {
   const builder = new ValueBuilder(where, maxDepth);
   try {
     const tokenize = tokenizer();
