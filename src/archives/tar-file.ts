@@ -10,8 +10,11 @@ import { fileEntry } from './file-entry.js';
 import { withoutLayoutLinks } from './linked-entries.js';
 import { PositionedEntries, type Listing } from './positioned-entries.js';
 
-/** Bytes that are read for one header: enough for most headers with a long name. */
+/** Bytes that are judged at once: enough for most headers with a long name. */
 const WINDOW_BYTES = 1024;
+
+/** Bytes that are read at once where headers are this near to each other, behind small bodies. */
+const NEAR_BYTES = 64 * 1024;
 
 /** Headers that are read before the event loop may do other work. */
 const HEADERS_PER_TURN = 256;
@@ -52,10 +55,11 @@ async function listEntries(fd: number, limits: Limits): Promise<Listing<IndexedE
     }
     entries.push({ name, type, start, size, ...(isLink && { linkname }) });
   });
+  const windows = new Windows(fd);
   const { size } = fstatSync(fd);
   for (let headers = 0; judge.position < size; headers += 1) {
     if (judge.skippable > 0) judge.skip(Math.min(judge.skippable, size - judge.position));
-    else if (!judgeWindow(judge, fd)) break;
+    else if (!judgeWindow(judge, windows)) break;
     if (headers % HEADERS_PER_TURN === 0) await setImmediate();
   }
   judge.end();
@@ -75,10 +79,35 @@ function bySize(maxDocumentBytes: number): (a: IndexedEntry, b: IndexedEntry) =>
 }
 
 /** Checks the next bytes. Returns false if there are none, since the file was cut meanwhile. */
-function judgeWindow(judge: TarJudge, fd: number): boolean {
-  // A new buffer each time: the judge keeps a part of it if a header does not end in it.
-  const window = Buffer.allocUnsafe(WINDOW_BYTES);
-  const bytes = readSync(fd, window, 0, window.length, judge.position);
-  judge.judge(window.subarray(0, bytes));
-  return bytes > 0;
+function judgeWindow(judge: TarJudge, windows: Windows): boolean {
+  const window = windows.at(judge.position);
+  judge.judge(window);
+  return window.length > 0;
+}
+
+/** Reads the headers of a file, many at once where bodies are small. Holds up to 64 KiB. */
+class Windows {
+  readonly #fd: number;
+  #read: Buffer = Buffer.alloc(0);
+  #start = 0;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** The bytes at a position: as many as are judged at once, fewer at the end of the file. */
+  at(position: number): Buffer {
+    const end = this.#start + this.#read.length;
+    if (position < this.#start || position + WINDOW_BYTES > end) {
+      this.#fill(position, position < end + NEAR_BYTES ? NEAR_BYTES : WINDOW_BYTES);
+    }
+    return this.#read.subarray(position - this.#start, position - this.#start + WINDOW_BYTES);
+  }
+
+  /** Into a new buffer each time: the judge keeps a part of it if a header does not end in it. */
+  #fill(position: number, length: number): void {
+    const buffer = Buffer.allocUnsafeSlow(length);
+    this.#read = buffer.subarray(0, readSync(this.#fd, buffer, 0, length, position));
+    this.#start = position;
+  }
 }

@@ -15,7 +15,7 @@ import { claimAhead } from './claim-ahead.js';
 import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
 import { followLayoutLinks } from './follow-layout-links.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
-import { rememberAbsent } from './remember-absent.js';
+import { rememberFound } from './remember-found.js';
 
 /** What to load of the entries, with every option set. */
 export interface LoadRequest extends CloseOptions {
@@ -53,7 +53,7 @@ export async function loadInSession(
   { entries, isCut }: Pick<ArchiveEntries, 'entries'> & Partial<ArchiveEntries>,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const session = rememberAbsent(begun);
+  const session = rememberFound(begun);
   const { probing, limits, platforms, referrers, choice, passesAll, signal, onProgress } = request;
   const commit = new Commit(session, { probing, limits });
   const select = new SelectEntries({

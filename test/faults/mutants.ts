@@ -27,7 +27,7 @@ const DURABLE = 'files/durable-file.js';
 export const MUTANTS: readonly Mutant[] = [
   {
     title: 'does not sync blobs',
-    edits: [{ file: INGEST, text: 'await fsync(this.#fd);', by: '' }],
+    edits: [{ file: INGEST, text: 'await syncBytes(this.#fd, path.dirname(this.#options.file));', by: '' }],
     traps: ['order', 'power'],
   },
   {

@@ -3,6 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { digestMismatch, sizeMismatch } from '../../../content/mismatch.js';
+import { syncBytes } from '../../../files/durable-file.js';
 import { unlinkIfThere } from '../../../files/if-there.js';
 import { ensurePrivateFolder } from '../../../files/private-folder.js';
 import { readFileChunks } from '../../../files/read-file.js';
@@ -26,7 +27,6 @@ const SMALL_BYTES = 64 * 1024;
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
 
-const fsync = promisify(fs.fsync);
 const writev = promisify(fs.writev);
 
 /** The paths of an ingest file and of its blob. */
@@ -183,7 +183,7 @@ export class FileIngest implements Ingest {
 
   async #makeDurable(): Promise<void> {
     fs.fchmodSync(this.#fd, 0o400);
-    await fsync(this.#fd);
+    await syncBytes(this.#fd, path.dirname(this.#options.file));
   }
 
   async #link({ digest, size }: Content): Promise<IngestOutcome> {
