@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { kernel } from '../files/kernel.js';
-import { formatBytes } from './console.js';
+import { formatBytes } from '../model/shown-text.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 
 /** The oldest Node.js that `package.json` allows. */

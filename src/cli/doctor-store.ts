@@ -4,9 +4,10 @@ import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { LadingError } from '../model/errors.js';
 import { isImage } from '../model/image-list.js';
+import { formatBytes } from '../model/shown-text.js';
 import { OciLayoutStore } from '../stores/layout/oci-layout-store.js';
 import type { Amount, PruneReport } from '../stores/prune-report.js';
-import { describe, formatBytes } from './console.js';
+import { describe } from './console.js';
 import { checkDisk } from './doctor-machine.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 
