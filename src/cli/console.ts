@@ -98,6 +98,11 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
   );
 }
 
+/** A whole number in groups of three digits: `242 156 544`. */
+export function formatGrouped(number: number): string {
+  return String(number).replaceAll(/\B(?=(?:\d{3})+$)/g, ' ');
+}
+
 /** Bytes as text. */
 export type SizeFormat = (bytes: number) => string;
 

@@ -64,6 +64,13 @@ function saveCommand(): Command {
     )
     .addOption(referrersOption())
     .option('--allow-missing', 'save the platforms that are here; exit 3 if some are missing')
+    .option('--dry-run', 'write nothing; print what the archive would be, to the byte')
+    .addOption(
+      new Option('--print <what>', 'with --dry-run: only the size in bytes, or the digest of the plan').choices([
+        'size',
+        'digest',
+      ]),
+    )
     .action((names: string[], options: SaveOptions) =>
       run(options, async (context) => (await import('./commands/save.js')).save(names, options, context)),
     );

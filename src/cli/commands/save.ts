@@ -8,8 +8,10 @@ import { openStore, type CommandContext, type CommonOptions } from '../command-c
 import { printOnTerminal, printReport, sizeFormat, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
+import { printPlan, type DryRunOptions } from '../save-dry-run.js';
 
-export interface SaveOptions extends CommonOptions, ChosenOptions {
+export interface SaveOptions extends CommonOptions, ChosenOptions, DryRunOptions {
+  readonly dryRun?: boolean;
   readonly output?: string;
   readonly platform?: readonly string[];
   readonly index: IndexPolicy;
@@ -23,9 +25,11 @@ export async function save(
   options: SaveOptions,
   { signal }: CommandContext,
 ): Promise<number> {
-  checkOutput(options.output);
+  const { dryRun = false } = options;
+  if (options.print !== undefined && !dryRun) throw wrong('--print is for --dry-run; a save prints its archive');
+  if (!dryRun) checkOutput(options.output);
   const given = givenNames(images, options);
-  const store = await openStore(options, 'read', { claimReads: true });
+  const store = await openStore(options, 'read', { claimReads: !dryRun });
   const started = Date.now();
   const planned = planExport(store, options.all === true ? await namesOfAll(store) : given, {
     platforms: options.platform ?? [],
@@ -41,6 +45,7 @@ export async function save(
     options.output,
   );
   warn(plan.warnings, options);
+  if (dryRun) return await printPlan(store, plan, options);
   await writeArchive(store, plan, options.output, signal);
   const stream = isFile(options.output) ? 'stdout' : 'stderr';
   if (options.json) await printReport('save', reportOf(plan, options.output), stream);
