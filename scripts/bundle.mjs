@@ -38,15 +38,7 @@ const PARTS = {
     'pump/archive-pump',
     ...['layout-reader', 'layout-session', 'prepare-layout'].map((name) => `stores/layout/${name}`),
   ],
-  local: [
-    ...['edit', 'inspect', 'prune', 'unpack', 'verify'].map((name) => `cli/commands/${name}`),
-    'cli/archive-listing',
-    'stores/layout/leases/read-leases',
-    'stores/layout/trash/prune-layout',
-    'stores/layout/trash/quarantine',
-    'stores/rootfs/rootfs-target',
-    'unpack/unpack-image',
-  ],
+  local: ['doctor', 'edit', 'inspect', 'prune', 'unpack', 'verify'].map((name) => `cli/commands/${name}`),
   remote: ['copy-list', 'doctor', 'login', 'registry', 'serve'].map((name) => `cli/commands/${name}`),
 };
 
@@ -111,6 +103,7 @@ function sharing(part) {
     onResolve({ filter: /^\.|^[a-z]/ }, async ({ path: wanted, pluginData, ...from }) => {
       if (pluginData === 'resolving' || from.kind === 'entry-point') return undefined;
       const found = await resolve(wanted, { ...from, pluginData: 'resolving' });
+      if (isLater(found, part, from.kind)) partOf.set(found.path, 'local');
       const owner = partOf.get(found.path) ?? ownerOf(found.path);
       if (found.external || owner === undefined || owner === part || !isOther(owner, part, from.kind)) return found;
       return { path: path.relative(process.cwd(), found.path), namespace: 'other', pluginData: owner };
@@ -128,6 +121,17 @@ function sharing(part) {
 function isOther(owner, part, kind) {
   const order = Object.keys(PARTS);
   return part === 'main' || order.indexOf(owner) < order.indexOf(part) || kind === 'dynamic-import';
+}
+
+/** A module that is loaded later and that no part names stands with the rest. */
+function isLater({ path: file, external }, part, kind) {
+  return (
+    kind === 'dynamic-import' &&
+    !external &&
+    ['lading', 'transfer'].includes(part) &&
+    !partOf.has(file) &&
+    !ownerOf(file)
+  );
 }
 
 function ownerOf(file) {

@@ -1,6 +1,4 @@
-import { fsync, fsyncSync, statfsSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import fs from 'fs-extra';
 import { ensurePrivateFolder } from './private-folder.js';
 import { isExisting } from './storage-error.js';
@@ -57,25 +55,6 @@ export async function replaceDurable(
     // An error before the rename must not leave it behind.
     await fs.remove(temporary);
   }
-}
-
-const syncAsync = promisify(fsync);
-
-/** The types of file systems in memory: tmpfs and ramfs (statfs(2)). */
-const IN_MEMORY: readonly number[] = [0x01021994, 0x858458f6];
-
-/** The folders that were asked about. What is known of them changes only how the call is made. */
-const areInMemory = new Map<string, boolean>();
-
-/**
- * Waits until the bytes of an open file in this folder are on stable storage. In memory there is none, and the call is
- * short: waiting for a thread to make it takes ten times as long.
- */
-export async function syncBytes(fd: number, folder: string): Promise<void> {
-  const isInMemory = areInMemory.get(folder) ?? IN_MEMORY.includes(statfsSync(folder).type);
-  areInMemory.set(folder, isInMemory);
-  if (isInMemory) fsyncSync(fd);
-  else await syncAsync(fd);
 }
 
 /** Waits until the names in a folder are on stable storage. */
