@@ -1,0 +1,207 @@
+import { createRequire } from 'node:module';
+import { Command, Option } from 'commander';
+import { collect, command, platformOption, referrersOption, withCommonOptions } from './command-options.js';
+import type { CommonOptions } from './command-context.js';
+import type { RemoveCommandOptions } from './commands/edit.js';
+import type { LoadCommandOptions } from './commands/load.js';
+import type { PruneCommandOptions } from './commands/prune.js';
+import type { SaveOptions } from './commands/save.js';
+import type { ServeOptions } from './commands/serve.js';
+import type { UnpackCommandOptions } from './commands/unpack.js';
+import type { VerifyCommandOptions } from './commands/verify.js';
+import { imagesCommand, inspectCommand } from './looking-commands.js';
+import { helpCommands } from './help-commands.js';
+import { registryCommands } from './registry-commands.js';
+import { run } from './run-command.js';
+
+const LOAD_NOTE = `
+A blob that the store has already is not read again, so damage in the archive's copy
+of it is not told. "lading verify --archive <file>" reads every byte of an archive.`;
+
+function takeCommonOptions(lading: Command, chosen: Command): void {
+  const own = chosen.opts();
+  for (const [name, value] of Object.entries(lading.opts())) if (!(name in own)) chosen.setOptionValue(name, value);
+}
+
+/** The command `lading`, with all of its commands and options. */
+export function program(): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const lading = withCommonOptions(new Command('lading'))
+    .description('Moves multi-platform container images as streams.')
+    .version(version)
+    .enablePositionalOptions()
+    .hook('preAction', takeCommonOptions)
+    .addCommand(saveCommand())
+    .addCommand(loadCommand())
+    .addCommand(imagesCommand())
+    .addCommand(inspectCommand())
+    .addCommand(tagCommand())
+    .addCommand(removeCommand())
+    .addCommand(pruneCommand())
+    .addCommand(verifyCommand())
+    .addCommand(unpackCommand())
+    .addCommand(serveCommand());
+  for (const one of [...registryCommands(), ...helpCommands()]) lading.addCommand(one);
+  return lading;
+}
+
+// Each command is loaded when it runs: `images` must not wait for what only `load` needs.
+
+function saveCommand(): Command {
+  return command('save', 'Write images as one tar archive')
+    .argument('[image...]', 'names, ids, or repositories')
+    .option('-a, --all', 'every image of the store, but not those whose name another image has taken')
+    .option('--from-file <list>', 'also the images of this list, one in each line (- for stdin); # starts a comment')
+    .option('-o, --output <file>', 'write to a file (default: stdout); always plain tar')
+    .option('-q, --quiet', 'print no warnings')
+    .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
+    .addOption(
+      new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
+        .choices(['auto', 'preserve', 'rewrite'])
+        .default('auto'),
+    )
+    .addOption(referrersOption())
+    .option('--allow-missing', 'save the platforms that are here; exit 3 if some are missing')
+    .option('--dry-run', 'write nothing; print what the archive would be, to the byte')
+    .addOption(
+      new Option('--print <what>', 'with --dry-run: only the size in bytes, or the digest of the plan').choices([
+        'size',
+        'digest',
+      ]),
+    )
+    .action((names: string[], options: SaveOptions) =>
+      run(options, async (context) => (await import('./commands/save.js')).save(names, options, context)),
+    );
+}
+
+function loadCommand(): Command {
+  return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
+    .option('-i, --input <file>', 'read a file or directory (default: stdin); FILE:TAG loads one image of it')
+    .option('--image <name>', 'only this image, repository or pattern such as "example/*"; repeatable', collect)
+    .option('--name <repo>', 'a repository for images that have only a tag; with a tag, the name of the only image')
+    .option('-q, --quiet', 'print no warnings')
+    .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
+    .addOption(referrersOption())
+    .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
+    .option('--strict', 'refuse unusable names, and a config whose platform differs from its descriptor')
+    .option('--key <file>', 'load nothing unless this public key, or another one given, signed every image', collect)
+    .option(
+      '--require-digest <digest>',
+      'load nothing unless every image has this digest, or another one given',
+      collect,
+    )
+    .addOption(
+      new Option('--on-conflict <what>', 'what to do with a name that another image has')
+        .choices(['replace', 'keep', 'fail'])
+        .default('replace'),
+    )
+    .option('--unpack <dir>', 'then make the root file system of the one image that was loaded')
+    .addHelpText('after', LOAD_NOTE)
+    .action((options: LoadCommandOptions) =>
+      run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
+    );
+}
+
+function tagCommand(): Command {
+  return command('tag', 'Give an image one more name')
+    .argument('<source>', 'a name or id')
+    .argument('<name>', 'the new name')
+    .action((source: string, name: string, options: CommonOptions) =>
+      run(options, async () => (await import('./commands/edit.js')).tag(source, name, options)),
+    );
+}
+
+function removeCommand(): Command {
+  return command('rm', 'Remove images, or platforms of an image')
+    .argument('<image...>', 'names or ids; a name without a tag means its tag latest')
+    .option('-a, --all-tags', 'a name without a tag means every tag of its repository')
+    .addOption(platformOption('remove only the content of these platforms (default: the whole image)'))
+    .action((names: string[], options: RemoveCommandOptions) =>
+      run(options, async () => (await import('./commands/edit.js')).remove(names, options)),
+    );
+}
+
+function pruneCommand(): Command {
+  return command('prune', 'Remove images that have lost their name, and unused blobs')
+    .option('--dangling', 'also remove images that were loaded without a name')
+    .option('--grace <time>', 'keep what is younger than this: 0, 90s, 15m, 24h, 7d', '1h')
+    .option('--resume <time>', 'how long to keep blobs of interrupted loads, for a new try', '24h')
+    .option('--dry-run', 'delete nothing; print what would go, and what keeps the rest')
+    .action((options: PruneCommandOptions) =>
+      run(options, async () => (await import('./commands/prune.js')).prune(options)),
+    );
+}
+
+function verifyCommand(): Command {
+  return command('verify', 'Hash every blob, report what is damaged or missing, and move damaged blobs away')
+    .argument('[image...]', 'names or ids (default: the whole store)')
+    .option('--archive <file>', 'verify an archive instead (- for stdin)')
+    .option('--deep', 'also unpack every layer and compare it with its diff id')
+    .option('--strict', 'count unusable names, and a config whose platform differs from its descriptor, as damage')
+    .option('--complete', 'demand that all that the images list is there; exit 4 if not')
+    .addOption(platformOption('demand that each image has these platforms whole; exit 4 if not'))
+    .option(
+      '--key <file>',
+      'demand a signature by this public key; exit 9 if not (may be repeated: by any of them)',
+      collect,
+    )
+    .option('--dry-run', 'leave damaged blobs where they are')
+    .action((names: string[], options: VerifyCommandOptions) =>
+      run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
+    );
+}
+
+const UNPACK_NOTE = `
+Every layer is verified before the first byte is written. A directory appears whole, or not at all.`;
+
+function unpackCommand(): Command {
+  return command('unpack', 'Make the root file system of an image')
+    .argument('<image>', 'a name or id')
+    .argument('<target>', 'a directory that is absent or empty, or - for one tar on stdout')
+    .option('-q, --quiet', 'print no warnings')
+    .option('--bundle', 'make an OCI runtime bundle, for runc or crun: rootfs and config.json')
+    .option('--platform <platform>', 'unpack this platform (default: local, the best for this machine)')
+    .addOption(
+      new Option('--owner <whose>', 'whose the files are (default: keep for root)').choices(['keep', 'caller']),
+    )
+    .option('--no-setid', 'take set-id bits and file capabilities off files')
+    .addOption(
+      new Option('--order <order>', 'of the flat tar: all directories last, or each before its first child').choices([
+        'directories-last',
+        'parents-first',
+      ]),
+    )
+    .option('--strict', 'refuse, before anything is written, what would leave something out')
+    .option('--sync', 'wait until all files are on stable storage')
+    .option('--max-names <number>', 'most names in the tree and in one layer (default: 500000)')
+    .addHelpText('after', UNPACK_NOTE)
+    .action((image: string, target: string, options: UnpackCommandOptions) =>
+      run(options, async (context) => (await import('./commands/unpack.js')).unpack(image, target, options, context)),
+    );
+}
+
+const HOSTS =
+  'unix:///PATH, tcp://HOST:PORT or fd:// (sockets of systemd); repeatable (default: lading/lading.sock in $XDG_RUNTIME_DIR)';
+
+function serveCommand(): Command {
+  return command('serve', 'Serve the image part of the Docker Engine API, for the docker command')
+    .option('-H, --host <url>', HOSTS, collect)
+    .option('--socket-mode <mode>', 'permissions of a unix socket', '0600')
+    .option('--tlsverify', 'use TLS over TCP; every client needs a certificate')
+    .option('--tlscacert <file>', 'certificate of the authority that signs the certificates of clients')
+    .option('--tlscert <file>', "the server's certificate")
+    .option('--tlskey <file>', "the server's key")
+    .option('--insecure-no-tls', 'TCP without TLS, on loopback only')
+    .option('--server-name <name>', 'a host name by which clients reach this server; repeatable', collect)
+    .option('--max-transfers <number>', 'most archives on their way at once', '256')
+    .option('--max-connections <number>', 'most connections at once on each socket', '1024')
+    .option('--headers-timeout <time>', 'how long the headers of a request may take', '10s')
+    .option('--idle-timeout <time>', 'how long an upload may bring no data', '30s')
+    .option('--stall-timeout <time>', 'how long a client may read nothing', '10m')
+    .option('--stop-timeout <time>', 'how long transfers may go on after the first signal', '30s')
+    .option('--allow-prune-all', 'let docker image prune -a remove every image')
+    .option('--audit-log <file>', 'append the audit to this file (default: stderr)')
+    .action((options: ServeOptions) =>
+      run(options, async (context) => (await import('./commands/serve.js')).serve(options, context)),
+    );
+}
