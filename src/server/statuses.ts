@@ -37,7 +37,11 @@ const BY_CATEGORY: Readonly<Record<ErrorCategory, number>> = {
   aborted: STATUS.unavailable,
 };
 
-const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = { ERR_NO_SPACE: STATUS.insufficientStorage };
+const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
+  ERR_NO_SPACE: STATUS.insufficientStorage,
+  // As the Engine has it, with its words below.
+  ERR_REFERENCE_AMBIGUOUS: STATUS.notFound,
+};
 
 /** The header of a refusal by a busy server: the seconds after which to try again. */
 export const RETRY_LATER: Readonly<Record<string, string>> = { 'Retry-After': '5' };
@@ -87,8 +91,9 @@ function failure(status: number, message: string, headers: Readonly<Record<strin
   return { status, message, code: `HTTP_${status}`, headers };
 }
 
-/** An unknown image has the Engine's words, which its clients know. Trouble of the store is for those who run it. */
+/** An image that cannot be found has the Engine's words, which its clients know. Trouble of the store is for those who run it. */
 function messageOf({ code, category, message, details }: LadingError): string {
   if (code === 'ERR_IMAGE_UNKNOWN') return `No such image: ${String(details['image'])}`;
+  if (code === 'ERR_REFERENCE_AMBIGUOUS') return 'ambiguous reference';
   return category === 'storage' ? message : inDockersWords(message);
 }
