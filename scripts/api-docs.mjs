@@ -39,7 +39,7 @@ const SECTIONS = [
   {
     entry: 'lading/server',
     index: 'src/server/index.ts',
-    tasks: [{ title: 'Serve the Engine API', pattern: /^server\//, example: 'serve.ts' }],
+    tasks: [{ title: 'Serve the Engine API', pattern: /^(?:server|registry)\//, example: 'serve.ts' }],
   },
   {
     entry: 'lading/stages',

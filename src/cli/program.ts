@@ -12,6 +12,7 @@ import type { VerifyCommandOptions } from './commands/verify.js';
 import { imagesCommand, inspectCommand } from './looking-commands.js';
 import { helpCommands } from './help-commands.js';
 import { registryCommands } from './registry-commands.js';
+import { withServedRegistries } from './registry-options.js';
 import { run } from './run-command.js';
 
 const LOAD_NOTE = `
@@ -184,7 +185,7 @@ const HOSTS =
   'unix:///PATH, tcp://HOST:PORT or fd:// (sockets of systemd); repeatable (default: lading/lading.sock in $XDG_RUNTIME_DIR)';
 
 function serveCommand(): Command {
-  return command('serve', 'Serve the image part of the Docker Engine API, for the docker command')
+  return withServedRegistries(command('serve', 'Serve the image part of the Docker Engine API, for the docker command'))
     .option('-H, --host <url>', HOSTS, collect)
     .option('--socket-mode <mode>', 'permissions of a unix socket', '0600')
     .option('--tlsverify', 'use TLS over TCP; every client needs a certificate')

@@ -10,7 +10,7 @@ import { credentialsIn } from '../registry/credentials.js';
 import type { TlsSettings } from '../registry/http-client.js';
 import { Registries } from '../registry/registries.js';
 import { parseHost } from '../registry/registry-name.js';
-import { DEFAULT_WAITS, type Credentials, type FindCredentials } from '../registry/settings.js';
+import { DEFAULT_WAITS, type Credentials, type FindCredentials, type RegistrySettings } from '../registry/settings.js';
 import type { CommandContext } from './command-context.js';
 import { warnNow, type OutputOptions } from './console.js';
 import { credentialFiles, readCredentialFiles } from './credential-files.js';
@@ -33,7 +33,20 @@ export async function withRegistries<T>(
 ): Promise<T> {
   // Every request on its way listens for it.
   setMaxListeners(0, signal);
-  const registries = new Registries({
+  const registries = new Registries({ ...(await registrySettings(options, host)), signal });
+  try {
+    return await work(registries);
+  } finally {
+    registries.close();
+  }
+}
+
+/** How registries are reached, as the options and the environment say. */
+export async function registrySettings(
+  options: RegistryOptions & OutputOptions & GivenCredentials,
+  host?: string,
+): Promise<RegistrySettings> {
+  return {
     userAgent: `lading/${versionOf()}`,
     ...(await accessOf(options, host)),
     ...DEFAULT_WAITS,
@@ -42,13 +55,7 @@ export async function withRegistries<T>(
     now: Date.now,
     random: Math.random,
     onWarning: (message) => warnNow(message, options),
-    signal,
-  });
-  try {
-    return await work(registries);
-  } finally {
-    registries.close();
-  }
+  };
 }
 
 async function accessOf(options: RegistryOptions & GivenCredentials, host: string | undefined) {

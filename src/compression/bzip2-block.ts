@@ -28,7 +28,6 @@ export class Bzip2Block {
   /** The bytes by how recently they were used. */
   readonly #recent: Uint8Array;
   #size = 0;
-  #isLinked = false;
   #groups = 0;
   #run = 0;
   #runBit = 1;
@@ -58,10 +57,9 @@ export class Bzip2Block {
     return true;
   }
 
-  /** The bytes of the block, in pieces of this size. May be called again. */
+  /** The bytes of the block, in pieces of this size. */
   *unpack(pieceBytes: number): Generator<Buffer> {
-    if (!this.#isLinked) this.#linkBytes();
-    this.#isLinked = true;
+    this.#linkBytes();
     let piece = Buffer.allocUnsafe(pieceBytes);
     let size = 0;
     let next = (this.#bytes[this.#start] ?? 0) >>> 8;

@@ -7,11 +7,12 @@ const COMMANDS: Readonly<Record<string, string>> = {
   tag: 'docker tag',
   rm: 'docker rmi',
   prune: 'docker image prune',
+  login: 'docker login',
 };
 
 /** A text with the commands of docker in place of Lading's, which the reader of an answer may not have. */
 export function inDockersWords(text: string): string {
-  return text.replaceAll(/\blading (load|save|images|inspect|tag|rm|prune)\b/g, (_, command: string) =>
+  return text.replaceAll(/\blading (load|save|images|inspect|tag|rm|prune|login)\b/g, (_, command: string) =>
     String(COMMANDS[command]),
   );
 }

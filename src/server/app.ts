@@ -4,9 +4,11 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
 import { clientOf, type ServerContext } from './context.js';
-import { checkHost, checkOrigin } from './host-guard.js';
+import { checkHost } from './host-guard.js';
 import { routeUrl } from './route-url.js';
 import { attestationsRoute } from './routes/attestations.js';
+import { authRoute } from './routes/auth.js';
+import { distributionRoute } from './routes/distribution.js';
 import { editRoutes } from './routes/edit.js';
 import { eventsRoute } from './routes/events.js';
 import { imagesRoute } from './routes/images.js';
@@ -14,6 +16,8 @@ import { inspectRoutes } from './routes/inspect.js';
 import { loadRoute } from './routes/load.js';
 import { operationRoutes } from './routes/operation.js';
 import { pruneRoute } from './routes/prune.js';
+import { pullRoute } from './routes/pull.js';
+import { pushRoute } from './routes/push.js';
 import { saveRoutes } from './routes/save.js';
 import { systemRoutes } from './routes/system.js';
 import { unsupportedRoutes } from './routes/unsupported.js';
@@ -71,6 +75,10 @@ const ROUTES = [
   editRoutes,
   pruneRoute,
   eventsRoute,
+  pullRoute,
+  pushRoute,
+  distributionRoute,
+  authRoute,
 ] as const;
 
 function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void {
@@ -81,8 +89,7 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(OWN_HEADERS);
     request.client = clientOf(request.raw);
-    checkOrigin(request.raw);
-    // A unix socket has no host name: clients send any.
+    // Only TCP needs this: a unix socket has no host name, and web pages cannot reach it.
     if (request.raw.socket.remoteAddress !== undefined) checkHost(request.raw, context.ownNames);
     if (context.stopping.aborted && !PROBES.includes(request.routeOptions.url)) {
       throw new EngineError(STATUS.unavailable, 'this server is stopping', { Connection: 'close' });
@@ -114,7 +121,7 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   });
 }
 
-/** Parses no body, whatever its type: the load route reads its archive as a stream, and no other route reads a body. */
+/** Parses no body, whatever its type: a route that has one reads it as a stream. */
 function takeBodiesAsTheyAre(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));

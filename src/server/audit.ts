@@ -1,10 +1,10 @@
 import { jsonLine, type NameMove } from '../index.js';
 
-/** Who did what to the store, or saved an archive from it. One record for each load, save, tag, delete and prune. */
+/** Who did what to the store, or took images from it. One record for each load, save, tag, delete, prune, pull and push. */
 export interface AuditRecord {
   /** RFC 3339. */
   readonly time: string;
-  readonly action: 'load' | 'save' | 'tag' | 'delete' | 'prune';
+  readonly action: 'load' | 'save' | 'tag' | 'delete' | 'prune' | 'pull' | 'push';
   /** `unix`, or the client's address followed by the name in its certificate, if it has one. */
   readonly client: string;
   /** The names or ids in the request. */
@@ -12,7 +12,7 @@ export interface AuditRecord {
   /** Digests of the images' roots. */
   readonly digests?: readonly string[];
   readonly moved?: readonly NameMove[];
-  /** Bytes of archive received or sent. */
+  /** Bytes of archive received or sent; for a pull or push those of the blobs that were copied. */
   readonly bytes?: number;
   /** `OK`, or the code of the error. */
   readonly code: string;

@@ -6,6 +6,7 @@ import type { Answers } from './answers.js';
 import type { Audit } from './audit.js';
 import type { EventLog } from './event-log.js';
 import type { Metrics } from './metrics.js';
+import type { RegistryAccess } from './registry-options.js';
 import type { Transfers } from './transfers.js';
 import type { Turns } from './turns.js';
 import type { UnreadEvents } from './unread-events.js';
@@ -33,6 +34,8 @@ export interface ServerContext {
   readonly allowPruneAll: boolean;
   /** Host names that a request over TCP may name, beside addresses and `localhost`. */
   readonly ownNames: ReadonlySet<string>;
+  /** How registries are reached; undefined if this server speaks to none. */
+  readonly registries: RegistryAccess | undefined;
   /** Aborted when the server takes no new work; running transfers may still end. */
   readonly stopping: AbortSignal;
   /** Aborted when the server no longer waits for transfers. */

@@ -22,13 +22,14 @@ import type { ServerContext } from './context.js';
 import { EventLog } from './event-log.js';
 import { ADDRESS, listen, type ListenAddress, type Listener, type ListenerOptions } from './listeners.js';
 import { Metrics } from './metrics.js';
+import { REGISTRY_ACCESS, type RegistryAccess } from './registry-options.js';
 import { Transfers } from './transfers.js';
 import { Turns } from './turns.js';
 import { UnreadEvents } from './unread-events.js';
 
 /** How a server behaves. Every time is in milliseconds, at least 1; a time above 24 days counts as 24 days. */
 export interface ServerOptions {
-  /** Most archives on their way at once; further ones are refused with 503. Default 256. */
+  /** Most archives, pulls and pushes on their way at once; further ones are refused with 503. Default 256. */
   readonly maxTransfers?: number;
   /** Most connections at once; further ones are closed as they arrive. Default 1024 for each socket. */
   readonly maxConnections?: number;
@@ -49,7 +50,9 @@ export interface ServerOptions {
   readonly allowPruneAll?: boolean;
   /** Host names by which clients reach the server over TCP, beside addresses and `localhost`. */
   readonly ownNames?: readonly string[];
-  /** Called with a record of each load, save, tag, delete and prune. */
+  /** How the server speaks to registries, for pulls, pushes and logins. Default: not at all. */
+  readonly registries?: RegistryAccess;
+  /** Called with a record of each load, save, tag, delete, prune, pull and push. */
   readonly audit?: Audit;
   /** Called with errors that no request caused: those that clients see as 500, and those of sockets. */
   readonly onError?: (error: unknown) => void;
@@ -83,6 +86,7 @@ const ARGUMENTS = {
     lingerMs: TIME,
     allowPruneAll: FLAG,
     ownNames: listOf(TEXT),
+    registries: REGISTRY_ACCESS,
     audit: CALLBACK,
     onError: CALLBACK,
     hostPlatform: PLATFORM,
@@ -153,6 +157,7 @@ export class EngineServer {
       idleMs: timerOf(set.idleMs),
       allowPruneAll: options.allowPruneAll ?? false,
       ownNames: new Set(options.ownNames),
+      registries: options.registries,
       stopping: this.#stopping.signal,
       halt: this.#halt.signal,
     };

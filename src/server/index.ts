@@ -1,3 +1,6 @@
 export { auditLine, type Audit, type AuditRecord } from './audit.js';
 export { EngineServer, type ServerOptions, type StopOptions } from './engine-server.js';
 export type { ListenAddress, TlsFiles } from './listeners.js';
+export type { RegistryAccess } from './registry-options.js';
+export type { Credentials, FindCredentials, RegistrySettings } from '../registry/settings.js';
+export type { TlsSettings } from '../registry/http-client.js';

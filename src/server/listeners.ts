@@ -111,6 +111,7 @@ export async function listen(
 /** The limits that Node itself enforces. */
 function limitsOf({ headersMs }: ListenerOptions): http.ServerOptions {
   return {
+    maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: headersMs,
     // A steady upload may take any time; `Upload` ends one that brings no byte.
     requestTimeout: 0,
@@ -175,6 +176,9 @@ async function listenOnTcp(
 function isTcpServer(server: http.Server): boolean {
   return typeof server.address() === 'object' && server.address() !== null;
 }
+
+/** Credentials for a registry may have 16 KiB, and stand beside other headers. */
+const MAX_HEADER_BYTES = 24 * 1024;
 
 /** How long an idle connection is kept for the next request, in milliseconds. Clients close theirs sooner. */
 const KEEP_ALIVE_MS = 120_000;

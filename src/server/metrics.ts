@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Store } from '../index.js';
 
-/** The two directions of an archive. */
-export type TransferKind = 'load' | 'save';
+/** What goes on its way: an archive from or to a client, or images from or to a registry. */
+export type TransferKind = 'load' | 'save' | 'pull' | 'push';
 
 /** How long a measured size of the store is used, in milliseconds. */
 const STORE_SIZE_MS = 30_000;
@@ -14,12 +14,17 @@ const BLOBS_PER_TURN = 256;
 /** The numbers of one server, in its own registry. Names follow Prometheus: base units, `_total` for counters. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly active = this.#gauge('lading_transfers_active', 'Archives on their way right now.', ['kind']);
-  readonly transfers = this.#counter('lading_transfers_total', 'Archives that ended, by outcome.', ['kind', 'code']);
-  readonly bytes = this.#counter('lading_transfer_bytes_total', 'Bytes of archives received and sent.', ['kind']);
+  readonly active = this.#gauge('lading_transfers_active', 'Archives, pulls and pushes on their way right now.', [
+    'kind',
+  ]);
+  readonly transfers = this.#counter('lading_transfers_total', 'Archives, pulls and pushes that ended, by outcome.', [
+    'kind',
+    'code',
+  ]);
+  readonly bytes = this.#counter('lading_transfer_bytes_total', 'Bytes received and sent by them.', ['kind']);
   readonly refused = this.#counter(
     'lading_transfers_refused_total',
-    'Archives refused because too many were on their way.',
+    'Those refused because too many were on their way.',
     ['kind'],
   );
   readonly errors = this.#counter('lading_errors_total', 'Requests that failed, by code.', ['code']);
@@ -30,7 +35,7 @@ export class Metrics {
   ]);
   readonly duration = new Histogram({
     name: 'lading_transfer_duration_seconds',
-    help: 'How long archives took.',
+    help: 'How long they took.',
     labelNames: ['kind'],
     buckets: [0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200],
     registers: [this.registry],

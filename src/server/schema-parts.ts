@@ -51,6 +51,12 @@ export const FILTERS = text('JSON, {"name":{"value":true}} or {"name":["value"]}
 /** The query of a route. */
 export const query = (properties: Readonly<Record<string, object>>): object => ({ type: 'object', properties });
 
+/** The header of credentials for a registry. */
+export const REGISTRY_AUTH = {
+  type: 'object',
+  properties: { 'x-registry-auth': text('base64url of a JSON object with username and password, or a token.') },
+};
+
 /** What a manifest or index says of content. */
 export const DESCRIPTOR = object(
   { mediaType: string, digest: string, size: integer, platform: { type: 'object' } },

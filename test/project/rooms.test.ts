@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
-import { BARRELS, broken, files, isOurs, resolved, type SourceFile } from './source-files.js';
+import { BARRELS, broken, files, isOurs, resolved, SERVER_FILES, type SourceFile } from './source-files.js';
 
 const BELOW_STORES = ['model', 'flow', 'files', 'content'];
 const BELOW_STAGES = ['model', 'flow', 'files', 'content', 'compression', 'layers'];
@@ -54,8 +54,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Single files that a room may import from another room that it may not import as a whole. */
 const FILES: Readonly<Record<string, readonly string[]>> = {
   [`${LAYOUT}/trash`]: [`${LAYOUT}/layout-parts`],
-  // The rules for the arguments of public functions, and the patterns of both faces.
-  server: ['model/rules', 'stores/port-rules', 'model/glob'],
+  server: SERVER_FILES,
 };
 
 /** The room of a file or of a module: the folder it lies in. */

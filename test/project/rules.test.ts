@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { projectRoot } from '../fixtures/tables.js';
-import { BARRELS, broken, files, importers, inside, isOurs, type SourceFile } from './source-files.js';
+import { BARRELS, broken, files, importers, inside, isOurs, type SourceFile, SERVER_FILES } from './source-files.js';
 
 test('lets model import only itself, and builtins without I/O', () => {
   const pure = ['node:crypto', 'node:path'];
@@ -45,14 +45,11 @@ test('lets only the command import the server, by its public names', () => {
   assert.deepEqual(outside, ['cli/commands/serve.ts imports server/index']);
 });
 
-/** The rules for the arguments of public functions, and the patterns of both faces. */
-const SHARED_FILES = ['model/rules', 'stores/port-rules', 'model/glob'];
-
 test('lets the server import the public names, its own folder and the few files that it shares only', () => {
   assert.deepEqual(
     broken(
       (_, imported) =>
-        !isOurs(imported) || ['index', ...SHARED_FILES].includes(imported) || imported.startsWith('server/'),
+        !isOurs(imported) || ['index', ...SERVER_FILES].includes(imported) || imported.startsWith('server/'),
       inside('server'),
     ),
     [],

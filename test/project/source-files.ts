@@ -52,3 +52,22 @@ export function broken(rule: (source: SourceFile, imported: string) => boolean, 
 export function importers(...names: readonly string[]): readonly string[] {
   return files.filter(({ imports }) => imports.some((name) => names.includes(name))).map(({ file }) => file);
 }
+
+/** Single files that the server may import, beside the public names of index.ts. */
+export const SERVER_FILES: readonly string[] = [
+  // The rules for the arguments of public functions, and the patterns of both faces.
+  'model/rules',
+  'stores/port-rules',
+  'model/glob',
+  // Pulls, pushes and logins are those of the commands; the face knows which client they are for.
+  'copy/copy-blobs',
+  'copy/copy-images',
+  'copy/copy-to-registry',
+  'model/media-types',
+  'registry/registries',
+  'registry/registry-name',
+  'registry/settings',
+  'registry/http-client',
+  // A public name, by its own file.
+  'content/documents',
+];

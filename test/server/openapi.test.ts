@@ -42,8 +42,12 @@ const ROUTES = [
   'GET /version',
   'HEAD /images/get',
   'HEAD /images/{name}/get',
+  'GET /distribution/{name}/json',
+  'POST /auth',
+  'POST /images/create',
   'POST /images/load',
   'POST /images/prune',
+  'POST /images/{name}/push',
   'POST /images/{name}/tag',
 ];
 

@@ -10,8 +10,9 @@ import { openAuditLog } from '../audit-log.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
+import { registryAccess, type ServeRegistryOptions } from '../serve-registries.js';
 
-export interface ServeOptions extends CommonOptions {
+export interface ServeOptions extends CommonOptions, ServeRegistryOptions {
   readonly host?: readonly string[];
   readonly socketMode: string;
   readonly tlsverify?: boolean;
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   process.stderr.on('error', () => {});
   const chunkBytes = (): number => (server.transfers > FEW_TRANSFERS ? CHUNK_BYTES : LARGE_CHUNK_BYTES);
   const store = await openStore(options, 'write', { chunkBytes });
+  const registries = await registryAccess(options);
   const server = new EngineServer(store, {
     maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
     maxConnections: parseCount(options.maxConnections, '--max-connections'),
@@ -54,6 +56,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
     ownNames: [os.hostname(), ...addresses.map(hostOf), ...(options.serverName ?? [])].map((name) =>
       name.toLowerCase(),
     ),
+    ...(registries && { registries }),
     audit: (record) => log.add(auditLine(record)),
     onError: (error) => printNotice(`unexpected error: ${reasonOf(error)}`),
     umask: (mask) => process.umask(mask),

@@ -7,6 +7,7 @@ import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformsOf } from '../query.js';
 import { announceRemoval, type Removed } from '../removals.js';
 import { REMOVE_SCHEMA, TAG_SCHEMA } from '../schemas.js';
+import { shortId } from '../short-id.js';
 import { EngineError, STATUS } from '../statuses.js';
 
 interface TagRoute extends Named {
@@ -54,8 +55,7 @@ async function removeWhole(context: ServerContext, found: FoundImage, isForced: 
     ({ name, descriptor }) => name !== undefined && descriptor.digest === digest,
   );
   if (found.isById && !isForced && names.length > 1) {
-    const id = digest.slice(digest.indexOf(':') + 1).slice(0, 12);
-    const message = `conflict: unable to delete ${id} (must be forced) - image is referenced in multiple repositories`;
+    const message = `conflict: unable to delete ${shortId(digest)} (must be forced) - image is referenced in multiple repositories`;
     throw new EngineError(STATUS.conflict, message);
   }
   return await announceRemoval(context, digest, await removeImages(context.store, [found.text]));

@@ -1,10 +1,11 @@
-import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { labelOf, loadImages, parseReference, type LoadOptions, type LoadReport } from '../../index.js';
 import { inDockersWords } from '../advice.js';
 import { audited } from '../audited.js';
-import type { Reply, Request, ServerContext } from '../context.js';
+import type { Request, ServerContext } from '../context.js';
+import { LineOutput } from '../line-output.js';
 import { isTrue, transferPlatforms } from '../query.js';
+import { shortId } from '../short-id.js';
 import { LOAD_SCHEMA } from '../schemas.js';
 import { failureOf } from '../statuses.js';
 import { Upload } from '../upload.js';
@@ -24,7 +25,7 @@ export function loadRoute(app: FastifyInstance, context: ServerContext): void {
   app.post<LoadRoute>('/images/load', { schema: LOAD_SCHEMA }, async (request, reply) => {
     const { quiet = '1', platform, strict, name = '', image = '' } = request.query;
     const platforms = transferPlatforms(platform, request.minor);
-    const output = new LoadOutput(reply);
+    const output = new LineOutput(reply);
     const options: LoadOptions = {
       platforms,
       missingPlatforms: isTrue(strict) ? 'fail' : 'skip',
@@ -32,7 +33,7 @@ export function loadRoute(app: FastifyInstance, context: ServerContext): void {
       signal: context.halt,
       ...(name !== '' && { name }),
       ...(image !== '' && { image }),
-      ...(!isTrue(quiet) && { onProgress: output.progress }),
+      ...(!isTrue(quiet) && { onProgress: progressTo(output) }),
     };
     await runLoad(context, request, output, options);
     return reply;
@@ -47,7 +48,7 @@ type Ended =
 async function runLoad(
   context: ServerContext,
   request: Request,
-  output: LoadOutput,
+  output: LineOutput,
   options: LoadOptions,
 ): Promise<void> {
   const ended = await audited(context, request, { action: 'load' }, async () => {
@@ -104,48 +105,12 @@ function linesOf({ images, moved, warnings }: LoadReport): readonly object[] {
 /** Advice that docker load has no option for. */
 const NAME_OPTION = '; or load again with --name REPO';
 
-/** Unread progress of a slow client, in bytes; beyond it progress lines are left out. */
-const MAX_UNREAD_BYTES = 64 * 1024;
-
-/**
- * The answer to a load. It starts with the first line. An error before that becomes the status; an error after it
- * becomes a line, which the docker command turns into its exit status.
- */
-class LoadOutput {
-  readonly #reply: Reply;
-  #lines: PassThrough | undefined;
-
-  constructor(reply: Reply) {
-    this.#reply = reply;
-  }
-
-  readonly progress: NonNullable<LoadOptions['onProgress']> = ({ digest, name, bytes, size, outcome }) => {
-    if (outcome === 'present' || (this.#lines?.writableLength ?? 0) > MAX_UNREAD_BYTES) return;
-    const id = digest === undefined ? name : digest.slice(digest.indexOf(':') + 1).slice(0, 12);
+/** The progress of a load as lines. */
+function progressTo(output: LineOutput): NonNullable<LoadOptions['onProgress']> {
+  return ({ digest, name, bytes, size, outcome }) => {
+    if (outcome === 'present' || output.isFull) return;
+    const id = digest === undefined ? name : shortId(digest);
     const status = outcome === 'stored' ? 'Loaded blob' : 'Loading blob';
-    this.#write({ status, id, progressDetail: { current: bytes, total: size } });
+    output.write({ status, id, progressDetail: { current: bytes, total: size } });
   };
-
-  end(lines: readonly object[]): void {
-    for (const line of lines) this.#write(line);
-    if (this.#lines === undefined) void this.#reply.type('application/json').send('');
-    else this.#lines.end();
-  }
-
-  /** Writes the error as the last line. Returns false before the first line: the error can still be the status. */
-  fail(error: unknown): boolean {
-    if (this.#lines === undefined) return false;
-    const { message } = failureOf(error);
-    this.#write({ errorDetail: { message }, error: message });
-    this.#lines.end();
-    return true;
-  }
-
-  #write(line: object): void {
-    if (this.#lines === undefined) {
-      this.#lines = new PassThrough();
-      void this.#reply.type('application/json').send(this.#lines);
-    }
-    this.#lines.write(`${JSON.stringify(line)}\r\n`);
-  }
 }

@@ -20,15 +20,7 @@ const KINDS: Readonly<Record<string, (name: string) => string>> = {
 const FACET = /\/(?:json|logs|top|stats|changes|export|archive|attach\/ws)$/;
 
 /** Single routes of the Engine that need containers, a builder or a swarm. */
-const OTHERS = ['build', 'build/*', 'session', 'grpc', 'commit', 'auth', 'swarm', 'swarm/*'] as const;
-
-/** Routes that need a registry: for a later version. */
-const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
-  ['POST', '/images/create'],
-  ['POST', '/images/:name/push'],
-  ['GET', '/images/search'],
-  ['GET', '/distribution/:name/json'],
-];
+const OTHERS = ['build', 'build/*', 'session', 'grpc', 'commit', 'swarm', 'swarm/*'] as const;
 
 /**
  * Routes of the Engine that are not served. `docker inspect NAME` asks for a container, a network and so on of that
@@ -36,7 +28,7 @@ const REGISTRY: readonly (readonly [method: 'GET' | 'POST', url: string])[] = [
  */
 export function unsupportedRoutes(app: FastifyInstance): void {
   const options = { schema: UNSUPPORTED_SCHEMA };
-  for (const [method, url] of REGISTRY) app.route({ method, url, ...options, handler: refuseRegistry });
+  app.get('/images/search', options, refuseSearch);
   for (const kind of Object.keys(KINDS)) {
     app.all(`/${kind}`, options, refuse);
     app.all<{ Params: { '*': string } }>(`/${kind}/*`, options, async ({ method, params }) => {
@@ -55,10 +47,6 @@ async function refuse(): Promise<never> {
   throw new EngineError(STATUS.notImplemented, message);
 }
 
-async function refuseRegistry({ query }: { readonly query: unknown }): Promise<never> {
-  const isImport = Object.hasOwn({ ...(query as object) }, 'fromSrc');
-  const message = isImport
-    ? 'this server cannot make an image from a file system; use load for an archive that save wrote'
-    : 'this server does not speak to registries yet; use save and load';
-  throw new EngineError(STATUS.notImplemented, message);
+async function refuseSearch(): Promise<never> {
+  throw new EngineError(STATUS.notImplemented, 'this server does not search in registries');
 }

@@ -62,8 +62,8 @@ export function infoOf({
     OSVersion: '',
     OSType: 'linux',
     Architecture: architecture,
-    IndexServerAddress: '',
-    RegistryConfig: { InsecureRegistryCIDRs: [], IndexConfigs: {}, Mirrors: [] },
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: { InsecureRegistryCIDRs: ['127.0.0.0/8', '::1/128'], IndexConfigs: HUB, Mirrors: [] },
     NCPU: os.availableParallelism(),
     MemTotal: os.totalmem(),
     GenericResources: null,
@@ -95,6 +95,9 @@ export function infoOf({
     Warnings: ['WARNING: this is Lading: it keeps images and runs no containers'],
   };
 }
+
+/** Old clients warn where Docker Hub is not among the registries. */
+const HUB = { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } };
 
 /** What an Engine with containers reports about its kernel. The docker command warns about fields that are false. */
 const CAPABILITIES = {
