@@ -86,6 +86,9 @@ function loadCommand(): Command {
     .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
     .option('--strict', 'refuse unusable names, and a config whose platform differs from its descriptor')
     .option('--key <file>', 'load nothing unless this public key, or another one given, signed every image', collect)
+    .option('--policy <file>', 'load nothing unless every image meets this policy (default: $LADING_POLICY)')
+    .option('--no-policy', 'check no policy, whatever LADING_POLICY says')
+    .option('--policy-report', 'load all the same, and tell what the policy or the keys would deny')
     .option(
       '--require-digest <digest>',
       'load nothing unless every image has this digest, or another one given',
@@ -146,6 +149,7 @@ function verifyCommand(): Command {
       'demand a signature by this public key; exit 9 if not (may be repeated: by any of them)',
       collect,
     )
+    .option('--policy <file>', 'demand that every image meets this policy; exit 9 if not')
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),

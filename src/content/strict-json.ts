@@ -32,10 +32,23 @@ export async function parseStrictJson(bytes: Uint8Array, where: string, maxDepth
 /** The same for any text, with the reason if it is refused. Long texts are parsed in turns. */
 export async function parseByTokens(text: string, where: string, maxDepth: number): Promise<unknown> {
   const builder = new ValueBuilder(where, maxDepth);
+  for (const _ of parsing(text, where, builder)) await setImmediate();
+  return builder.finish();
+}
+
+/** The same as `parseStrictJson`, at once, for a small document. It takes some 80 ms for 1 MiB. */
+export function parseStrictJsonAtOnce(bytes: Uint8Array, where: string, maxDepth: number): unknown {
+  const builder = new ValueBuilder(where, maxDepth);
+  for (const _ of parsing(decode(bytes, where), where, builder)) continue;
+  return builder.finish();
+}
+
+/** Gives the tokens of the text to the builder. Yields where other work may have its turn. */
+function* parsing(text: string, where: string, builder: ValueBuilder): Generator<void> {
   try {
     const tokenize = tokenizer();
     for (let at = 0; at < text.length; at += TEXT_CHUNK) {
-      if (at > 0) await setImmediate();
+      if (at > 0) yield;
       for (const token of tokenize(text.slice(at, at + TEXT_CHUNK))) builder.take(token);
     }
     for (const token of tokenize(none)) builder.take(token);
@@ -43,7 +56,6 @@ export async function parseByTokens(text: string, where: string, maxDepth: numbe
     if (error instanceof LadingError) throw error;
     throw new LadingError('ERR_DOCUMENT_INVALID', `${where}: not valid JSON`, { cause: error });
   }
-  return builder.finish();
 }
 
 /** Calls the tokenizer as a function, `none` at the end: as a stream it takes 30 times as long for a small document. */
@@ -132,9 +144,17 @@ class ValueBuilder {
     if (level === undefined) return;
     const known = KNOWN_KEYS.get(foldKey(key));
     const folded = known === undefined ? ` ${key}` : known;
-    if (level.keys.has(folded)) throw invalid(this.#where, `the key ${quote(key)} stands twice`);
+    if (level.keys.has(folded)) throw this.#repeated(key);
     level.keys.add(folded);
     level.key = key;
+  }
+
+  #repeated(key: string): LadingError {
+    const steps = this.#levels.slice(0, -1).map(({ container, key: own }) => {
+      return Array.isArray(container) ? `[${container.length}]` : `.${own}`;
+    });
+    const message = `${this.#where}: the key ${quote(key)} stands twice`;
+    return new LadingError('ERR_DOCUMENT_INVALID', message, { details: { path: steps.join('').replace(/^\./, '') } });
   }
 
   #put(value: unknown): void {

@@ -17,7 +17,7 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import { CHOOSING_RULES, NAMES } from '../survey/option-rules.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, type ReferrersOf, type Survey } from '../survey/survey-images.js';
-import { chooseRoots, type IndexPolicy } from './choose-roots.js';
+import { chooseRoots, type ChosenRoot, type IndexPolicy } from './choose-roots.js';
 import { contentsOf, digestOfPlan, layOut, metadataOf, type PlannedEntry } from './lay-out-archive.js';
 import { joinSurveys, partTargets, subjectsAmong, surveyCompanions } from './export-companions.js';
 import { manifestJsonOf } from './manifest-json.js';
@@ -123,6 +123,7 @@ export async function planExport(
     warnings: [
       ...survey.warnings,
       ...judgement.warnings,
+      ...choice.roots.flatMap((root) => detachedWarning(root, subjects)),
       ...cut.map((referrer) => droppedWarning(found, referrer)),
       ...companions.warnings,
     ],
@@ -174,6 +175,18 @@ async function checkListed(source: ImageSource, targets: readonly ImageRecord[])
     const image = gone?.name ?? String(error.details['image']);
     throw new LadingError('ERR_IMAGE_UNKNOWN', `${quote(image)} was removed meanwhile`, { details: { image } });
   }
+}
+
+/** No signature over the old root can hold for a new one. */
+function detachedWarning(
+  { target, descriptor: { digest } }: ChosenRoot,
+  subjects: ReadonlySet<Digest>,
+): readonly Warning[] {
+  const old = target.descriptor.digest;
+  if (digest === old || !subjects.has(old)) return [];
+  const image = labelOfRecord(target);
+  const message = `${image} gets the new root ${digest}: what was signed of ${old} does not hold for it`;
+  return [{ code: 'WARN_SIGNATURE_DETACHED', message, image }];
 }
 
 function droppedWarning({ nodes }: Survey, { descriptor, subject }: Referrer): Warning {

@@ -2,7 +2,7 @@ import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import { mapInTurns } from '../flow/in-turns.js';
 import { throwIfAborted } from '../model/aborted.js';
-import { companionsAmong, companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
+import { companionSubject, partCompanions, type Parted } from '../model/companion-tag.js';
 import { decorated } from '../model/decorated.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
@@ -21,27 +21,25 @@ import { judgePlatforms, type MissingPlatforms } from '../survey/judge-platforms
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, unlistedReferrers } from '../survey/survey-images.js';
 import { Unversioned } from '../survey/unversioned.js';
-import { demandDigests, demandTrust } from '../trust/demand-trust.js';
-import type { TrustReport, TrustSources } from '../trust/judge-image.js';
-import type { PublicKey } from '../trust/public-key.js';
+import type { TrustReport } from '../trust/trust-report.js';
+import { demandNames } from '../trust/judge-name.js';
 import { archiveTargets } from './archive-targets.js';
+import { askBeforeCommit, type BeforeCommit } from './before-commit.js';
 import { chooseImages, type ChoiceOptions } from './choose-images.js';
 import { companionsOf } from './companions.js';
+import { judgeLoad, type TrustDemands } from './judge-load.js';
 import { loadedRecords } from './loaded-records.js';
 import { tagWarnings } from './tag-warning.js';
 
 /** How to end a load. */
-export interface CloseOptions extends ChoiceOptions {
+export interface CloseOptions extends ChoiceOptions, TrustDemands {
   readonly platforms: readonly PlatformRequest[];
   readonly referrers: ReferrerPolicy;
   readonly missingPlatforms: MissingPlatforms;
   readonly onConflict: OnConflict;
   /** Whether to refuse a name that cannot be used, and a config whose platform differs from its descriptor's. */
   readonly strict: boolean;
-  /** The keys of which one must have signed each image; none: no signature is looked for. */
-  readonly keys: readonly PublicKey[];
-  /** The digests that roots may have; none: any. */
-  readonly digests: readonly Digest[];
+  readonly beforeCommit?: BeforeCommit | undefined;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -106,16 +104,43 @@ export async function closeArchive(
     ...loadedRecords(final, [...judgement.taken, ...unlistedReferrers(final).map(asRecord)], follow),
     ...beside.records,
   ];
-  const besides = new Set(beside.records.map(({ descriptor }) => descriptor.digest));
-  const trust = await trustOf(
-    [...judgement.taken, ...opaque.filter(({ descriptor }) => besides.has(descriptor.digest))],
-    { provider, limits, survey: final, records: all },
+  // Signatures that are not kept are checked all the same.
+  const isAllSeen = follow !== 'drop' || options.policy === undefined;
+  const seen = isAllSeen ? final : await surveyImages(documents, judgement.taken, { ...request, referrers: 'follow' });
+  const trust = await judgeLoad(
+    {
+      destination,
+      provider,
+      limits,
+      survey: { ...seen, nodes: [...seen.nodes, ...beside.nodes] },
+      taken: [...judgement.taken, ...beside.named],
+      records: [...all, ...referrers],
+      listed: new Set(contents.index?.manifests.map(({ digest }) => digest)),
+      present: [...needed.keys()].filter((digest) => !contents.stored.has(digest)),
+      signal,
+    },
     options,
   );
   const reports = await mapInTurns(judgement.taken, (target) => imageReportOf(final, target));
+  const needs = [...final.needs, ...beside.needs].map(({ descriptor }) => descriptor);
+  await askBeforeCommit(
+    options.beforeCommit,
+    async () => ({
+      provider,
+      limits,
+      survey: final,
+      taken: judgement.taken,
+      companions: beside.records,
+      needs,
+      holders: await destination.holders(additions.flatMap(({ name }) => name ?? [])),
+      trust: trust.reports ?? [],
+    }),
+    signal,
+  );
   throwIfAborted(signal, 'the load');
   let listed: readonly ImageRecord[] = [];
   const moved = await publishNames(session, (records) => {
+    if (!options.policyReport) demandNames(options.policy, records, additions);
     listed = publishRecords(records, additions, options.onConflict);
     return listed;
   });
@@ -131,36 +156,13 @@ export async function closeArchive(
       ...mismatches,
       ...versions,
       ...beside.warnings,
+      ...trust.warnings,
       ...tagWarnings(judgement.taken, listed),
     ],
     incomplete: judgement.incomplete,
     needed,
-    ...(trust && { trust }),
+    ...(trust.reports && { trust: trust.reports }),
   };
-}
-
-/**
- * The signatures over everything that gets a name, if any are demanded. Companions of what is loaded are signatures
- * themselves, and need none. Throws ERR_DIGEST_REFUSED for an image that was not asked for by its digest.
- */
-async function trustOf(
-  taken: readonly ImageRecord[],
-  sources: TrustSources,
-  { keys, digests }: CloseOptions,
-): Promise<readonly TrustReport[] | undefined> {
-  if (keys.length + digests.length === 0) return undefined;
-  const { images, companions } = partCompanions(taken);
-  const own = new Set(images);
-  const loaded = sources.survey.nodes.filter(({ node }) => own.has(node.target));
-  const exempt = new Set(
-    companionsAmong(
-      companions,
-      loaded.map(({ node }) => node.descriptor.digest),
-    ),
-  );
-  const judged = taken.filter((record) => !exempt.has(record));
-  demandDigests(judged, digests);
-  return keys.length === 0 ? undefined : await demandTrust(sources, judged, keys);
 }
 
 /** A load of a part takes companions only with their images; a load of everything takes them as images like others. */

@@ -6,7 +6,7 @@ import type { BlobNeed } from '../stages/records.js';
 import { imageReportOf } from '../survey/image-report.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { strayCompanions } from '../survey/stray-companions.js';
-import { surveyImages, type Survey, type SurveyOptions } from '../survey/survey-images.js';
+import { surveyImages, type ListedNode, type Survey, type SurveyOptions } from '../survey/survey-images.js';
 import { WarningList } from '../survey/warning-list.js';
 import { loadedRecords } from './loaded-records.js';
 
@@ -27,6 +27,9 @@ export interface Beside {
 export interface Companions {
   readonly records: readonly ImageRecord[];
   readonly needs: readonly BlobNeed[];
+  /** What gets a name, and its nodes. */
+  readonly named: readonly ImageRecord[];
+  readonly nodes: readonly ListedNode[];
   /** Those of the records that a list of images shows. */
   readonly images: readonly ImageReport[];
   readonly warnings: readonly Warning[];
@@ -57,6 +60,8 @@ export async function companionsOf(
   return {
     records: loadedRecords(survey, kept, request.referrers ?? 'follow'),
     needs: survey.needs,
+    named: kept.filter(({ name }) => name !== undefined),
+    nodes: survey.nodes,
     images: kept.filter(isImage).map((record) => imageReportOf(survey, record)),
     warnings: warningsOf(
       {

@@ -11,6 +11,7 @@ import { SelectEntries, type SkippedEntries } from '../stages/select-entries.js'
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import type { ArchiveEntries } from './archive-entries.js';
+import { UnansweredHook } from './before-commit.js';
 import { claimAhead } from './claim-ahead.js';
 import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
 import { followLayoutLinks } from './follow-layout-links.js';
@@ -54,7 +55,9 @@ export async function loadInSession(
   request: LoadRequest,
 ): Promise<LoadOutcome> {
   const session = rememberFound(begun);
-  const { probing, limits, platforms, referrers, choice, passesAll, signal, onProgress } = request;
+  const { probing, limits, platforms, choice, passesAll, signal, onProgress } = request;
+  // Signatures that are not kept are read all the same if they are to be checked.
+  const referrers = request.policy === undefined ? request.referrers : 'follow';
   const commit = new Commit(session, { probing, limits });
   const select = new SelectEntries({
     present: session,
@@ -133,7 +136,7 @@ async function rollBack(
   error: unknown,
   { isCut, isAborted }: { readonly isCut: boolean; readonly isAborted: boolean },
 ): Promise<LadingError> {
-  const resumable = isCut || isAborted;
+  const resumable = (isCut || isAborted) && !(error instanceof UnansweredHook);
   try {
     if (!resumable) await session.discard(stored.keys());
     await session.end({ resumable });

@@ -14,8 +14,10 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
 import { CHOOSING_RULES } from '../survey/option-rules.js';
+import { POLICY, policyFrom, type Policy } from '../trust/policy.js';
 import { KEYS, type PublicKey } from '../trust/public-key.js';
 import { ARCHIVE, isDescriptor, openEntries, type DescriptorSource, type LoadSource } from './archive-entries.js';
+import type { BeforeCommit } from './before-commit.js';
 import { parseGivenName } from './choose-images.js';
 import { loadInSession, type LoadOutcome, type LoadRequest } from './load-entries.js';
 import type { LoadReport } from './load-report.js';
@@ -36,9 +38,18 @@ export interface LoadOptions {
   readonly name?: string;
   /**
    * Public keys, made by `parsePublicKey`: the load fails before any name is given unless one of them has signed every
-   * image, by signatures in the archive. Not with `referrers: 'drop'`.
+   * image. The signatures may be in the archive or in the store.
    */
   readonly keys?: readonly PublicKey[];
+  /** Made by `parsePolicy`: the load fails before any name is given unless every image meets it. Not with `keys`. */
+  readonly policy?: Policy;
+  /** Only tells what the policy or the keys would deny, by warnings and in the report. */
+  readonly policyReport?: boolean;
+  /**
+   * Called once, when everything is verified and the policy is met, before any name is given. If it throws, nothing
+   * becomes visible: a LadingError is passed on, anything else is the cause of an ERR_LOAD_VETOED.
+   */
+  readonly beforeCommit?: BeforeCommit;
   /** The digests that the images may have; the load fails before any name is given if one has another. None: any. */
   readonly digests?: readonly string[];
   readonly hostPlatform?: Platform;
@@ -65,6 +76,9 @@ const ARGUMENTS = {
     images: IMAGES,
     name: TEXT,
     keys: KEYS,
+    policy: POLICY,
+    policyReport: FLAG,
+    beforeCommit: CALLBACK,
     digests: listOf(TEXT, 'a list of digests'),
     strict: FLAG,
     onProgress: CALLBACK,
@@ -118,11 +132,12 @@ async function loadGiven(
   }
 }
 
-/** The keys. A load that leaves signatures out could not check them. */
-function signedBy({ keys = [], referrers }: LoadOptions): readonly PublicKey[] {
-  if (keys.length === 0 || referrers !== 'drop') return keys;
-  const message = 'signatures cannot be checked if referrers are dropped; choose one of the two';
-  throw new LadingError('ERR_OPTION_INVALID', message, { details: { option: 'keys' } });
+/** What the policy, or the keys, demand. Throws ERR_OPTION_INVALID for a report about nothing. */
+function demandedBy(options: LoadOptions): Policy | undefined {
+  const policy = policyFrom(options);
+  if (policy !== undefined || options.policyReport !== true) return policy;
+  const message = 'a policy report needs a policy or keys';
+  throw new LadingError('ERR_OPTION_INVALID', message, { details: { option: 'policyReport' } });
 }
 
 /** The options with every default filled in. Throws ERR_PLATFORM_INVALID, ERR_REFERENCE_INVALID, ERR_DIGEST_INVALID, ERR_OPTION_INVALID. */
@@ -135,7 +150,9 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     choice: ImageChoice.of(options.images),
     name: options.name === undefined ? undefined : parseGivenName(options.name),
     strict: options.strict ?? false,
-    keys: signedBy(options),
+    policy: demandedBy(options),
+    policyReport: options.policyReport ?? false,
+    beforeCommit: options.beforeCommit,
     digests: (options.digests ?? []).map(parseDigest),
     limits: limitsOf(options.limits),
     passesAll: false,

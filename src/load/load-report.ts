@@ -3,7 +3,7 @@ import type { NameMove } from '../model/image-list.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { SkippedEntries } from '../stages/select-entries.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
-import type { TrustReport } from '../trust/judge-image.js';
+import type { TrustReport } from '../trust/trust-report.js';
 import type { ClosedArchive } from './close-archive.js';
 
 /** What a load did. `present` blobs were in the store before; `skipped` ones were in the archive and not wanted. */
@@ -21,7 +21,7 @@ export interface LoadReport {
     readonly bytesSkipped: number;
   };
   readonly warnings: readonly Warning[];
-  /** The signatures that were found over each image, if `keys` were given. */
+  /** The judgement of each image, if `keys` or a `policy` were given. */
   readonly trust?: readonly TrustReport[];
   /** True if something that was requested was not loaded (`missingPlatforms: 'skip'` only). */
   readonly incomplete: boolean;

@@ -1,44 +1,36 @@
 import { isDigest, type Digest } from './digest.js';
-import { isManifestType } from './media-types.js';
+import { isIndexType, isManifestType } from './media-types.js';
 import type { ImageRecord } from './image-list.js';
 
-/** `sha256-<hex>.sig`, `.att` or `.sbom`, as cosign names what belongs to the image of that digest. */
-const COMPANION = /:(sha(?:256|384|512))-([0-9a-f]+)\.(?:sig|att|sbom)$/;
+/**
+ * `sha256-<hex>.sig`, `.att` or `.sbom`, as cosign names what belongs to the image of that digest; without an end, the
+ * list of its referrers (distribution-spec, "Referrers Tag Schema").
+ */
+const BESIDE = /^(sha(?:256|384|512))-([0-9a-f]{64,128})(\.(?:sig|att|sbom))?$/;
 
-/** The digest whose signature, attestations or SBOM the image is, as its name says; undefined for other images. */
-export function companionSubject({ name, descriptor }: ImageRecord): Digest | undefined {
-  const [, algorithm, hex] = COMPANION.exec(name ?? '') ?? [];
+/**
+ * The digest whose signature, attestations, SBOM or list of referrers the image is, as its name says; undefined for
+ * other images. A list is an index, everything else a manifest.
+ */
+export function companionSubject({ name = '', descriptor: { mediaType } }: ImageRecord): Digest | undefined {
+  const [, algorithm, hex, suffix] = BESIDE.exec(name.slice(name.lastIndexOf(':') + 1)) ?? [];
   const digest = `${algorithm}:${hex}`;
-  return isDigest(digest) && isManifestType(descriptor.mediaType) ? digest : undefined;
+  const isOfKind = suffix === undefined ? isIndexType(mediaType) : isManifestType(mediaType);
+  return isOfKind && isDigest(digest) ? digest : undefined;
 }
 
 /** Whether a name is one that companions have. */
 export function isCompanionName(name: string): boolean {
-  return COMPANION.test(name);
+  return isCompanionTag(name.slice(name.lastIndexOf(':') + 1));
 }
 
-/** Whether a tag is one that companions have. */
+/** Whether a tag stands beside an image, and is none of its own: a companion's. */
 export function isCompanionTag(tag: string): boolean {
-  return isCompanionName(`:${tag}`);
+  return BESIDE.test(tag);
 }
 
 /** What stands behind the digest in the tags of companions. */
 export const COMPANION_SUFFIXES = ['.sig', '.att', '.sbom'] as const;
-
-/** `sha256-<hex>` lists the referrers of a digest (distribution-spec, "Referrers Tag Schema"); or a companion's tag. */
-const BESIDE = /^(sha(?:256|384|512))-([0-9a-f]{64,128})(\.(?:sig|att|sbom))?$/;
-
-/** Whether a tag stands beside an image, and is none of its own: a list of referrers, or a companion. */
-export function isTagBeside(tag: string): boolean {
-  return BESIDE.test(tag);
-}
-
-/** The digest whose referrers the image lists, as its tag says; undefined for other images. */
-export function referrersSubject({ name = '' }: ImageRecord): Digest | undefined {
-  const [, algorithm, hex, suffix] = BESIDE.exec(name.slice(name.lastIndexOf(':') + 1)) ?? [];
-  const digest = `${algorithm}:${hex}`;
-  return suffix === undefined && isDigest(digest) ? digest : undefined;
-}
 
 /** Kinds of roots that belong to the image of the same name (annotation `kind` of cosign and hauler). */
 const KINDS: ReadonlySet<string> = new Set(['sigs', 'atts', 'sboms', 'referrers']);
@@ -66,9 +58,7 @@ export function companionsAmong(companions: readonly ImageRecord[], digests: Ite
   const known = new Set(digests);
   const found = new Set<ImageRecord>();
   for (let grown = true; grown;) {
-    const next = companions.filter(
-      (one) => !found.has(one) && known.has(companionSubject(one) ?? one.descriptor.digest),
-    );
+    const next = companions.filter((one) => !found.has(one) && known.has(companionSubject(one) ?? one.descriptor.digest));
     next.forEach((one) => found.add(one) && known.add(one.descriptor.digest));
     grown = next.length > 0;
   }

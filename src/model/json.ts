@@ -3,11 +3,15 @@ import { LadingError, quote } from './errors.js';
 /** A JSON object whose fields are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Whether a parsed value is a JSON object. */
+export function isPlainObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** The value as a JSON object. Throws ERR_DOCUMENT_INVALID; `where` names the place in the message. */
 export function asObject(value: unknown, where: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(where, 'not a JSON object');
-  // Checked above: neither null nor an array.
-  return value as JsonObject;
+  if (!isPlainObject(value)) throw invalid(where, 'not a JSON object');
+  return value;
 }
 
 /**

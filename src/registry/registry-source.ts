@@ -3,7 +3,7 @@ import { checkDocument, readAll } from '../content/check-document.js';
 import type { FoundBlob, OpenOptions } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import type { ContentKind } from '../model/content.js';
-import { COMPANION_SUFFIXES, isTagBeside, companionSubject } from '../model/companion-tag.js';
+import { COMPANION_SUFFIXES, isCompanionTag, companionSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -79,7 +79,7 @@ export class RegistrySource implements ImageSource {
       return [record];
     }
     const { host, path } = repositoryOf(reference);
-    const tags = (await this.#tagsOf({ host, path })).filter((tag) => !isTagBeside(tag));
+    const tags = (await this.#tagsOf({ host, path })).filter((tag) => !isCompanionTag(tag));
     if (tags.length === 0) throw unknownImage(reference);
     const asked = tags.map((tag) =>
       this.#running(async () => await this.#recordOf(parseRegistryReference(`${host}/${path}:${tag}`))),

@@ -59,6 +59,10 @@ export const WARNING_CODES = [
   'WARN_BUNDLE_COMMAND',
   'WARN_BUNDLE_USER',
   'WARN_INDEX_REWRITTEN',
+  'WARN_ROOT_UNSIGNED',
+  'WARN_SIGNATURE_DETACHED',
+  'WARN_TRUST_UNCHECKED',
+  'WARN_POLICY_DENIED',
 ] as const;
 
 /** A stable code of a warning: one of `WARNING_CODES`. */

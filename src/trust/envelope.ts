@@ -6,6 +6,9 @@ import { decodeBase64 } from './base64.js';
 /** The type of the payload of an attestation and of a bundle. Signatures over others say nothing about an image. */
 export const STATEMENT_TYPE = 'application/vnd.in-toto+json';
 
+/** The most signatures of an envelope. Each is compared with each key, over a payload of some MiB. */
+const MAX_SIGNATURES = 16;
+
 /** A signed payload with its signatures (DSSE, "envelope"). The payload is not to be read before one is good. */
 export interface Envelope {
   readonly payloadType: string;
@@ -21,10 +24,12 @@ export async function parseEnvelope(bytes: Buffer, where: string): Promise<Envel
 /** A parsed JSON value as an envelope. Throws ERR_DOCUMENT_INVALID. */
 export function envelopeOf(value: unknown, where: string): Envelope {
   const { payloadType, payload, signatures } = asFields(value, where, ['payloadType', 'payload', 'signatures']);
+  const listed = asList(signatures, `${where}.signatures`);
+  if (listed.length > MAX_SIGNATURES) throw invalid(`${where}.signatures`, `more than ${MAX_SIGNATURES}`);
   return {
     payloadType: asText(payloadType, `${where}.payloadType`),
     payload: asBytes(payload, `${where}.payload`),
-    signatures: asList(signatures, `${where}.signatures`).map((item, at) => {
+    signatures: listed.map((item, at) => {
       const place = `${where}.signatures[${at}]`;
       return asBytes(asFields(item, place, ['sig', 'keyid'])['sig'], `${place}.sig`);
     }),

@@ -1,10 +1,10 @@
 import type { Documents } from '../content/documents.js';
-import { companionSubject, referrersSubject } from '../model/companion-tag.js';
+import { companionSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import { groupBy } from '../model/group-by.js';
-import type { ImageRecord } from '../model/image-list.js';
+import { subjectOf, type ImageRecord } from '../model/image-list.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ListedNode } from '../survey/survey-images.js';
 import { isBundleType } from './bundle.js';
@@ -47,12 +47,12 @@ export function maxBytesOf(kind: SignatureKind): number {
  */
 export class SignatureFinder {
   readonly #documents: Documents;
-  readonly #companions: ReadonlyMap<Digest, readonly ImageRecord[]>;
+  readonly #listed: ReadonlyMap<Digest, readonly ImageRecord[]>;
   readonly #referrers: ReadonlyMap<Digest, readonly ListedNode[]>;
 
   constructor(documents: Documents, records: readonly ImageRecord[], nodes: readonly ListedNode[]) {
     this.#documents = documents;
-    this.#companions = groupBy(records, (record) => companionSubject(record) ?? referrersSubject(record));
+    this.#listed = groupBy(records, (record) => companionSubject(record) ?? subjectOf(record));
     this.#referrers = groupBy(nodes, ({ node }) => node.subject);
   }
 
@@ -72,7 +72,7 @@ export class SignatureFinder {
   async #candidates(digest: Digest): Promise<readonly Descriptor[]> {
     const listed = [
       ...(this.#referrers.get(digest) ?? []).map(({ node }) => node.descriptor),
-      ...(this.#companions.get(digest) ?? []).map(({ descriptor }) => descriptor),
+      ...(this.#listed.get(digest) ?? []).map(({ descriptor }) => descriptor),
     ];
     const found = new Map<Digest, Descriptor>();
     for (const descriptor of listed) {

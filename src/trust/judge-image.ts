@@ -1,34 +1,18 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import type { Digest } from '../model/digest.js';
-import type { ErrorCode } from '../model/errors.js';
-import { groupBy } from '../model/group-by.js';
+import { quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import { nodesOf } from '../survey/nodes-of.js';
-import type { ListedNode, Survey } from '../survey/survey-images.js';
-import { MAX_ENVELOPE_BYTES, maxBytesOf, SignatureFinder } from './find-signatures.js';
-import { judgeSignature, type SignatureReport, type Wanted } from './judge-signature.js';
-
-/** What must be signed. `each`: every manifest that is here, itself or by an index above it. `root`: the root. */
-export type Cover = 'each' | 'root';
-
-/** Why an image is not trusted. */
-export interface TrustReason {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-/** Whether an image is signed as it must be, and every signature that was found. */
-export interface TrustReport {
-  readonly name?: string;
-  readonly digest: Digest;
-  readonly decision: 'allowed' | 'denied';
-  readonly reasons: readonly TrustReason[];
-  readonly signatures: readonly SignatureReport[];
-  /** Whether the root itself is signed. If not, an unsigned index could call an image by another platform. */
-  readonly isRootSigned: boolean;
-}
+import { labelOfRecord } from '../survey/reports.js';
+import type { Survey } from '../survey/survey-images.js';
+import { MAX_ENVELOPE_BYTES, SignatureFinder } from './find-signatures.js';
+import { contentReasons, mismatchReasons } from './judge-content.js';
+import { nameReasons } from './judge-name.js';
+import { SignatureJudge } from './judge-signatures.js';
+import { ruleFor, type Policy, type PolicyRule } from './policy.js';
+import type { TrustReason, TrustReport } from './trust-report.js';
 
 /** Where to find images and their signatures: a survey of the images, and all records that may be signatures. */
 export interface TrustSources {
@@ -36,110 +20,93 @@ export interface TrustSources {
   readonly limits: Limits;
   readonly survey: Survey;
   readonly records: readonly ImageRecord[];
+  /** Roots that were made from a docker-archive: it has no manifest that anybody could have signed. */
+  readonly made?: ReadonlySet<Digest>;
+  /** The roots that the names have now, where names are about to be given. */
+  readonly holders?: ReadonlyMap<string, Digest>;
 }
 
-/** Judges surveyed images by the signatures over what is here of them. Throws ERR_LIMIT_DESCRIPTORS. */
+/** Judges surveyed images by a policy. Holds the reports of all, and one signature. Throws ERR_LIMIT_DESCRIPTORS. */
 export async function judgeImages(
-  { provider, limits, survey, records }: TrustSources,
+  sources: TrustSources,
   targets: readonly ImageRecord[],
-  { cover, ...wanted }: Omit<Wanted, 'name'> & { readonly cover: Cover },
+  policy: Policy,
 ): Promise<readonly TrustReport[]> {
+  const { provider, limits, survey, records } = sources;
   const maxDocumentBytes = Math.max(MAX_ENVELOPE_BYTES, limits.maxDocumentBytes);
   // A damaged signature is none.
   const documents = new Documents(provider, { limits: { ...limits, maxDocumentBytes }, onDamage: () => {} });
-  const finder = new SignatureFinder(documents, records, survey.nodes);
+  const judging = { sources, documents, finder: new SignatureFinder(documents, records, survey.nodes) };
   const reports: TrustReport[] = [];
   for (const target of targets) {
-    const judge = new ImageJudge(documents, finder, { ...wanted, name: target.name });
-    reports.push(await judge.judge(survey, target, cover));
+    const rule = ruleFor(policy, target);
+    if (rule === undefined || rule.deny !== undefined) reports.push(withoutDemands(target, rule, policy));
+    else reports.push(await judgeByRule(judging, target, rule));
   }
   return reports;
 }
 
-/** Judges one image. Holds the reports of its signatures by digest. */
-class ImageJudge {
-  readonly #documents: Documents;
-  readonly #finder: SignatureFinder;
-  readonly #wanted: Wanted;
-  readonly #found = new Map<Digest, readonly SignatureReport[]>();
-
-  constructor(documents: Documents, finder: SignatureFinder, wanted: Wanted) {
-    this.#documents = documents;
-    this.#finder = finder;
-    this.#wanted = wanted;
-  }
-
-  async judge(survey: Survey, target: ImageRecord, cover: Cover): Promise<TrustReport> {
-    const { name, descriptor } = target;
-    const nodes = nodesOf(survey, target);
-    const here = nodes.filter(
-      ({ node, completeness }) =>
-        node.subject === undefined && node.kind !== 'index' && completeness.state === 'complete',
-    );
-    const needed =
-      cover === 'root' || here.length === 0 ? [descriptor.digest] : here.map(({ node }) => node.descriptor.digest);
-    const places = groupBy(nodes, ({ node }) => node.descriptor.digest);
-    const reasons: TrustReason[] = [];
-    for (const digest of new Set(needed)) {
-      const path = [...pathTo(digest, places)];
-      if (!(await this.#isAnySigned(path))) reasons.push(this.#reason(digest, path));
-    }
-    const isRootSigned = await this.#isAnySigned([descriptor.digest]);
-    return {
-      ...(name !== undefined && { name }),
-      digest: descriptor.digest,
-      decision: reasons.length === 0 ? 'allowed' : 'denied',
-      reasons,
-      signatures: [...this.#found.values()].flat(),
-      isRootSigned,
-    };
-  }
-
-  async #isAnySigned(digests: readonly Digest[]): Promise<boolean> {
-    let isSigned = false;
-    for (const digest of digests) isSigned = (await this.#reportsOf(digest)).some(isGoodSignature) || isSigned;
-    return isSigned;
-  }
-
-  async #reportsOf(digest: Digest): Promise<readonly SignatureReport[]> {
-    const known = this.#found.get(digest);
-    if (known !== undefined) return known;
-    const reports: SignatureReport[] = [];
-    for (const found of await this.#finder.find(digest)) {
-      const isSmall = found.layer.size <= maxBytesOf(found.kind);
-      const bytes = isSmall ? await this.#documents.bytes(found.layer) : undefined;
-      reports.push(await judgeSignature(found, bytes, this.#wanted));
-    }
-    this.#found.set(digest, reports);
-    return reports;
-  }
-
-  #reason(digest: Digest, path: readonly Digest[]): TrustReason {
-    const tried = path.flatMap((one) => this.#found.get(one) ?? []).filter(({ state }) => isChecked(state));
-    if (tried.length === 0) {
-      const others = path.flatMap((one) => this.#found.get(one) ?? []).map(({ reason = '' }) => reason);
-      const found = others.length === 0 ? '' : `; found: ${[...new Set(others)].join(', ')}`;
-      return { code: 'ERR_SIGNATURE_MISSING', message: `${digest} has no signature that can be checked${found}` };
-    }
-    const why = [...new Set(tried.map(({ kind, reason = 'an attestation, no signature' }) => `${kind}: ${reason}`))];
-    return { code: 'ERR_SIGNATURE_INVALID', message: `${digest} has no valid signature; ${why.join('; ')}` };
-  }
+interface Judging {
+  readonly sources: TrustSources;
+  readonly documents: Documents;
+  readonly finder: SignatureFinder;
 }
 
-function isChecked(state: SignatureReport['state']): boolean {
-  return state !== 'unsupported' && state !== 'unsigned';
+/** What a rule denies, and what no rule matches. */
+function withoutDemands(target: ImageRecord, rule: PolicyRule | undefined, policy: Policy): TrustReport {
+  const isDenied = rule !== undefined || policy.default === 'deny';
+  const unmatched = target.name === undefined ? 'no rule is for images without a name' : 'no rule allows this name';
+  const message = rule === undefined ? unmatched : `${rule.label} denies it: ${quote(rule.deny ?? '')}`;
+  return {
+    ...named(target),
+    rule: rule?.label ?? 'default',
+    ...verdict(isDenied ? [{ code: 'ERR_POLICY_DENIED', message }] : []),
+    signatures: [],
+    isRootSigned: false,
+    warnings: [],
+  };
 }
 
-/** An attestation never counts as a signature: a signed report of faults is no approval. */
-function isGoodSignature({ state, predicateType }: SignatureReport): boolean {
-  return state === 'valid' && predicateType === undefined;
+async function judgeByRule(
+  { sources, documents, finder }: Judging,
+  target: ImageRecord,
+  rule: PolicyRule,
+): Promise<TrustReport> {
+  const nodes = nodesOf(sources.survey, target);
+  const judge = new SignatureJudge(documents, finder, { rule, target, nodes });
+  const isMade = sources.made?.has(target.descriptor.digest) === true;
+  const unsigned = isMade ? unsignedReasons(rule) : await judge.reasons();
+  const isRootSigned = !isMade && (await judge.isRootSigned());
+  const reasons = [
+    ...nameReasons(rule, target, sources.holders),
+    ...(await contentReasons(documents, rule, { target, nodes })),
+    ...(await mismatchReasons(documents, rule, nodes, isRootSigned)),
+    ...unsigned,
+  ];
+  const image = labelOfRecord(target);
+  return {
+    ...named(target),
+    rule: rule.label,
+    ...verdict(reasons),
+    signatures: judge.reports(),
+    isRootSigned,
+    warnings: reasons.length > 0 ? [] : judge.warnings(isRootSigned).map((warning) => ({ ...warning, image })),
+  };
 }
 
-/** The digest, and every index above it: the signed bytes of an index hold the digests of its children. */
-function pathTo(digest: Digest, places: ReadonlyMap<Digest, readonly ListedNode[]>): ReadonlySet<Digest> {
-  const path = new Set([digest]);
-  for (const one of path) {
-    for (const { node } of places.get(one) ?? []) if (node.parent !== undefined) path.add(node.parent);
-  }
-  return path;
+/** Why nothing of an image that was made from a docker-archive is signed. */
+function unsignedReasons({ signatures, attestations }: PolicyRule): readonly TrustReason[] {
+  const message = 'it comes from a docker-archive, which has no manifest that could be signed';
+  return [
+    ...(signatures.length > 0 ? [{ code: 'ERR_SIGNATURE_MISSING', message } as const] : []),
+    ...(attestations.length > 0 ? [{ code: 'ERR_ATTESTATION_MISSING', message } as const] : []),
+  ];
+}
+
+function named({ name, descriptor: { digest } }: ImageRecord): Pick<TrustReport, 'name' | 'digest'> {
+  return { ...(name !== undefined && { name }), digest };
+}
+
+function verdict(reasons: readonly TrustReason[]): Pick<TrustReport, 'decision' | 'reasons'> {
+  return { decision: reasons.length === 0 ? 'allowed' : 'denied', reasons };
 }

@@ -1,11 +1,11 @@
+import { inTurns } from '../flow/in-turns.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { parseReference, type Reference } from '../model/reference.js';
 import { decodeBase64 } from './base64.js';
 import { parseBundle } from './bundle.js';
 import { isSignedBy, type SignedForm } from './check-signature.js';
 import { parseEnvelope, signedBytesOf, STATEMENT_TYPE, type Envelope } from './envelope.js';
-import type { FoundSignature, SignatureKind } from './find-signatures.js';
+import type { FoundSignature } from './find-signatures.js';
 import { readSimpleSigning, readStatement, type Said } from './payloads.js';
 import type { PublicKey } from './public-key.js';
 
@@ -15,28 +15,15 @@ import type { PublicKey } from './public-key.js';
  */
 export type SignatureState = 'valid' | 'invalid' | 'other-key' | 'unsupported' | 'unsigned';
 
-/** What was found about one signature or attestation. Nothing of a payload is told unless its signature is good. */
-export interface SignatureReport {
-  readonly kind: SignatureKind;
-  /** The digest that it was found for. */
-  readonly over: Digest;
+/** What a signature is, whatever it is wanted for. Nothing of a payload is told unless its signature is good. */
+export interface JudgedSignature {
+  readonly found: FoundSignature;
   readonly state: SignatureState;
-  /** The name of the key, for a valid one. */
-  readonly by?: string;
   readonly reason?: string;
-  /** Whether it names the image's repository. `none`: it names no image. */
-  readonly identity?: 'same' | 'other' | 'none';
-  /** The type of an attestation's predicate; undefined for a signature of the image. */
-  readonly predicateType?: string;
-  readonly transparency: 'not checked';
-}
-
-/** The keys that count, the image's name, and whether a signature must name its repository. */
-export interface Wanted {
-  readonly keys: readonly PublicKey[];
-  readonly name?: string | undefined;
-  /** `stated`: a signature that names another repository is not valid. `any`: that does not matter. */
-  readonly identity: 'stated' | 'required' | 'any';
+  /** The wanted keys that signed. Empty unless it is valid. */
+  readonly signers: readonly PublicKey[];
+  /** What it says, if it is valid. */
+  readonly said?: Said;
 }
 
 /** The signed bytes, their signatures, and the reader of what they say. */
@@ -58,31 +45,23 @@ class NotValid extends Error {
   }
 }
 
-/** Judges a signature whose layer has these verified bytes; undefined if they are too many, damaged or not here. */
+/**
+ * Judges a signature whose layer has these verified bytes; undefined if they are too many, damaged or not here. Other
+ * work of the process gets its turn after every few keys.
+ */
 export async function judgeSignature(
   found: FoundSignature,
   bytes: Buffer | undefined,
-  wanted: Wanted,
-): Promise<SignatureReport> {
-  const { kind, over } = found;
-  const common = { kind, over, transparency: 'not checked' } as const;
+  keys: readonly PublicKey[],
+): Promise<JudgedSignature> {
   try {
     const signed = await signedIn(found, bytes);
-    const by = signerOf(signed, wanted.keys);
+    const signers = await signersOf(signed, keys);
     // Only now: whoever wrote an unsigned payload could make readers see different ones.
-    const { predicateType, reference, isSignature } = await signed.read();
-    const identity = isSignature ? identityOf(reference, wanted) : undefined;
-    checkIdentity(identity, wanted);
-    return {
-      ...common,
-      state: 'valid',
-      by: by.name,
-      ...(identity && { identity }),
-      ...(predicateType !== undefined && { predicateType }),
-    };
+    return { found, state: 'valid', signers, said: await signed.read() };
   } catch (error) {
-    if (error instanceof NotValid) return { ...common, state: error.state, reason: error.message };
-    if (error instanceof LadingError) return { ...common, state: 'invalid', reason: error.message };
+    if (error instanceof NotValid) return { found, state: error.state, reason: error.message, signers: [] };
+    if (error instanceof LadingError) return { found, state: 'invalid', reason: error.message, signers: [] };
     throw error;
   }
 }
@@ -117,34 +96,18 @@ function fromEnvelope(envelope: Envelope, over: Digest, where: string): Signed {
   return { form: 'dsse', bytes: signedBytesOf(envelope), signatures: envelope.signatures, read };
 }
 
-/** The first wanted key that signed. A hint that names another key saves the attempt; one that fits proves nothing. */
-function signerOf({ form, bytes, signatures, hint }: Signed, keys: readonly PublicKey[]): PublicKey {
+/** The wanted keys that signed. A hint that names another key saves the attempt; one that fits proves nothing. */
+async function signersOf(
+  { form, bytes, signatures, hint }: Signed,
+  keys: readonly PublicKey[],
+): Promise<readonly PublicKey[]> {
   const hinted = keys.filter(({ id }) => hint === undefined || hint === id);
   if (hinted.length === 0) throw new NotValid('other-key', 'by another key');
-  const signer = hinted.find((key) => signatures.some((signature) => isSignedBy(key, bytes, signature, form)));
-  if (signer !== undefined) return signer;
+  const signers: PublicKey[] = [];
+  for await (const key of inTurns(hinted))
+    if (signatures.some((signature) => isSignedBy(key, bytes, signature, form))) signers.push(key);
+  if (signers.length > 0) return signers;
   const isEdwards = hinted.some(({ hash }) => hash === null);
   const prehashed = isEdwards ? '; a signature of the prehashed form Ed25519ph is not checked' : '';
   throw new NotValid('invalid', `not signed by a wanted key${prehashed}`);
-}
-
-function identityOf(reference: string | undefined, { name }: Wanted): SignatureReport['identity'] {
-  if (reference === undefined || reference === '') return 'none';
-  const [stated, own] = [repositoryOf(reference), repositoryOf(name ?? '')];
-  return stated !== undefined && (name === undefined || stated === own) ? 'same' : 'other';
-}
-
-function repositoryOf(text: string): string | undefined {
-  try {
-    const { domain, path }: Reference = parseReference(text);
-    return `${domain}/${path}`;
-  } catch {
-    return undefined;
-  }
-}
-
-function checkIdentity(identity: SignatureReport['identity'], wanted: Wanted): void {
-  if (wanted.identity === 'any' || identity === undefined) return;
-  if (identity === 'other') throw new NotValid('invalid', 'it names another repository');
-  if (identity === 'none' && wanted.identity === 'required') throw new NotValid('invalid', 'it names no repository');
 }

@@ -13,6 +13,9 @@ const HASHES = {
 
 type KeyKind = keyof typeof HASHES;
 
+/** The most bytes of a key file: far more than any key or certificate has. */
+export const MAX_KEY_BYTES = 64 * 1024;
+
 /** The fewest bits of an RSA key. */
 const MIN_RSA_BITS = 2048;
 

@@ -14,7 +14,7 @@ import {
   simplePayload,
   KEY_KINDS,
 } from '../fixtures/signatures.js';
-import type { TrustReport } from '../../src/trust/judge-image.js';
+import type { TrustReport } from '../../src/trust/trust-report.js';
 
 /** A workspace whose store has the example, signed by a key, and both keys as files. */
 async function signedWorkspace(t: Parameters<typeof workspace>[0]) {
@@ -124,5 +124,73 @@ test('agrees with openssl on signatures by every kind of key', async (t) => {
           ]
         : ['dgst', `-${own.hash}`, '-verify', at('key.pub'), ...files, at('payload')];
     assert.match(await output('openssl', how), /Verified OK|Signature Verified Successfully/);
+  }
+});
+
+/** Writes a policy file that wants a signature by release.pub beside it. */
+async function writePolicy(file: string, change: object = {}): Promise<void> {
+  const rule = { names: ['docker.io/example/**'], signatures: [{ keys: ['release'] }], ...change };
+  const policy = { version: 1, keys: { release: { file: 'release.pub' } }, default: 'deny', rules: [rule] };
+  await writeFile(file, JSON.stringify(policy));
+}
+
+test('verifies by a policy, whose key files lie beside it', async (t) => {
+  const { run, at } = await signedWorkspace(t);
+  await writePolicy(at('policy.json'));
+  const good = await run(['verify', '--policy', at('policy.json')]);
+  assert.equal(good.status, 0, good.stderr);
+  assert.match(good.stdout, new RegExp(`${FAMILIAR}: signed \\(rules\\[0\\]\\)\n  cosign over .*: valid by "release"`));
+  await writePolicy(at('deny.json'), { names: ['registry.example.com/**'] });
+  const bad = await run(['verify', '--policy', at('deny.json')]);
+  assert.deepEqual([bad.status, /no rule allows this name \[ERR_POLICY_DENIED\]/.test(bad.stdout)], [9, true]);
+  assert.equal((await run(['verify', '--policy', at('policy.json'), '--key', at('release.pub')])).status, 2);
+});
+
+test('loads by a policy of an option or of LADING_POLICY, and says when none is checked', async (t) => {
+  const { archive, at } = await signedWorkspace(t);
+  await writePolicy(at('good.json'));
+  await writePolicy(at('bad.json'), { maxBytes: 1 });
+  const loading = async (args: readonly string[], policy?: string) => {
+    const { run, state } = await workspace(t);
+    const env = policy === undefined ? {} : { LADING_POLICY: at(policy) };
+    const { status, stderr } = await run(['load', '-i', archive, ...args], { env });
+    const loaded = (await state()).images.length > 0;
+    assert.equal(loaded, status === 0, stderr);
+    return { status, stderr };
+  };
+  const good = await loading(['--policy', at('good.json')]);
+  assert.deepEqual(good, { status: 0, stderr: '' });
+  const bad = await loading(['--policy', at('bad.json')]);
+  assert.match(bad.stderr, /^lading: nothing was loaded: example\/app:1: it has \d+ bytes; .*\[ERR_POLICY_DENIED\]\n$/);
+  assert.equal(bad.status, 9);
+  assert.equal((await loading([], 'bad.json')).status, 9);
+  assert.equal((await loading(['--policy', at('good.json')], 'bad.json')).status, 0);
+  const none = await loading(['--no-policy'], 'bad.json');
+  assert.deepEqual(none, { status: 0, stderr: 'lading: --no-policy: no policy is checked\n' });
+  const key = await loading(['--key', at('release.pub')], 'bad.json');
+  assert.deepEqual([key.status, /--no-policy/.test(key.stderr)], [2, true]);
+  assert.equal((await loading(['--key', at('release.pub'), '--no-policy'], 'bad.json')).status, 0);
+  const told = await loading(['--policy-report'], 'bad.json');
+  assert.match(told.stderr, /^lading: warning: the policy would deny example\/app:1: it has /);
+  assert.equal((await loading(['--policy-report'])).status, 2);
+});
+
+test('refuses a policy that is none, before the archive is opened', async (t) => {
+  const { run, at } = await workspace(t);
+  await writeFile(at('release.pub'), 'none');
+  const cases: readonly (readonly [content: string | undefined, status: number, code: string])[] = [
+    [undefined, 4, 'ERR_SOURCE_UNKNOWN'],
+    ['{', 2, 'ERR_POLICY_INVALID'],
+    ['{"version":1,"default":"deny","rules":[],"extra":1}', 2, 'ERR_POLICY_INVALID'],
+    ['{"version":1,"keys":{"a":{"file":"none.pub"}},"default":"deny","rules":[]}', 2, 'ERR_POLICY_INVALID'],
+    ['{"version":1,"keys":{"a":{"file":"release.pub"}},"default":"deny","rules":[]}', 2, 'ERR_KEY_INVALID'],
+  ];
+  for (const [place, [content, status, code]] of cases.entries()) {
+    const file = at(`policy-${place}.json`);
+    if (content !== undefined) await writeFile(file, content);
+    for (const args of [['load', '-i', at('none.tar')], ['verify']]) {
+      const refused = await run([...args, '--json', '--policy', file]);
+      assert.deepEqual([refused.status, jsonOf<PrintedError>(refused.stderr).error.code], [status, code]);
+    }
   }
 });

@@ -8,9 +8,16 @@ import { layoutArchive, type LayoutImage } from '../fixtures/archive-builder.js'
 import { buildArtifact } from '../fixtures/artifact-builder.js';
 import { example, NAME, type Example } from '../fixtures/example.js';
 import { chunksOf, load, ORDERS } from '../fixtures/loading.js';
-import { asListed } from '../fixtures/referrers.js';
 import { HOST } from '../fixtures/saved-archive.js';
-import { companionName, cosignLayer, signatureManifest, signer, simplePayload } from '../fixtures/signatures.js';
+import {
+  asLayoutImage,
+  companionName,
+  cosignLayer,
+  SIGNATURE_PLACES,
+  signatureRecord,
+  signer,
+  simplePayload,
+} from '../fixtures/signatures.js';
 import { onEachStore, stateOf, temporaryFolder } from '../fixtures/stores.js';
 
 const RELEASE = signer('release');
@@ -22,18 +29,14 @@ function signatureOver(
   built: Example,
   over: Example['root'],
   by = RELEASE,
-  place: 'tag' | 'referrer' = 'tag',
+  place: (typeof SIGNATURE_PLACES)[number] = 'a tag',
 ): LayoutImage {
-  const layer = cosignLayer(by, simplePayload(over.digest));
-  if (place === 'tag') return { root: signatureManifest(built.blobs, layer), name: companionName(over.digest, 'sig') };
-  const referrer = signatureManifest(built.blobs, layer, over);
-  const { annotations } = asListed(referrer, over);
-  return { root: referrer, ...(annotations && { annotations }) };
+  return asLayoutImage(signatureRecord(built.blobs, over, cosignLayer(by, simplePayload(over.digest)), place));
 }
 
 for (const order of ORDERS) {
-  for (const place of ['tag', 'referrer'] as const) {
-    onEachStore(`loads what a key signed, signature as ${place}, order ${order}`, async (open, t) => {
+  for (const place of SIGNATURE_PLACES) {
+    onEachStore(`loads what a key signed, signature in ${place}, order ${order}`, async (open, t) => {
       const built = example();
       const images = [...built.images, signatureOver(built, built.root, RELEASE, place)];
       const bytes = await layoutArchive(images, built.blobs, { order });
@@ -128,11 +131,24 @@ test('takes no image for a signature because of its name', async () => {
   await assert.rejects(load(new MemoryStore(), archive, WITH_KEY), { code: 'ERR_SIGNATURE_MISSING' });
 });
 
-test('refuses to check signatures that it would leave out', async () => {
-  const built = example();
-  const bytes = await layoutArchive(built.images, built.blobs);
-  await assert.rejects(load(new MemoryStore(), bytes, { ...WITH_KEY, referrers: 'drop' }), {
-    code: 'ERR_OPTION_INVALID',
-    details: { option: 'keys' },
+for (const place of SIGNATURE_PLACES) {
+  onEachStore(`checks a signature in ${place} that it does not keep`, async (open) => {
+    const built = example();
+    const bytes = await layoutArchive([...built.images, signatureOver(built, built.root, RELEASE, place)], built.blobs);
+    for (const platforms of [[], ['linux/arm64']]) {
+      const store = await open();
+      const report = await load(store, bytes, { ...WITH_KEY, referrers: 'drop', platforms });
+      assert.deepEqual(
+        report.trust?.map(({ decision }) => decision),
+        ['allowed'],
+      );
+      const kept = await stateOf(store);
+      const plain = await open();
+      await load(plain, bytes, { referrers: 'drop', platforms, hostPlatform: HOST });
+      assert.deepEqual(kept, await stateOf(plain));
+      await assert.rejects(load(await open(), bytes, { keys: [OTHER.publicKey], referrers: 'drop', platforms }), {
+        code: 'ERR_SIGNATURE_INVALID',
+      });
+    }
   });
-});
+}

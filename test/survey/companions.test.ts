@@ -165,7 +165,12 @@ const SAVES: readonly (readonly [
   [['example/app'], {}, ['app', 'root', 'amd64', 'arm64']],
   [['example/app'], { referrers: 'drop' }, ['app']],
   [['example/app'], { platforms: ['linux/amd64'] }, ['app', 'root', 'amd64']],
-  [['example/app'], { platforms: ['linux/amd64'], index: 'rewrite' }, ['app', 'amd64'], ['WARN_REFERRER_DROPPED']],
+  [
+    ['example/app'],
+    { platforms: ['linux/amd64'], index: 'rewrite' },
+    ['app', 'amd64'],
+    ['WARN_SIGNATURE_DETACHED', 'WARN_REFERRER_DROPPED'],
+  ],
   [[FAMILIAR], { platforms: ['linux/amd64'], index: 'preserve' }, ['app', 'root', 'amd64']],
   [[FAMILIAR], { platforms: ['linux/amd64', 'linux/arm64'] }, ['app', 'root', 'amd64', 'arm64']],
   [[FAMILIAR, 'example/other'], {}, ['app', 'root', 'amd64', 'arm64', 'other']],

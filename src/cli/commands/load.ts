@@ -12,9 +12,9 @@ import { printLines, printReport, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
-import { readKeys } from './verify-keys.js';
+import { readTrustOrDefault, type TrustFiles } from '../trust-files.js';
 
-export interface LoadCommandOptions extends CommonOptions {
+export interface LoadCommandOptions extends CommonOptions, TrustFiles {
   readonly input?: string;
   readonly platform?: readonly string[];
   readonly referrers: ReferrerPolicy;
@@ -24,14 +24,14 @@ export interface LoadCommandOptions extends CommonOptions {
   readonly unpack?: string;
   readonly name?: string;
   readonly image?: readonly string[];
-  readonly key?: readonly string[];
+  readonly policyReport?: boolean;
   readonly requireDigest?: readonly string[];
 }
 
 /** `lading load`: loads an archive, and prints the images in docker's words. */
 export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
   const { input, image } = inputChoice(options.input);
-  const keys = await readKeys(options.key ?? []);
+  const policy = await readTrustOrDefault(options);
   // What can be wrong with the target is told before anything is loaded.
   if (options.unpack !== undefined) await checkUnpack(options.unpack, options.platform);
   const source = openInput(input);
@@ -44,7 +44,8 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     images: [...(image === undefined ? [] : [image]), ...(options.image ?? [])],
     ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
-    keys,
+    ...(policy && { policy }),
+    policyReport: options.policyReport ?? false,
     digests: options.requireDigest ?? [],
     signal,
   });

@@ -14,16 +14,16 @@ import { printLines, printReport, sizeFormat, warn, type SizeFormat } from '../c
 import { DAMAGED, MISSING, UNTRUSTED } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
-import { readKeys, trustLines } from './verify-keys.js';
+import { readTrust, type TrustFiles } from '../trust-files.js';
+import { trustLines } from '../trust-lines.js';
 
-export interface VerifyCommandOptions extends CommonOptions {
+export interface VerifyCommandOptions extends CommonOptions, TrustFiles {
   readonly archive?: string;
   readonly deep?: boolean;
   readonly strict?: boolean;
   readonly dryRun?: boolean;
   readonly complete?: boolean;
   readonly platform?: readonly string[];
-  readonly key?: readonly string[];
 }
 
 /** The damaged blobs that were moved away, or why they were not. */
@@ -38,12 +38,13 @@ export async function verify(
   options: VerifyCommandOptions,
   { signal }: CommandContext,
 ): Promise<number> {
-  const keys = await readKeys(options.key ?? []);
+  const policy = await readTrust(options);
   const report = await verifyWhat(images, options, signal);
-  const trust = keys.length === 0 ? [] : await verifyTrust(await openStore(options, 'read'), images, { keys, signal });
+  const trust =
+    policy === undefined ? [] : await verifyTrust(await openStore(options, 'read'), images, { policy, signal });
   warn(report.warnings, options);
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
-  if (options.json) await printReport('verify', { ...report, ...healing, ...(keys.length > 0 && { trust }) });
+  if (options.json) await printReport('verify', { ...report, ...healing, ...(policy && { trust }) });
   else await printLines([...linesOf(report, sizeFormat(options)), ...healingLines(healing), ...trustLines(trust)]);
   if (report.problems.length > 0) return DAMAGED;
   if (trust.some(({ decision }) => decision === 'denied')) return UNTRUSTED;
