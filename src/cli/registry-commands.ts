@@ -55,6 +55,8 @@ function copyCommand(): Command {
     .option('--jobs <number>', 'lines at once', '4')
     .option('--report <file>', 'append a line of JSON for each line; a later run with it knows what is up to date')
     .option('--dry-run', 'copy nothing; print what would be copied')
+    .option('--plan <file>', 'with --dry-run: write what would be copied; else copy what such a file says')
+    .option('--shard <part>', 'only a part of the plan, as in 1/4 to 4/4')
     .option('--blob-jobs <number>', 'blobs at once', '4')
     .addHelpText('after', PLACES)
     .action((places: string[], options: CopyListOptions) =>

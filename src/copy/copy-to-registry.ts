@@ -31,9 +31,8 @@ export async function copyToRegistry(
   { copiedBefore = () => undefined, ...options }: PushOptions = {},
 ): Promise<PushReport> {
   const records = await source.resolve(names);
-  destination.checkNames(records);
-  const digests = records.map(({ descriptor: { digest } }) => (isWhole(options) ? digest : copiedBefore(digest)));
-  if (await isUpToDate(destination, records, digests)) return upToDate(records, digests);
+  const found = await findUpToDate(destination, records, { copiedBefore, ...options });
+  if (found !== undefined) return found;
   const copying = { ...options, onPlanned: checking(destination, options) };
   try {
     return { ...(await copyImages(source, destination, names, copying)), upToDate: false };
@@ -46,6 +45,20 @@ export async function copyToRegistry(
       upToDate: false,
     };
   }
+}
+
+/**
+ * The report of a copy that has nothing to do, since every tag has its image; undefined for others. Throws
+ * ERR_OPTION_INVALID if the destination cannot name all the images.
+ */
+export async function findUpToDate(
+  destination: RegistryDestination,
+  records: readonly ImageRecord[],
+  { copiedBefore = () => undefined, ...options }: PushOptions,
+): Promise<PushReport | undefined> {
+  destination.checkNames(records);
+  const digests = records.map(({ descriptor: { digest } }) => (isWhole(options) ? digest : copiedBefore(digest)));
+  return (await isUpToDate(destination, records, digests)) ? upToDate(records, digests) : undefined;
 }
 
 /** Whether the images are wanted as they are. */

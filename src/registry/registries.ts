@@ -1,3 +1,4 @@
+import type { Digest } from '../model/digest.js';
 import { Exchange } from './exchange.js';
 import { HttpClient } from './http-client.js';
 import { RegistryDestination, type DestinationOptions } from './registry-destination.js';
@@ -28,6 +29,11 @@ export class Registries {
   /** `sources`: other repositories of the same registry that may have the blobs. */
   destination(name: RepositoryName, options: DestinationOptions, sources: Iterable<string> = []): RegistryDestination {
     return new RegistryDestination(this.repository(name, 'pull,push', sources), options);
+  }
+
+  /** Says which repository of a registry gets a blob first; others mount it from there. */
+  setHome(host: string, digest: Digest, path: string): void {
+    this.#exchange.memory.blobs.setHome(host, digest, path);
   }
 
   /** Asks a registry whether it takes the credentials. Throws ERR_REGISTRY_AUTH. */

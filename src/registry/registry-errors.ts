@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { parseStrictJson } from '../content/strict-json.js';
 import { LadingError, quote, type ErrorCode } from '../model/errors.js';
+import type { Reference } from '../model/reference.js';
 import type { Redaction } from './redaction.js';
 import type { TransportError } from './watch.js';
 
@@ -164,4 +165,11 @@ function rateOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> 
 export function brokenProtocol({ host, what, origin }: Asked, why: string): LadingError {
   const message = `registry ${host}: ${what}: ${why}; check the registry and any proxy before it`;
   return new LadingError('ERR_REGISTRY_PROTOCOL', message, { details: { host, origin } });
+}
+
+/** The error of a name that means nothing in its registry. */
+export function unknownImage(reference: Reference): LadingError {
+  const name = reference.toString();
+  const message = `the registry has no image ${quote(name)}, or it does not show it without credentials; check the name, or use lading login ${reference.domain}`;
+  return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: name } });
 }

@@ -36,7 +36,7 @@ export interface PublishRules {
   readonly blobJobs: number;
 }
 
-/** Small content is sent from memory, so that it can be told from documents. */
+/** Small content of an archive is sent from memory, so that it can be told from documents. */
 const SMALL_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -112,13 +112,21 @@ export class RegistrySession implements DestinationSession {
     return new RegistryIngest(context, expected, digester);
   }
 
+  /** Whoever transfers a blob knows that it is none of the documents. */
   readonly transfers: Transfers = {
-    transfer: async (expected, open) => await this.#running(async () => await this.#transfer(expected, open)),
+    transfer: async (expected, open) =>
+      await this.#running(async () => {
+        if (expected.kind === 'manifest') return await this.#ingestAll(expected, open);
+        const found = await this.#blobs.waitForHome(expected);
+        return found === undefined ? await this.#upload(expected, open) : 'present';
+      }),
   };
 
-  async #transfer(expected: ExpectedContent, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome> {
+  async #copyPart(part: FilePart | PouredPart, expected: ExpectedContent): Promise<IngestOutcome> {
     const isSmall = expected.kind === 'manifest' || expected.size <= SMALL_BYTES;
-    return isSmall ? await this.#ingestAll(expected, open) : await this.#upload(expected, open);
+    return isSmall
+      ? await this.#ingestAll(expected, () => bytesOf(part))
+      : await this.#upload(expected, () => bytesOf(part));
   }
 
   async #upload({ digest, size }: Content, open: () => AsyncIterable<Uint8Array>): Promise<IngestOutcome> {
@@ -142,7 +150,7 @@ export class RegistrySession implements DestinationSession {
 
   readonly copies: PartCopies = {
     pours: false,
-    copy: async (part, expected) => await this.transfers.transfer(expected, () => bytesOf(part)),
+    copy: async (part, expected) => await this.#running(async () => await this.#copyPart(part, expected)),
     end: async () => {},
   };
 

@@ -2,11 +2,11 @@ import pLimit from 'p-limit';
 import { checkDocument, readAll } from '../content/check-document.js';
 import type { FoundBlob, OpenOptions } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
-import type { ContentKind } from '../model/content.js';
+import type { Content, ContentKind } from '../model/content.js';
 import { COMPANION_SUFFIXES, isCompanionTag, companionSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
-import { LadingError, quote } from '../model/errors.js';
+import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { isImageConfigType } from '../model/media-types.js';
@@ -19,6 +19,7 @@ import { LearnedContent } from './learned-content.js';
 import { Manifests, type FetchedManifest } from './manifests.js';
 import { listReferrers, ofSubject, referrersTag } from './referrers.js';
 import { nameOfRepository, parseRegistryReference, repositoryOf, type RepositoryName } from './registry-name.js';
+import { unknownImage } from './registry-errors.js';
 import type { Repository } from './repository.js';
 import { listTags } from './tags.js';
 
@@ -62,6 +63,17 @@ export class RegistrySource implements ImageSource {
     const found: ImageRecord[] = [];
     for (const text of texts) found.push(...(isDigest(text) ? [this.#knownRoot(text)] : await this.#resolveName(text)));
     return found;
+  }
+
+  /** Takes a name, and what the image needs, as a plan has them: nothing is asked for that. */
+  pin({ name = '', descriptor }: ImageRecord, blobs: readonly Content[] = []): void {
+    const reference = parseRegistryReference(name);
+    const repository = this.#repositoryOf(repositoryOf(reference));
+    const record = { name: reference.toString(), descriptor };
+    this.#records.set(record.name, Promise.resolve(record));
+    this.#learned.add(descriptor, repository);
+    for (const { digest, size } of blobs) this.#learned.add({ digest, size, mediaType: '' }, repository);
+    if (!this.#roots.has(descriptor.digest)) this.#roots.set(descriptor.digest, record);
   }
 
   #knownRoot(digest: Digest): ImageRecord {
@@ -231,12 +243,6 @@ const UNLISTED: readonly string[] = [
   'ERR_REGISTRY_REFUSED',
   'ERR_REGISTRY_PROTOCOL',
 ];
-
-function unknownImage(reference: Reference): LadingError {
-  const name = reference.toString();
-  const message = `the registry has no image ${quote(name)}, or it does not show it without credentials; check the name, or use lading login ${repositoryOf(reference).host}`;
-  return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: name } });
-}
 
 function missing(digest: Digest): LadingError {
   return new LadingError('ERR_BLOB_MISSING', `${digest} is not in the registry`, { details: { digest } });

@@ -1,7 +1,12 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Content } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
-import type { BlobUploads, Upload } from './blob-upload.js';
-import type { Repository } from './repository.js';
+import { BlobUploads, type Upload } from './blob-upload.js';
+import { Repository } from './repository.js';
+
+/** Waits between two looks for a blob at its home, in milliseconds. */
+const FIRST_LOOK_MS = 250;
+const LONGEST_LOOK_MS = 5000;
 
 /** A blob that is in the repository. */
 export interface BlobHere {
@@ -50,6 +55,40 @@ export class RepositoryBlobs {
     return found;
   }
 
+  /**
+   * Waits for a blob that another worker brings to its home, and mounts it. Undefined if it does not come: at last this
+   * process has no patience left, since perhaps no other worker runs.
+   */
+  async waitForHome(content: Content): Promise<BlobHere | undefined> {
+    const { exchange, name } = this.#repository;
+    const { blobs } = exchange.memory;
+    const home = blobs.homeOf(name.host, content.digest);
+    if (home === undefined || home === name.path) return undefined;
+    const uploads = new BlobUploads(new Repository(exchange, { host: name.host, path: home }, 'pull'));
+    for (let ms = FIRST_LOOK_MS; blobs.patienceMs > 0; ms = Math.min(ms * 2, LONGEST_LOOK_MS)) {
+      if (await uploads.isHere(content)) {
+        blobs.renewPatience();
+        return await this.#mountFrom(home, content);
+      }
+      blobs.spendPatience(ms);
+      await wait(ms, undefined, { signal: exchange.settings.signal });
+    }
+    return undefined;
+  }
+
+  /** An upload that was offered before stays as it is: it is used if the registry offers another one now, too. */
+  async #mountFrom(from: string, content: Content): Promise<BlobHere | undefined> {
+    const offered = await this.#uploads.mount(content.digest, from);
+    if (offered === 'refused') return undefined;
+    if (offered !== undefined) {
+      if (this.#offered.has(content.digest)) await this.#uploads.cancel(offered);
+      else this.#offered.set(content.digest, offered);
+      return undefined;
+    }
+    this.note(content);
+    return { size: content.size, mountedFrom: from };
+  }
+
   async #ask(digest: Digest): Promise<BlobHere | undefined> {
     const found = await this.#uploads.head(digest);
     if (found === undefined) return undefined;
@@ -75,7 +114,9 @@ export class RepositoryBlobs {
   /** Other repositories of the registry that may have the blob. */
   #lendersOf(digest: Digest): ReadonlySet<string> {
     const { exchange, name, sources } = this.#repository;
-    const lenders = new Set([...sources, ...exchange.memory.blobs.pathsWith(name.host, digest)]);
+    const { blobs } = exchange.memory;
+    const home = blobs.homeOf(name.host, digest) ?? name.path;
+    const lenders = new Set([...sources, ...blobs.pathsWith(name.host, digest), home]);
     lenders.delete(name.path);
     return lenders;
   }

@@ -8,17 +8,20 @@ import { copyJobs, prerequisites, type CopyJob, type CopyLine } from '../copy-li
 import { CopyReportFile, type CopyEvent } from '../copy-report.js';
 import { exitStatusOf, INCOMPLETE, isReaderGone } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
+import { readPlan, writePlan, type ReadPlan } from '../plan-file.js';
 import { withRegistries } from '../registry-access.js';
 import { isOnStdout } from '../transports.js';
 import type { CopyCommandOptions } from './copy-choices.js';
 import type { CopyOutcome } from './copy-outcome.js';
-import { OneCopy } from './copy.js';
+import { OneCopy, type CopiedBefore } from './copy.js';
 
 export interface CopyListOptions extends CopyCommandOptions {
   readonly fromFile?: string;
   readonly failFast?: boolean;
   readonly jobs: string;
   readonly report?: string;
+  readonly plan?: string;
+  readonly shard?: string;
 }
 
 /** What became of one job. */
@@ -29,23 +32,52 @@ interface Result {
   readonly seconds: number;
 }
 
-/** `lading copy`: one image or repository, or the lines of a file. A failure does not stop the others. */
+/** `lading copy`: one image or repository, the lines of a file, or a plan. A failure does not stop the others. */
 export async function copy(
   places: readonly string[],
-  options: CopyListOptions,
+  given: CopyListOptions,
   context: CommandContext,
 ): Promise<number> {
-  const jobs = copyJobs(places, options.fromFile);
+  const { jobs, planned, homes, options } = workOf(places, given);
   checkJobs(Number(options.jobs), '--jobs');
   const report = options.report === undefined ? undefined : await CopyReportFile.open(options.report);
   try {
     return await withRegistries(options, context, undefined, async (registries) => {
-      const results = await new List(new OneCopy(registries, options, context), options, report).run(jobs, context);
+      const one = new OneCopy(registries, options, context, planned);
+      const list = new List(one, options, report);
+      await one.sendHomes(jobs, homes, (job) => list.copiedBefore(job));
+      const results = await list.run(jobs, context);
+      if (options.plan !== undefined && options.dryRun === true)
+        await writePlan(options.plan, jobs, one.planned, { options, signal: context.signal });
       return await finish(jobs, results, options);
     });
   } finally {
     await report?.close();
   }
+}
+
+/** What is to be done: as the command says, or as a plan does. */
+function workOf(places: readonly string[], options: CopyListOptions): Omit<ReadPlan, 'options'> & WithOptions {
+  const { plan, shard, fromFile, dryRun, platform, allTags } = options;
+  if (shard !== undefined && (plan === undefined || dryRun === true)) throw wrong('--shard takes a part of a --plan');
+  if (plan === undefined || dryRun === true) {
+    if (plan !== undefined && allTags === true) checkTagged(copyJobs(places, fromFile));
+    return { jobs: copyJobs(places, fromFile), planned: new Map(), homes: {}, options };
+  }
+  if (places.length > 0 || fromFile !== undefined || platform !== undefined || allTags !== undefined)
+    throw wrong('a plan says what to copy; make another one with --dry-run --plan');
+  const read = readPlan(plan, shard);
+  return { ...read, options: { ...options, ...read.options } };
+}
+
+interface WithOptions {
+  readonly options: CopyListOptions;
+}
+
+/** The tags of a plan are named one by one, and only a registry needs no new names for them. */
+function checkTagged(jobs: readonly CopyJob[]): void {
+  if (jobs.every(([{ target }]) => target.transport === 'docker')) return;
+  throw wrong('--plan with --all-tags needs registries as destinations');
 }
 
 /** The jobs of a list, several at a time. */
@@ -88,13 +120,16 @@ class List {
     return result;
   }
 
+  /** What the report says of earlier copies by this job. */
+  copiedBefore([{ from, to }]: CopyJob): CopiedBefore {
+    return (source) => this.#report?.digestOf({ from, to, choices: this.#choices }, source);
+  }
+
   async #copy(job: CopyJob): Promise<Result> {
     const started = performance.now();
     const secondsSince = (): number => Math.round(performance.now() - started) / 1000;
-    const [{ from, to }] = job;
-    const key = { from, to, choices: this.#choices };
     try {
-      const outcome = await this.#one.run(job, (source) => this.#report?.digestOf(key, source));
+      const outcome = await this.#one.run(job, this.copiedBefore(job));
       return { job, outcome, seconds: secondsSince() };
     } catch (error) {
       // Nobody is left to be told of it.
@@ -160,4 +195,8 @@ function reportsOf({ job, outcome, error }: Result): readonly object[] {
   return job.map(({ from, to }) =>
     outcome === undefined ? { from, to, error: describe(error) } : { from, to, ...outcome },
   );
+}
+
+function wrong(message: string): LadingError {
+  return new LadingError('ERR_OPTION_INVALID', message);
 }

@@ -1,21 +1,28 @@
+import pLimit from 'p-limit';
 import { copyImages, DEFAULT_BLOB_JOBS, type CopyOptions } from '../../copy/copy-images.js';
-import { copyToRegistry } from '../../copy/copy-to-registry.js';
+import type { Homes, PlannedCopy } from '../../copy/copy-plan.js';
+import { copyToRegistry, findUpToDate } from '../../copy/copy-to-registry.js';
+import { pinnedSource } from '../../copy/pinned-source.js';
+import { sendHomes } from '../../copy/send-homes.js';
 import { checkJobs } from '../../copy/copy-blobs.js';
-import { renamedSource, type Renaming } from '../../copy/renamed-source.js';
 import { SharedWork } from '../../copy/shared-work.js';
 import { planExport } from '../../export/plan-export.js';
+import { digestOfEntry } from '../../model/archive-layout.js';
+import type { ImageRecord } from '../../model/image-list.js';
 import type { Digest } from '../../model/digest.js';
-import { LadingError, quote } from '../../model/errors.js';
+import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import type { Registries } from '../../registry/registries.js';
 import type { RegistryDestination } from '../../registry/registry-destination.js';
+import type { RegistrySource } from '../../registry/registry-source.js';
 import { nameOfRepository, parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
 import type { OciLayoutStore } from '../../stores/layout/oci-layout-store.js';
 import type { ImageSource } from '../../stores/store.js';
 import { checkOutput, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext } from '../command-context.js';
 import type { CopyJob } from '../copy-lines.js';
-import { isArchive, nameAt, splitFile, splitFolder, type Place } from '../transports.js';
+import { renamedTo } from '../renamed-images.js';
+import { isArchive, splitFile, splitFolder, type Place } from '../transports.js';
 import { copyArchive, type ArchiveTarget } from './copy-archive.js';
 import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
 import type { CopyOutcome } from './copy-outcome.js';
@@ -29,9 +36,18 @@ export class OneCopy {
   readonly #options: CopyCommandOptions;
   readonly #context: CommandContext;
   readonly #work: SharedWork;
-  readonly #sources = new Map<string, ImageSource>();
+  readonly #sources = new Map<string, RegistrySource>();
+  readonly #destinations = new Map<CopyJob, RegistryDestination>();
+  readonly #planned: Map<CopyJob, PlannedCopy>;
 
-  constructor(registries: Registries, options: CopyCommandOptions, context: CommandContext) {
+  /** `planned`: what the jobs copy, if that was planned before. */
+  constructor(
+    registries: Registries,
+    options: CopyCommandOptions,
+    context: CommandContext,
+    planned: ReadonlyMap<CopyJob, PlannedCopy> = new Map(),
+  ) {
+    this.#planned = new Map(planned);
     this.#registries = registries;
     this.#options = options;
     this.#context = context;
@@ -41,15 +57,12 @@ export class OneCopy {
   async run(job: CopyJob, copiedBefore: CopiedBefore = () => undefined): Promise<CopyOutcome> {
     const [{ source: from, target: to }] = job;
     if (isArchive(from) || from.transport === 'oci') return await this.#copyArchive(from, to);
-    const places = job.map(({ source, target }) => ({ from: source, to: target, names: this.#namesOf(source) }));
-    const source = await this.#sourceOf(from);
-    const names = places.flatMap((one) => one.names);
-    if (this.#options.dryRun === true) return await this.#plan(source, names);
+    const { places, names, source } = await this.#prepare(job);
+    if (this.#options.dryRun === true) return await this.#plan(job, source, names);
     if (isArchive(to)) return await this.#writeArchive(source, places);
     if (to.transport === 'docker') {
-      const destination = this.#destinationOf(to, from, names);
-      const { host } = repositoryOf(parseRegistryReference(to.rest));
-      return await copyToRegistry(source, destination, names, { ...this.#copying(host), copiedBefore });
+      const destination = this.#destinationFor(job, names);
+      return await copyToRegistry(source, destination, names, { ...this.#copying(hostOf(to)), copiedBefore });
     }
     const { store, name } = await this.#storeOf(to);
     const renamed = renamedTo(source, [{ to, names, name }], this.#options);
@@ -57,9 +70,63 @@ export class OneCopy {
     return { ...(await copyImages(renamed.source, store, renamed.names, copying)), upToDate: false };
   }
 
-  async #plan(source: ImageSource, names: readonly string[]): Promise<CopyOutcome> {
+  /** What the jobs copy, as far as that is planned. */
+  get planned(): ReadonlyMap<CopyJob, PlannedCopy> {
+    return this.#planned;
+  }
+
+  /**
+   * Brings the blobs whose home is the repository of one of the jobs to it, unless that job has nothing to do. A failure
+   * is none of this work: the copy that needs the blob meets it again, and tells it.
+   */
+  async sendHomes(jobs: readonly CopyJob[], homes: Homes, copiedBefore: (job: CopyJob) => CopiedBefore): Promise<void> {
+    for (const [host, blobs] of Object.entries(homes))
+      for (const [digest, path] of Object.entries(blobs)) this.#registries.setHome(host, digest as Digest, path);
+    const limit = pLimit(LOOKUPS);
+    await Promise.allSettled(jobs.map((job) => limit(async () => await this.#sendHome(job, homes, copiedBefore(job)))));
+  }
+
+  async #sendHome(job: CopyJob, homes: Homes, copiedBefore: CopiedBefore): Promise<void> {
+    const [{ source: from, target: to }] = job;
+    const plan = this.#planned.get(job);
+    if (plan === undefined || to.transport !== 'docker') return;
+    const { host, path } = repositoryOf(parseRegistryReference(to.rest));
+    const blobs = plan.blobs.filter(({ digest }) => homes[host]?.[digest] === path);
+    if (blobs.length === 0) return;
+    const { names, source } = await this.#prepare(job);
+    const destination = this.#destinationFor(job, names);
+    const { signal, ...copying } = this.#copying(host);
+    if ((await findUpToDate(destination, plan.records, { ...copying, copiedBefore })) !== undefined) return;
+    await sendHomes(
+      { source: from.transport === 'docker' ? this.#sourceOfBlobs(plan, blobs) : source, destination, blobs },
+      { ...copying.shared, signal },
+    );
+  }
+
+  /** A source that knows of the blobs without having read a document. */
+  #sourceOfBlobs({ records: [record] }: PlannedCopy, blobs: PlannedCopy['blobs']): RegistrySource {
+    const source = this.#registries.source();
+    if (record !== undefined) source.pin(record, blobs);
+    return source;
+  }
+
+  async #prepare(job: CopyJob) {
+    const plan = this.#planned.get(job);
+    const places = job.map(({ source, target }) => ({ to: target, names: this.#namesOf(source) }));
+    const source = await this.#sourceOf(job[0].source, plan?.records ?? []);
+    const names = places.flatMap((one) => one.names);
+    if (plan === undefined || job[0].target.transport !== 'docker') return { places, names, source };
+    return { places, source, names: plan.records.map(({ name, descriptor }) => name ?? descriptor.digest) };
+  }
+
+  async #plan(job: CopyJob, source: ImageSource, names: readonly string[]): Promise<CopyOutcome> {
     const { onConflict: _, ...choosing } = choicesOf(this.#options, this.#context);
-    const { images, blobs, warnings, incomplete } = await planExport(source, names, choosing);
+    const { images, blobs, warnings, incomplete, entries } = await planExport(source, names, choosing);
+    const content = entries.flatMap(({ name, size, content: one }) => {
+      const digest = digestOfEntry(name);
+      return digest !== undefined && 'kind' in one && one.kind === 'blob' ? [{ digest, size }] : [];
+    });
+    this.#planned.set(job, { records: await source.resolve(names), blobs: content });
     return {
       images,
       blobs: { planned: blobs.count, bytesPlanned: blobs.bytes },
@@ -113,12 +180,22 @@ export class OneCopy {
   }
 
   /** One source for each repository of a registry, so that its tags are listed once. */
-  async #sourceOf({ transport, rest }: Place): Promise<ImageSource> {
-    if (transport !== 'docker') return await openStore(this.#options, 'read', { claimReads: true });
+  async #sourceOf({ transport, rest }: Place, pinned: readonly ImageRecord[] = []): Promise<ImageSource> {
+    if (transport !== 'docker')
+      return pinnedSource(await openStore(this.#options, 'read', { claimReads: true }), pinned);
     const repository = nameOfRepository(repositoryOf(parseRegistryReference(rest)));
     const source = this.#sources.get(repository) ?? this.#registries.source();
     this.#sources.set(repository, source);
+    for (const record of pinned) source.pin(record);
     return source;
+  }
+
+  /** One for each job, so that what it has learned of the tags is not asked again. */
+  #destinationFor(job: CopyJob, names: readonly string[]): RegistryDestination {
+    const [{ source, target }] = job;
+    const destination = this.#destinations.get(job) ?? this.#destinationOf(target, source, names);
+    this.#destinations.set(job, destination);
+    return destination;
   }
 
   #destinationOf({ rest }: Place, from: Place | undefined, names: readonly string[]): RegistryDestination {
@@ -148,40 +225,11 @@ export class OneCopy {
   }
 }
 
-/** Images of one place, and the name that they get at the other, if one was given. */
-interface Named {
-  readonly to: Place;
-  readonly names: readonly string[];
-  readonly name?: string | undefined;
-}
+/** Jobs that are looked at at once. */
+const LOOKUPS = 8;
 
-/** The source as the destination names its images. */
-function renamedTo(
-  source: ImageSource,
-  all: readonly Named[],
-  options: CopyCommandOptions,
-): { readonly source: ImageSource; readonly names: readonly string[] } {
-  if (all.every(({ name }) => name === undefined)) return { source, names: all.flatMap(({ names }) => names) };
-  const renamings = all.flatMap(({ to, names, name }) =>
-    names.map((from) => ({ from, to: name === undefined ? from : newName(to, name, from, options) })),
-  );
-  checkDistinct(renamings);
-  return { source: renamedSource(source, renamings), names: renamings.map(({ to }) => to) };
-}
-
-function newName(to: Place, name: string, from: string, { allTags = false }: CopyCommandOptions): string {
-  const reference = parseReference(nameAt(to, name, from));
-  if (allTags && reference.tag !== undefined) throw wrong('--all-tags takes a destination without a tag');
-  return (allTags ? reference : reference.withDefaultTag()).toString();
-}
-
-function checkDistinct(renamings: readonly Renaming[]): void {
-  const known = new Map<string, string>();
-  for (const { from, to } of renamings) {
-    const other = known.get(to) ?? from;
-    if (other !== from) throw wrong(`${quote(other)} and ${quote(from)} would both become ${to}`);
-    known.set(to, from);
-  }
+function hostOf({ rest }: Place): string {
+  return repositoryOf(parseRegistryReference(rest)).host;
 }
 
 function blobJobsOf({ blobJobs }: CopyCommandOptions): number {
