@@ -39,7 +39,9 @@ const PARTS = {
     ...['layout-reader', 'layout-session', 'prepare-layout'].map((name) => `stores/layout/${name}`),
   ],
   local: ['doctor', 'edit', 'inspect', 'prune', 'unpack', 'verify'].map((name) => `cli/commands/${name}`),
-  remote: ['copy-list', 'doctor', 'login', 'registry', 'serve'].map((name) => `cli/commands/${name}`),
+  remote: ['complete', 'completion', 'copy-list', 'doctor', 'login', 'registry', 'serve'].map(
+    (name) => `cli/commands/${name}`,
+  ),
 };
 
 const OPTIONS = {

@@ -11,7 +11,7 @@ export interface OutputOptions {
 }
 
 /** Writes text to stdout and waits until it is written. Throws EPIPE if the reader has gone, else errors of storage. */
-async function print(text: string): Promise<void> {
+export async function printText(text: string): Promise<void> {
   try {
     await write(text);
   } catch (error) {
@@ -33,7 +33,7 @@ async function write(text: string): Promise<void> {
 
 /** Writes lines to stdout. */
 export async function printLines(lines: readonly string[]): Promise<void> {
-  if (lines.length > 0) await print(`${lines.map(printable).join('\n')}\n`);
+  if (lines.length > 0) await printText(`${lines.map(printable).join('\n')}\n`);
 }
 
 /**
@@ -44,7 +44,7 @@ export async function printLines(lines: readonly string[]): Promise<void> {
 export async function printReport(kind: string, report: object, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
   const document = { schema: `lading.${kind}/1`, ...report };
   const text = `${JSON.stringify(document, null, stream === 'stdout' ? 2 : undefined)}\n`;
-  if (stream === 'stdout') await print(text);
+  if (stream === 'stdout') await printText(text);
   else process.stderr.write(text);
 }
 

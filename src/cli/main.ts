@@ -7,7 +7,12 @@ import { usageMessage } from './usage-message.js';
 /** The exit status for a command line that cannot be parsed. */
 const USAGE = 2;
 
+/** What the scripts of `lading completion` call. Its words are those of another command line, so they are not parsed. */
+const COMPLETE = '__complete';
+
 async function main(): Promise<void> {
+  const [name, ...words] = process.argv.slice(2);
+  if (name === COMPLETE) return await (await import('./commands/complete.js')).complete(words);
   const lading = program();
   for (const one of [lading, ...lading.commands]) one.exitOverride().configureOutput({ outputError: () => {} });
   try {

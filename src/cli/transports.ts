@@ -14,6 +14,9 @@ export interface Place {
 
 const TRANSPORTS: readonly Transport[] = ['store', 'oci', 'oci-archive', 'docker-archive'];
 
+/** The beginnings of all places. */
+export const PLACE_STARTS: readonly string[] = [DOCKER_SCHEME, ...TRANSPORTS.map((transport) => `${transport}:`)];
+
 /** The place of a text like `docker://NAME` or `oci-archive:FILE`. Throws ERR_OPTION_INVALID, with what may be meant. */
 export function parsePlace(text: string): Place {
   if (text.startsWith(DOCKER_SCHEME)) return { transport: 'docker', rest: text.slice(DOCKER_SCHEME.length) };
