@@ -7,13 +7,13 @@ import type { LoadCommandOptions } from './commands/load.js';
 import type { PruneCommandOptions } from './commands/prune.js';
 import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
-import type { UnpackCommandOptions } from './commands/unpack.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { imagesCommand, inspectCommand } from './looking-commands.js';
 import { helpCommands } from './help-commands.js';
 import { registryCommands } from './registry-commands.js';
 import { withServedRegistries } from './registry-options.js';
 import { run } from './run-command.js';
+import { unpackCommand, withTreeOptions } from './unpack-command.js';
 
 const LOAD_NOTE = `
 A blob that the store has already is not read again, so damage in the archive's copy
@@ -76,7 +76,7 @@ function saveCommand(): Command {
 }
 
 function loadCommand(): Command {
-  return command('load', 'Load images from an archive, a pipe or an OCI layout directory')
+  const one = command('load', 'Load images from an archive, a pipe or an OCI layout directory')
     .option('-i, --input <file>', 'read a file or directory (default: stdin); FILE:TAG loads one image of it')
     .option('--image <name>', 'only this image, repository or pattern such as "example/*"; repeatable', collect)
     .option('--name <repo>', 'a repository for images that have only a tag; with a tag, the name of the only image')
@@ -99,7 +99,8 @@ function loadCommand(): Command {
         .choices(['replace', 'keep', 'fail'])
         .default('replace'),
     )
-    .option('--unpack <dir>', 'then make the root file system of the one image that was loaded')
+    .option('--unpack <dir>', 'then make the root file system of the one image that was loaded');
+  return withTreeOptions(one, ', with --unpack')
     .addHelpText('after', LOAD_NOTE)
     .action((options: LoadCommandOptions) =>
       run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
@@ -153,35 +154,6 @@ function verifyCommand(): Command {
     .option('--dry-run', 'leave damaged blobs where they are')
     .action((names: string[], options: VerifyCommandOptions) =>
       run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
-    );
-}
-
-const UNPACK_NOTE = `
-Every layer is verified before the first byte is written. A directory appears whole, or not at all.`;
-
-function unpackCommand(): Command {
-  return command('unpack', 'Make the root file system of an image')
-    .argument('<image>', 'a name or id')
-    .argument('<target>', 'a directory that is absent or empty, or - for one tar on stdout')
-    .option('-q, --quiet', 'print no warnings')
-    .option('--bundle', 'make an OCI runtime bundle, for runc or crun: rootfs and config.json')
-    .option('--platform <platform>', 'unpack this platform (default: local, the best for this machine)')
-    .addOption(
-      new Option('--owner <whose>', 'whose the files are (default: keep for root)').choices(['keep', 'caller']),
-    )
-    .option('--no-setid', 'take set-id bits and file capabilities off files')
-    .addOption(
-      new Option('--order <order>', 'of the flat tar: all directories last, or each before its first child').choices([
-        'directories-last',
-        'parents-first',
-      ]),
-    )
-    .option('--strict', 'refuse, before anything is written, what would leave something out')
-    .option('--sync', 'wait until all files are on stable storage')
-    .option('--max-names <number>', 'most names in the tree and in one layer (default: 500000)')
-    .addHelpText('after', UNPACK_NOTE)
-    .action((image: string, target: string, options: UnpackCommandOptions) =>
-      run(options, async (context) => (await import('./commands/unpack.js')).unpack(image, target, options, context)),
     );
 }
 

@@ -5,11 +5,9 @@ import { test, type TestContext } from 'node:test';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { jsonOf, type PrintedError } from '../fixtures/cli-workspace.js';
 import { runCommand, runLading, type CommandResult } from '../fixtures/command.js';
-import { example } from '../fixtures/example.js';
-import { listFolder } from '../fixtures/folder-listing.js';
 import { asNobody } from '../fixtures/other-user.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
-import { fill, temporaryFolder } from '../fixtures/stores.js';
+import { temporaryFolder } from '../fixtures/stores.js';
 import { flatOf, storeWith } from '../fixtures/unpacking.js';
 
 const NAME = 'example/rootfs:1';
@@ -123,47 +121,4 @@ test('unpack refuses wrong command lines', async (t) => {
   assert.deepEqual([other.status, other.stderr.includes('linux/amd64')], [4, true]);
   assert.deepEqual(await readdir(at('empty')), []);
   await assert.rejects(readFile(at('rootfs')));
-});
-
-test('load --unpack makes a directory of the one image that it loaded, after its name is visible', async (t) => {
-  const { run, at } = await place(t);
-  const archive = at('image.tar');
-  await runLading(['save', '--store', at('store'), '-o', archive, NAME]);
-  const load = async (...args: readonly string[]): Promise<CommandResult> =>
-    await runLading(['load', '--store', at('other'), '-i', archive, ...args]);
-  const taken = await load('--unpack', at('store'));
-  assert.deepEqual([taken.status, taken.stderr.includes('[ERR_TARGET_EXISTS]')], [7, true]);
-  await assert.rejects(stat(at('other')), 'nothing was loaded');
-  const two = await load('--platform', 'linux/amd64,linux/arm64', '--unpack', at('rootfs'));
-  assert.equal(two.status, 2, two.stderr);
-  const done = await load('--platform', 'linux/amd64', '--json', '--unpack', at('rootfs'));
-  assert.equal(done.status, 0, done.stderr);
-  const { unpacked, images } = jsonOf<{ unpacked: Printed; images: readonly object[] }>(done.stdout);
-  assert.deepEqual([unpacked.target.path, images.length], [at('rootfs'), 1]);
-  assert.equal((await run(NAME, at('direct'))).status, 0);
-  assert.deepEqual(await listFolder(at('rootfs')), await listFolder(at('direct')));
-});
-
-test('load --unpack of several images unpacks none, and says how to choose', async (t) => {
-  const { at } = await place(t);
-  const store = await OciLayoutStore.open(at('two'));
-  const built = example({ layers: 1 });
-  const other = example({ layers: 1, seed: 'other' });
-  await fill(store, [{ name: 'docker.io/a/a:1', descriptor: built.root }], built.blobs);
-  await fill(store, [{ name: 'docker.io/a/b:1', descriptor: other.root }], other.blobs);
-  const archive = at('two.tar');
-  await runLading(['save', '--store', at('two'), '-o', archive, 'a/a:1', 'a/b:1']);
-  const { status, stderr, stdout } = await runLading([
-    'load',
-    '--store',
-    at('other'),
-    '-i',
-    archive,
-    '--platform',
-    'linux/amd64',
-    '--unpack',
-    at('rootfs'),
-  ]);
-  assert.deepEqual([status, stderr.includes('--image'), stdout.includes('a/a:1')], [2, true, true]);
-  await assert.rejects(stat(at('rootfs')));
 });

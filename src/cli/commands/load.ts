@@ -3,9 +3,7 @@ import { LadingError } from '../../model/errors.js';
 import type { NameMove, OnConflict } from '../../model/image-list.js';
 import { parseReference } from '../../model/reference.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
-import type { OciLayoutStore } from '../../stores/layout/oci-layout-store.js';
 import type { ImageReport } from '../../survey/reports.js';
-import type { UnpackReport } from '../../unpack/report-shapes.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, warn } from '../console.js';
@@ -13,13 +11,14 @@ import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
 import { readTrustOrDefault, type TrustFiles } from '../trust-files.js';
+import type { UnpackLoaded } from './load-unpack.js';
+import type { UnpackChoices } from './unpack-choices.js';
 
-export interface LoadCommandOptions extends CommonOptions, TrustFiles {
+export interface LoadCommandOptions extends CommonOptions, TrustFiles, UnpackChoices {
   readonly input?: string;
   readonly platform?: readonly string[];
   readonly referrers: ReferrerPolicy;
   readonly allowMissing?: boolean;
-  readonly strict?: boolean;
   readonly onConflict: OnConflict;
   readonly unpack?: string;
   readonly name?: string;
@@ -32,8 +31,7 @@ export interface LoadCommandOptions extends CommonOptions, TrustFiles {
 export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
   const { input, image } = inputChoice(options.input);
   const policy = await readTrustOrDefault(options);
-  // What can be wrong with the target is told before anything is loaded.
-  if (options.unpack !== undefined) await checkUnpack(options.unpack, options.platform);
+  const unpackLoaded = await wishedUnpack(options);
   const source = openInput(input);
   const store = await openStore(options, 'write');
   const loading = loadImages(store, source, {
@@ -55,41 +53,25 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
   warn(report.warnings, options);
   if (!options.json) await printLines([...report.moved.flatMap(movedLines), ...new Set(report.images.map(loadedLine))]);
   // The names are visible now, whatever becomes of the directory.
-  const unpacked = options.unpack === undefined ? undefined : await unpackLoaded(store, report.images, options, signal);
+  const unpacked = await unpackLoaded?.(store, report.images, signal);
+  if (unpacked !== undefined) warn(unpacked.warnings, options);
   if (options.json) await printReport('load', { ...report, ...(unpacked && { unpacked }) });
   return report.incomplete ? INCOMPLETE : 0;
 }
 
-/** Throws for a target that is taken, and for more than one platform. */
-async function checkUnpack(directory: string, platforms: readonly string[] = []): Promise<void> {
-  if (directory === '-')
-    throw wrong('load --unpack makes a directory; for a tar, load and then use lading unpack IMAGE -');
-  if (platforms.length > 1) throw wrong('load --unpack takes one platform; name it with --platform, or none for local');
-  const { freeTarget } = await import('../../stores/rootfs/rootfs-target.js');
-  await freeTarget(directory);
+/** What makes the directory, if one is wished. What can be wrong with it is told before anything is loaded. */
+async function wishedUnpack({ unpack, ...options }: LoadCommandOptions): Promise<UnpackLoaded | undefined> {
+  if (unpack === undefined) return refuseAlone(options);
+  return await (await import('./load-unpack.js')).prepareUnpack({ ...options, unpack });
 }
 
-async function unpackLoaded(
-  store: OciLayoutStore,
-  images: readonly ImageReport[],
-  { unpack = '', platform = [], ...output }: LoadCommandOptions,
-  signal: AbortSignal,
-): Promise<UnpackReport> {
-  const [first, ...others] = images;
-  if (first === undefined || others.some(({ digest }) => digest !== first.digest)) {
-    throw wrong(`${images.length} images were loaded and none was unpacked; choose one with --image NAME`);
-  }
-  const { unpackImage } = await import('../../unpack/unpack-image.js');
-  const report = await unpackImage(store, first.name ?? first.digest, unpack, {
-    ...(platform[0] !== undefined && { platform: platform[0] }),
-    signal,
-  });
-  warn(report.warnings, output);
-  return report;
-}
-
-function wrong(message: string): LadingError {
-  return new LadingError('ERR_OPTION_INVALID', message, { details: { option: '--unpack' } });
+/** Options of a directory mean nothing without one. */
+function refuseAlone({ owner, setid, sync, bundle, maxNames }: LoadCommandOptions): undefined {
+  const given = { '--owner': owner, '--no-setid': setid === false || undefined, '--sync': sync, '--bundle': bundle };
+  const all = Object.entries({ ...given, '--max-names': maxNames });
+  const [option] = all.find(([, value]) => value !== undefined) ?? [];
+  if (option === undefined) return undefined;
+  throw new LadingError('ERR_OPTION_INVALID', `${option} goes with --unpack DIR`, { details: { option } });
 }
 
 /** The image that had the name stays in the store; a list shows it without the name. */
