@@ -16,6 +16,9 @@ const CHANGING =
 /** These, and `close`: its errors must be handled too. */
 const HEEDED = `${CHANGING} close`;
 
+/** And what only an unpacking does. */
+export const UNPACKING = `${HEEDED} ?mknodat ?fchown ?lchown ?fchownat utimensat fsetxattr lsetxattr`;
+
 /** One system call of a run. */
 export interface TracedCall {
   readonly thread: string;
@@ -50,8 +53,9 @@ export async function runTraced(
   args: readonly string[],
   log: string,
   inject?: { readonly at: Point; readonly what: Injection },
+  calls = HEEDED,
 ): Promise<TracedRun> {
-  const result = await straceProgram(main, args, traceArgs(log, inject));
+  const result = await straceProgram(main, args, traceArgs(log, inject, calls));
   return { ...result, calls: await readCalls(log) };
 }
 

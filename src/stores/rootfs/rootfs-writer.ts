@@ -146,8 +146,18 @@ export class RootfsWriter {
 
   /** Closes what is open, after an error. */
   close(): void {
-    if (this.#open?.fd !== undefined) closeSync(this.#open.fd);
+    const { fd } = this.#open ?? {};
     this.#open = undefined;
+    if (fd !== undefined) closeAnyhow(fd);
+  }
+}
+
+/** An error of what is removed next does not count. */
+function closeAnyhow(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // The descriptor is gone all the same (close(2)).
   }
 }
 
