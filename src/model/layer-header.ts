@@ -126,8 +126,10 @@ function timeIn(block: Buffer, record: Buffer | undefined): FileTime {
 function paxTime(text: string): FileTime {
   const [, sign = '', seconds, fraction = ''] = /^(-?)([0-9]{1,19})(?:\.([0-9]*))?$/.exec(text) ?? [];
   if (seconds === undefined) throw badHeader(`${quote(text)} is not a time`);
-  const time = checkedTime(BigInt(seconds)) * SECOND + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
-  return fileTimeOf(sign === '' ? time : -time);
+  const nanoseconds = BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+  const isNegative = sign !== '';
+  const time = checkedTime(isNegative ? -BigInt(seconds) : BigInt(seconds)) * SECOND;
+  return fileTimeOf(isNegative ? time - nanoseconds : time + nanoseconds);
 }
 
 function checkedTime(seconds: bigint): bigint {
