@@ -10,7 +10,7 @@ export {
 } from './inspect/describe-images.js';
 export type { ManifestDescription } from './inspect/describe-manifests.js';
 export { DescriptionCache } from './inspect/description-cache.js';
-export { exportImages } from './export/export-images.js';
+export { exportImages, type ExportImagesOptions } from './export/export-images.js';
 export { writeArchive, type WriteArchiveOptions } from './export/write-archive.js';
 export { hostPlatform } from './survey/host-platform.js';
 export { inspectArchive, type ArchiveInspection, type InspectArchiveOptions } from './inspect/inspect-archive.js';
@@ -29,7 +29,6 @@ export { listArchive, type ListArchiveOptions } from './inspect/list-archive.js'
 export { listImages, type ImageListing, type ListedImage, type ListImagesOptions } from './inspect/list-images.js';
 export type { ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
-export type { CommitEvent } from './stages/records.js';
 export { loadImages, type LoadOptions } from './load/load-images.js';
 export type { BeforeCommit } from './load/before-commit.js';
 export type { LoadBlob, LoadGraph, LoadImage, LoadPlatform, LoadReferrer } from './load/load-graph.js';
@@ -39,6 +38,7 @@ export type { DescriptorSource, LoadSource } from './load/archive-entries.js';
 export type { IndexPolicy } from './export/choose-roots.js';
 export type { PlatformState } from './model/completeness.js';
 export type { Descriptor } from './model/descriptor.js';
+export type { ByteMeter } from './model/byte-meter.js';
 export { algorithmOf, digestOf, parseDigest, type Digest, type DigestAlgorithm } from './model/digest.js';
 export { jsonLine } from './model/json-line.js';
 export {
@@ -58,6 +58,21 @@ export type { JsonObject } from './model/json.js';
 export type { ImageRecord, NameMove, OnConflict } from './model/image-list.js';
 export { resolveRecords, type Untagged } from './model/resolve-records.js';
 export { DEFAULT_LIMITS, type Limits } from './model/limits.js';
+export {
+  PROGRESS_SCHEMA,
+  type ActiveBlob,
+  type BlobEvent,
+  type BytesEvent,
+  type EndEvent,
+  type OnProgress,
+  type ProgressError,
+  type ProgressEvent,
+  type ProgressImage,
+  type ProgressKind,
+  type ProgressOperation,
+  type StartEvent,
+  type WarningEvent,
+} from './model/progress-event.js';
 export type { ReferrerPolicy } from './model/wanted-blobs.js';
 export { anyOf, anyPlatform, compatibleWith, exactly, type PlatformMatcher } from './model/platform-matcher.js';
 export {
@@ -70,7 +85,7 @@ export {
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
 export { planExport, type ExportOptions, type ExportPlan } from './export/plan-export.js';
-export type { PlannedEntry } from './export/lay-out-archive.js';
+export type { PlannedEntry, PlannedNeed } from './export/lay-out-archive.js';
 export {
   labelOf,
   WARNING_CODES,

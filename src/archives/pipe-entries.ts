@@ -79,7 +79,7 @@ function cutAfter(judge: TarJudge, bytes: number): unknown {
 }
 
 function entryOf({ name, type, linkname, start, size }: JudgedEntry, body: PipeBody): PipeEntry {
-  const poured = { size, pour: body.pour, stop: body.stop };
+  const poured = { size, pour: body.pour, stop: body.stop, passed: body.bytesPassed };
   return {
     name,
     type,
@@ -98,6 +98,8 @@ class PipeBody implements AsyncIterable<Buffer> {
   readonly #cutAfter: (bytes: number) => unknown;
   readonly #settled = withResolvers();
   #left: number;
+  /** Whether the input pours or skips the rest of this body now. */
+  #isMoving = false;
   /** The error of an input that has ended in this body. */
   #cut: unknown;
 
@@ -118,6 +120,8 @@ class PipeBody implements AsyncIterable<Buffer> {
   }
 
   readonly stop = (): void => this.#input.stop();
+
+  readonly bytesPassed = (): number => this.#size - this.#left + (this.#isMoving ? this.#input.moved : 0);
 
   readonly skip = async (): Promise<void> => {
     await this.#pass(async () => await this.#input.skip(this.#left));
@@ -143,11 +147,14 @@ class PipeBody implements AsyncIterable<Buffer> {
 
   async #pass(move: () => Promise<number>): Promise<void> {
     try {
+      this.#isMoving = true;
       if (this.#left > 0) this.#count(await move(), this.#left);
       this.#settled.resolve();
     } catch (error) {
       this.#settled.reject(error);
       throw error;
+    } finally {
+      this.#isMoving = false;
     }
   }
 

@@ -60,6 +60,11 @@ export class PipeInput {
     return skipped;
   }
 
+  /** How many bytes the call under way has poured or skipped so far. */
+  get moved(): number {
+    return this.#reader.moved;
+  }
+
   /** Lets a call under way end with ERR_ABORTED. */
   stop(): void {
     this.#reader.stop();

@@ -26,6 +26,7 @@ const LOOK_MS = 1;
 export class PipeReader {
   readonly #pipe: number;
   readonly #stopped = new Int32Array(new SharedArrayBuffer(4));
+  readonly #moved = new BigInt64Array(new SharedArrayBuffer(8));
   #thread: { readonly worker: Worker; readonly ended: Promise<unknown> } | undefined;
   #bytesHere = 0;
   #waiting: { readonly resolve: (answer: PipeAnswer) => void; readonly reject: (error: Error) => void } | undefined;
@@ -65,6 +66,11 @@ export class PipeReader {
     return await this.#count({ kind: 'skip', bytes });
   }
 
+  /** How many bytes the call under way has poured or skipped so far. */
+  get moved(): number {
+    return Number(Atomics.load(this.#moved, 0));
+  }
+
   /** Lets the call under way, and every later one, end with ERR_ABORTED within 100 ms. */
   readonly stop = (): void => void Atomics.store(this.#stopped, 0, 1);
 
@@ -100,7 +106,7 @@ export class PipeReader {
   }
 
   #start(): Worker {
-    const workerData: PipeThreadData = { pipe: this.#pipe, stopped: this.#stopped };
+    const workerData: PipeThreadData = { pipe: this.#pipe, stopped: this.#stopped, moved: this.#moved };
     const worker = new Worker(new URL('pipe-thread.js', import.meta.url), { ...THREAD_OPTIONS, workerData });
     worker.on('message', (answer: PipeAnswer) => this.#waiting?.resolve(answer));
     worker.on('error', (error) => this.#fail(error));
@@ -111,6 +117,7 @@ export class PipeReader {
   }
 
   async #count(task: PipeTask): Promise<number> {
+    Atomics.store(this.#moved, 0, 0n);
     const answer = await this.#ask(task);
     if (!('bytes' in answer)) throw unexpected();
     return answer.bytes;

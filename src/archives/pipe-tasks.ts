@@ -12,8 +12,12 @@ export type PipeTask =
 export type PipeAnswer =
   { readonly chunk: Uint8Array<ArrayBuffer> } | { readonly bytes: number } | { readonly error: ThreadError };
 
-/** `pipe`: a non-blocking descriptor. `stopped`: not 0 once every task must end early. */
+/**
+ * `pipe`: a non-blocking descriptor. `stopped`: not 0 once every task must end early. `moved`: bytes that the task has
+ * poured or skipped so far.
+ */
 export interface PipeThreadData {
   readonly pipe: number;
   readonly stopped: Int32Array;
+  readonly moved: BigInt64Array;
 }

@@ -17,7 +17,7 @@ const CHUNK_BYTES = 1024 * 1024;
 /** Fewer bytes are copied before they are handed over, so that a slow input takes no buffer for each read. */
 const COPIED_BYTES = 128 * 1024;
 
-const { pipe, stopped } = workerData as PipeThreadData;
+const { pipe, stopped, moved } = workerData as PipeThreadData;
 const calls = kernel();
 if (calls === undefined) throw new Error('the thread has no native calls');
 const native = calls;
@@ -64,6 +64,7 @@ function pour(target: number, bytes: number): number {
     // Its errors are those of the store; all others are those of the input.
     writeBlobBytes(target, buffer.subarray(0, last));
     poured += last;
+    Atomics.store(moved, 0, BigInt(poured));
   }
   return poured;
 }
@@ -75,6 +76,7 @@ function skip(bytes: number): number {
     const last = whenData(() => native.spliceFromPipe(pipe, to, Math.min(CHUNK_BYTES, bytes - skipped)));
     if (last === 0) break;
     skipped += last;
+    Atomics.store(moved, 0, BigInt(skipped));
   }
   return skipped;
 }

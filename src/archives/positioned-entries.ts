@@ -1,5 +1,6 @@
 import { inTurns, QUICK_PER_TURN } from '../flow/in-turns.js';
 import { digestOfEntry, entryNameOf } from '../model/archive-layout.js';
+import { totalBytes } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { badEntry } from '../model/entry-name.js';
 import type { FileEntry } from './file-entry.js';
@@ -27,10 +28,16 @@ export type Unread = ReadonlySet<Digest>;
 export class PositionedEntries<Item extends Named> implements AsyncIterable<FileEntry> {
   readonly #list: () => Promise<Listing<Item>>;
   readonly #open: (item: Item) => FileEntry;
+  #bytes: number | undefined;
 
   constructor(list: () => Promise<Listing<Item>>, open: (item: Item) => FileEntry) {
     this.#list = list;
     this.#open = open;
+  }
+
+  /** The bytes of everything but the layout's own documents; undefined before it is listed. */
+  get bytes(): number | undefined {
+    return this.#bytes;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FileEntry> {
@@ -44,6 +51,7 @@ export class PositionedEntries<Item extends Named> implements AsyncIterable<File
    */
   async *documentsFirst(unread: Unread): AsyncGenerator<FileEntry> {
     const { metadata, others } = await this.#list();
+    this.#bytes = totalBytes(others.map(({ size }) => size));
     for (const item of metadata) yield this.#open(item);
     const taken = new Set<Item>();
     const byName = itemsByName(others);

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { exportImages } from '../export/export-images.js';
 import type { ExportPlan } from '../export/plan-export.js';
@@ -7,6 +8,7 @@ import { writeArchive as writeToDescriptor } from '../export/write-archive.js';
 import type { LoadSource } from '../load/archive-entries.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { ImageSource } from '../stores/store.js';
+import type { CommandContext } from './command-context.js';
 import { outputError } from './output-error.js';
 import { writeFile } from './output-file.js';
 
@@ -22,13 +24,24 @@ export async function writeArchive(
   store: ImageSource,
   plan: ExportPlan,
   file: string | undefined,
-  signal: AbortSignal,
+  { signal, progress }: CommandContext,
 ): Promise<void> {
+  const onProgress = await progress.listener();
+  const options = { signal, ...(onProgress && { onProgress }) };
   try {
-    if (isStdout(file)) await writeToDescriptor(store, plan, { fd: 1, signal });
-    else await writeFile(exportImages(store, plan, { signal }), file, signal);
+    if (isStdout(file)) await writeToDescriptor(store, plan, { fd: 1, ...options });
+    else await writeStream(exportImages(store, plan, options), file, signal);
   } catch (error) {
     throw outputError(error, `cannot write ${isStdout(file) ? 'to stdout' : quote(file)}`);
+  }
+}
+
+/** Ends the stream also if the file could not be opened. */
+async function writeStream(archive: Readable, file: string, signal: AbortSignal): Promise<void> {
+  try {
+    await writeFile(archive, file, signal);
+  } finally {
+    archive.destroy();
   }
 }
 

@@ -2,10 +2,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { OciLayoutStore, type OpenStoreOptions } from '../stores/layout/oci-layout-store.js';
 import type { OutputOptions } from './console.js';
+import type { ProgressOutput } from './progress/progress-output.js';
 
 /** What every command gets beside its own options. */
 export interface CommandContext {
   readonly signal: AbortSignal;
+  /** Shows how a long call goes, if the command has `--progress`. */
+  readonly progress: ProgressOutput;
 }
 
 /** The options that every command has. */

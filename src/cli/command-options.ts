@@ -1,5 +1,6 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { addPlatforms } from './command-context.js';
+import { PROGRESS_MODES, type ProgressMode } from './progress/progress-mode.js';
 
 /* What several commands have. */
 
@@ -21,6 +22,21 @@ export function withCommonOptions(one: Command): Command {
     .option('--store <dir>', 'folder of the store (default: $LADING_STORE, or lading in the user data folder)')
     .option('--json', 'print one JSON document instead of text')
     .option('--bytes', 'print exact numbers of bytes');
+}
+
+/** How the command shows its progress. */
+export function progressOption(): Option {
+  return new Option('--progress <how>', `show progress on stderr: ${PROGRESS_MODES.join(', ')}`)
+    .env('LADING_PROGRESS')
+    .default('auto')
+    .argParser(progressMode);
+}
+
+/** An empty variable of the environment counts as none. */
+function progressMode(value: string): ProgressMode {
+  const mode = PROGRESS_MODES.find((one) => one === (value === '' ? 'auto' : value));
+  if (mode === undefined) throw new InvalidArgumentError(`It is one of ${PROGRESS_MODES.join(', ')}.`);
+  return mode;
 }
 
 /** The values of an option that may be given several times. */

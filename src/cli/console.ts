@@ -1,6 +1,8 @@
 import { LadingError } from '../model/errors.js';
 import { formatBytes, printable } from '../model/shown-text.js';
+import type { ProgressError } from '../model/progress-event.js';
 import type { Warning } from '../survey/reports.js';
+import type { ProgressMode } from './progress/progress-mode.js';
 import { outputError } from './output-error.js';
 
 /** How a command prints. */
@@ -8,6 +10,8 @@ export interface OutputOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly bytes?: boolean;
+  /** `json`: stderr has events as lines of JSON, warnings among them. */
+  readonly progress?: ProgressMode;
 }
 
 /** Writes text to stdout and waits until it is written. Throws EPIPE if the reader has gone, else errors of storage. */
@@ -48,9 +52,9 @@ export async function printReport(kind: string, report: object, stream: 'stdout'
   else process.stderr.write(text);
 }
 
-/** Prints warnings on stderr; with --json they are in the report instead. */
-export function warn(warnings: readonly Warning[], { json = false, quiet = false }: OutputOptions): void {
-  if (json || quiet) return;
+/** Prints warnings on stderr; with --json they are in the report instead, with --progress json among the events. */
+export function warn(warnings: readonly Warning[], { json = false, quiet = false, progress }: OutputOptions): void {
+  if (json || quiet || progress === 'json') return;
   for (const { message } of warnings) process.stderr.write(`lading: warning: ${printable(message)}\n`);
 }
 
@@ -74,7 +78,7 @@ export function printError(error: unknown, { json = false }: OutputOptions): voi
 }
 
 /** An error as reports have it. */
-export function describe(error: unknown): { code: string; category: string; message: string; details: object } {
+export function describe(error: unknown): ProgressError {
   if (error instanceof LadingError) return error;
   const { message, code = 'ERR_UNEXPECTED' } = error as NodeJS.ErrnoException;
   return { code, category: 'unexpected', message, details: {} };

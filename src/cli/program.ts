@@ -1,6 +1,13 @@
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
-import { collect, command, platformOption, referrersOption, withCommonOptions } from './command-options.js';
+import {
+  collect,
+  command,
+  platformOption,
+  progressOption,
+  referrersOption,
+  withCommonOptions,
+} from './command-options.js';
 import type { CommonOptions } from './command-context.js';
 import type { RemoveCommandOptions } from './commands/edit.js';
 import type { LoadCommandOptions } from './commands/load.js';
@@ -70,8 +77,9 @@ function saveCommand(): Command {
         'digest',
       ]),
     )
+    .addOption(progressOption())
     .action((names: string[], options: SaveOptions) =>
-      run(options, async (context) => (await import('./commands/save.js')).save(names, options, context)),
+      run(options, async (context) => (await import('./commands/save.js')).save(names, options, context), 'save'),
     );
 }
 
@@ -102,8 +110,9 @@ function loadCommand(): Command {
     .option('--unpack <dir>', 'then make the root file system of the one image that was loaded');
   return withTreeOptions(one, ', with --unpack')
     .addHelpText('after', LOAD_NOTE)
+    .addOption(progressOption())
     .action((options: LoadCommandOptions) =>
-      run(options, async (context) => (await import('./commands/load.js')).load(options, context)),
+      run(options, async (context) => (await import('./commands/load.js')).load(options, context), 'load'),
     );
 }
 
@@ -152,8 +161,9 @@ function verifyCommand(): Command {
     )
     .option('--policy <file>', 'demand that every image meets this policy; exit 9 if not')
     .option('--dry-run', 'leave damaged blobs where they are')
+    .addOption(progressOption())
     .action((names: string[], options: VerifyCommandOptions) =>
-      run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context)),
+      run(options, async (context) => (await import('./commands/verify.js')).verify(names, options, context), 'verify'),
     );
 }
 

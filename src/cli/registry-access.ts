@@ -27,7 +27,7 @@ export interface GivenCredentials {
 /** Does work with registries, and closes the connections in any case. */
 export async function withRegistries<T>(
   options: RegistryOptions & OutputOptions & GivenCredentials,
-  { signal }: CommandContext,
+  { signal }: Pick<CommandContext, 'signal'>,
   host: string | undefined,
   work: (registries: Registries) => Promise<T>,
 ): Promise<T> {

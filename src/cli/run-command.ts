@@ -1,17 +1,28 @@
 import type { CommandContext, CommonOptions } from './command-context.js';
 import { printError } from './console.js';
 import { exitStatusOf, isReaderGone, READER_GONE } from './exit-status.js';
+import type { ProgressOperation } from '../model/progress-event.js';
 import { outputError } from './output-error.js';
+import { ProgressOutput } from './progress/progress-output.js';
 
 /** Runs a command and sets the exit status. Nothing calls `process.exit`, so that pending output is still written. */
-export async function run(options: CommonOptions, work: (context: CommandContext) => Promise<number>): Promise<void> {
+export async function run(
+  options: CommonOptions,
+  work: (context: CommandContext) => Promise<number>,
+  op?: ProgressOperation,
+): Promise<void> {
   const signals = listenForSignals();
+  const progress = new ProgressOutput(op, options);
   try {
-    process.exitCode = await work({ signal: signals.aborted });
+    process.exitCode = await work({ signal: signals.aborted, progress });
+    await progress.end(process.exitCode);
   } catch (error) {
     const named = outputError(error, 'the system refused something');
     process.exitCode = signals.received()?.status ?? (isReaderGone(named) ? READER_GONE : exitStatusOf(named));
-    if (process.exitCode !== READER_GONE) printError(named, options);
+    await progress.end(process.exitCode, named);
+    // Its end was a line of JSON: another line would be none.
+    const isTold = progress.isJson && options.json !== true;
+    if (process.exitCode !== READER_GONE && !isTold) printError(named, options);
   }
   signals.endIfBlocked();
 }

@@ -1,14 +1,35 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { asError, LadingError } from '../model/errors.js';
-import { check, fields, listOf, listOr, OBJECT, oneOf, TEXT, wholeNumber } from '../model/rules.js';
+import type { OnProgress } from '../model/progress-event.js';
+import {
+  CALLBACK,
+  check,
+  fields,
+  listOf,
+  listOr,
+  OBJECT,
+  oneOf,
+  optionsOf,
+  TEXT,
+  wholeNumber,
+} from '../model/rules.js';
+import { reporting, type Reported } from '../progress/reporting.js';
 import { TarPack } from '../stages/tar-pack.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource } from '../stores/store.js';
 import { NAMES } from '../survey/option-rules.js';
+import { labelOf } from '../survey/reports.js';
 import { exportEntries } from './export-entries.js';
-import { EXPORT_OPTIONS, planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
+import { EXPORT_RULES, planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
+import { PlanProgress, saveReportOf, type SaveReport } from './plan-progress.js';
+
+/** What to export, and whom to tell of it. */
+export interface ExportImagesOptions extends ExportOptions {
+  /** Is told the progress, see `ProgressEvent`. */
+  readonly onProgress?: OnProgress;
+}
 
 /**
  * The archive of a plan, or of the named images, as a byte stream. Its blobs are claimed before the first byte, so that
@@ -18,19 +39,24 @@ import { EXPORT_OPTIONS, planExport, type ExportOptions, type ExportPlan } from 
 export function exportImages(
   source: ImageSource,
   wanted: ExportPlan | readonly string[],
-  options: ExportOptions = {},
+  options: ExportImagesOptions = {},
 ): Readable {
+  const archive = newArchive();
+  // Destroys the archive if no pipeline did, so that its reader gets the error, also of a wrong argument.
+  exportWanted(archive, source, wanted, options).catch((error: unknown) => archive.destroy(asError(error)));
+  return archive;
+}
+
+function newArchive(): TarPack {
   const archive = new TarPack();
   // Without a listener, an abort before the first read would crash the process; later readers still get the error.
   archive.on('error', () => {});
-  // Destroys the archive if no pipeline did, so that its reader gets the error, also of a wrong argument.
-  exportUntilAbort(archive, source, wanted, options).catch((error: unknown) => archive.destroy(asError(error)));
   return archive;
 }
 
 const PLANNED = fields({ name: TEXT, type: oneOf('file', 'directory'), size: wholeNumber(), content: OBJECT });
 
-const PLAN_FIELDS = { size: wholeNumber(), entries: listOf(PLANNED) };
+const PLAN_FIELDS = { size: wholeNumber(), entries: listOf(PLANNED), images: listOf(fields({ digest: TEXT })) };
 
 /** A plan as an argument. */
 export const PLAN = fields(PLAN_FIELDS, 'a plan');
@@ -38,14 +64,49 @@ export const PLAN = fields(PLAN_FIELDS, 'a plan');
 const ARGUMENTS = {
   source: SOURCE,
   wanted: listOr(NAMES, fields(PLAN_FIELDS, 'a plan or a list of names')),
-  options: EXPORT_OPTIONS,
+  options: optionsOf<ExportImagesOptions>({ ...EXPORT_RULES, onProgress: CALLBACK }),
 };
 
-async function exportUntilAbort(...[archive, source, wanted, options]: Parameters<typeof exportTo>): Promise<void> {
+async function exportWanted(
+  archive: TarPack,
+  source: ImageSource,
+  wanted: ExportPlan | readonly string[],
+  options: ExportImagesOptions,
+): Promise<void> {
   check(ARGUMENTS, { source, wanted, options });
-  const stopListening = destroyOnAbort(archive, options.signal);
+  const { onProgress, signal, ...choosing } = options;
+  const about = () => ({
+    images: isPlan(wanted) ? wanted.images.map(labelOf) : wanted,
+    platforms: options.platforms ?? [],
+    store: source,
+  });
+  await reporting({ op: 'save', about, onProgress, signal }, async (reported) => {
+    const planned = async (): Promise<ExportPlan> =>
+      isPlan(wanted)
+        ? wanted
+        : await planExport(source, wanted, { ...choosing, ...(reported.signal && { signal: reported.signal }) });
+    return await exportUntilAbort(archive, source, planned, reported);
+  });
+}
+
+/** Writes the archive of a plan into a stream, to its end. */
+export async function streamTo(to: Writable, source: ImageSource, plan: ExportPlan, reported: Reported): Promise<void> {
+  const archive = newArchive();
+  exportUntilAbort(archive, source, async () => plan, reported).catch((error: unknown) =>
+    archive.destroy(asError(error)),
+  );
+  await pipeline(archive, to);
+}
+
+async function exportUntilAbort(
+  archive: TarPack,
+  source: ImageSource,
+  planned: () => Promise<ExportPlan>,
+  reported: Reported,
+): Promise<SaveReport> {
+  const stopListening = destroyOnAbort(archive, reported);
   try {
-    await exportTo(archive, source, wanted, options);
+    return await exportTo(archive, source, await planned(), reported);
   } finally {
     stopListening();
   }
@@ -54,14 +115,15 @@ async function exportUntilAbort(...[archive, source, wanted, options]: Parameter
 async function exportTo(
   archive: TarPack,
   source: ImageSource,
-  wanted: ExportPlan | readonly string[],
-  options: ExportOptions,
-): Promise<void> {
-  const plan = isPlan(wanted) ? wanted : await planExport(source, wanted, options);
+  plan: ExportPlan,
+  { progress }: Reported,
+): Promise<SaveReport> {
   const reader = await source.reader();
   try {
     // Bodies are read after their entries were made, so the claims last until the archive ends.
+    PlanProgress.start(progress, plan, () => archive.position);
     await pipeline(exportEntries(reader, plan), new VerifyDigests(), archive);
+    return saveReportOf(plan);
   } finally {
     await reader.end();
   }
@@ -71,9 +133,10 @@ function isPlan(wanted: ExportPlan | readonly string[]): wanted is ExportPlan {
   return !Array.isArray(wanted);
 }
 
-function destroyOnAbort(archive: Readable, signal: AbortSignal | undefined): () => void {
+function destroyOnAbort(archive: Readable, { signal, progress }: Reported): () => void {
   const abort = (): void => {
-    archive.destroy(new LadingError('ERR_ABORTED', 'the export was aborted', { cause: signal?.reason }));
+    const aborted = new LadingError('ERR_ABORTED', 'the export was aborted', { cause: signal?.reason });
+    archive.destroy(progress?.failure ?? aborted);
   };
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });

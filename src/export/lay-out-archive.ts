@@ -28,6 +28,14 @@ export interface PlannedEntry {
   readonly offset: number;
   /** The body: bytes that the plan made, or a blob of the store. */
   readonly content: { readonly bytes: Buffer } | { readonly digest: Digest; readonly kind: ContentKind };
+  /** What it is to the images: of several that need it, the first one counts. Undefined for files of the layout. */
+  readonly need?: PlannedNeed;
+}
+
+/** What a blob is, and the manifest that asks for it; undefined for an index that the plan made. */
+export interface PlannedNeed {
+  readonly kind: 'index' | 'manifest' | 'config' | 'layer';
+  readonly manifest?: Digest;
 }
 
 interface UnplacedEntry {
@@ -35,6 +43,7 @@ interface UnplacedEntry {
   readonly size: number;
   readonly mode?: number;
   readonly content: PlannedEntry['content'];
+  readonly need?: PlannedNeed;
 }
 
 /** The layout's own files. They come first, so that a reader of the stream knows at once what it needs. */
@@ -86,15 +95,18 @@ export function contentsOf(survey: Survey, { keptIndexes, made }: RootChoice): r
   const indexes = of('index').filter(({ descriptor }) => keptIndexes.has(descriptor.digest));
   return [
     ...indexes.map(blobFile),
-    ...[...made].map(([digest, bytes]) => madeFile(entryNameOf(digest), bytes)),
+    ...[...made].map(([digest, bytes]) => ({ ...madeFile(entryNameOf(digest), bytes), need: MADE_INDEX })),
     ...of('manifest', 'config').map(blobFile),
     ...of('layer').map(blobFile),
   ];
 }
 
-function blobFile({ descriptor }: { readonly descriptor: Descriptor }): UnplacedEntry {
+const MADE_INDEX: PlannedNeed = { kind: 'index' };
+
+function blobFile({ descriptor, kind, manifest }: BlobNeed): UnplacedEntry {
   const { digest, size } = descriptor;
-  return { name: entryNameOf(digest), size, content: { digest, kind: contentKindOf(descriptor) } };
+  const content = { digest, kind: contentKindOf(descriptor) };
+  return { name: entryNameOf(digest), size, content, need: { kind, manifest } };
 }
 
 /** Sets the offset of each entry. The folders of the blobs come before the first blob. */

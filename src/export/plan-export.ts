@@ -7,7 +7,7 @@ import { LadingError, quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
-import { check, oneOf, optionsOf, type Rule } from '../model/rules.js';
+import { check, oneOf, optionsOf } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource } from '../stores/store.js';
@@ -53,12 +53,9 @@ export interface ExportPlan {
 }
 
 /** Rules of the options of an export. */
-export const EXPORT_OPTIONS: Rule = optionsOf<ExportOptions>({
-  ...CHOOSING_RULES,
-  index: oneOf('auto', 'preserve', 'rewrite'),
-});
+export const EXPORT_RULES = { ...CHOOSING_RULES, index: oneOf('auto', 'preserve', 'rewrite') } as const;
 
-const ARGUMENTS = { source: SOURCE, names: NAMES, options: EXPORT_OPTIONS };
+const ARGUMENTS = { source: SOURCE, names: NAMES, options: optionsOf<ExportOptions>(EXPORT_RULES) };
 
 /**
  * Plans an archive of the named images. Throws every error that can be found before the first byte: ERR_IMAGE_UNKNOWN,

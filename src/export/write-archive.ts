@@ -1,12 +1,15 @@
-import { pipeline } from 'node:stream/promises';
 import { DescriptorOutput } from '../files/descriptor-output.js';
-import { check, FLAG, optionsOf, SIGNAL, wholeNumber } from '../model/rules.js';
+import type { OnProgress } from '../model/progress-event.js';
+import { CALLBACK, check, FLAG, optionsOf, SIGNAL, wholeNumber } from '../model/rules.js';
+import { reporting, type Reported } from '../progress/reporting.js';
 import type { PumpEntry } from '../pump/pump-tasks.js';
 import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource, SourceReader } from '../stores/store.js';
+import { labelOf } from '../survey/reports.js';
 import { claimPlan } from './export-entries.js';
-import { exportImages, PLAN } from './export-images.js';
+import { PLAN, streamTo } from './export-images.js';
 import type { PlannedEntry } from './lay-out-archive.js';
+import { PlanProgress, saveReportOf } from './plan-progress.js';
 import type { ExportPlan } from './plan-export.js';
 
 /** The largest number of a descriptor. */
@@ -18,13 +21,18 @@ export interface WriteArchiveOptions {
   readonly fd: number;
   /** False: writes a pipe without native calls, as where the optional package koffi is missing. Default true. */
   readonly native?: boolean;
+  /** Is told the progress, see `ProgressEvent`. */
+  readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
 
 const ARGUMENTS = {
   source: SOURCE,
   plan: PLAN,
-  options: optionsOf<WriteArchiveOptions>({ fd: wholeNumber(MAX_FD), native: FLAG, signal: SIGNAL }, ['fd']),
+  options: optionsOf<WriteArchiveOptions>(
+    { fd: wholeNumber(MAX_FD), native: FLAG, onProgress: CALLBACK, signal: SIGNAL },
+    ['fd'],
+  ),
 };
 
 /**
@@ -34,13 +42,22 @@ const ARGUMENTS = {
  */
 export async function writeArchive(source: ImageSource, plan: ExportPlan, options: WriteArchiveOptions): Promise<void> {
   check(ARGUMENTS, { source, plan, options });
-  const { fd, native = true, signal } = options;
-  if (native && (await pumped(source, plan, fd, signal))) return;
-  await pipeline(exportImages(source, plan, signal && { signal }), new DescriptorOutput(fd));
+  const { fd, native = true, onProgress, signal } = options;
+  const about = () => ({ images: plan.images.map(labelOf), platforms: [], store: source });
+  await reporting({ op: 'save', about, onProgress, signal }, async (reported) => {
+    const isPumped = native && (await pumped(source, plan, fd, reported));
+    if (!isPumped) await streamTo(new DescriptorOutput(fd), source, plan, reported);
+    return saveReportOf(plan);
+  });
 }
 
 /** Returns false, with nothing written, if the descriptor is no pipe for a pump, or the blobs are not in files. */
-async function pumped(source: ImageSource, plan: ExportPlan, fd: number, signal?: AbortSignal): Promise<boolean> {
+async function pumped(
+  source: ImageSource,
+  plan: ExportPlan,
+  fd: number,
+  { signal, progress }: Reported,
+): Promise<boolean> {
   // Loaded only if it is wanted: a save starts sooner without it.
   const { canPump, pumpArchive } = await import('../pump/archive-pump.js');
   if (!canPump(fd, plan.entries)) return false;
@@ -49,7 +66,10 @@ async function pumped(source: ImageSource, plan: ExportPlan, fd: number, signal?
     await claimPlan(reader, plan);
     const entries = plan.entries.map((entry) => pumpEntryOf(reader, entry));
     if (!entries.every((entry) => entry !== undefined)) return false;
-    await pumpArchive(fd, entries, signal);
+    await pumpArchive(fd, entries, {
+      signal,
+      onStart: (position) => PlanProgress.start(progress, plan, position),
+    });
     return true;
   } finally {
     await reader.end();

@@ -15,6 +15,8 @@ export interface PouredPart {
   readonly pour: (target: number) => Promise<number>;
   /** Lets `pour` end with ERR_ABORTED. */
   readonly stop: () => void;
+  /** How many bytes have passed so far. */
+  readonly passed: () => number;
 }
 
 /**

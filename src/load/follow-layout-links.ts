@@ -22,7 +22,7 @@ export const PASSED_BY =
 /** What the selection of the entries knows, and the limits for documents. */
 export interface FollowOptions {
   readonly limits: Limits;
-  readonly select: Pick<SelectEntries, 'wants' | 'sizeOf'>;
+  readonly select: Pick<SelectEntries, 'wants' | 'descriptorOf'>;
 }
 
 /**
@@ -96,7 +96,7 @@ class Follower {
     const digest = digestOfEntry(name);
     const error = passedBy(name, target);
     if (digest === undefined) throw error;
-    this.#damaged.add(digest, select.sizeOf(digest) ?? 0, error);
+    this.#damaged.add(digest, select.descriptorOf(digest)?.size ?? 0, error);
   }
 
   /** A document of the archive itself comes before one behind a link: the ledger refuses an archive with both. */

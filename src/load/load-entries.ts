@@ -2,11 +2,12 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { storageError } from '../files/storage-error.js';
 import type { Digest } from '../model/digest.js';
-import { asError, LadingError } from '../model/errors.js';
+import { LadingError } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { PlatformSet } from '../model/platform-set.js';
 import { Commit, type LayerProbing } from '../stages/commit.js';
-import type { ArchiveContents, ArchiveEntry, CommitEvent, SelectedEntry } from '../stages/records.js';
+import type { Progress } from '../progress/progress.js';
+import type { ArchiveContents, ArchiveEntry, SelectedEntry } from '../stages/records.js';
 import { SelectEntries, type SkippedEntries } from '../stages/select-entries.js';
 import { VerifyDigests } from '../stages/verify-digests.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
@@ -15,6 +16,7 @@ import { UnansweredHook } from './before-commit.js';
 import { claimAhead } from './claim-ahead.js';
 import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
 import { followLayoutLinks } from './follow-layout-links.js';
+import { LoadProgress } from './load-progress.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
 import { rememberFound } from './remember-found.js';
 
@@ -24,8 +26,8 @@ export interface LoadRequest extends CloseOptions {
   readonly passesAll: boolean;
   /** What to find out about layers while they pass, for a store that does not keep them. */
   readonly probing: LayerProbing;
-  /** Called for each blob while it is written, every few MiB, and when it is stored. */
-  readonly onProgress?: ((event: CommitEvent) => void | Promise<void>) | undefined;
+  /** Undefined if nobody listens. */
+  readonly progress: Progress | undefined;
 }
 
 /** What a load did, and what it found in the archive. */
@@ -55,10 +57,11 @@ export async function loadInSession(
   request: LoadRequest,
 ): Promise<LoadOutcome> {
   const session = rememberFound(begun);
-  const { probing, limits, platforms, choice, passesAll, signal, onProgress } = request;
+  const { probing, limits, platforms, choice, passesAll, signal, progress } = request;
   // Signatures that are not kept are read all the same if they are to be checked.
   const referrers = request.policy === undefined ? request.referrers : 'follow';
-  const commit = new Commit(session, { probing, limits });
+  const watcher = progress && new LoadProgress(progress, request);
+  const commit = new Commit(session, { probing, limits, ...(watcher && { onStored: watcher.stored }) });
   const select = new SelectEntries({
     present: session,
     platforms: new PlatformSet<ImageRecord>(platforms),
@@ -68,10 +71,12 @@ export async function loadInSession(
     passesAll,
     damage: isFiltered(request) ? 'later' : 'fatal',
     untilStored: async () => await commit.settled(),
+    ...(watcher && { watcher }),
   });
+  watcher?.watch({ entries, select, active: commit.active });
   const claimed = entries instanceof Readable ? entries : claimAhead(entries, session, select);
   try {
-    await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, callingBack(onProgress), { signal });
+    await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, discarding(), { signal });
     const contents = await followLayoutLinks(session, withLeft(commit.contents, select), { limits, select });
     const closed = await closeArchive(destination, session, contents, request);
     await session.end({ unneeded: unneededOf(closed, contents, select.skipped) });
@@ -80,7 +85,7 @@ export async function loadInSession(
     // The stage may be in the middle of a blob, which must end before it can be discarded.
     await commit.settled();
     const hasAny = commit.contents.stored.size + select.skipped.present.size > 0;
-    const ended = { isCut: hasAny && isCut?.(error) === true, isAborted: signal?.aborted ?? false };
+    const ended = { isCut: hasAny && isCut?.(error) === true, isAborted: isAborted(request) };
     throw await rollBack(session, commit.contents, error, ended);
   }
 }
@@ -106,24 +111,14 @@ function isFiltered({ platforms, referrers, onConflict, choice }: LoadRequest): 
   return platforms.length > 0 || choice !== undefined || referrers === 'drop' || onConflict === 'keep';
 }
 
-/** The end of the pipeline: passes each event to the caller, and waits for the promise that it may return. */
-function callingBack(onProgress: LoadRequest['onProgress']): Writable {
-  return new Writable({
-    objectMode: true,
-    write: (event: CommitEvent, _encoding, callback) => {
-      tell(onProgress, event).then(() => callback(), callback);
-    },
-  });
+/** Whether the caller's signal has ended the load: not an error of its callback. */
+function isAborted({ signal, progress }: LoadRequest): boolean {
+  return signal?.aborted === true && progress?.failure === undefined;
 }
 
-async function tell(onProgress: LoadRequest['onProgress'], event: CommitEvent): Promise<void> {
-  try {
-    await onProgress?.(event);
-  } catch (cause) {
-    if (cause instanceof LadingError) throw cause;
-    const message = `onProgress failed: ${asError(cause).message}`;
-    throw new LadingError('ERR_OPTION_INVALID', message, { cause, details: { option: 'onProgress' } });
-  }
+/** The end of the pipeline. */
+function discarding(): Writable {
+  return new Writable({ objectMode: true, write: (_event, _encoding, callback) => callback() });
 }
 
 /**

@@ -7,8 +7,9 @@ import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
 import { CALLBACK, check, FLAG, listOf, oneOf, optionsOf, TEXT } from '../model/rules.js';
+import type { OnProgress } from '../model/progress-event.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
-import type { CommitEvent } from '../stages/records.js';
+import { reporting } from '../progress/reporting.js';
 import { DESTINATION } from '../stores/port-rules.js';
 import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
@@ -56,11 +57,8 @@ export interface LoadOptions {
   readonly limits?: Partial<Limits>;
   /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
   readonly strict?: boolean;
-  /**
-   * Called for each blob while it is written, every few MiB, and when it is stored. A promise that it returns is
-   * awaited. If it throws, the load fails with ERR_OPTION_INVALID.
-   */
-  readonly onProgress?: (event: CommitEvent) => void | Promise<void>;
+  /** Is told the progress, see `ProgressEvent`. If it throws, the load fails. */
+  readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
 
@@ -97,7 +95,14 @@ export async function loadImages(
   options: LoadOptions = {},
 ): Promise<LoadReport> {
   check(ARGUMENTS, { destination, source, options });
-  return (await loadArchive(destination, source, loadRequestOf(options))).report;
+  const { onProgress, signal, platforms = [] } = options;
+  const about = () => ({ images: options.images ?? [], platforms, store: destination });
+  const request = loadRequestOf(options);
+  return await reporting({ op: 'load', about, onProgress, signal }, async (reported) => {
+    const { report } = await loadArchive(destination, source, { ...request, ...reported });
+    reported.progress?.warn(report.warnings);
+    return report;
+  });
 }
 
 /** Starts a session, opens the archive, loads its entries, and ends all of them, a stream that was not read too. */
@@ -157,7 +162,7 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     limits: limitsOf(options.limits),
     passesAll: false,
     probing: 'none',
-    onProgress: options.onProgress,
+    progress: undefined,
     signal: options.signal,
   };
 }

@@ -58,7 +58,9 @@ export function companionsAmong(companions: readonly ImageRecord[], digests: Ite
   const known = new Set(digests);
   const found = new Set<ImageRecord>();
   for (let grown = true; grown;) {
-    const next = companions.filter((one) => !found.has(one) && known.has(companionSubject(one) ?? one.descriptor.digest));
+    const next = companions.filter(
+      (one) => !found.has(one) && known.has(companionSubject(one) ?? one.descriptor.digest),
+    );
     next.forEach((one) => found.add(one) && known.add(one.descriptor.digest));
     grown = next.length > 0;
   }

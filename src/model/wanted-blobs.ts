@@ -44,6 +44,16 @@ export class WantedBlobs {
     return this.#wanted.get(digest);
   }
 
+  /** The descriptors of all wanted blobs so far. */
+  [Symbol.iterator](): Iterator<Descriptor> {
+    return this.#wanted.values();
+  }
+
+  /** How many blobs are wanted so far. */
+  get count(): number {
+    return this.#wanted.size;
+  }
+
   /** Whether a wanted blob has this size. */
   hasSize(size: number): boolean {
     return this.#sizes.has(size);
@@ -118,6 +128,7 @@ export class WantedBlobs {
     if (isDocument) this.#unread.add(digest);
     return [...(isDocument ? [descriptor] : []), ...referrers.flatMap((referrer) => this.#want(referrer))];
   }
+
   #set(descriptor: Descriptor): void {
     this.#wanted.set(descriptor.digest, descriptor);
     this.#sizes.add(descriptor.size);

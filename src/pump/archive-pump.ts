@@ -47,13 +47,23 @@ export function canPump(fd: number, entries: readonly Pick<PumpEntry, 'name' | '
   }
 }
 
+/** What ends a pump, and who is told how to look up the bytes that are in the pipe. */
+export interface PumpOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onStart?: (position: () => number) => void;
+}
+
 /**
  * Writes an archive into a pipe by threads, every body verified. One thread writes, up to two hash large bodies beside
  * it. An error or an abort ends the archive inside an entry, so that no reader takes it for whole. Holds 1 MiB for each
  * thread, beside the thread's own memory of about 10 MiB. Throws ERR_ABORTED, ERR_BLOB_MISSING, ERR_DIGEST_MISMATCH,
  * ERR_SIZE_MISMATCH, ERR_STORAGE_IO, ERR_STORE_TAMPERED, and EPIPE if the reader has gone.
  */
-export async function pumpArchive(fd: number, entries: readonly PumpEntry[], signal?: AbortSignal): Promise<void> {
+export async function pumpArchive(
+  fd: number,
+  entries: readonly PumpEntry[],
+  { signal, onStart }: PumpOptions = {},
+): Promise<void> {
   const calls = kernel();
   if (calls === undefined) throw new Error('there are no native calls; ask canPump first');
   const pipe = openPipe(calls, fd);
@@ -63,6 +73,7 @@ export async function pumpArchive(fd: number, entries: readonly PumpEntry[], sig
   const stop = (): void => state.stop();
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted) stop();
+  onStart?.(() => state.sent);
   try {
     const hashers = Math.min(MAX_HASHERS, availableParallelism(), large.length);
     const threads = [start('writer-thread.js', { shared, large, entries, pipe }, state)];

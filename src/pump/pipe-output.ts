@@ -26,10 +26,13 @@ export class PipeOutput {
   #sent = 0;
   /** Bytes of the buffer that may go: they end inside an entry. */
   #free = 0;
+  readonly #onSent: (bytes: number) => void;
 
-  constructor(pipe: number, kernel: Kernel, isStopped: () => boolean) {
+  /** `onSent` is told how many bytes are in the pipe, whenever more are. */
+  constructor(pipe: number, kernel: Kernel, isStopped: () => boolean, onSent: (bytes: number) => void) {
     this.#pipe = pipe;
     this.#kernel = kernel;
+    this.#onSent = onSent;
     this.#waiting = { wait: (ms) => kernel.waitForRoom(pipe, ms), isStopped, doing: 'writing the archive' };
   }
 
@@ -73,7 +76,7 @@ export class PipeOutput {
     for (let at = 0; at < bytes.length;) {
       const written = this.#whenRoom(() => writeSync(this.#pipe, bytes, at));
       at += written;
-      this.#sent += written;
+      this.#count(written);
     }
   }
 
@@ -84,9 +87,14 @@ export class PipeOutput {
       const last = this.#spliceSome(file, moved, Math.min(SPLICE_BYTES, bytes - moved));
       if (last === 0) break;
       moved += last;
-      this.#sent += last;
+      this.#count(last);
     }
     return moved;
+  }
+
+  #count(bytes: number): void {
+    this.#sent += bytes;
+    this.#onSent(this.#sent);
   }
 
   #spliceSome(file: number, start: number, bytes: number): number {

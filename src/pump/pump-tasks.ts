@@ -44,7 +44,9 @@ const MAX_AHEAD = 4;
 const STOPPED = 0;
 const WRITTEN = 1;
 const CLAIMED = 2;
-const HEAD = 4;
+/** A number of 8 bytes: the place of two. */
+const SENT = 4;
+const HEAD = 6;
 
 type Verdict = 'good' | 'bad';
 const VERDICTS: readonly (Verdict | undefined)[] = [undefined, 'good', 'bad'];
@@ -52,6 +54,7 @@ const VERDICTS: readonly (Verdict | undefined)[] = [undefined, 'good', 'bad'];
 /** The state that the threads share: 16 bytes for each large entry. */
 export class PumpState {
   readonly #numbers: Int32Array;
+  readonly #sent: BigInt64Array;
   readonly #times: BigInt64Array;
   readonly #count: number;
 
@@ -63,6 +66,16 @@ export class PumpState {
     this.#count = (shared.byteLength - 4 * HEAD) / 16;
     this.#times = new BigInt64Array(shared, 4 * HEAD, this.#count);
     this.#numbers = new Int32Array(shared);
+    this.#sent = new BigInt64Array(shared, 4 * SENT, 1);
+  }
+
+  /** Bytes of the archive that are in the pipe. */
+  get sent(): number {
+    return Number(Atomics.load(this.#sent, 0));
+  }
+
+  set sent(bytes: number) {
+    Atomics.store(this.#sent, 0, BigInt(bytes));
   }
 
   /** Tells every thread to end early. */

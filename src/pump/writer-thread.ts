@@ -24,7 +24,12 @@ const { shared, large, entries, pipe } = workerData as WriterThreadData;
 const state = new PumpState(shared);
 const calls = kernel();
 if (calls === undefined) throw new Error('the thread has no native calls');
-const output = new PipeOutput(pipe, calls, () => state.isStopped);
+const output = new PipeOutput(
+  pipe,
+  calls,
+  () => state.isStopped,
+  (bytes) => (state.sent = bytes),
+);
 
 try {
   writeAll();

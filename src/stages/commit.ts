@@ -1,6 +1,7 @@
 import { readAll } from '../content/check-document.js';
 import { DamagedBlobs } from '../content/damaged-blobs.js';
 import type { FilePart, PouredPart } from '../files/file-part.js';
+import { ActiveBodies, type ActiveBody } from '../flow/active-bodies.js';
 import { SideWork } from '../flow/side-work.js';
 import { Stage } from '../flow/stage.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
@@ -8,17 +9,11 @@ import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError } from '../model/errors.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
-import { check, oneOf, optionsOf } from '../model/rules.js';
+import { CALLBACK, check, oneOf, optionsOf } from '../model/rules.js';
 import { SESSION } from '../stores/port-rules.js';
-import type { DestinationSession, IngestOutcome, PartCopies } from '../stores/store.js';
-import {
-  ENTRY,
-  type ArchiveContents,
-  type ArchiveFile,
-  type CommitEvent,
-  type SelectedEntry,
-  type VerifiedEntry,
-} from './records.js';
+import type { DestinationSession, PartCopies } from '../stores/store.js';
+import type { ArchiveContents, ArchiveFile, CommitEvent, SelectedEntry, VerifiedEntry } from './records.js';
+import { ENTRY } from './records.js';
 
 /** What to find out about blobs as layers while they pass: nothing, their compression, or also their diff ids. */
 export type LayerProbing = 'none' | 'heads' | 'all';
@@ -28,22 +23,21 @@ export interface CommitOptions {
   /** `none` is enough for a store that keeps all bytes, since its layers can be read later. */
   readonly probing: LayerProbing;
   readonly limits: Limits;
+  /** Is told of each blob at once; the events of the stage come later where several blobs are copied side by side. */
+  readonly onStored?: (event: CommitEvent) => void;
 }
 
 const ARGUMENTS = {
   session: SESSION,
-  options: optionsOf<CommitOptions>({ probing: oneOf('none', 'heads', 'all'), limits: ALL_LIMITS }, [
-    'probing',
-    'limits',
-  ]),
+  options: optionsOf<CommitOptions>(
+    { probing: oneOf('none', 'heads', 'all'), limits: ALL_LIMITS, onStored: CALLBACK },
+    ['probing', 'limits'],
+  ),
 };
 
 /** Files without a digest in their name stay in memory up to this size each, and up to this size together. */
 const SMALL_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
-
-/** How many bytes of a blob are written between two events. */
-const EVENT_BYTES = 4 * 1024 * 1024;
 
 /** Blobs copied at once, each with up to two open files: work for every thread of a store, and one more message. */
 const MAX_COPIES = 64;
@@ -69,6 +63,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   #skipped = { count: 0, bytes: 0 };
   readonly #damaged = new DamagedBlobs();
   readonly #copying = new SideWork<CommitEvent[]>(MAX_COPIES);
+  readonly #active = new ActiveBodies();
 
   protected override readonly rule = ENTRY;
 
@@ -79,6 +74,11 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     this.#options = options;
     // Probing needs the bytes in this process, so blobs are not copied from file to file.
     this.#copies = options.probing === 'none' ? session.copies : undefined;
+  }
+
+  /** The bodies that are being written now. */
+  get active(): Iterable<ActiveBody> {
+    return this.#active;
   }
 
   /** The contents of the archive so far; complete once the stage has ended. */
@@ -170,22 +170,27 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   ): (signal: AbortSignal) => Promise<CommitEvent[]> {
     const { name, size, kind, poured } = entry;
     return async (signal) => {
+      const body = this.#active.enter(entry, digest);
       try {
-        const outcome = await copies.copy(part, { digest, size, kind }, signal);
-        this.#note(digest, size, outcome);
-        return [{ name, size, digest, bytes: size, outcome }];
+        const outcome = await copies.copy(part, { digest, size, kind }, signal, body.meter);
+        return [this.#note({ name, size, digest, outcome })];
       } catch (error) {
         if (this.#keepsDamage(entry, error)) return [];
         // The error would be seen when the next entry comes, and that is after the rest of this body.
         if (poured !== undefined) this.destroy(error as Error);
         throw error;
+      } finally {
+        this.#active.leave(body);
       }
     };
   }
 
-  #note(digest: Digest, size: number, outcome: IngestOutcome): void {
+  #note(event: CommitEvent): CommitEvent {
+    const { digest, size, outcome } = event;
     if (outcome === 'stored') this.#stored.set(digest, size);
     else if (!this.#stored.has(digest)) this.#storedByOthers.add(digest);
+    this.#options.onStored?.(event);
+    return event;
   }
 
   /** Remembers the damage of a candidate, which may not be needed. Returns false for every other error. */
@@ -209,25 +214,22 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     const small = promised !== undefined && size <= SMALL_BYTES ? [await readAll(entry.body, size)] : undefined;
     const ingest = await this.#session.begin(promised && { digest: promised, size, kind }, digester);
     const probe = this.#probeFor(promised);
-    const event = { name, size, ...(promised && { digest: promised }) };
+    const body = this.#active.enter(entry, promised);
     let bytes = 0;
-    let reportedBytes = 0;
+    body.meter.follow(() => bytes);
     try {
       for await (const chunk of small ?? entry.body) {
         if (this.destroyed) throw new LadingError('ERR_ABORTED', `blob ${name} was given up`);
         await probe?.write(chunk);
         await ingest.write(chunk);
         bytes += chunk.length;
-        if (bytes - reportedBytes < EVENT_BYTES) continue;
-        reportedBytes = bytes;
-        yield { ...event, bytes, outcome: 'storing' };
       }
       const digest = promised ?? digester.digest();
-      const outcome = await ingest.commit({ digest, size });
-      this.#note(digest, size, outcome);
+      const event = this.#note({ name, size, digest, outcome: await ingest.commit({ digest, size }) });
       if (probe !== undefined) this.#learn(name, promised, { digest, size }, await probe.end());
-      yield { ...event, digest, bytes, outcome };
+      yield event;
     } finally {
+      this.#active.leave(body);
       // Runs also if the consumer stops between two events. After a commit, abort does nothing.
       probe?.destroy();
       await ingest.abort();

@@ -1,6 +1,8 @@
 export { Commit, type CommitOptions, type LayerProbing } from './commit.js';
 export type { ArchiveContents, ArchiveFile } from './records.js';
 export { PlatformSet, type PlatformOutcome, type PlatformRequest, type UnmetPlatform } from '../model/platform-set.js';
+export type { ActiveBody } from '../flow/active-bodies.js';
+export type { ByteMeter } from '../model/byte-meter.js';
 export type { Completeness } from '../model/completeness.js';
 export type { LayerFacts } from '../layers/layer-probe.js';
 export type { CompressionName } from '../compression/compressions.js';
@@ -14,6 +16,7 @@ export type {
   BlobNeed,
   Body,
   CommitEvent,
+  EntryWatcher,
   ManifestNode,
   SelectedEntry,
   VerifiedEntry,

@@ -87,17 +87,12 @@ export interface SelectedEntry extends ArchiveEntry {
 /** An entry whose body throws at its end if size or digest are wrong. `digester` sees every byte that passes. */
 export type VerifiedEntry<Entry extends ArchiveEntry = ArchiveEntry> = Entry & { readonly digester: Digester };
 
-/**
- * The progress of one blob into the store: `storing` every few MiB while it is written; at the end `stored`, or
- * `present` if the store had it already. `bytes` of its `size` are written so far. A blob that is copied from a file
- * has only the last event. A file without a digest in its name has one when it is stored.
- */
+/** One blob that came into the store: `stored`, or `present` if the store had it already. `size` in bytes. */
 export interface CommitEvent {
   readonly name: string;
-  readonly digest?: Digest;
+  readonly digest: Digest;
   readonly size: number;
-  readonly bytes: number;
-  readonly outcome: 'storing' | IngestOutcome;
+  readonly outcome: IngestOutcome;
 }
 
 /** A file without a digest in its name: the digest and size of its bytes, and what is known of them. */
@@ -152,4 +147,14 @@ export interface SelectEntriesOptions {
   readonly passesAll: boolean;
   /** Waits until all entries passed on so far are stored, so that a document that came before its index can be read. */
   readonly untilStored: () => Promise<void>;
+  /** Is told what the archive lists and what is not passed on. */
+  readonly watcher?: EntryWatcher;
+}
+
+/** Is told what a selection of entries finds. */
+export interface EntryWatcher {
+  /** The parsed `index.json`, when it was read. */
+  listed(index: ImageIndex): void;
+  /** A blob that is not passed on: the store has it, or nothing needs it. */
+  passedOver(entry: ArchiveEntry, state: 'present' | 'skipped'): void;
 }

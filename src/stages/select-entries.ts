@@ -28,7 +28,7 @@ const RULES = {
 };
 const ARGUMENTS = {
   options: optionsOf<SelectEntriesOptions>(
-    { ...RULES, images: listOf(TEXT) },
+    { ...RULES, images: listOf(TEXT), watcher: withMethods('a watcher', ['listed', 'passedOver']) },
     Object.keys(RULES) as (keyof SelectEntriesOptions)[],
   ),
 };
@@ -97,9 +97,19 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     return this.#options.passesAll || this.#listing.mayWant(digest);
   }
 
-  /** The size that the documents state for a blob. */
-  sizeOf(digest: Digest): number | undefined {
-    return this.#listing.find(digest)?.size;
+  /** What the documents list a blob as. */
+  descriptorOf(digest: Digest): Descriptor | undefined {
+    return this.#listing.find(digest);
+  }
+
+  /** The descriptors of all blobs that are wanted so far. */
+  get wanted(): Iterable<Descriptor> & { readonly count: number } {
+    return this.#listing.documents.wanted;
+  }
+
+  /** Whether a blob that is not wanted now never will be. */
+  isEverythingKnown(): boolean {
+    return this.#listing.isEverythingKnown();
   }
 
   /** Whether a file with this plain name came and was not passed on. */
@@ -166,6 +176,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     checkLayoutDocumentSize(entry.name, entry.size, this.#options.limits);
     const bytes = await readAll(entry.body, entry.size);
     const index = await this.#listing.learn(entry.name, bytes);
+    if (index !== undefined) this.#options.watcher?.listed(index);
     return { ...entry, body: bodyOf(bytes), use: 'metadata', ...(index && { index }) };
   }
 
@@ -191,6 +202,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   async #skip(entry: ArchiveEntry): Promise<readonly SelectedEntry[]> {
     this.#countSkipped(entry);
+    this.#options.watcher?.passedOver(entry, 'skipped');
     await drain(entry);
     return [];
   }
@@ -207,6 +219,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   async #skipPresent(entry: ArchiveEntry, digest: Digest): Promise<readonly SelectedEntry[]> {
     this.#present.add(digest);
+    this.#options.watcher?.passedOver(entry, 'present');
     await drain(entry);
     return [];
   }

@@ -39,6 +39,11 @@ export class TarPack extends Stage<ArchiveEntry, Buffer> {
     this.#pack.on('data', (chunk: unknown) => void this.#packed.push(chunk as Buffer));
   }
 
+  /** Bytes of the archive that were made so far, with those that are held back. */
+  get position(): number {
+    return this.#position;
+  }
+
   protected override async *each(entry: ArchiveEntry): AsyncGenerator<Buffer> {
     this.#expect(entry);
     const sink = this.#pack.entry(headerOf(entry));

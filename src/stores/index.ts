@@ -23,4 +23,5 @@ export { contentKindOf, type ByteRange, type Content, type ContentKind } from '.
 export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';
 export type { FilePart, PouredPart, SharedFile } from '../files/file-part.js';
 export type { OpenableFile } from '../files/read-file.js';
+export type { ByteMeter } from '../model/byte-meter.js';
 export type { Digester } from '../model/digest.js';

@@ -1,5 +1,6 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import type { FilePart, PouredPart } from '../files/file-part.js';
+import type { ByteMeter } from '../model/byte-meter.js';
 import type { Content, ContentKind } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest, Digester } from '../model/digest.js';
@@ -63,8 +64,16 @@ export interface ExpectedContent extends Content {
 export interface PartCopies {
   /** Whether it takes blobs that are poured, too. If not, their bytes are passed through `begin`. */
   readonly pours: boolean;
-  /** Copies one blob. Throws what `Ingest.commit` throws, and ERR_ABORTED when the signal aborts. */
-  copy(part: FilePart | PouredPart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome>;
+  /**
+   * Copies one blob. A place that can tell how far it is lets the meter follow that. Throws what `Ingest.commit` throws,
+   * and ERR_ABORTED when the signal aborts.
+   */
+  copy(
+    part: FilePart | PouredPart,
+    expected: ExpectedContent,
+    signal: AbortSignal,
+    meter?: ByteMeter,
+  ): Promise<IngestOutcome>;
   /** Releases what the copies used, such as threads. No copy may be running or follow. */
   end(): Promise<void>;
 }

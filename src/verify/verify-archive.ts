@@ -6,6 +6,7 @@ import { IMAGES, loadArchive, loadRequestOf } from '../load/load-images.js';
 import type { Digest } from '../model/digest.js';
 import { isImage } from '../model/image-list.js';
 import { check, optionsOf } from '../model/rules.js';
+import { reporting, type Reported } from '../progress/reporting.js';
 import { documentStore } from '../stores/memory/document-store.js';
 import { isAnyMissing } from '../survey/reports.js';
 import type { Warning, WarningCode } from '../survey/reports.js';
@@ -32,11 +33,26 @@ const ARGUMENTS = {
  */
 export async function verifyArchive(source: LoadSource, options: VerifyArchiveOptions = {}): Promise<VerifyReport> {
   check(ARGUMENTS, { source, options });
-  const { deep = false, strict = false, limits, signal, images: chosen = [] } = options;
+  const { images: chosen = [], platforms = [], onProgress, signal } = options;
+  const about = () => ({ images: chosen, platforms, store: source });
+  return await reporting({ op: 'verify', about, onProgress, signal }, async (reported) => {
+    const report = await verifySource(source, options, reported);
+    reported.progress?.warn(report.warnings);
+    return report;
+  });
+}
+
+async function verifySource(
+  source: LoadSource,
+  options: VerifyArchiveOptions,
+  { progress, signal }: Reported,
+): Promise<VerifyReport> {
+  const { deep = false, strict = false, limits, images: chosen = [] } = options;
   const request: LoadRequest = {
     ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }), images: chosen }),
     passesAll: chosen.length === 0,
     probing: deep ? 'all' : 'heads',
+    progress,
   };
   const store = documentStore(request.limits);
   const { report, contents } = await loadArchive(store, source, request);

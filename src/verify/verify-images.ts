@@ -3,12 +3,15 @@ import { Documents, type OnDamage } from '../content/documents.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { decorated } from '../model/decorated.js';
-import { algorithmOf, Digester, type Digest } from '../model/digest.js';
+import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
-import { check, FLAG, optionsOf, PLATFORM } from '../model/rules.js';
+import type { OnProgress } from '../model/progress-event.js';
+import { CALLBACK, check, FLAG, optionsOf, PLATFORM } from '../model/rules.js';
+import type { Progress } from '../progress/progress.js';
+import { reporting } from '../progress/reporting.js';
 import { referrersIn } from '../stores/listed-images.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
@@ -17,6 +20,8 @@ import { NAMES, PLATFORMS, READING_RULES } from '../survey/option-rules.js';
 import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
+import { hashBlobs } from './hash-blobs.js';
+import { HashProgress } from './hash-progress.js';
 import { unmetDemands, type Demands, type Unmet } from './demands.js';
 
 /** How to verify. */
@@ -26,6 +31,8 @@ export interface VerifyOptions extends Demands {
   readonly deep?: boolean;
   /** Reports a config whose platform differs from its descriptor's as a problem, not as a warning. */
   readonly strict?: boolean;
+  /** Is told the progress, see `ProgressEvent`. If it throws, the verification fails. */
+  readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
 
@@ -49,6 +56,7 @@ export const VERIFY_RULES = {
   complete: FLAG,
   platforms: PLATFORMS,
   hostPlatform: PLATFORM,
+  onProgress: CALLBACK,
 };
 
 const ARGUMENTS = { store: STORE, names: NAMES, options: optionsOf<VerifyOptions>(VERIFY_RULES) };
@@ -64,6 +72,21 @@ export async function verifyImages(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   check(ARGUMENTS, { store, names, options });
+  const { onProgress, signal, platforms = [] } = options;
+  const about = () => ({ images: names, platforms, store });
+  return await reporting({ op: 'verify', about, onProgress, signal }, async ({ progress, signal: joined }) => {
+    const report = await verifyStore(store, names, { ...options, ...(joined && { signal: joined }) }, progress);
+    progress?.warn(report.warnings);
+    return report;
+  });
+}
+
+async function verifyStore(
+  store: Store,
+  names: readonly string[],
+  options: VerifyOptions,
+  progress: Progress | undefined,
+): Promise<VerifyReport> {
   throwIfAborted(options.signal, 'the verification');
   const records = await store.list();
   const chosen = names.length === 0 ? records : names.flatMap((name) => resolveRecords(records, name));
@@ -79,8 +102,10 @@ export async function verifyImages(
     targets,
     common,
   );
-  const digests = names.length === 0 ? store.digests() : before.needs.map(({ descriptor }) => descriptor.digest);
-  const blobs = await hashAll(store, digests, damage, options.signal);
+  const digests = () =>
+    names.length === 0 ? store.digests() : before.needs.map(({ descriptor }) => descriptor.digest);
+  const hashing = progress && (await HashProgress.start(progress, store, before, digests()));
+  const blobs = await hashBlobs(store, digests(), { damage, hashing, signal: options.signal });
   const sound = withoutBlobs(store, damage);
   const survey = await surveyImages(new Documents(sound, { limits }), targets, common);
   const findings = await checkImages(sound, survey.nodes, { ...options, limits });
@@ -132,39 +157,6 @@ async function foreignIn(store: Store): Promise<readonly Problem[]> {
   });
 }
 
-async function hashAll(
-  store: Store,
-  digests: Iterable<Digest> | AsyncIterable<Digest>,
-  damage: Map<Digest, Problem>,
-  signal: AbortSignal | undefined,
-): Promise<VerifyReport['blobs']> {
-  let count = 0;
-  let bytes = 0;
-  for await (const digest of digests) {
-    throwIfAborted(signal, 'the verification');
-    const digester = new Digester(algorithmOf(digest));
-    const problem = await hash(store, digest, digester);
-    // Another process removed it meanwhile, which is not damage.
-    if (problem === 'gone') continue;
-    count += 1;
-    bytes += digester.size;
-    if (problem !== undefined && !damage.has(digest)) damage.set(digest, problem);
-  }
-  return { count, bytes };
-}
-
-/** Returns what is wrong with a blob, `gone` if it is not here, or undefined if it is good. */
-async function hash(store: Store, digest: Digest, digester: Digester): Promise<Problem | 'gone' | undefined> {
-  try {
-    for await (const chunk of store.open(digest, { kind: 'blob' })) digester.update(chunk);
-    return digester.digest() === digest ? undefined : mismatch(digest, digester.digest());
-  } catch (error) {
-    if (error instanceof LadingError && error.code === 'ERR_BLOB_MISSING') return 'gone';
-    if (isUnreadable(error)) return problemOf(error, digest);
-    throw error;
-  }
-}
-
 /** Reports a document that cannot be read as damage, so that the survey goes on. */
 function damageWhereUnreadable(store: Store, onDamage: OnDamage): Pick<Store, 'stat' | 'open'> {
   return decorated<Pick<Store, 'stat' | 'open'>>(store, {
@@ -184,9 +176,4 @@ function withoutBlobs(store: Store, damaged: ReadonlyMap<Digest, Problem>): Pick
   return decorated<Pick<Store, 'stat' | 'open'>>(store, {
     stat: async (digest, kind) => (damaged.has(digest) ? undefined : await store.stat(digest, kind)),
   });
-}
-
-function mismatch(digest: Digest, actual: Digest): Problem {
-  const message = `blob ${digest}: content hashes to ${actual}; load the image again from a good archive`;
-  return { code: 'ERR_DIGEST_MISMATCH', digest, message };
 }

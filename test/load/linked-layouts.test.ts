@@ -8,7 +8,7 @@ import type { FileEntry } from '../../src/archives/file-entry.js';
 import { layoutFiles } from '../../src/archives/layout-folder.js';
 import { LAYOUT_BYTES } from '../../src/model/archive-layout.js';
 import { digestOf } from '../../src/model/digest.js';
-import type { CommitEvent } from '../../src/stages/records.js';
+import type { ProgressEvent } from '../../src/model/progress-event.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { verifyArchive } from '../../src/verify/verify-archive.js';
@@ -252,7 +252,9 @@ test('follows a link to a blob of another digest algorithm', async (t) => {
 test('keeps no file beside a layout that no link can lead to', async (t) => {
   const big = { name: 'files/big', body: Buffer.alloc(200_000) };
   const events: string[] = [];
-  const onProgress = ({ name }: CommitEvent): void => void events.push(name);
+  const onProgress = (event: ProgressEvent): void => {
+    if (event.type === 'blob') events.push(event.id);
+  };
   const link = { name: blobPath(digestOf('unneeded')), type: 'symlink', linkname: '../../files/unneeded' } as const;
   await load(new MemoryStore(), await packedOf(t, [...layoutEntries(images, blobs, { manifestJson: [] }), link, big]), {
     onProgress,

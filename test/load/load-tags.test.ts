@@ -6,7 +6,7 @@ import { inspectArchive } from '../../src/inspect/inspect-archive.js';
 import type { LoadOptions } from '../../src/load/load-images.js';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
 import type { ImageRecord } from '../../src/model/image-list.js';
-import type { CommitEvent } from '../../src/stages/records.js';
+import type { ProgressEvent } from '../../src/model/progress-event.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import type { Store } from '../../src/stores/store.js';
 import { verifyArchive } from '../../src/verify/verify-archive.js';
@@ -249,7 +249,9 @@ test('a load of one image stores no blob of another one, if the index comes firs
   ] as const) {
     for (const manifestJson of [undefined, ...(image === second!.digest ? [] : [[listing]])]) {
       const events: string[] = [];
-      const onProgress = ({ digest }: CommitEvent): void => void events.push(String(digest));
+      const onProgress = (event: ProgressEvent): void => {
+        if (event.type === 'blob' && event.state === 'done') events.push(event.id);
+      };
       const entries = layoutEntries(roots(...texts), blobs, manifestJson && { manifestJson });
       // Until every document that is wanted was read, any blob may be one that is needed.
       const isEarly = ({ name }: TarEntry): boolean => !name.startsWith('blobs/') || name === blobPath(second!.digest);

@@ -65,7 +65,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     writeArchive: of(
       lading.writeArchive,
       store,
-      { size: 0, entries: [] },
+      { size: 0, entries: [], images: [] },
       { fd: openSync(path.join(folder, 'out'), 'w') },
     ),
     planExport: of(lading.planExport, store, ['a'], {}),

@@ -5,7 +5,7 @@ import { BARRELS, broken, files, isOurs, resolved, SERVER_FILES, type SourceFile
 
 const BELOW_STORES = ['model', 'flow', 'files', 'content'];
 const BELOW_STAGES = ['model', 'flow', 'files', 'content', 'compression', 'layers'];
-const BELOW_SURVEY = [...BELOW_STAGES, 'archives', 'stores', 'stages'];
+const BELOW_SURVEY = [...BELOW_STAGES, 'archives', 'stores', 'stages', 'progress'];
 const BELOW_VERBS = [...BELOW_SURVEY, 'survey'];
 const LAYOUT = 'stores/layout';
 
@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   compression: ['model', 'flow'],
   layers: ['model', 'flow', 'content', 'compression'],
   tree: ['model'],
+  progress: ['model', 'flow'],
   archives: ['model', 'flow', 'files'],
   pump: ['model', 'files', 'content'],
   stores: BELOW_STORES,

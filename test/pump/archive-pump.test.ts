@@ -77,7 +77,7 @@ test('waits for a reader who stands still, and ends if it is aborted', { skip },
   const entries = [await blobEntry(folder, 'a', 1000), await blobEntry(folder, 'b', LARGE)];
   const { fd } = await pipeToTest(t);
   const controller = new AbortController();
-  const work = pumpArchive(fd, entries, controller.signal);
+  const work = pumpArchive(fd, entries, { signal: controller.signal });
   setTimeout(() => controller.abort(), 300);
   await assert.rejects(work, { code: 'ERR_ABORTED' });
 });
@@ -91,7 +91,7 @@ test('ends inside an entry if it is aborted when the pipe is full, wherever the 
     const entries = [await blobEntry(folder, `first-${pages}`, SMALL_BYTES + 512 + pages * 4096), ...small];
     const { fd, reader, end } = await pipeToTest(t);
     const controller = new AbortController();
-    const work = pumpArchive(fd, entries, controller.signal);
+    const work = pumpArchive(fd, entries, { signal: controller.signal });
     await until(() => waitsForPipe(process.pid), 'the pipe is full');
     controller.abort();
     await assert.rejects(work, { code: 'ERR_ABORTED' });

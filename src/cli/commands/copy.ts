@@ -146,7 +146,7 @@ export class OneCopy {
     const renamed = renamedTo(source, files, this.#options);
     const { onConflict: _, ...choosing } = choicesOf(this.#options, this.#context);
     const plan = await planExport(renamed.source, renamed.names, choosing);
-    await writeArchive(renamed.source, plan, path, this.#context.signal);
+    await writeArchive(renamed.source, plan, path, this.#context);
     const { images, blobs, warnings, incomplete } = plan;
     return { images, blobs: { copied: blobs.count, bytesCopied: blobs.bytes }, warnings, incomplete, upToDate: false };
   }

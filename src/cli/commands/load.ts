@@ -28,12 +28,13 @@ export interface LoadCommandOptions extends CommonOptions, TrustFiles, UnpackCho
 }
 
 /** `lading load`: loads an archive, and prints the images in docker's words. */
-export async function load(options: LoadCommandOptions, { signal }: CommandContext): Promise<number> {
+export async function load(options: LoadCommandOptions, { signal, progress }: CommandContext): Promise<number> {
   const { input, image } = inputChoice(options.input);
   const policy = await readTrustOrDefault(options);
   const unpackLoaded = await wishedUnpack(options);
   const source = openInput(input);
   const store = await openStore(options, 'write');
+  const onProgress = await progress.listener();
   const loading = loadImages(store, source, {
     platforms: options.platform ?? [],
     referrers: options.referrers,
@@ -45,6 +46,7 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
     ...(policy && { policy }),
     policyReport: options.policyReport ?? false,
     digests: options.requireDigest ?? [],
+    ...(onProgress && { onProgress }),
     signal,
   });
   const report = await loading.catch((error: unknown) => {
@@ -55,7 +57,9 @@ export async function load(options: LoadCommandOptions, { signal }: CommandConte
   // The names are visible now, whatever becomes of the directory.
   const unpacked = await unpackLoaded?.(store, report.images, signal);
   if (unpacked !== undefined) warn(unpacked.warnings, options);
-  if (options.json) await printReport('load', { ...report, ...(unpacked && { unpacked }) });
+  const whole = { ...report, ...(unpacked && { unpacked }) };
+  progress.report('load', whole);
+  if (options.json) await printReport('load', whole);
   return report.incomplete ? INCOMPLETE : 0;
 }
 

@@ -20,11 +20,7 @@ export interface SaveOptions extends CommonOptions, ChosenOptions, DryRunOptions
 }
 
 /** `lading save`: plans first, so that it reports everything missing before the first byte. */
-export async function save(
-  images: readonly string[],
-  options: SaveOptions,
-  { signal }: CommandContext,
-): Promise<number> {
+export async function save(images: readonly string[], options: SaveOptions, context: CommandContext): Promise<number> {
   const { dryRun = false } = options;
   if (options.print !== undefined && !dryRun) throw wrong('--print is for --dry-run; a save prints its archive');
   if (!dryRun) checkOutput(options.output);
@@ -36,7 +32,7 @@ export async function save(
     index: options.index,
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
-    signal,
+    signal: context.signal,
   });
   const plan = withFormat(
     await planned.catch((error: unknown) => {
@@ -46,9 +42,11 @@ export async function save(
   );
   warn(plan.warnings, options);
   if (dryRun) return await printPlan(store, plan, options);
-  await writeArchive(store, plan, options.output, signal);
+  await writeArchive(store, plan, options.output, context);
   const stream = isFile(options.output) ? 'stdout' : 'stderr';
-  if (options.json) await printReport('save', reportOf(plan, options.output), stream);
+  const report = reportOf(plan, options.output);
+  context.progress.report('save', report);
+  if (options.json) await printReport('save', report, stream);
   else if (isFile(options.output) && options.quiet !== true)
     printClosing(plan, options.output, { ms: Date.now() - started, size: sizeFormat(options)(plan.size) });
   return plan.incomplete ? INCOMPLETE : 0;

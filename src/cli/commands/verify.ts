@@ -7,7 +7,7 @@ import type { Problem } from '../../verify/check-images.js';
 import type { Unmet } from '../../verify/demands.js';
 import { verifyTrust } from '../../trust/verify-trust.js';
 import { verifyArchive } from '../../verify/verify-archive.js';
-import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
+import { verifyImages, type VerifyOptions, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, sizeFormat, warn, type SizeFormat } from '../console.js';
@@ -36,15 +36,18 @@ interface Healing {
 export async function verify(
   images: readonly string[],
   options: VerifyCommandOptions,
-  { signal }: CommandContext,
+  { signal, progress }: CommandContext,
 ): Promise<number> {
   const policy = await readTrust(options);
-  const report = await verifyWhat(images, options, signal);
+  const onProgress = await progress.listener();
+  const report = await verifyWhat(images, options, { signal, ...(onProgress && { onProgress }) });
   const trust =
     policy === undefined ? [] : await verifyTrust(await openStore(options, 'read'), images, { policy, signal });
   warn(report.warnings, options);
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
-  if (options.json) await printReport('verify', { ...report, ...healing, ...(policy && { trust }) });
+  const whole = { ...report, ...healing, ...(policy && { trust }) };
+  progress.report('verify', whole);
+  if (options.json) await printReport('verify', whole);
   else await printLines([...linesOf(report, sizeFormat(options)), ...healingLines(healing), ...trustLines(trust)]);
   if (report.problems.length > 0) return DAMAGED;
   if (trust.some(({ decision }) => decision === 'denied')) return UNTRUSTED;
@@ -54,10 +57,10 @@ export async function verify(
 async function verifyWhat(
   images: readonly string[],
   options: VerifyCommandOptions,
-  signal: AbortSignal,
+  watched: Pick<VerifyOptions, 'signal' | 'onProgress'>,
 ): Promise<VerifyReport> {
   const { archive, deep = false, strict = false, complete = false, platform: platforms = [] } = options;
-  const how = { deep, strict, complete, platforms, signal };
+  const how = { deep, strict, complete, platforms, ...watched };
   if (archive === undefined) {
     return await verifyImages(await openStore(options, 'read'), images, how).catch((error: unknown) => {
       throw hintArchive(error);

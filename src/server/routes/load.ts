@@ -1,5 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { labelOf, loadImages, parseReference, type LoadOptions, type LoadReport } from '../../index.js';
+import {
+  labelOf,
+  loadImages,
+  parseReference,
+  type ActiveBlob,
+  type LoadOptions,
+  type LoadReport,
+} from '../../index.js';
 import { inDockersWords } from '../advice.js';
 import { audited } from '../audited.js';
 import type { Request, ServerContext } from '../context.js';
@@ -32,7 +39,7 @@ export function loadRoute(app: FastifyInstance, context: ServerContext): void {
       hostPlatform: context.hostPlatform,
       signal: context.halt,
       ...(name !== '' && { name }),
-      ...(image !== '' && { image }),
+      ...(image !== '' && { images: [image] }),
       ...(!isTrue(quiet) && { onProgress: progressTo(output) }),
     };
     await runLoad(context, request, output, options);
@@ -107,10 +114,15 @@ const NAME_OPTION = '; or load again with --name REPO';
 
 /** The progress of a load as lines. */
 function progressTo(output: LineOutput): NonNullable<LoadOptions['onProgress']> {
-  return ({ digest, name, bytes, size, outcome }) => {
-    if (outcome === 'present' || output.isFull) return;
-    const id = digest === undefined ? name : shortId(digest);
-    const status = outcome === 'stored' ? 'Loaded blob' : 'Loading blob';
-    output.write({ status, id, progressDetail: { current: bytes, total: size } });
+  const tell = (status: string, { id, current, total }: ActiveBlob): void => {
+    if (output.isFull) return;
+    output.write({ status, id: ALGORITHM.test(id) ? shortId(id) : id, progressDetail: { current, total } });
+  };
+  return (event) => {
+    if (event.type === 'progress') for (const blob of event.active) tell('Loading blob', blob);
+    if (event.type === 'blob' && event.state === 'done') tell('Loaded blob', { ...event, current: event.total });
   };
 }
+
+/** A blob has its digest as its id; a file of a docker-archive has its name. */
+const ALGORITHM = /^sha\d+:/;

@@ -1,6 +1,7 @@
 import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 import { namesIn, readIfThere } from '../../files/if-there.js';
 import { readError, storageError } from '../../files/storage-error.js';
+import { tracedPrune } from '../../flow/tracing.js';
 import type { Descriptor } from '../../model/descriptor.js';
 import { parseDigest, type Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
@@ -158,6 +159,10 @@ export class OciLayoutStore implements Store {
   async prune(options: PruneOptions): Promise<PruneReport> {
     check({ options: PRUNE_OPTIONS }, { options });
     if (options.dryRun === true) return await this.#planPrune(options);
+    return await tracedPrune(this, async () => await this.#prune(options));
+  }
+
+  async #prune(options: PruneOptions): Promise<PruneReport> {
     const session = await this.session();
     try {
       return await (await import('./trash/prune-layout.js')).pruneLayout(this.#parts, session, options);

@@ -3,6 +3,7 @@ import type { FoundBlob, OpenOptions } from '../../content/content-provider.js';
 import { Documents } from '../../content/documents.js';
 import { notInStore } from '../../files/open-blob.js';
 import { isWhole } from '../../content/is-whole.js';
+import { tracedPrune } from '../../flow/tracing.js';
 import { totalBytes } from '../../model/content.js';
 import type { Descriptor } from '../../model/descriptor.js';
 import { algorithmOf, parseDigest, type Digest } from '../../model/digest.js';
@@ -114,7 +115,11 @@ export class MemoryStore implements Store {
   /** Blobs have no times here: all count as older than the grace time. */
   async prune(options: PruneOptions): Promise<PruneReport> {
     check({ options: PRUNE_OPTIONS }, { options });
-    const { dryRun = false, dangling = false } = options;
+    if (options.dryRun === true) return await this.#prune(options);
+    return await tracedPrune(this, async () => await this.#prune(options));
+  }
+
+  async #prune({ dryRun = false, dangling = false }: PruneOptions): Promise<PruneReport> {
     for (;;) {
       const { records } = this.#listed;
       const images = await pruneableImages(this, records, { dangling, isOld: async () => true });

@@ -12,6 +12,8 @@ export interface PartTask {
   readonly size: number;
   readonly algorithm: DigestAlgorithm;
   readonly target: number | null;
+  /** Where in `copied` to count the bytes; undefined: nowhere. */
+  readonly slot?: number;
 }
 
 /** A task: store a part of an open file as the file `blob`, by way of the new file `file`, if it matches `expected`. */
@@ -38,4 +40,9 @@ export type Answer =
 export interface CopyWorkerData {
   /** Not 0: every copy must end early. */
   readonly aborted: Int32Array;
+  /** The bytes of each part that is on its way. */
+  readonly copied: BigInt64Array;
 }
+
+/** How many parts can be counted at once. */
+export const SLOTS = 16;

@@ -17,7 +17,7 @@ import { ingestCopy } from './ingest-copy.js';
 /** Bytes that are read and written in one call. */
 const CHUNK_BYTES = 512 * 1024;
 
-const { aborted } = workerData as CopyWorkerData;
+const { aborted, copied } = workerData as CopyWorkerData;
 const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 const isAborted = (): boolean => Atomics.load(aborted, 0) !== 0;
@@ -37,7 +37,7 @@ async function answerOf(task: CopyTask): Promise<Answer> {
 }
 
 /** Copies or only hashes the part, or less if the file ends early. Returns size and digest of its bytes. */
-function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
+function copyPart({ fd, start, size, algorithm, target, slot }: PartTask): Copied {
   const digester = new Digester(algorithm);
   while (digester.size < size && !isAborted()) {
     const length = Math.min(buffer.length, size - digester.size);
@@ -47,6 +47,7 @@ function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
     digester.update(chunk);
     // Its errors are those of the store; all others are those of the source.
     if (target !== null) writeBlobBytes(target, chunk);
+    if (slot !== undefined) Atomics.store(copied, slot, BigInt(digester.size));
   }
   return { size: digester.size, digest: digester.digest() };
 }
@@ -55,8 +56,8 @@ function copyPart({ fd, start, size, algorithm, target }: PartTask): Copied {
 async function storeBlob({ fd, start, size, expected, file, blob }: StoreTask): Promise<IngestOutcome> {
   const algorithm = algorithmOf(expected.digest);
   return await ingestCopy({ file, claimBlobPath: () => blob, onLinked: () => {} }, expected, async (target) => {
-    const copied = copyPart({ fd, start, size, algorithm, target });
+    const part = copyPart({ fd, start, size, algorithm, target });
     if (isAborted()) throw new LadingError('ERR_ABORTED', 'the copy was aborted');
-    return copied;
+    return part;
   });
 }

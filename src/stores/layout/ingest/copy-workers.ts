@@ -3,7 +3,16 @@ import { Worker } from 'node:worker_threads';
 import { THREAD_OPTIONS } from '../../../files/thread-options.js';
 import { errorOfThread } from '../../../model/thread-error.js';
 import type { IngestOutcome } from '../../store.js';
-import type { Answer, Copied, CopyTask, CopyWorkerData, PartTask, StoreTask } from './copy-tasks.js';
+import type { ByteMeter } from '../../../model/byte-meter.js';
+import {
+  SLOTS,
+  type Answer,
+  type Copied,
+  type CopyTask,
+  type CopyWorkerData,
+  type PartTask,
+  type StoreTask,
+} from './copy-tasks.js';
 
 /** More threads than this would only wait for the disk. */
 const MAX_WORKERS = 8;
@@ -41,6 +50,8 @@ export class CopyWorkers {
   readonly #max: number;
   readonly #script: URL;
   readonly #aborted = new Int32Array(new SharedArrayBuffer(4));
+  readonly #copied = new BigInt64Array(new SharedArrayBuffer(8 * SLOTS));
+  readonly #freeSlots = Array.from({ length: SLOTS }, (_, slot) => slot);
   readonly #idle: Worker[] = [];
   readonly #all = new Set<Worker>();
   readonly #busy = new Map<Worker, readonly Waiting[]>();
@@ -61,11 +72,29 @@ export class CopyWorkers {
     return this.#max > 0 && this.#phase.kind === 'open' && this.#bytes > FIRST_BYTES;
   }
 
-  /** Copies as soon as a thread is free. Throws a WorkerFailure, and errors of the file system with their code. */
-  async copy(task: PartTask): Promise<Copied> {
-    const answer = await this.#ask(task);
+  /**
+   * Copies as soon as a thread is free; the meter follows that. Throws a WorkerFailure, and errors of the file system with
+   * their code.
+   */
+  async copy(task: PartTask, meter?: ByteMeter): Promise<Copied> {
+    const answer = meter === undefined ? await this.#ask(task) : await this.#metered(task, meter);
     if ('copied' in answer) return answer.copied;
     throw errorOf(answer);
+  }
+
+  async #metered(task: PartTask, meter: ByteMeter): Promise<Answer> {
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) return await this.#ask(task);
+    Atomics.store(this.#copied, slot, 0n);
+    meter.follow(() => Number(Atomics.load(this.#copied, slot)));
+    try {
+      return await this.#ask({ ...task, slot });
+    } finally {
+      // The slot is another part's from now on.
+      const bytes = meter.bytes;
+      meter.follow(() => bytes);
+      this.#freeSlots.push(slot);
+    }
   }
 
   /** Stores as soon as a thread is free. Throws a WorkerFailure, what `Ingest.commit` throws, and ERR_ABORTED. */
@@ -135,7 +164,7 @@ export class CopyWorkers {
   #start(): Worker | undefined {
     if (this.#all.size >= this.#max || this.#phase.kind !== 'open') return undefined;
     try {
-      const workerData: CopyWorkerData = { aborted: this.#aborted };
+      const workerData: CopyWorkerData = { aborted: this.#aborted, copied: this.#copied };
       const worker = new Worker(this.#script, { ...THREAD_OPTIONS, workerData });
       this.#all.add(worker);
       worker.on('message', (answers: readonly Answer[]) => this.#done(worker, answers));

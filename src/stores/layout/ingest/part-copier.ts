@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import type { FilePart, PouredPart } from '../../../files/file-part.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { throwIfAborted } from '../../../model/aborted.js';
+import type { ByteMeter } from '../../../model/byte-meter.js';
 import { algorithmOf, Digester, type DigestAlgorithm } from '../../../model/digest.js';
 import type { ExpectedContent, IngestOutcome } from '../../store.js';
 import type { Copied } from './copy-tasks.js';
@@ -42,16 +43,24 @@ export class PartCopier {
   }
 
   /** Throws what `Ingest.commit` throws, and ERR_ABORTED. */
-  async copy(part: FilePart | PouredPart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
-    if ('pour' in part) return await this.#largeOnThreads(async () => await this.#pour(part, expected, signal));
+  async copy(
+    part: FilePart | PouredPart,
+    expected: ExpectedContent,
+    signal: AbortSignal,
+    meter?: ByteMeter,
+  ): Promise<IngestOutcome> {
+    if ('pour' in part) {
+      meter?.follow(part.passed);
+      return await this.#largeOnThreads(async () => await this.#pour(part, expected, signal));
+    }
     const isSmall = part.size <= SMALL_BYTES;
-    if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal);
+    if (!this.#workers.isWorth(part.size)) return await this.#copyHere(part, expected, signal, meter);
     try {
       if (isSmall) return await this.#storeOnThread(part, expected, signal);
-      return await this.#largeOnThreads(async () => await this.#copyOnThread(part, expected, signal));
+      return await this.#largeOnThreads(async () => await this.#copyOnThread(part, expected, signal, meter));
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error;
-      const outcome = await this.#copyHere(part, expected, signal);
+      const outcome = await this.#copyHere(part, expected, signal, meter);
       // The thread may have stored it before it ended. Then it is `stored`, so that a failed load removes it again.
       return isSmall ? 'stored' : outcome;
     }
@@ -63,18 +72,25 @@ export class PartCopier {
     await this.#workers.end();
   }
 
-  async #copyHere(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
+  async #copyHere(
+    part: FilePart,
+    expected: ExpectedContent,
+    signal: AbortSignal,
+    meter: ByteMeter | undefined,
+  ): Promise<IngestOutcome> {
     const limit = part.size <= SMALL_BYTES ? this.#small : this.#large;
-    return await limit(async () => await this.#readHere(part, expected, signal));
+    return await limit(async () => await this.#readHere(part, expected, signal, meter));
   }
 
   async #readHere(
     { file, start, size }: FilePart,
     expected: ExpectedContent,
     signal: AbortSignal,
+    meter: ByteMeter | undefined,
   ): Promise<IngestOutcome> {
     throwIfAborted(signal, 'the copy');
     const digester = new Digester(algorithmOf(expected.digest));
+    meter?.follow(() => digester.size);
     const ingest = await FileIngest.create({
       ...this.#newIngest(),
       digester,
@@ -139,14 +155,19 @@ export class PartCopier {
     }
   }
 
-  async #copyOnThread(part: FilePart, expected: ExpectedContent, signal: AbortSignal): Promise<IngestOutcome> {
+  async #copyOnThread(
+    part: FilePart,
+    expected: ExpectedContent,
+    signal: AbortSignal,
+    meter: ByteMeter | undefined,
+  ): Promise<IngestOutcome> {
     throwIfAborted(signal, 'the copy');
     const { start, size } = part;
     const algorithm = algorithmOf(expected.digest);
     return await this.#onThread(part, signal, async (fd) => {
       const options = { ...this.#newIngest(), isDocument: expected.kind === 'manifest' };
       return await ingestCopy(options, expected, async (target) => {
-        const copied = await this.#workers.copy({ fd, start, size, algorithm, target });
+        const copied = await this.#workers.copy({ fd, start, size, algorithm, target }, meter);
         throwIfAborted(signal, 'the copy');
         return copied;
       });

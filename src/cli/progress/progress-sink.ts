@@ -1,0 +1,14 @@
+import type { ProgressError, ProgressEvent } from '../../model/progress-event.js';
+
+/** How a command ended. */
+export interface ProgressEnd {
+  readonly status: number;
+  readonly error?: ProgressError | undefined;
+  readonly report?: object | undefined;
+}
+
+/** One way to show progress. */
+export interface ProgressSink {
+  take(event: ProgressEvent): void;
+  end(end: ProgressEnd): void;
+}
