@@ -46,6 +46,13 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
     backup: () => ['backup'],
     restore: () => ['restore'],
   },
+  'rclone.sh': {
+    tools: ['rclone'],
+    // A storage in memory would end with each command, so it is a folder behind the interface of a remote.
+    variables: (at) => ({ RCLONE_CONFIG: at('rclone.conf'), RCLONE_CONFIG_FAR_TYPE: 'local', AWS_CA_BUNDLE: '' }),
+    backup: (at) => ['backup', `far:${at('bucket')}/images.tar`],
+    restore: (at) => ['restore', `far:${at('bucket')}/images.tar`],
+  },
   'age.sh': {
     tools: ['age', 'age-keygen'],
     prepare: async ({ at }) => void (await output('age-keygen', ['-o', at('identity')])),
