@@ -49,6 +49,9 @@ export function withServedRegistries(command: Command): Command {
       )
       .option('--registry-credentials', 'use the files of credentials of this user for clients that send none')
       .option('--authfile <file>', 'a file of credentials, for --registry-credentials')
-      .option('--pull-platforms <list>', 'what a pull takes that names no platform: host, all, or a list', 'host'),
+      .option(
+        '--pull-platforms <list>',
+        'what a pull takes that names no platform: host, all, or a list (default: host; all if the store is a registry)',
+      ),
   );
 }

@@ -100,13 +100,11 @@ function checking(destination: RegistryDestination, { onPlanned }: CopyOptions):
 
 const CHILD_CODES: readonly unknown[] = ['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN'];
 
-/** Whether the registry refused an index since it has not all that the index lists. */
-function isSparseRefusal(error: unknown): boolean {
-  return (
-    error instanceof LadingError &&
-    error.code === 'ERR_REGISTRY_REFUSED' &&
-    CHILD_CODES.includes(error.details['registryCode'])
-  );
+/** Whether a registry, or a store in one, refused an index since it has not all that the index lists. */
+export function isSparseRefusal(error: unknown): boolean {
+  if (!(error instanceof LadingError)) return false;
+  const isChild = CHILD_CODES.includes(error.details['registryCode']);
+  return error.code === 'ERR_STORE_UNSUPPORTED' || (error.code === 'ERR_REGISTRY_REFUSED' && isChild);
 }
 
 function rewritten(records: readonly ImageRecord[], { name, digest }: CopyReport['images'][number]): Warning {

@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   ERR_COMPRESSION_UNSUPPORTED: 'unsupported',
   ERR_FORMAT_UNSUPPORTED: 'unsupported',
   ERR_UNPACK_INCOMPLETE: 'unsupported',
+  ERR_STORE_UNSUPPORTED: 'unsupported',
   ERR_SIGNATURE_MISSING: 'trust',
   ERR_SIGNATURE_INVALID: 'trust',
   ERR_ATTESTATION_MISSING: 'trust',

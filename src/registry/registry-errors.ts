@@ -173,3 +173,8 @@ export function unknownImage(reference: Reference): LadingError {
   const message = `the registry has no image ${quote(name)}, or it does not show it without credentials; check the name, or use lading login ${reference.domain}`;
   return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: name } });
 }
+
+/** The error of content that the registry was not known to have, or does not have any more. */
+export function missingContent(digest: string): LadingError {
+  return new LadingError('ERR_BLOB_MISSING', `${digest} is not in the registry`, { details: { digest } });
+}

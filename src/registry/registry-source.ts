@@ -18,8 +18,8 @@ import { DocumentCache } from './document-cache.js';
 import { LearnedContent } from './learned-content.js';
 import { Manifests, type FetchedManifest } from './manifests.js';
 import { listReferrers, ofSubject, referrersTag } from './referrers.js';
+import { missingContent, unknownImage } from './registry-errors.js';
 import { nameOfRepository, parseRegistryReference, repositoryOf, type RepositoryName } from './registry-name.js';
-import { unknownImage } from './registry-errors.js';
 import type { Repository } from './repository.js';
 import { listTags } from './tags.js';
 
@@ -28,6 +28,9 @@ export interface SourceOptions {
   readonly limits?: Partial<Limits>;
   /** Whether each config and layer is asked for before it counts as there. Without it what a manifest names counts. */
   readonly checkBlobs?: boolean;
+  /** What other sources of the same registries have learned. */
+  readonly learned?: LearnedContent;
+  readonly cache?: DocumentCache;
 }
 
 /** How many documents and tags are asked for at once. */
@@ -41,7 +44,7 @@ export class RegistrySource implements ImageSource {
   readonly #repositoryOf: (name: RepositoryName) => Repository;
   readonly #limits: Limits;
   readonly #checksBlobs: boolean;
-  readonly #cache = new DocumentCache();
+  readonly #cache: DocumentCache;
   readonly #learned: LearnedContent;
   readonly #roots = new Map<Digest, ImageRecord>();
   readonly #records = new Map<string, Promise<ImageRecord | undefined>>();
@@ -52,7 +55,8 @@ export class RegistrySource implements ImageSource {
     this.#repositoryOf = openRepository;
     this.#limits = limitsOf(options.limits);
     this.#checksBlobs = options.checkBlobs ?? false;
-    this.#learned = new LearnedContent(this.#limits);
+    this.#learned = options.learned ?? new LearnedContent(this.#limits);
+    this.#cache = options.cache ?? new DocumentCache();
   }
 
   /**
@@ -181,12 +185,12 @@ export class RegistrySource implements ImageSource {
   async *open(digest: Digest, { kind, range }: OpenOptions): AsyncGenerator<Buffer> {
     if (kind === 'manifest') {
       const bytes = await this.#document(digest);
-      if (bytes === undefined) throw missing(digest);
+      if (bytes === undefined) throw missingContent(digest);
       yield bytes.subarray(range?.start, range?.end);
       return;
     }
     const [size, repository] = [this.#learned.sizeOf(digest), this.#learned.repositoryOf(digest)];
-    if (size === undefined || repository === undefined) throw missing(digest);
+    if (size === undefined || repository === undefined) throw missingContent(digest);
     const config = this.#cache.get(digest) ?? (await this.#config({ digest, size }, repository));
     if (config === undefined) yield* readBlob(repository, { digest, size }, range);
     else yield config.subarray(range?.start, range?.end);
@@ -243,7 +247,3 @@ const UNLISTED: readonly string[] = [
   'ERR_REGISTRY_REFUSED',
   'ERR_REGISTRY_PROTOCOL',
 ];
-
-function missing(digest: Digest): LadingError {
-  return new LadingError('ERR_BLOB_MISSING', `${digest} is not in the registry`, { details: { digest } });
-}

@@ -61,7 +61,8 @@ export class Repository {
 
   #permissionFor(from?: string): Permission {
     const { host, path } = this.name;
-    const own = `repository:${path}:${this.#actions}`;
+    // The registry itself has one thing to ask for: the list of its repositories.
+    const own = path === '' ? 'registry:catalog:*' : `repository:${path}:${this.#actions}`;
     const sources = new Set(from === undefined ? this.#sources : [...this.#sources, from]);
     return { host, path, scopes: [own, ...[...sources].map((source) => `repository:${source}:pull`)] };
   }

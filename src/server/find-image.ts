@@ -16,13 +16,17 @@ export interface FoundImage {
  * Throws ERR_IMAGE_UNKNOWN, ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS.
  */
 export async function findImage(store: Store, text: string): Promise<FoundImage> {
-  const records = await store.list();
   const full = fullName(text);
-  if (full?.includes('@') === true) return { ...byId(records, full, text), text: full, isById: false };
-  const [named] = full === undefined ? [] : found(records, full);
+  if (full?.includes('@') === true) return { ...byId(await store.list(), full, text), text: full, isById: false };
+  const [named] = full === undefined ? [] : await namedIn(store, full);
   if (named !== undefined && full !== undefined) return { text: full, record: named, isById: false };
-  if (ID.test(text)) return byId(records, text.includes(':') ? text : `sha256:${text}`, text);
+  if (ID.test(text)) return byId(await store.list(), text.includes(':') ? text : `sha256:${text}`, text);
   throw unknown(text);
+}
+
+/** What a full name means, asked for by itself: a store may be far away, and its list long. */
+async function namedIn(store: Store, full: string): Promise<readonly ImageRecord[]> {
+  return await store.resolve([full]).catch(noneIfUnknown);
 }
 
 /** Finds an image by its id; an error has the text that the client sent. */
@@ -36,9 +40,13 @@ function found(records: readonly ImageRecord[], text: string): readonly ImageRec
   try {
     return resolveRecords(records, text);
   } catch (error) {
-    if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return [];
-    throw error;
+    return noneIfUnknown(error);
   }
+}
+
+function noneIfUnknown(error: unknown): readonly ImageRecord[] {
+  if (error instanceof LadingError && error.code === 'ERR_IMAGE_UNKNOWN') return [];
+  throw error;
 }
 
 /** The full name with registry and tag; undefined for a text that can only be an id. */

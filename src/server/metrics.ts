@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Store } from '../index.js';
+import { LadingError, type Store } from '../index.js';
 
 /** What goes on its way: an archive from or to a client, or images from or to a registry. */
 export type TransferKind = 'load' | 'save' | 'pull' | 'push';
@@ -49,7 +49,10 @@ export class Metrics {
   async text(store: Store, now: number): Promise<string> {
     this.#storeImages.set((await store.list()).length);
     if (now - this.#measured >= STORE_SIZE_MS) {
-      await this.#measure(store);
+      // A store that cannot list its blobs has no size to tell.
+      await this.#measure(store).catch((error: unknown) => {
+        if (!(error instanceof LadingError) || error.category !== 'unsupported') throw error;
+      });
       this.#measured = now;
     }
     return await this.registry.metrics();

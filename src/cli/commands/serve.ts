@@ -10,7 +10,7 @@ import { openAuditLog } from '../audit-log.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
-import { registryAccess, type ServeRegistryOptions } from '../serve-registries.js';
+import { openRegistryStore, registryAccess, type ServeRegistryOptions } from '../serve-registries.js';
 
 export interface ServeOptions extends CommonOptions, ServeRegistryOptions {
   readonly host?: readonly string[];
@@ -44,7 +44,8 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
   // The reader of stderr may go away; that must not stop the server.
   process.stderr.on('error', () => {});
   const chunkBytes = (): number => (server.transfers > FEW_TRANSFERS ? CHUNK_BYTES : LARGE_CHUNK_BYTES);
-  const store = await openStore(options, 'write', { chunkBytes });
+  const remote = await openRegistryStore(options);
+  const store = remote ?? (await openStore(options, 'write', { chunkBytes }));
   const registries = await registryAccess(options);
   const server = new EngineServer(store, {
     maxTransfers: parseCount(options.maxTransfers, '--max-transfers'),
@@ -72,6 +73,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
     await server.stop({ graceMs: 0 });
     throw error;
   } finally {
+    remote?.close();
     await log.flushed();
   }
   return 0;

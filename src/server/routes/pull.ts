@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { copyImages } from '../../copy/copy-images.js';
+import { copyImages, type CopyOptions, type CopyReport } from '../../copy/copy-images.js';
+import { isSparseRefusal } from '../../copy/copy-to-registry.js';
 import {
   formatPlatformFull,
   LadingError,
@@ -97,23 +98,37 @@ async function pullImage(
   const isHere = await hasAlready(context, record, platforms);
   const report = isHere
     ? undefined
-    : await copyImages(source, context.store, [name], {
+    : await copy(context, source, name, {
         platforms,
-        // The name means what it means in the registry, also if only some platforms come.
-        index: 'preserve',
         hostPlatform: context.hostPlatform,
         signal,
         onProgress: new BlobLines(output, PULL_WORDS, context.now).tell,
       }).catch((error: unknown) => {
         throw withoutPlatform(error, wanted ?? [context.hostPlatform]);
       });
+  const digest = report?.images.find((image) => image.name === name)?.digest ?? descriptor.digest;
   for (const line of warningLines(report?.warnings.map(({ message }) => message) ?? [])) output.write(line);
-  output.write({ status: `Digest: ${descriptor.digest}` });
+  output.write({ status: `Digest: ${digest}` });
   const { image, repository } = shownName(reference);
   context.events.emit('pull', image, { name: repository });
   const { moved = [], blobs } = report ?? {};
   const isNewer = moved.length > 0 || (blobs?.copied ?? 0) > 0;
-  return { digest: descriptor.digest, moved, bytes: blobs?.bytesCopied ?? 0, isNewer };
+  return { digest, moved, bytes: blobs?.bytesCopied ?? 0, isNewer };
+}
+
+/** The name means what it means in the registry, also if only some platforms come, unless the store cannot have that. */
+async function copy(
+  context: ServerContext,
+  source: ImageSource,
+  name: string,
+  options: CopyOptions,
+): Promise<CopyReport> {
+  try {
+    return await copyImages(source, context.store, [name], { ...options, index: 'preserve' });
+  } catch (error) {
+    if (!isSparseRefusal(error)) throw error;
+    return await copyImages(source, context.store, [name], { ...options, index: 'rewrite' });
+  }
 }
 
 /** As the server was started: the best for the host, all, or a list. An image of one platform comes whatever it is. */
