@@ -1,6 +1,6 @@
 export { removeImages, type RemoveOptions, type RemoveReport } from './edit/remove-images.js';
 export { removePlatforms, type RemovePlatformsOptions } from './edit/remove-platforms.js';
-export { tagImage, type TagReport } from './edit/tag-image.js';
+export { tagImage, type TagOptions, type TagReport } from './edit/tag-image.js';
 export {
   describeImages,
   manifestsFor,

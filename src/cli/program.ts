@@ -187,6 +187,8 @@ function serveCommand(): Command {
     .option('--stall-timeout <time>', 'how long a client may read nothing', '10m')
     .option('--stop-timeout <time>', 'how long transfers may go on after the first signal', '30s')
     .option('--allow-prune-all', 'let docker image prune -a remove every image')
+    .option('--policy <file>', 'give a name only to images that meet this policy (default: $LADING_POLICY)')
+    .option('--no-policy', 'check no policy, whatever LADING_POLICY says')
     .option('--audit-log <file>', 'append the audit to this file (default: stderr)')
     .action((options: ServeOptions) =>
       run(options, async (context) => (await import('./commands/serve.js')).serve(options, context)),

@@ -1,11 +1,12 @@
 import { Option, type Command } from 'commander';
-import { command, platformOption, referrersOption } from './command-options.js';
+import { collect, command, platformOption, referrersOption } from './command-options.js';
 import type { CopyCommandOptions } from './commands/copy-choices.js';
 import type { CopyListOptions } from './commands/copy-list.js';
 import type { LoginOptions } from './commands/login.js';
 import type { TagsOptions } from './commands/registry.js';
 import { withRegistryOptions } from './registry-options.js';
 import { run } from './run-command.js';
+import type { TrustFiles } from './trust-files.js';
 
 /* The commands that speak with registries. */
 
@@ -67,7 +68,9 @@ function copyCommand(): Command {
 function pullCommand(): Command {
   return withCopyOptions(command('pull', 'Copy images from a registry into the store'))
     .argument('<image...>', 'names; without a tag: latest')
-    .action((names: string[], options: CopyCommandOptions) =>
+    .option('--key <file>', 'pull nothing unless this public key, or another one given, signed every image', collect)
+    .option('--policy <file>', 'pull nothing unless every image meets this policy')
+    .action((names: string[], options: CopyCommandOptions & TrustFiles) =>
       run(options, async (context) => (await import('./commands/registry.js')).pull(names, options, context)),
     );
 }

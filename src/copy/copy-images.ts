@@ -11,6 +11,9 @@ import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { ArchiveContents } from '../stages/records.js';
+import type { BeforeCommit } from '../load/before-commit.js';
+import type { Policy } from '../trust/policy.js';
+import type { TrustReport } from '../trust/trust-report.js';
 import type { DestinationSession, ImageDestination, ImageSource } from '../stores/store.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
 import type { MissingPlatforms } from '../survey/judge-platforms.js';
@@ -32,6 +35,10 @@ export interface CopyOptions {
   readonly blobJobs?: number;
   /** What this copy shares with others that run at the same time; takes the place of `blobJobs`. */
   readonly shared?: { readonly work: SharedWork; readonly place: string };
+  /** Made by `parsePolicy`: the copy fails before any name moves unless every image meets it. */
+  readonly policy?: Policy;
+  /** Called before any name moves, as that of `loadImages`. */
+  readonly beforeCommit?: BeforeCommit;
   /** Called with the plan before anything is copied; what it throws ends the copy. */
   readonly onPlanned?: (plan: ExportPlan) => void;
   /** Called for each blob, and for each chunk of one. */
@@ -48,6 +55,8 @@ export interface CopyReport {
   readonly moved: readonly NameMove[];
   readonly blobs: CopyCounts;
   readonly warnings: readonly Warning[];
+  /** The judgement of each image, if there was a policy. */
+  readonly trust?: readonly TrustReport[];
   /** True if something that was requested was not copied (`missingPlatforms: 'skip'` only). */
   readonly incomplete: boolean;
 }
@@ -71,9 +80,12 @@ export async function copyImages(
     shared,
     onPlanned,
     onProgress,
+    policy,
+    beforeCommit: _,
     signal,
     ...choosing
   } = options;
+  if (policy !== undefined && options.referrers === 'drop') throw withoutSignatures();
   const plan = await planExport(source, names, { ...choosing, ...(signal && { signal }) });
   onPlanned?.(plan);
   const reader = await source.reader();
@@ -135,16 +147,23 @@ async function contentsOf(
   };
 }
 
+/** What is left behind cannot be checked here. */
+function withoutSignatures(): LadingError {
+  const message = 'signatures cannot be checked if referrers are dropped; choose one of the two';
+  return new LadingError('ERR_OPTION_INVALID', message, { details: { option: 'policy' } });
+}
+
 function closingOf(options: CopyOptions, onConflict: OnConflict): Parameters<typeof closeArchive>[3] {
-  const { platforms, referrers = 'follow', missingPlatforms = 'fail', limits, signal } = options;
+  const { platforms, referrers = 'follow', missingPlatforms = 'fail', limits, signal, policy, beforeCommit } = options;
   return {
     platforms: parseRequest(platforms, options.hostPlatform ?? hostPlatform()),
     referrers,
     missingPlatforms,
     onConflict,
     strict: false,
-    policy: undefined,
+    policy,
     policyReport: false,
+    beforeCommit,
     digests: [],
     limits: limitsOf(limits),
     signal,
@@ -163,6 +182,7 @@ function reportOf(plan: ExportPlan, closed: ClosedArchive, blobs: CopyCounts): C
     moved: closed.moved,
     blobs,
     warnings: [...plan.warnings.filter(({ message }) => !messages.has(message)), ...closed.warnings],
+    ...(closed.trust && { trust: closed.trust }),
     incomplete: plan.incomplete || closed.incomplete,
   };
 }

@@ -1,4 +1,5 @@
 import { jsonLine, type NameMove } from '../index.js';
+import type { Decision } from './decisions.js';
 
 /** Who did what to the store, or took images from it. One record for each load, save, tag, delete, prune, pull and push. */
 export interface AuditRecord {
@@ -14,6 +15,8 @@ export interface AuditRecord {
   readonly moved?: readonly NameMove[];
   /** Bytes of archive received or sent; for a pull or push those of the blobs that were copied. */
   readonly bytes?: number;
+  /** What the policy decided about each image, if the server has one. */
+  readonly decisions?: readonly Decision[];
   /** `OK`, or the code of the error. */
   readonly code: string;
   readonly durationMs: number;

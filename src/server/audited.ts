@@ -1,9 +1,10 @@
 import type { AuditRecord } from './audit.js';
 import type { Request, ServerContext } from './context.js';
+import { decisionsIn } from './decisions.js';
 import { failureOf } from './statuses.js';
 
 /** What an audit record says of work that has ended; `code` is `OK` unless given. */
-type Facts = Partial<Pick<AuditRecord, 'digests' | 'moved' | 'bytes' | 'code'>>;
+type Facts = Partial<Pick<AuditRecord, 'digests' | 'moved' | 'bytes' | 'decisions' | 'code'>>;
 
 /** What audited work returns, and the facts for its record. No facts, no record: nothing was changed or sent. */
 export interface Outcome<Result> {
@@ -29,7 +30,7 @@ export async function audited<Result>(
     if (facts !== undefined) record(facts);
     return result;
   } catch (error) {
-    record({ code: failureOf(error).code });
+    record({ code: failureOf(error).code, ...decisionsIn(error) });
     throw error;
   }
 }

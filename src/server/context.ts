@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { DescribeOptions, Platform, Store } from '../index.js';
+import type { DescribeOptions, LoadOptions, Platform, Store } from '../index.js';
 import type { Answers } from './answers.js';
 import type { Audit } from './audit.js';
 import type { EventLog } from './event-log.js';
@@ -34,6 +34,8 @@ export interface ServerContext {
   readonly allowPruneAll: boolean;
   /** Host names that a request over TCP may name, beside addresses and `localhost`. */
   readonly ownNames: ReadonlySet<string>;
+  /** What images must meet before a load, a pull or a tag gives them a name. */
+  readonly trust: Pick<LoadOptions, 'policy' | 'beforeCommit'>;
   /** How registries are reached; undefined if this server speaks to none. */
   readonly registries: RegistryAccess | undefined;
   /** Aborted when the server takes no new work; running transfers may still end. */

@@ -1,13 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import type { RequestListener, ServerResponse } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
-import { DescriptionCache, hostPlatform, LadingError, type Platform, type Store } from '../index.js';
+import {
+  DescriptionCache,
+  hostPlatform,
+  LadingError,
+  type BeforeCommit,
+  type Platform,
+  type Policy,
+  type Store,
+} from '../index.js';
 import {
   CALLBACK,
   check,
   FLAG,
   listOf,
   milliseconds,
+  OBJECT,
   optionsOf,
   PLATFORM,
   TEXT,
@@ -23,6 +31,7 @@ import { EventLog } from './event-log.js';
 import { ADDRESS, listen, type ListenAddress, type Listener, type ListenerOptions } from './listeners.js';
 import { Metrics } from './metrics.js';
 import { REGISTRY_ACCESS, type RegistryAccess } from './registry-options.js';
+import { clockOf, isWithin, timerOf } from './timers.js';
 import { Transfers } from './transfers.js';
 import { Turns } from './turns.js';
 import { UnreadEvents } from './unread-events.js';
@@ -50,6 +59,10 @@ export interface ServerOptions {
   readonly allowPruneAll?: boolean;
   /** Host names by which clients reach the server over TCP, beside addresses and `localhost`. */
   readonly ownNames?: readonly string[];
+  /** Made by `parsePolicy`: a load, pull or tag that it denies is refused with 403, and nothing changes. */
+  readonly policy?: Policy;
+  /** Called before a load or a pull gives any name; what it throws ends it (`LoadOptions.beforeCommit`). */
+  readonly beforeCommit?: BeforeCommit;
   /** How the server speaks to registries, for pulls, pushes and logins. Default: not at all. */
   readonly registries?: RegistryAccess;
   /** Called with a record of each load, save, tag, delete, prune, pull and push. */
@@ -86,6 +99,8 @@ const ARGUMENTS = {
     lingerMs: TIME,
     allowPruneAll: FLAG,
     ownNames: listOf(TEXT),
+    policy: OBJECT,
+    beforeCommit: CALLBACK,
     registries: REGISTRY_ACCESS,
     audit: CALLBACK,
     onError: CALLBACK,
@@ -97,12 +112,6 @@ const ARGUMENTS = {
 
 /** How much of the limit for unread answers all readers of events together may leave unread, on top of it. */
 const EVENTS_SHARE = 1 / 4;
-
-/** The longest time of setTimeout; it takes a longer one for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** The last time that a Date can have (ECMA-262, "Time Values"). */
-const MAX_TIME_MS = 8.64e15;
 
 /** How long the connections of a stopping server have to end after the last answer. */
 const CLOSE_MS = 1_000;
@@ -157,6 +166,10 @@ export class EngineServer {
       idleMs: timerOf(set.idleMs),
       allowPruneAll: options.allowPruneAll ?? false,
       ownNames: new Set(options.ownNames),
+      trust: {
+        ...(options.policy && { policy: options.policy }),
+        ...(options.beforeCommit && { beforeCommit: options.beforeCommit }),
+      },
       registries: options.registries,
       stopping: this.#stopping.signal,
       halt: this.#halt.signal,
@@ -220,27 +233,4 @@ function guarded<Argument>(
 ): (argument: Argument) => void {
   const calling = async (argument: Argument): Promise<void> => call?.(argument);
   return (argument) => void calling(argument).catch(onThrown);
-}
-
-/** A clock that always has a time: that of the caller, or the real one where it has none. */
-function clockOf(now: () => number = Date.now): () => number {
-  return () => {
-    const ms = now();
-    return Math.abs(ms) <= MAX_TIME_MS ? ms : Date.now();
-  };
-}
-
-function timerOf(ms: number): number {
-  return Math.min(ms, MAX_TIMER_MS);
-}
-
-/** Whether the work ends within the time; it goes on in any case. */
-async function isWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const waiting = new AbortController();
-  const late = delay(timerOf(ms), false, { signal: waiting.signal }).catch(() => false);
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    waiting.abort();
-  }
 }

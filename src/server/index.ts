@@ -1,4 +1,5 @@
 export { auditLine, type Audit, type AuditRecord } from './audit.js';
+export type { Decision } from './decisions.js';
 export { EngineServer, type ServerOptions, type StopOptions } from './engine-server.js';
 export type { ListenAddress, TlsFiles } from './listeners.js';
 export type { RegistryAccess } from './registry-options.js';

@@ -3,6 +3,7 @@ import { nameOfRepository, repositoryOf } from '../registry/registry-name.js';
 import type { Reference } from '../index.js';
 import { audited } from './audited.js';
 import type { Reply, Request, ServerContext } from './context.js';
+import { decisionsIn, type Decision } from './decisions.js';
 import { LineOutput } from './line-output.js';
 import { withRegistry, type RequestRegistries } from './registry-access.js';
 import { registryFailure, type ShownName } from './registry-failures.js';
@@ -20,6 +21,7 @@ export interface Transferred {
   readonly lines: readonly object[];
   readonly digests: readonly string[];
   readonly moved: readonly NameMove[];
+  readonly decisions?: readonly Decision[];
   readonly bytes: number;
 }
 
@@ -49,7 +51,7 @@ export async function runTransfer(
     const result = await endOf(request, async () =>
       withRegistry(context, { request, reply, host }, async (access) => work({ ...access, context, output })),
     );
-    const { lines: _, ...facts } = result.done ?? { lines: [], bytes: 0 };
+    const { lines: _, ...facts } = result.done ?? { lines: [], bytes: 0, ...decisionsIn(result.cause) };
     transfer.end({ code: result.code, bytes: facts.bytes });
     return { result, facts: { code: result.code, ...facts } };
   });

@@ -11,25 +11,28 @@ import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { withRegistries } from '../registry-access.js';
 import type { RegistryOptions } from '../registry-options.js';
+import { readTrust, type TrustFiles } from '../trust-files.js';
 import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
 
 /** `lading pull`: registry images into the store, under their names. All names become visible together. */
 export async function pull(
   names: readonly string[],
-  options: CopyCommandOptions,
+  options: CopyCommandOptions & TrustFiles,
   context: CommandContext,
 ): Promise<number> {
   const references = names.map(parseRegistryReference);
+  const policy = await readTrust(options);
   if (options.allTags === true && references.some(({ tag, digest }) => (tag ?? digest) !== undefined))
     throw new LadingError('ERR_OPTION_INVALID', '--all-tags takes names without a tag');
   const texts = references.map((one) => (options.allTags === true ? one : one.withDefaultTag()).toString());
   return await withRegistries(options, context, onlyHost(names), async (registries) => {
     const store = await openStore(options, 'write');
-    const report = await copyImages(registries.source(), store, texts, choicesOf(options, context)).catch(
-      (error: unknown) => {
-        throw hintAllowMissing(error, options.allowMissing);
-      },
-    );
+    const report = await copyImages(registries.source(), store, texts, {
+      ...choicesOf(options, context),
+      ...(policy && { policy }),
+    }).catch((error: unknown) => {
+      throw hintAllowMissing(error, options.allowMissing);
+    });
     warn(report.warnings, options);
     if (options.json === true) await printReport('pull', report);
     else await printLines(report.images.map(({ name, digest }) => `${nameWithoutDigest(name)}@${digest}`));

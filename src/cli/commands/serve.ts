@@ -11,8 +11,9 @@ import { openStore, type CommandContext, type CommonOptions } from '../command-c
 import { parseDuration } from '../duration.js';
 import { takePassedSockets } from '../listen-fds.js';
 import { openRegistryStore, registryAccess, type ServeRegistryOptions } from '../serve-registries.js';
+import { readTrustOrDefault, type TrustFiles } from '../trust-files.js';
 
-export interface ServeOptions extends CommonOptions, ServeRegistryOptions {
+export interface ServeOptions extends CommonOptions, ServeRegistryOptions, Pick<TrustFiles, 'policy'> {
   readonly host?: readonly string[];
   readonly socketMode: string;
   readonly tlsverify?: boolean;
@@ -39,6 +40,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** `lading serve`: serves the Engine API until a signal ends it; a second signal ends it at once. */
 export async function serve(options: ServeOptions, { signal }: CommandContext): Promise<number> {
   const addresses = addressesOf(options);
+  const policy = await readTrustOrDefault(options);
   const graceMs = parseDuration(options.stopTimeout);
   const log = openAuditLog(options.auditLog, printNotice);
   // The reader of stderr may go away; that must not stop the server.
@@ -58,6 +60,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
       name.toLowerCase(),
     ),
     ...(registries && { registries }),
+    ...(policy && { policy }),
     audit: (record) => log.add(auditLine(record)),
     onError: (error) => printNotice(`unexpected error: ${reasonOf(error)}`),
     umask: (mask) => process.umask(mask),

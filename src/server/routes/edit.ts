@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { manifestsFor, parseReference, removeImages, removePlatforms, tagImage } from '../../index.js';
 import { audited } from '../audited.js';
 import type { Named, ServerContext } from '../context.js';
+import { decisionsOf } from '../decisions.js';
 import { described } from '../described.js';
 import { findImage, type FoundImage } from '../find-image.js';
 import { isTrue, platformsOf } from '../query.js';
@@ -26,9 +27,10 @@ export function editRoutes(app: FastifyInstance, context: ServerContext): void {
     const asked = { action: 'tag', names: [request.params.name, target] } as const;
     await audited(context, request, asked, async () => {
       const { text } = await findImage(context.store, request.params.name);
-      const { name, digest, moved } = await tagImage(context.store, text, target);
+      const { policy } = context.trust;
+      const { name, digest, moved, trust } = await tagImage(context.store, text, target, { ...(policy && { policy }) });
       context.events.emit('tag', digest, { name: parseReference(name).familiar() });
-      return { result: undefined, facts: { digests: [digest], moved } };
+      return { result: undefined, facts: { digests: [digest], moved, ...decisionsOf(trust) } };
     });
     return await reply.code(STATUS.created).send();
   });

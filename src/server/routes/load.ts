@@ -10,6 +10,7 @@ import {
 import { inDockersWords } from '../advice.js';
 import { audited } from '../audited.js';
 import type { Request, ServerContext } from '../context.js';
+import { decisionsIn, decisionsOf, type Decision } from '../decisions.js';
 import { LineOutput } from '../line-output.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { shortId } from '../short-id.js';
@@ -38,6 +39,7 @@ export function loadRoute(app: FastifyInstance, context: ServerContext): void {
       missingPlatforms: isTrue(strict) ? 'fail' : 'skip',
       hostPlatform: context.hostPlatform,
       signal: context.halt,
+      ...context.trust,
       ...(name !== '' && { name }),
       ...(image !== '' && { images: [image] }),
       ...(!isTrue(quiet) && { onProgress: progressTo(output) }),
@@ -63,8 +65,9 @@ async function runLoad(
     const upload = new Upload(request.raw, context);
     const result = await loadFrom(upload, context, request, options);
     const { code, report } = result;
+    const facts = report ? factsOf(report) : decisionsIn(result.cause);
     transfer.end({ code, bytes: upload.bytes });
-    return { result, facts: { code, bytes: upload.bytes, ...(report && factsOf(report)) } };
+    return { result, facts: { code, bytes: upload.bytes, ...facts } };
   });
   if (ended.report !== undefined) return output.end(linesOf(ended.report));
   // The error handler counts an error that becomes the status.
@@ -89,11 +92,12 @@ async function loadFrom(
   }
 }
 
-function factsOf({ images, moved }: LoadReport): {
+function factsOf({ images, moved, trust }: LoadReport): {
   readonly digests: readonly string[];
   readonly moved: LoadReport['moved'];
+  readonly decisions?: readonly Decision[];
 } {
-  return { digests: images.map(({ digest }) => digest), moved };
+  return { digests: images.map(({ digest }) => digest), moved, ...decisionsOf(trust) };
 }
 
 /** An image that lost its name to another one stays in the store, so that is told, too. */

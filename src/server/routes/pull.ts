@@ -12,11 +12,13 @@ import {
   type ImageSource,
   type NameMove,
   type Platform,
+  type TrustReport,
 } from '../../index.js';
 import { isIndexType } from '../../model/media-types.js';
 import { parseRegistryReference } from '../../registry/registry-name.js';
 import { BlobLines, PULL_WORDS } from '../blob-lines.js';
 import type { ServerContext } from '../context.js';
+import { decisionsOf } from '../decisions.js';
 import { runTransfer, shownName, warningLines, type RunningTransfer, type Transferred } from '../registry-transfer.js';
 import { PULL_SCHEMA } from '../registry-schemas.js';
 import { EngineError, STATUS } from '../statuses.js';
@@ -61,6 +63,7 @@ function nameIn({ fromImage = '', fromSrc = '', tag = '' }: PullRoute['Querystri
 interface Pulled {
   readonly digest: string;
   readonly moved: readonly NameMove[];
+  readonly trust: readonly TrustReport[];
   readonly bytes: number;
   readonly isNewer: boolean;
 }
@@ -81,6 +84,7 @@ async function pull(
     lines: [...warningLines(warnings), { status }],
     digests: images.map(({ digest }) => digest),
     moved: images.flatMap(({ moved }) => moved),
+    ...decisionsOf(images.flatMap(({ trust }) => trust)),
     bytes: images.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
@@ -102,6 +106,7 @@ async function pullImage(
         platforms,
         hostPlatform: context.hostPlatform,
         signal,
+        ...context.trust,
         onProgress: new BlobLines(output, PULL_WORDS, context.now).tell,
       }).catch((error: unknown) => {
         throw withoutPlatform(error, wanted ?? [context.hostPlatform]);
@@ -111,9 +116,9 @@ async function pullImage(
   output.write({ status: `Digest: ${digest}` });
   const { image, repository } = shownName(reference);
   context.events.emit('pull', image, { name: repository });
-  const { moved = [], blobs } = report ?? {};
+  const { moved = [], trust = [], blobs } = report ?? {};
   const isNewer = moved.length > 0 || (blobs?.copied ?? 0) > 0;
-  return { digest, moved, bytes: blobs?.bytesCopied ?? 0, isNewer };
+  return { digest, moved, trust, bytes: blobs?.bytesCopied ?? 0, isNewer };
 }
 
 /** The name means what it means in the registry, also if only some platforms come, unless the store cannot have that. */
