@@ -15,7 +15,7 @@ import type { CommandContext } from './command-context.js';
 import { warnNow, type OutputOptions } from './console.js';
 import { credentialFiles, readCredentialFiles } from './credential-files.js';
 import { parseDuration } from './duration.js';
-import { checkProxy } from './proxies.js';
+import { proxiesOf } from './proxies.js';
 import { readPassword } from './password.js';
 import type { RegistryOptions } from './registry-options.js';
 
@@ -68,7 +68,7 @@ async function accessOf(options: RegistryOptions & GivenCredentials, host: strin
     credentialPlaces: placesOf(options),
     plainHttp: new Set(plainHttp.map(parseHost)),
     allowedRedirects: new Set(allowRedirectTo.map((one) => one.toLowerCase())),
-    checkHost: (one: string) => checkProxy(one, process.env),
+    proxyFor: proxiesOf(process.env),
     tls: (one: string): TlsSettings =>
       tlsOf(one, { certDir: options.certDir, authorities, isChecked: !unchecked.has(one) }),
   };

@@ -1,20 +1,17 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { throwIfAborted } from '../model/aborted.js';
 import { LadingError } from '../model/errors.js';
 import { Authorizer, type Permission } from './authorizer.js';
 import { readBody, type Answer } from './answers.js';
-import { rateOf } from './broken-answers.js';
 import type { HttpAnswer, HttpClient, HttpRequest } from './http-client.js';
 import { OriginMemory } from './origin-memory.js';
 import { Redaction } from './redaction.js';
 import { checkTarget, guardedLookup, linkTarget, ownLookup, redirectedHeaders } from './redirects.js';
 import { apiHostOf } from './registry-name.js';
-import { refusal, unreachable, type Asked } from './registry-errors.js';
-import { askedWait, isTemporary, waitBefore } from './retry-policy.js';
+import { refusal, type Asked } from './registry-errors.js';
+import { Retries } from './retries.js';
 import type { RegistrySettings } from './settings.js';
 import { Tokens, type AskForToken } from './tokens.js';
 import { bodyOf } from './upload-body.js';
-import { TransportError } from './watch.js';
 
 /** One request to a registry, as its endpoints see it. */
 export interface Call {
@@ -50,11 +47,13 @@ export class Exchange {
   readonly settings: RegistrySettings;
   readonly #client: HttpClient;
   readonly #authorizer: Authorizer;
+  readonly #retries: Retries;
 
   constructor(client: HttpClient, settings: RegistrySettings) {
     this.#client = client;
     this.settings = settings;
     this.memory = new OriginMemory(settings, async (request) => await client.request(request));
+    this.#retries = new Retries(settings, this.memory, this.redaction);
     const tokens = new Tokens(this.#askForToken, settings.now, this.redaction);
     this.#authorizer = new Authorizer(settings, tokens, this.redaction, (realm, origin, asked) =>
       checkTarget(realm, origin, this.#leadRules(asked.host), asked),
@@ -68,7 +67,7 @@ export class Exchange {
     const asked = { host: call.permission.host, what: call.what, method: call.method, origin: url.origin };
     if (call.isLast === true) return await this.#authorized(call, url, asked);
     try {
-      return await this.#retrying(
+      return await this.#retries.run(
         asked,
         call.once === true ? 1 : this.settings.attempts,
         async () => await this.#authorized(call, url, asked),
@@ -91,47 +90,6 @@ export class Exchange {
 
   close(): void {
     this.#client.close();
-  }
-
-  async #retrying(asked: Asked, attempts: number, attempt: () => Promise<Answer>): Promise<Answer> {
-    for (let failed = 1, stale = 0; ; failed += 1) {
-      throwIfAborted(this.settings.signal, 'the request');
-      await this.#pause(asked.origin);
-      let retryAfter: string | undefined;
-      let error: unknown;
-      try {
-        const answer = await attempt();
-        if (!isTemporary(answer.status)) return answer;
-        retryAfter = answer.headers['retry-after'];
-        error = await refusal({ ...answer, body: await readBody(answer) }, asked, this.redaction);
-        if (answer.status === 429 || answer.status === 503)
-          this.memory.pause(asked.origin, askedWait(retryAfter, this.settings.now()), this.settings);
-      } catch (thrown) {
-        if (!(thrown instanceof TransportError) || this.settings.signal?.aborted === true) throw thrown;
-        // An address that is refused is refused in every try.
-        if (thrown.cause instanceof LadingError) throw thrown.cause;
-        // A kept connection that the other side had closed: no byte of an answer came, and it costs no try.
-        if (thrown.isStale && thrown.kind === 'connection' && (stale += 1) <= 3) {
-          failed -= 1;
-          continue;
-        }
-        const raw = rateOf(thrown);
-        retryAfter = raw?.retryAfter;
-        error =
-          raw === undefined
-            ? unreachable(thrown, asked)
-            : await refusal({ ...raw, body: Buffer.alloc(0) }, asked, this.redaction);
-        if (thrown.kind === 'certificate' || thrown.kind === 'not-tls') throw error;
-      }
-      const ms = waitBefore(failed, retryAfter, { ...this.settings, attempts });
-      if (ms === undefined) throw error;
-      await wait(ms, undefined, { signal: this.settings.signal });
-    }
-  }
-
-  async #pause(origin: string): Promise<void> {
-    const ms = this.memory.pausedFor(origin, this.settings.now());
-    if (ms > 0) await wait(ms, undefined, { signal: this.settings.signal });
   }
 
   async #authorized(call: Call, url: URL, asked: Asked): Promise<Answer> {
@@ -181,8 +139,9 @@ export class Exchange {
     const lookup = isOwn
       ? ownLookup(url, this.settings, asked)
       : guardedLookup(url, this.#leadRules(asked.host), asked);
+    const request = this.#requestTo(url, call);
     const answer = await this.#client.request({
-      ...this.#requestTo(url, call),
+      ...request,
       headers: {
         ...this.#headers,
         ...redirectedHeaders(call.headers, url.origin === first.origin),
@@ -191,13 +150,14 @@ export class Exchange {
       body: call.body?.(),
       lookup,
     });
-    if (isOwn) this.memory.sawAddress(call.permission.host, answer.address);
+    // Behind a proxy the address is that of the proxy.
+    if (isOwn && request.proxy === undefined) this.memory.sawAddress(call.permission.host, answer.address);
     return answer;
   }
 
   readonly #askForToken: AskForToken = async (url, { authorization, form, asked: { host } }) => {
     const asked: Asked = { host, what: `a token of ${url.host}`, method: 'GET', origin: url.origin };
-    const answer = await this.#retrying(asked, this.settings.attempts, async () => {
+    const answer = await this.#retries.run(asked, this.settings.attempts, async () => {
       const answered = await this.#client.request({
         ...this.#requestTo(url, { method: form === undefined ? 'GET' : 'POST' }),
         headers: {
@@ -221,10 +181,13 @@ export class Exchange {
   }
 
   #requestTo(url: URL, { method, headersMs, isLast }: Pick<Call, 'method' | 'headersMs' | 'isLast'>): HttpRequest {
-    const { connectMs, idleMs, signal, tls } = this.settings;
+    const { connectMs, idleMs, signal, tls, proxyFor } = this.settings;
+    const proxy = proxyFor(url);
+    this.redaction.add(proxy && decodeURIComponent(proxy.password));
     return {
       method,
       url,
+      proxy,
       headers: this.#headers,
       tls: tls(url.host),
       timeouts: { connectMs, headersMs: headersMs ?? this.settings.headersMs, idleMs },

@@ -1,6 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { proxyAddress, proxyHeaders, TunnelAgent } from './tunnel-agent.js';
 import { UploadBody } from './upload-body.js';
 import { TransportError, Watch, type Timeouts } from './watch.js';
 
@@ -21,6 +22,8 @@ export interface TlsSettings {
 export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
+  /** The proxy that leads there. */
+  readonly proxy?: URL | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** Sent in order, no faster than the other side takes it. */
   readonly body?: AsyncIterable<Uint8Array> | undefined;
@@ -56,25 +59,50 @@ const AGENT = {
 export class HttpClient {
   readonly #plain = new http.Agent(AGENT);
   readonly #secure = new https.Agent(AGENT);
+  readonly #tunnels = new Map<string, TunnelAgent>();
 
   /** Sends a request. Throws a TransportError if no answer comes. */
   async request(request: HttpRequest): Promise<HttpAnswer> {
-    const { method, url, headers, tls, lookup, signal } = request;
+    const { method, url, proxy, headers, tls, lookup, signal } = request;
     const isSecure = url.protocol === 'https:';
-    const sent = (isSecure ? https : http).request(url, {
+    const options = {
       method,
       headers,
-      agent: isSecure ? this.#secure : this.#plain,
       maxHeaderSize: MAX_HEADER_BYTES,
-      ...(isSecure && { minVersion: 'TLSv1.2', ...tlsOf(tls) }),
-      ...(lookup && { lookup }),
       ...(signal && { signal }),
-    });
+      // Behind a proxy it is the proxy that looks names up.
+      ...(lookup && proxy === undefined && { lookup }),
+    };
+    const secure = { ...options, minVersion: 'TLSv1.2', ...tlsOf(tls) } as const;
+    const sent = isSecure
+      ? https.request(url, { ...secure, agent: proxy === undefined ? this.#secure : this.#tunnelThrough(proxy) })
+      : this.#requestPlain(url, proxy, options);
     return await answerOf(sent, request);
+  }
+
+  /** Without TLS a proxy gets the whole address (RFC 9112, 3.2.2). */
+  #requestPlain(url: URL, proxy: URL | undefined, options: http.RequestOptions): http.ClientRequest {
+    if (proxy === undefined) return http.request(url, { ...options, agent: this.#plain });
+    const headers = { ...(options.headers as Record<string, string>), host: url.host, ...proxyHeaders(proxy) };
+    const isSecure = proxy.protocol === 'https:';
+    return (isSecure ? https : http).request({
+      ...options,
+      ...proxyAddress(proxy),
+      path: url.href,
+      headers,
+      agent: isSecure ? this.#secure : this.#plain,
+    });
+  }
+
+  #tunnelThrough(proxy: URL): TunnelAgent {
+    const agent = this.#tunnels.get(proxy.href) ?? new TunnelAgent(proxy, AGENT);
+    this.#tunnels.set(proxy.href, agent);
+    return agent;
   }
 
   /** Closes every connection. */
   close(): void {
+    for (const agent of this.#tunnels.values()) agent.destroy();
     this.#plain.destroy();
     this.#secure.destroy();
   }

@@ -85,7 +85,6 @@ export class OriginMemory {
 
   async #findBase(host: string, what: string): Promise<URL> {
     const api = apiHostOf(host);
-    this.#settings.checkHost(api);
     const isPlain = this.#settings.plainHttp.has(host) || (isLoopbackHost(host) && !(await this.#speaksTls(api, what)));
     const base = new URL(`${isPlain ? 'http' : 'https'}://${api}`);
     this.#schemes.set(host, base.protocol);

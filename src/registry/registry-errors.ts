@@ -42,6 +42,12 @@ export function unreachable(error: TransportError, asked: Asked): LadingError {
     const message = `registry ${host} does not speak TLS; if it is meant to be plain http, use --plain-http ${host}`;
     return new LadingError('ERR_REGISTRY_TLS', message, { cause: error, details });
   }
+  if (error.kind === 'proxy') {
+    const code = error.status === 407 ? 'ERR_REGISTRY_AUTH' : 'ERR_REGISTRY_UNREACHABLE';
+    const advice = error.status === 407 ? 'it wants other credentials' : 'name the host in no_proxy to go around it';
+    const message = `registry ${host}: ${what}: ${error.message}; ${advice}`;
+    return new LadingError(code, message, { cause: error, details: { ...details, status: error.status } });
+  }
   if (error.kind === 'answer') {
     const message = `registry ${host}: ${what}: the answer is not HTTP (${error.message}); check the address and any proxy`;
     return new LadingError('ERR_REGISTRY_PROTOCOL', message, { cause: error, details });

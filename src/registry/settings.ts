@@ -20,8 +20,8 @@ export interface RegistrySettings {
   readonly credentialPlaces: string;
   /** The TLS settings of a host with its port. */
   readonly tls: (host: string) => TlsSettings;
-  /** Throws for a host that cannot be reached from here. */
-  readonly checkHost: (host: string) => void;
+  /** The proxy that leads to an address: an http or https URL, with credentials if it wants some; undefined for none. */
+  readonly proxyFor: (url: URL) => URL | undefined;
   /** Hosts that speak http without TLS. */
   readonly plainHttp: ReadonlySet<string>;
   /** Hosts inside a network that registries on the internet may redirect to. */

@@ -11,7 +11,7 @@ export interface Timeouts {
 }
 
 /** What kind of failure it is: `certificate` is not worth a second try, `head` has the raw bytes of a broken answer. */
-export type FailureKind = 'timeout' | 'certificate' | 'not-tls' | 'answer' | 'connection';
+export type FailureKind = 'timeout' | 'certificate' | 'not-tls' | 'answer' | 'connection' | 'proxy';
 
 /** A request without a usable answer. */
 export class TransportError extends Error {
@@ -20,17 +20,25 @@ export class TransportError extends Error {
   readonly isStale: boolean;
   /** The start of an answer that could not be parsed. */
   readonly raw: string | undefined;
+  /** What a proxy answered instead of making a way to the other side. */
+  readonly status: number | undefined;
 
   constructor(
     kind: FailureKind,
     message: string,
-    options: { readonly cause?: unknown; readonly isStale?: boolean; readonly raw?: string } = {},
+    options: {
+      readonly cause?: unknown;
+      readonly isStale?: boolean;
+      readonly raw?: string;
+      readonly status?: number;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'TransportError';
     this.kind = kind;
     this.isStale = options.isStale ?? false;
     this.raw = options.raw;
+    this.status = options.status;
   }
 
   static from(error: unknown, isStale = false): TransportError {

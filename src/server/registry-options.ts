@@ -18,7 +18,7 @@ export interface RegistryAccess {
 /** The rule for such an object. */
 export const REGISTRY_ACCESS: Rule = optionsOf<RegistryAccess>(
   {
-    settings: fields({ credentials: CALLBACK, tls: CALLBACK, checkHost: CALLBACK }),
+    settings: fields({ credentials: CALLBACK, tls: CALLBACK, proxyFor: CALLBACK }),
     hosts: textOr(listOf(TEXT), oneOf('any')),
     pullPlatforms: textOr(listOf(textOr(PLATFORM)), oneOf('host', 'all')),
   },

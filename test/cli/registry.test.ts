@@ -180,13 +180,6 @@ test('refuses what it does not understand, with exit status 2', async () => {
   }
 });
 
-test('refuses to go around a proxy that the environment names', async () => {
-  const env = { https_proxy: 'http://user:s3cret@proxy.example:3128', no_proxy: 'other.example' };
-  const { status, stderr } = await runLading(['tags', 'registry.example/a'], { env });
-  assert.deepEqual([status, stderr.includes('s3cret')], [2, false]);
-  assert.match(stderr, /add registry\.example to no_proxy/);
-});
-
 test('says that nothing listens, with exit status 6', async () => {
   const { status, stderr } = await runLading(['tags', 'localhost:1/a', '--retry-times', '1']);
   assert.equal(status, 6, stderr);
