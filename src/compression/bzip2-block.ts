@@ -28,6 +28,7 @@ export class Bzip2Block {
   /** The bytes by how recently they were used. */
   readonly #recent: Uint8Array;
   #size = 0;
+  #isLinked = false;
   #groups = 0;
   #run = 0;
   #runBit = 1;
@@ -57,9 +58,10 @@ export class Bzip2Block {
     return true;
   }
 
-  /** The bytes of the block, in pieces of this size. */
+  /** The bytes of the block, in pieces of this size. May be called again. */
   *unpack(pieceBytes: number): Generator<Buffer> {
-    this.#linkBytes();
+    if (!this.#isLinked) this.#linkBytes();
+    this.#isLinked = true;
     let piece = Buffer.allocUnsafe(pieceBytes);
     let size = 0;
     let next = (this.#bytes[this.#start] ?? 0) >>> 8;

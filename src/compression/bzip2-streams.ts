@@ -14,6 +14,8 @@ const HEAD_BYTES = 40_000;
 const GROUPS_AT_ONCE = 256;
 
 const PIECE_BYTES = 128 * 1024;
+/** Enough for a block without long runs, which has 900 kB at most. */
+const MAX_HELD_PIECES = 8;
 
 /** What unpacking needs or has: more input, nothing but a pause, or a piece of output. */
 type Step = 'input' | Buffer;
@@ -22,7 +24,7 @@ const PAUSE = Buffer.alloc(0);
 
 /**
  * Unpacks bzip2 data in small steps: one stream after another. Checks the checksums of blocks and streams. Holds the
- * block that is being unpacked, 3.6 MB at most, and the input for its next step.
+ * block that is being unpacked, 3.6 MB at most, 1 MiB of what it unpacks to, and the input for its next step.
  */
 export class Bzip2Streams {
   readonly #bits = new Bzip2Bits();
@@ -81,12 +83,24 @@ export class Bzip2Streams {
       if (!block.readGroup()) break;
       if (groups % GROUPS_AT_ONCE === 0) yield PAUSE;
     }
+    yield* this.#checked(block, expected);
+  }
+
+  /**
+   * What the block unpacks to, once its checksum is known to be right: else a reader would take damage for its own. A
+   * block with long runs is unpacked twice.
+   */
+  *#checked(block: Bzip2Block, expected: number): Generator<Step, void> {
     let checksum = 0xffffffff;
+    let held: Buffer[] | undefined = [];
     for (const piece of block.unpack(PIECE_BYTES)) {
       checksum = crc32(checksum, piece);
-      yield piece;
+      held?.push(piece);
+      if (held !== undefined && held.length > MAX_HELD_PIECES) held = undefined;
+      yield PAUSE;
     }
     if (~checksum >>> 0 !== expected) throw isDamaged('a bzip2 block has another checksum');
+    yield* held ?? block.unpack(PIECE_BYTES);
   }
 
   *#need(bytes: number): Generator<Step, void> {

@@ -6,7 +6,7 @@ import { Unxz } from './unxz.js';
 import { Unzstd } from './unzstd.js';
 
 /** Bytes of the longest magic number. */
-export const MAGIC_BYTES = 6;
+export const MAGIC_BYTES = 10;
 
 /** A compression of archives and layers. */
 export type CompressionName = 'gzip' | 'zstd' | 'xz' | 'bzip2';
@@ -24,6 +24,9 @@ export interface Compression {
 /** The first bytes; undefined for a byte that varies. */
 type Magic = readonly (number | undefined)[];
 
+/** "BZh" and the level. */
+const BZH = [0x42, 0x5a, 0x68, undefined] as const;
+
 const COMPRESSIONS: readonly (Compression & { readonly magics: readonly Magic[] })[] = [
   { name: 'gzip', magics: [[0x1f, 0x8b]], open: () => new Gunzip() },
   { name: 'zstd', magics: [[0x28, 0xb5, 0x2f, 0xfd], ...skippable()], open: (limits) => new Unzstd(limits) },
@@ -31,10 +34,14 @@ const COMPRESSIONS: readonly (Compression & { readonly magics: readonly Magic[] 
   {
     name: 'bzip2',
     // Includes the start of the first block, or of the end where there is none: the name of a tar's first entry may
-    // begin with the same three letters.
+    // begin with the same three letters. One of these two bytes may be damaged.
     magics: [
-      [0x42, 0x5a, 0x68, undefined, 0x31, 0x41],
-      [0x42, 0x5a, 0x68, undefined, 0x17, 0x72],
+      [...BZH, 0x31, 0x41],
+      [...BZH, 0x17, 0x72],
+      [...BZH, undefined, 0x41, 0x59, 0x26, 0x53, 0x59],
+      [...BZH, 0x31, undefined, 0x59, 0x26, 0x53, 0x59],
+      [...BZH, undefined, 0x72, 0x45, 0x38, 0x50, 0x90],
+      [...BZH, 0x17, undefined, 0x45, 0x38, 0x50, 0x90],
     ],
     open: () => new Bunzip2(),
   },

@@ -13,8 +13,8 @@ export function isDamaged(what: string, cause?: unknown): LadingError {
 }
 
 /** The error of bytes behind the last member, frame or stream. */
-export function goesOn(): LadingError {
-  return isDamaged('data follows its end');
+export function goesOn(cause?: unknown): LadingError {
+  return isDamaged('data follows its end', cause);
 }
 
 /** The error of sound input that the program of this name can unpack, with these arguments, and Lading cannot. */

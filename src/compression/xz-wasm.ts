@@ -96,7 +96,8 @@ function errorOf(result: number): Error {
   // A check such as SHA-256, or a filter for machine code.
   if (result === RESULT.options) return isUnsupported('needs a filter or check of xz that few use', 'xz', 'xz -d');
   if (result === RESULT.data) return isDamaged('its xz data does not have the form or the checksum that it should');
-  return isDamaged(result === RESULT.format ? 'data that is not xz follows' : `xz error ${result}`);
+  // The first stream has the magic number.
+  return result === RESULT.format ? goesOn() : isDamaged(`xz error ${result}`);
 }
 
 /** The package keeps each new instance in one place, so they are started one after another. */

@@ -61,7 +61,8 @@ export class ZstdFrames {
 
   /** Throws if the data does not end between two frames. */
   end(): void {
-    if (this.#part !== MAGIC || this.#left < MAGIC.bytes) throw endsEarly();
+    if (this.#part !== MAGIC) throw endsEarly();
+    if (this.#left < MAGIC.bytes) throw this.#frames > 0 && !beginsFrame(this.#read) ? goesOn() : endsEarly();
   }
 
   #isInFrame(): boolean {
@@ -130,6 +131,16 @@ export class ZstdFrames {
     if (type === 3) throw isDamaged('a zstd block has a reserved type');
     return { kind: 'body', bytes: type === 1 ? 1 : header >> 3 };
   }
+}
+
+/** Whether these bytes, fewer than a magic number has, may be the start of one. */
+function beginsFrame(bytes: Buffer): boolean {
+  const [first = 0] = bytes;
+  const magic = Buffer.alloc(MAGIC.bytes);
+  magic.writeUInt32LE(
+    first >> 4 === (SKIPPABLE_MAGIC % 0x100) >> 4 ? SKIPPABLE_MAGIC + (first & 0xf) : FRAME_MAGIC >>> 0,
+  );
+  return magic.subarray(0, bytes.length).equals(bytes);
 }
 
 /** Bytes of the parts of a frame header. A frame in a single segment has no window of its own. */

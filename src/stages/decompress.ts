@@ -13,7 +13,7 @@ type Phase =
 
 /**
  * Unpacks gzip, zstd, xz and bzip2, detected by their magic numbers, and passes everything else unchanged. Limits the
- * ratio of output to input. Holds the first 6 bytes, and what the decompressor holds.
+ * ratio of output to input. Holds the first 10 bytes, and what the decompressor holds.
  * Errors: ERR_COMPRESSED_DATA, ERR_ARCHIVE_TRUNCATED, ERR_COMPRESSION_UNSUPPORTED, ERR_LIMIT_RATIO.
  */
 export class Decompress extends Transform {

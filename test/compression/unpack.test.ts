@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { compressionOf } from '../../src/compression/compressions.js';
 import { DEFAULT_LIMITS, limitsOf, type Limits } from '../../src/model/limits.js';
@@ -85,6 +86,17 @@ for (const { name, skip } of PACKERS) {
           if (chunkBytes === 1 && after.length > 1000) continue;
           const both = Buffer.concat([bytes, Buffer.from(after)]);
           await assert.rejects(unpack(both, chunkBytes), { code: REFUSED }, JSON.stringify(after));
+        }
+      }
+    });
+
+    it('says in the same words that data follows the end', async () => {
+      const bytes = pack(name, TEXT);
+      for (const after of ['x', 'xy', 'junk', 'more junk', 'x'.repeat(70_000)]) {
+        for (const chunkBytes of [7, 65_536]) {
+          const both = Buffer.concat([bytes, Buffer.from(after)]);
+          const expected = { code: 'ERR_COMPRESSED_DATA', message: 'is damaged: data follows its end' };
+          await assert.rejects(unpack(both, chunkBytes), expected, JSON.stringify(after.slice(0, 9)));
         }
       }
     });
@@ -215,6 +227,33 @@ describe('Unpacking xz', { skip: skipOf('xz') }, () => {
 });
 
 describe('Unpacking bzip2', { skip: skipOf('bzip2') }, () => {
+  it('returns nothing of a block before its checksum is right, also with a run of 45 MB', async () => {
+    for (const bytes of [TEXT, LARGE, Buffer.concat([TEXT, Buffer.alloc(45_000_000)])]) {
+      const changed = pack('bzip2', bytes);
+      // The checksum of the first block.
+      changed.writeUInt8(changed.readUInt8(12) ^ 1, 12);
+      const stage = compressionOf(changed)?.open(DEFAULT_LIMITS) ?? assert.fail();
+      let unpacked = 0;
+      stage.on('data', (piece: Buffer) => (unpacked += piece.length));
+      const failed = once(stage, 'error');
+      stage.end(changed);
+      const [error] = (await failed) as [Error];
+      assert.match(error.message, /another checksum/);
+      assert.equal(unpacked, 0);
+    }
+  });
+
+  it('is known by its magic number also where a byte of the first block is changed', () => {
+    for (const packed of [pack('bzip2', TEXT), pack('bzip2', Buffer.alloc(0))]) {
+      for (let at = 3; at < 14; at += 1) {
+        const changed = Buffer.from(packed);
+        changed.writeUInt8(changed.readUInt8(at) ^ 0x41, at);
+        assert.equal(compressionOf(changed)?.name, 'bzip2', `changed at ${at}`);
+      }
+    }
+    assert.equal(compressionOf(Buffer.from('BZh9AB/file.json')), undefined);
+  });
+
   it('reads every block size', async () => {
     for (const level of ['-1', '-5', '-9']) assert.ok((await unpack(pack('bzip2', LARGE, level))).equals(LARGE), level);
   });
