@@ -38,7 +38,7 @@ export class ArchiveNames {
   }
 
   /** The names among the RepoTags of an image, each once. */
-  async ofTags(repoTags: readonly string[], digest?: Digest): Promise<readonly string[]> {
+  async ofTags(repoTags: readonly unknown[], digest?: Digest): Promise<readonly string[]> {
     const names = new Set<string>();
     for (const tag of repoTags) {
       const name = await this.#nameOf(tag, digest);
@@ -48,14 +48,14 @@ export class ArchiveNames {
   }
 
   /** An empty text means that there is no name. */
-  async #nameOf(text: string, digest: Digest | undefined): Promise<string | undefined> {
+  async #nameOf(text: unknown, digest: Digest | undefined): Promise<string | undefined> {
     if (text === '') return undefined;
     this.#read += 1;
     if (this.#read % NAMES_PER_TURN === 0) await setImmediate();
-    const read = readImageName(text);
+    const read = typeof text === 'string' ? readImageName(text) : 'it is not a text';
     const fault = typeof read === 'string' ? read : digestFault(read.digest, digest);
     if (fault === undefined) return read.toString();
-    this.#drop(text, digest, fault);
+    this.#drop(typeof text === 'string' ? text : JSON.stringify(text), digest, fault);
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import type { Content } from './content.js';
 import { algorithmOf, digestOf, isDigest, type Digest } from './digest.js';
 import { LadingError, quote } from './errors.js';
-import { asFields, asObject, asText, asTexts } from './json.js';
+import { asFields, asObject, asOptionalTexts, asText } from './json.js';
 import type { Platform } from './platform.js';
 
 /** An OCI content descriptor (image-spec, "Descriptor"). Unknown fields are kept. */
@@ -54,11 +54,11 @@ export function parseDescriptor(value: unknown, where: string): Descriptor {
   if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(where, `${describe(digest)} is not a digest`);
   if (!Number.isSafeInteger(size) || Number(size) < 0) throw invalid(where, `${describe(size)} is not a size`);
   if (artifactType !== undefined) asText(artifactType, `${where}.artifactType`);
-  if (urls !== undefined) asTexts(urls, `${where}.urls`);
   if (data !== undefined) checkData(data, { digest, size: Number(size) }, where);
   // Checked field by field; unknown fields stay, since rewriting an index must keep them.
   return {
     ...fields,
+    ...(urls !== undefined && { urls: asOptionalTexts(urls, `${where}.urls`) }),
     ...(annotations !== undefined && { annotations: parseAnnotations(annotations, where) }),
     ...(platform !== undefined && { platform: parsePlatformFields(platform, `${where}.platform`) }),
   } as Descriptor;
@@ -110,9 +110,12 @@ function parsePlatformFields(value: unknown, where: string): Platform {
   for (const key of ['os', 'architecture', 'variant', 'os.version']) {
     if (fields[key] !== undefined) asText(fields[key], `${where}.${key}`);
   }
-  if (fields['os.features'] !== undefined) asTexts(fields['os.features'], `${where}.os.features`);
-  // Checked above; that an OS or architecture is missing is for its reader to judge.
-  return fields as unknown as Platform;
+  const features = fields['os.features'];
+  // Checked here; that an OS or architecture is missing is for its reader to judge.
+  return {
+    ...fields,
+    ...(features !== undefined && { 'os.features': asOptionalTexts(features, `${where}.os.features`) }),
+  } as unknown as Platform;
 }
 
 function describe(value: unknown): string {

@@ -7,8 +7,8 @@ import { MEDIA_TYPES } from './media-types.js';
 export interface DockerArchiveImage {
   /** Entry name of the image config. */
   readonly config: string;
-  /** Names with tags, as written in the archive. */
-  readonly repoTags: readonly string[];
+  /** Names with tags, as written in the archive. One that is no text is no name. */
+  readonly repoTags: readonly unknown[];
   /** Entry names of the layers, bottom first. */
   readonly layers: readonly string[];
 }
@@ -20,7 +20,7 @@ export function parseDockerManifest(value: unknown): readonly DockerArchiveImage
     const fields = asFields(item, where, ['Config', 'RepoTags', 'Layers']);
     return {
       config: asText(fields['Config'], `${where}.Config`),
-      repoTags: asTexts(fields['RepoTags'] ?? [], `${where}.RepoTags`),
+      repoTags: asList(fields['RepoTags'] ?? [], `${where}.RepoTags`),
       layers: asTexts(fields['Layers'] ?? [], `${where}.Layers`),
     };
   });

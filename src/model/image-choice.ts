@@ -54,10 +54,11 @@ export class ImageChoice {
    * Whether an image of `manifest.json` with these names may be meant, by a text that is not the digest of a known root.
    * Nothing there tells the image's digest.
    */
-  mayMean(names: readonly string[], isRoot: (digest: string) => boolean = () => false): boolean {
+  mayMean(names: readonly unknown[], isRoot: (digest: string) => boolean = () => false): boolean {
     if (this.texts.every(isRoot)) return false;
-    if (names.length === 0 || this.texts.some((text) => isDigest(text) && !isRoot(text))) return true;
-    return this.#means({ texts: names });
+    const texts = names.filter((name) => typeof name === 'string');
+    if (texts.length === 0 || this.texts.some((text) => isDigest(text) && !isRoot(text))) return true;
+    return this.#means({ texts });
   }
 
   #means(image: NamedDigest): boolean {

@@ -1,6 +1,6 @@
 import { isDigest } from './digest.js';
 import { quote } from './errors.js';
-import { asFields, asObject, asText, asTexts, invalid, type JsonObject } from './json.js';
+import { asFields, asObject, asOptionalTexts, asText, asTexts, invalid, type JsonObject } from './json.js';
 import type { Platform } from './platform.js';
 import { OBJECT } from './rules.js';
 
@@ -24,11 +24,15 @@ export function parseImageConfig(value: unknown, where: string): ImageConfig {
   for (const key of ['architecture', 'os', 'variant', 'os.version', 'created']) {
     if (fields[key] !== undefined) asText(fields[key], `${where}.${key}`);
   }
-  if (Array.isArray(fields['os.features'])) asTexts(fields['os.features'], `${where}.os.features`);
+  const features = fields['os.features'];
   if (fields['config'] !== undefined) asObject(fields['config'], `${where}.config`);
   const rootfs = fields['rootfs'] === undefined ? undefined : parseRootfs(fields['rootfs'], `${where}.rootfs`);
   // Every field that the type names is checked.
-  return { ...fields, ...(rootfs && { rootfs }) };
+  return {
+    ...fields,
+    ...(features !== undefined && { 'os.features': asOptionalTexts(features, `${where}.os.features`) }),
+    ...(rootfs && { rootfs }),
+  };
 }
 
 function parseRootfs(value: unknown, where: string): JsonObject {

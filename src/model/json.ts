@@ -52,6 +52,14 @@ export function asTexts(value: unknown, where: string): readonly string[] {
   return asList(value, where).map((item, at) => asText(item, `${where}[${at}]`));
 }
 
+/** The same of an optional list: a null in it is left out, as an optional field would be. Throws ERR_DOCUMENT_INVALID. */
+export function asOptionalTexts(value: unknown, where: string): readonly string[] {
+  return asTexts(
+    asList(value, where).filter((item) => item !== null),
+    where,
+  );
+}
+
 /** The value as a text. Throws ERR_DOCUMENT_INVALID. */
 export function asText(value: unknown, where: string): string {
   if (typeof value !== 'string') throw invalid(where, 'not a text');

@@ -20,6 +20,9 @@ const manifest = ENTRIES.find(({ name }) => name === 'manifest.json');
 const [listed] = JSON.parse(String(manifest?.body)) as [Listed];
 const [firstLayer = '', secondLayer = ''] = listed.Layers;
 
+const THRICE = ['WARN_NAME_DROPPED', 'WARN_NAME_DROPPED', 'WARN_NAME_DROPPED'] as const;
+const DROPPED = ['WARN_NAME_DROPPED'] as const;
+
 /** The archive with another value of `manifest.json`. */
 function withManifest(value: unknown): CorpusCase[2] {
   return () => ENTRIES.map((entry) => (entry.name === 'manifest.json' ? jsonEntry('manifest.json', value) : entry));
@@ -176,6 +179,11 @@ const CASES: readonly CorpusCase[] = [
   ['a name with an escape sequence', loads([''], ['WARN_NAME_DROPPED']), listing({ RepoTags: ['a/\u001B[2J:1'] })],
   ['an empty name', loads(['']), listing({ RepoTags: [''] })],
   ['names of null', loads(['']), listing({ RepoTags: null })],
+  ['a null among the names', loads(['docker.io/library/d:1'], DROPPED), listing({ RepoTags: ['d:1', null] })],
+  ['only a null as name', loads([''], DROPPED), listing({ RepoTags: [null] })],
+  ['names that are no texts', loads(['docker.io/library/d:1'], THRICE), listing({ RepoTags: [1, 'd:1', {}, []] })],
+  ['a null among the names, strict', 'ERR_REFERENCE_INVALID', listing({ RepoTags: ['d:1', null] }), { strict: true }],
+  ['names that are no list', 'ERR_DOCUMENT_INVALID', listing({ RepoTags: 'd:1' })],
   [
     'a manifest.json that names other images than the layout',
     loads(undefined, ['WARN_MANIFEST_JSON']),
@@ -188,4 +196,4 @@ const CASES: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('docker-archive', CASES, 45);
+runFamily('docker-archive', CASES, 50);

@@ -263,6 +263,19 @@ const TYPES: readonly CorpusCase[] = [
     'ERR_DOCUMENT_INVALID',
     configOf(JSON.stringify({ ...CONFIG, rootfs: { diff_ids: 'x' } })),
   ],
+  [
+    'features of a platform with a null',
+    loads(),
+    listing({ platform: { os: 'linux', architecture: 'amd64', 'os.features': [null, 'x', null] } }),
+  ],
+  ['features of a platform that are no texts', 'ERR_DOCUMENT_INVALID', listing({ platform: { 'os.features': [1] } })],
+  ['urls with a null', loads(), listing({ urls: [null] })],
+  ['features of a config with a null', loads(), configOf(JSON.stringify({ ...CONFIG, 'os.features': [null] }))],
+  [
+    'features of a config that are no list',
+    'ERR_DOCUMENT_INVALID',
+    configOf(JSON.stringify({ ...CONFIG, 'os.features': 'x' })),
+  ],
   ['a config whose os is a number', 'ERR_DOCUMENT_INVALID', configOf(JSON.stringify({ ...CONFIG, os: 7 }))],
   ['a config with two rootfs', 'ERR_DOCUMENT_INVALID', configOf(JSON.stringify({ ...CONFIG, Rootfs: {} }))],
   ['a __proto__ key in index.json', loads(), () => withIndex(TEXT.replace('{', '{"__proto__":{"manifests":[]},'))],
@@ -358,4 +371,4 @@ const FIELDS: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('json', [...LIMITS, ...DOCUMENTS, ...LAYOUT, ...TYPES, ...DIGESTS, ...SIZES, ...FIELDS], 147);
+runFamily('json', [...LIMITS, ...DOCUMENTS, ...LAYOUT, ...TYPES, ...DIGESTS, ...SIZES, ...FIELDS], 152);

@@ -69,6 +69,22 @@ const CASES: readonly Both[] = [
     ],
   },
   {
+    what: 'drops a RepoTag that is no text, and takes the others',
+    make: ({ blobs, a, b }) => ({
+      layout: [{ root: a, name: 'example/x:1' }],
+      manifestJson: [
+        { ...listed(blobs, a), RepoTags: [null, 'example/x:2'] },
+        { ...listed(blobs, b), RepoTags: ['example/y:1', {}] },
+      ],
+    }),
+    expected: [
+      ['x:1', 'a'],
+      ['x:2', 'a'],
+      ['y:1', 'b'],
+    ],
+    warnings: [/the name "null" cannot be used: it is not a text/, /the name "\{\}" cannot be used: it is not a text/],
+  },
+  {
     what: 'takes a RepoTag beside the name of a root with the same config',
     make: ({ blobs, a }) => ({
       layout: [{ root: a, name: 'example/x:1' }],

@@ -24,6 +24,11 @@ describe('parseDockerManifest', () => {
     assert.deepEqual(parseDockerManifest([]), []);
   });
 
+  it('keeps tags that are no texts, for a load to drop with a warning', () => {
+    const [image] = parseDockerManifest([{ Config: 'a', RepoTags: ['a:1', null, 1] }]);
+    assert.deepEqual(image?.repoTags, ['a:1', null, 1]);
+  });
+
   const refused: readonly (readonly [what: string, value: unknown])[] = [
     ['null', null],
     ['an object', { Config: 'a.json' }],
@@ -33,7 +38,6 @@ describe('parseDockerManifest', () => {
     ['a config that is a number', [{ Config: 1 }]],
     ['a config that is null', [{ Config: null }]],
     ['tags that are a text', [{ Config: 'a', RepoTags: 'a:1' }]],
-    ['a tag that is a number', [{ Config: 'a', RepoTags: [1] }]],
     ['layers that are an object', [{ Config: 'a', Layers: {} }]],
     ['a layer that is null', [{ Config: 'a', Layers: [null] }]],
   ];
