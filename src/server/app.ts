@@ -4,7 +4,7 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { minorVersionOf, NEWEST_VERSION } from './api-version.js';
 import { clientOf, type ServerContext } from './context.js';
-import { checkHost } from './host-guard.js';
+import { checkHost, checkOrigin } from './host-guard.js';
 import { routeUrl } from './route-url.js';
 import { attestationsRoute } from './routes/attestations.js';
 import { authRoute } from './routes/auth.js';
@@ -89,7 +89,8 @@ function speakTheEnginesHttp(app: FastifyInstance, context: ServerContext): void
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(OWN_HEADERS);
     request.client = clientOf(request.raw);
-    // Only TCP needs this: a unix socket has no host name, and web pages cannot reach it.
+    checkOrigin(request.raw);
+    // A unix socket has no host name: clients send any.
     if (request.raw.socket.remoteAddress !== undefined) checkHost(request.raw, context.ownNames);
     if (context.stopping.aborted && !PROBES.includes(request.routeOptions.url)) {
       throw new EngineError(STATUS.unavailable, 'this server is stopping', { Connection: 'close' });

@@ -42,6 +42,8 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_NO_SPACE: STATUS.insufficientStorage,
   ERR_REGISTRY_RATE: STATUS.unavailable,
   ERR_REGISTRY_UNAVAILABLE: STATUS.unavailable,
+  // As the Engine has it, with its words below.
+  ERR_REFERENCE_AMBIGUOUS: STATUS.notFound,
 };
 
 /** The header of a refusal by a busy server: the seconds after which to try again. */
@@ -92,8 +94,9 @@ function failure(status: number, message: string, headers: Readonly<Record<strin
   return { status, message, code: `HTTP_${status}`, headers };
 }
 
-/** An unknown image has the Engine's words, which its clients know. Trouble of the store is for those who run it. */
+/** An image that cannot be found has the Engine's words, which its clients know. Trouble of the store is for those who run it. */
 function messageOf({ code, category, message, details }: LadingError): string {
   if (code === 'ERR_IMAGE_UNKNOWN') return `No such image: ${String(details['image'])}`;
+  if (code === 'ERR_REFERENCE_AMBIGUOUS') return 'ambiguous reference';
   return category === 'storage' ? message : inDockersWords(message);
 }

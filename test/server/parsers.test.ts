@@ -52,7 +52,7 @@ test('no URL makes the version throw anything but an EngineError', () => {
   fc.assert(fc.property(fc.string(), (text) => throwsOnlyEngineErrors(() => minorVersionOf(`/v${text}`))));
 });
 
-for (const text of ['1', 'true', 'True', 'yes', 'on', 't', ' 1 ', 'x'])
+for (const text of ['1', 'true', 'True', 'yes', 'on', 't', ' 1 ', 'x', 'maybe', '-1', 'null'])
   test(`reads ${JSON.stringify(text)} as true`, () => assert.equal(isTrue(text), true));
 
 for (const text of [undefined, '', ' ', '0', 'no', 'No', 'false', 'FALSE', 'none', ' 0 '])

@@ -95,10 +95,14 @@ test('refuses what a web page sends, and changes nothing', async (t) => {
     const where = { host: '127.0.0.1', port, agent: false as const };
     const { status, text } = await requestOver(where, 'POST', '/images/prune', { headers });
     assert.deepEqual([status, text], [403, '{"message":"requests from web pages are not served"}']);
+    // A proxy in front of the unix socket may forward what a browser sends.
+    for (const method of ['GET', 'POST'] as const) {
+      const answer = await engine.request(method, method === 'GET' ? '/_ping' : '/images/prune', { headers });
+      assert.equal(answer.status, 403);
+    }
   }
   assert.deepEqual(engine.audit, []);
-  const { status } = await engine.request('POST', '/images/prune', { headers: { origin: 'https://example.org' } });
-  assert.equal(status, 200);
+  assert.equal((await engine.request('POST', '/images/prune', { headers: { host: 'any.example' } })).status, 200);
 });
 
 test('shows a probe to a user who types its address into a browser', async (t) => {
