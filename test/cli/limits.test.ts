@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
@@ -83,6 +84,28 @@ test('does not open the debugger for SIGUSR1', async (t) => {
   assert.equal(await statusOf(load), 5);
   assert.match(stderr, /^lading: the input is empty \[ERR_ARCHIVE_FORMAT\]\n$/);
 });
+
+for (const [signal, status] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const) {
+  test(`begins nothing before it listens for ${signal}`, async (t) => {
+    const { store, at } = await workspace(t, {});
+    const early = `data:text/javascript,process.kill(process.pid, '${signal}')`;
+    const killed = spawn(process.execPath, ['--import', early, LADING, 'load', '--store', store]);
+    assert.equal(await statusOf(killed), signal);
+    assert.equal(existsSync(store), false);
+    for (const afterMs of [0, 20, 40, 60, 80, 120]) {
+      const load = startLading(['load', '--store', at(`store-${afterMs}`)]);
+      await wait(afterMs);
+      load.kill(signal);
+      const end = await statusOf(load);
+      assert.ok(end === signal || end === status, `${end} after ${afterMs} ms`);
+      const listed = await runCommand(process.execPath, [LADING, 'images', '-q', '--store', at(`store-${afterMs}`)]);
+      assert.deepEqual(listed, { ...listed, status: 0, stdout: '', stderr: '' });
+    }
+  });
+}
 
 test('makes no half of a store where one was moved away during a load', async (t) => {
   const { store, archive, at } = await workspace(t, { built: example({ layerBytes: 300_000 }) });
