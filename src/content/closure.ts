@@ -47,8 +47,8 @@ export async function closureOfKept(documents: Documents, roots: readonly KeptRo
 }
 
 /** The roots of which a part is kept, each part once: an image may have a thousand names. */
-function partsOf(roots: readonly KeptRoot[]): Iterable<Required<KeptRoot>> {
-  const parts = new Map<string, Required<KeptRoot>>();
+function partsOf(roots: readonly KeptRoot[]): Iterable<Required<Omit<KeptRoot, 'missed'>>> {
+  const parts = new Map<string, Required<Omit<KeptRoot, 'missed'>>>();
   for (const { descriptor, kept } of roots)
     if (kept !== undefined) parts.set(`${keyOf(descriptor)} ${kept.join(' ')}`, { descriptor, kept });
   return parts.values();

@@ -84,13 +84,12 @@ function withoutManifests(
     records,
     records.filter((record) => refersTo(record, manifests)),
   );
+  const isStaying = (digest: Digest): boolean => !manifests.has(digest);
   return staying.map((record) => {
     if (record.descriptor.digest !== root) return record;
-    const kept = record.kept ?? listed.filter((digest) => digest !== root);
-    return withKept(
-      record,
-      kept.filter((digest) => !manifests.has(digest)),
-    );
+    // Nothing is missed of what is kept as a whole.
+    const { kept = listed.filter((digest) => digest !== root), missed = record.kept ? undefined : [] } = record;
+    return withKept(record, { kept: kept.filter(isStaying), ...(missed && { missed: missed.filter(isStaying) }) });
   });
 }
 

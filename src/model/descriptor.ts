@@ -35,6 +35,8 @@ export const ANNOTATIONS = {
   listDigest: 'dev.lading.list.digest',
   /** The digests below the root that a store keeps, or that the maker of an archive meant to pack, if not all. */
   kept: 'dev.lading.kept',
+  /** In a store: the digests below the root that a load was to bring and its archive lacked. */
+  missed: 'dev.lading.missed',
   /** BuildKit's mark of an attestation manifest, and the digest that it attests. */
   referenceType: 'vnd.docker.reference.type',
   referenceDigest: 'vnd.docker.reference.digest',

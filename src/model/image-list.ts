@@ -31,11 +31,12 @@ export function recordsOf(index: ImageIndex): readonly ImageRecord[] {
 }
 
 function fieldsOf(annotations: Descriptor['annotations']): Omit<ImageRecord, 'descriptor'> {
-  const { imageName, refName, replaced: isReplaced, stored: time, kept: keptParts } = ANNOTATIONS;
+  const { imageName, refName, replaced: isReplaced, stored: time, kept: keptParts, missed: missedParts } = ANNOTATIONS;
   const [name, tag] = [annotations?.[imageName], annotations?.[refName]];
   const kept = parseKept(annotations?.[keptParts]);
+  const missed = parseKept(annotations?.[missedParts]);
   const stored = Date.parse(annotations?.[time] ?? '');
-  const own = { ...(kept && { kept }), ...(!Number.isNaN(stored) && { stored }) };
+  const own = { ...(kept && { kept }), ...(missed && { missed }), ...(!Number.isNaN(stored) && { stored }) };
   if (name !== undefined) return { name, ...own };
   return {
     ...(tag !== undefined && { tag }),
@@ -46,23 +47,26 @@ function fieldsOf(annotations: Descriptor['annotations']): Omit<ImageRecord, 'de
 
 /** The content of a store's `index.json`: named images by name, then unnamed ones by digest and tag. */
 export function imageIndexOf(records: readonly ImageRecord[]): ImageIndex {
-  const manifests = records.toSorted(byNameThenDigest).map(({ name, tag, replaced, stored, kept, descriptor }) =>
-    withAnnotations(descriptor, {
-      [ANNOTATIONS.imageName]: name,
-      [ANNOTATIONS.refName]: name ?? tag,
-      [ANNOTATIONS.replaced]: replaced && 'true',
-      [ANNOTATIONS.stored]: stored === undefined ? undefined : new Date(stored).toISOString(),
-      [ANNOTATIONS.kept]: kept && formatKept(kept),
-    }),
-  );
+  const manifests = records
+    .toSorted(byNameThenDigest)
+    .map(({ name, tag, replaced, stored, kept, missed, descriptor }) =>
+      withAnnotations(descriptor, {
+        [ANNOTATIONS.imageName]: name,
+        [ANNOTATIONS.refName]: name ?? tag,
+        [ANNOTATIONS.replaced]: replaced && 'true',
+        [ANNOTATIONS.stored]: stored === undefined ? undefined : new Date(stored).toISOString(),
+        [ANNOTATIONS.kept]: kept && formatKept(kept),
+        [ANNOTATIONS.missed]: missed && formatKept(missed),
+      }),
+    );
   return { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests };
 }
 
 /** The descriptor without the annotations of a list of images: those that are fields of a record. */
 export function withoutName(descriptor: Descriptor): Descriptor {
   if (descriptor.annotations === undefined) return descriptor;
-  const { imageName, refName, replaced: isReplaced, stored, kept } = ANNOTATIONS;
-  const own = [imageName, refName, isReplaced, stored, kept];
+  const { imageName, refName, replaced: isReplaced, stored, kept, missed } = ANNOTATIONS;
+  const own = [imageName, refName, isReplaced, stored, kept, missed];
   return withAnnotations(descriptor, Object.fromEntries(own.map((key) => [key, undefined])));
 }
 

@@ -10,10 +10,21 @@ export interface KeptRoot {
    * Content of others is not needed, though the root lists it.
    */
   readonly kept?: readonly Digest[];
+  /**
+   * Of the parts that are not kept, those that a load was to bring and its archive lacked, sorted: the others were left
+   * out on purpose. Not known of records that older versions wrote, nor if they are many.
+   */
+  readonly missed?: readonly Digest[];
 }
 
+/** What is kept of a root. */
+export type KeptPart = Pick<KeptRoot, 'kept' | 'missed'>;
+
 /** A record of any kind with another part kept. */
-export type WithKept<T extends KeptRoot> = Omit<T, 'kept'> & Pick<KeptRoot, 'kept'>;
+export type WithKept<T extends KeptRoot> = Omit<T, keyof KeptPart> & KeptPart;
+
+/** Most digests of `missed`: an archive may list a hundred thousand parts and have none of them. */
+const MAX_MISSED = 1000;
 
 /** What was kept before or was added, for each root: all records of one root keep the same. */
 export function mergeKept<T extends KeptRoot>(
@@ -22,26 +33,61 @@ export function mergeKept<T extends KeptRoot>(
   added: readonly KeptRoot[],
 ): readonly WithKept<T>[] {
   const touched = new Set(added.map(({ descriptor }) => descriptor.digest));
-  const union = new Map<Digest, Set<Digest> | undefined>();
-  for (const { descriptor, kept } of [...before, ...added]) {
+  const unions = new Map<Digest, Union>();
+  for (const { descriptor, ...part } of [...before, ...added]) {
     const { digest } = descriptor;
-    if (touched.has(digest)) union.set(digest, unionOf(union.has(digest) ? union.get(digest) : new Set(), kept));
+    if (!touched.has(digest)) continue;
+    const union = unions.get(digest) ?? { keepsAll: false, isKnown: true, kept: new Set(), missed: new Set() };
+    unions.set(digest, addTo(union, part));
   }
   // Sorted once for each root: it may have many thousand names.
-  const merged = new Map([...union].map(([digest, kept]) => [digest, kept && [...kept].toSorted()]));
-  return list.map((record) =>
-    touched.has(record.descriptor.digest) ? replaceKept(record, merged.get(record.descriptor.digest)) : record,
-  );
+  const merged = new Map([...unions].map(([digest, union]) => [digest, partOf(union)]));
+  return list.map((record) => {
+    const part = merged.get(record.descriptor.digest);
+    return part === undefined ? record : replaceKept(record, part);
+  });
 }
 
-/** The record with another part kept; undefined keeps all. */
-export function withKept<T extends KeptRoot>(record: T, kept: readonly Digest[] | undefined): WithKept<T> {
-  return replaceKept(record, kept && [...new Set(kept)].toSorted());
+/** What several records keep of one root. */
+interface Union {
+  readonly keepsAll: boolean;
+  /** Whether all of them tell what was missed. */
+  readonly isKnown: boolean;
+  readonly kept: Set<Digest>;
+  readonly missed: Set<Digest>;
 }
 
-function replaceKept<T extends KeptRoot>(record: T, kept: readonly Digest[] | undefined): WithKept<T> {
-  const { kept: _, ...rest } = record;
-  return { ...rest, ...(kept && { kept }) };
+/** Adds to the sets in place: copies for each name of a root would cost the square of their number. */
+function addTo(union: Union, { kept, missed }: KeptPart): Union {
+  if (kept === undefined) return { ...union, keepsAll: true };
+  kept.forEach((digest) => union.kept.add(digest));
+  missed?.forEach((digest) => union.missed.add(digest));
+  return missed === undefined ? { ...union, isKnown: false } : union;
+}
+
+function partOf({ keepsAll, isKnown, kept, missed }: Union): KeptPart {
+  if (keepsAll) return {};
+  return sortedPart({ kept: [...kept], ...(isKnown && { missed: [...missed].filter((digest) => !kept.has(digest)) }) });
+}
+
+/** The record with another part kept; without `kept` it keeps all. */
+export function withKept<T extends KeptRoot>(record: T, part: KeptPart): WithKept<T> {
+  return replaceKept(record, sortedPart(part));
+}
+
+function sortedPart({ kept, missed }: KeptPart): KeptPart {
+  if (kept === undefined) return {};
+  const isKnown = missed !== undefined && missed.length <= MAX_MISSED;
+  return { kept: sorted(kept), ...(isKnown && { missed: sorted(missed) }) };
+}
+
+function sorted(digests: readonly Digest[]): readonly Digest[] {
+  return [...new Set(digests)].toSorted();
+}
+
+function replaceKept<T extends KeptRoot>(record: T, part: KeptPart): WithKept<T> {
+  const { kept: _, missed: __, ...rest } = record;
+  return { ...rest, ...part };
 }
 
 /** Whether the record keeps a manifest or index below its root. */
@@ -49,8 +95,13 @@ export function keepsPart({ kept }: Pick<KeptRoot, 'kept'>, digest: Digest): boo
   return kept === undefined || setOf(kept).has(digest);
 }
 
+/** Whether a load was to bring the part, and did not. */
+export function missesPart({ missed }: Pick<KeptRoot, 'missed'>, digest: Digest): boolean {
+  return missed !== undefined && setOf(missed).has(digest);
+}
+
 /** Made once for each list: a stranger's archive may list a hundred thousand parts, and each is asked for. */
-const setOf = onceFor((kept: readonly Digest[]): ReadonlySet<Digest> => new Set(kept));
+const setOf = onceFor((digests: readonly Digest[]): ReadonlySet<Digest> => new Set(digests));
 
 /** As the text of an annotation. */
 export function formatKept(kept: readonly Digest[]): string {
@@ -60,10 +111,4 @@ export function formatKept(kept: readonly Digest[]): string {
 /** Reads the text of an annotation; undefined without one. */
 export function parseKept(text: string | undefined): readonly Digest[] | undefined {
   return text?.split(' ').filter(isDigest);
-}
-
-/** Adds to the set in place: a copy for each name of a root would cost the square of their number. */
-function unionOf(known: Set<Digest> | undefined, kept: readonly Digest[] | undefined): Set<Digest> | undefined {
-  if (known !== undefined) kept?.forEach((digest) => known.add(digest));
-  return kept && known;
 }

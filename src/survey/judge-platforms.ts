@@ -5,7 +5,7 @@ import type { ImageRecord } from '../model/image-list.js';
 import { formatPlatformFull } from '../model/platform.js';
 import { imageReportOf, missingIndexesOf, platformReportsOf } from './image-report.js';
 import { nodesOf } from './nodes-of.js';
-import { isLeftOut } from './left-out.js';
+import { isLeftOut, wasLeftOut } from './left-out.js';
 import { labelOfRecord, type ImageReport, type PlatformReport, type Warning } from './reports.js';
 import type { Survey } from './survey-images.js';
 
@@ -57,8 +57,9 @@ export async function judgePlatforms(
     throw unavailableError(survey, targets, unavailable, doing);
   }
   const leftOut = await mapInTurns(others, (target) => imageReportOf(survey, target));
+  const isOnPurpose = doing === 'loaded' ? isLeftOut : wasLeftOut;
   const isExpected = (target: ImageRecord, { digest, state }: PlatformReport): boolean =>
-    doing === 'loaded' && survey.platforms.wantsAll && state === 'missing' && isLeftOut(target, digest);
+    survey.platforms.wantsAll && state === 'missing' && isOnPurpose(target, digest);
   const warnings = await mapInTurns(targets, (target) => missingWarnings(survey, target, isExpected));
   return { taken, leftOut, incomplete: unavailable.length > 0 || leftOut.length > 0, warnings: warnings.flat() };
 }

@@ -1,13 +1,23 @@
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
-import { keepsPart } from '../model/kept-parts.js';
+import { keepsPart, missesPart } from '../model/kept-parts.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { nodesOf } from './nodes-of.js';
 import type { Survey } from './survey-images.js';
 
-/** Whether a part of an image was left out on purpose, by a choice that its record tells. */
+/** Whether a part of an image of an archive was left out on purpose, as its record tells. */
 export function isLeftOut(record: ImageRecord, digest: Digest | undefined): boolean {
   return digest !== undefined && !keepsPart(record, digest);
+}
+
+/** The same of an image of a store. A record of an older version does not tell. */
+export function wasLeftOut(record: ImageRecord, digest: Digest | undefined): boolean {
+  return record.missed !== undefined && digest !== undefined && !isMeant(record, digest);
+}
+
+/** Whether a part is kept or missed. */
+function isMeant(record: ImageRecord, digest: Digest): boolean {
+  return keepsPart(record, digest) || missesPart(record, digest);
 }
 
 /**
@@ -21,7 +31,7 @@ export function meantParts(
 ): readonly Digest[] | undefined {
   const below = nodesOf(survey, target).filter(({ node }) => node.descriptor.digest !== target.descriptor.digest);
   const meant = below.filter(
-    ({ node, completeness }) => completeness.state === 'complete' || !isLeftOut(target, node.descriptor.digest),
+    ({ node, completeness }) => completeness.state === 'complete' || isMeant(target, node.descriptor.digest),
   );
   const excludes = survey.platforms.outcomesOf(target).some(({ state }) => state === 'excluded');
   if (!excludes && referrers === 'follow' && meant.length === below.length) return undefined;

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import type { ImageReport, Warning } from '../../src/survey/reports.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { removeLayers } from '../fixtures/blob-set.js';
 import { jsonOf, workspace } from '../fixtures/cli-workspace.js';
+import { runLading } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/example.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 
@@ -50,6 +52,28 @@ test('save and load tell of each image that they leave out, as text and as JSON'
   assert.deepEqual([saved.status, toldOf(jsonOf(saved.stdout))], [3, expected]);
   const piped = await run(['save', '--json', ...filter, FAMILIAR, 'example/b:1']);
   assert.deepEqual([piped.status, toldOf(jsonOf(piped.stderr))], [3, expected]);
+});
+
+test('a nightly save of all says nothing of what was left out on purpose, and warns of what is lost', async (t) => {
+  const { run, archive, at, store, built } = await workspace(t);
+  const platforms = ['--platform', 'linux/amd64,linux/arm64'];
+  assert.equal((await run(['load', '-i', archive, ...platforms])).status, 0);
+  const nightly = await run(['save', '-o', at('night.tar'), FAMILIAR]);
+  assert.deepEqual([nightly.status, nightly.stderr], [0, '']);
+  const report = jsonOf<Report>((await run(['save', '-o', at('night.tar'), '--json', FAMILIAR])).stdout);
+  assert.deepEqual(report.warnings, []);
+  const states = report.images[0]?.platforms.map(({ platform, state }) => `${platform} ${state}`);
+  assert.deepEqual(states, ['linux/amd64 complete', 'linux/arm64 complete', 'linux/arm/v7 missing']);
+  const shared = new Set(built.blobs.links(built.of('linux/amd64').digest).layers?.map(({ digest }) => digest));
+  const [lost] =
+    built.blobs.links(built.of('linux/arm64').digest).layers?.filter(({ digest }) => !shared.has(digest)) ?? [];
+  await rm(path.join(store, 'blobs', 'sha256', lost?.digest.slice(7) ?? ''));
+  const after = await run(['save', '-o', at('night.tar'), FAMILIAR]);
+  const warning = `lading: warning: ${FAMILIAR}: linux/arm64 is listed, but ${lost?.digest} is missing\n`;
+  assert.deepEqual([after.status, after.stderr], [0, warning]);
+  // The archive tells the same to whom it is restored for.
+  const restored = await runLading(['load', '-i', at('night.tar'), '--store', at('restored')]);
+  assert.match(restored.stderr, /^lading: warning: example\/app:1: linux\/arm64 is listed, but \S+ is missing\n$/);
 });
 
 test('the reports of a listing, an inspection and a verification say whether something is missing', async (t) => {

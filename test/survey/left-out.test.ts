@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { removePlatforms } from '../../src/edit/remove-platforms.js';
+import { tagImage } from '../../src/edit/tag-image.js';
 import { ANNOTATIONS } from '../../src/model/descriptor.js';
+import type { Digest } from '../../src/model/digest.js';
+import { withKept } from '../../src/model/kept-parts.js';
 import { buildAttestation } from '../fixtures/artifact-builder.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
-import { example, FAMILIAR, NAME, PLATFORMS } from '../fixtures/example.js';
+import { example, FAMILIAR, NAME, PLATFORMS, type Example } from '../fixtures/example.js';
 import { codesOf, load, loadLayout, statesOf } from '../fixtures/loading.js';
 import { buildIndex, buildManifest } from '../fixtures/manifest-builder.js';
 import { save } from '../fixtures/saved-archive.js';
@@ -97,14 +100,74 @@ onEachStore('what rm --platform took away is left out on purpose', async (open) 
   assert.deepEqual(codesOf(warnings), []);
 });
 
-onEachStore(
-  'a save that names the platforms that a store has warns of nothing, one of all warns of the others',
-  async (open) => {
-    const { blobs, images } = example();
-    const store = await open();
-    await loadLayout(store, images, blobs, { platforms: SOME });
-    assert.deepEqual(codesOf((await save(store, [FAMILIAR], { platforms: SOME })).plan.warnings), []);
-    const { warnings, incomplete } = (await save(store, [FAMILIAR])).plan;
-    assert.deepEqual([codesOf(warnings), incomplete], [['WARN_PLATFORM_MISSING'], false]);
-  },
-);
+onEachStore('a save of all warns of nothing that loads and removals left out on purpose', async (open) => {
+  const { blobs, images, of } = example();
+  const store = await open();
+  await loadLayout(store, images, blobs, { platforms: SOME });
+  for (const platforms of [SOME, []]) {
+    const { warnings, incomplete, images: saved } = (await save(store, [FAMILIAR], { platforms })).plan;
+    assert.deepEqual([codesOf(warnings), incomplete], [[], false]);
+    assert.equal(statesOf(saved[0])['linux/arm/v7'], platforms.length === 0 ? 'missing' : 'excluded');
+  }
+  await removePlatforms(store, FAMILIAR, ['linux/arm64']);
+  assert.deepEqual(codesOf((await save(store, [FAMILIAR])).plan.warnings), []);
+  // Another load brings one of them on purpose, and a name more.
+  await loadLayout(store, images, blobs, { platforms: ['linux/arm64'] });
+  await tagImage(store, FAMILIAR, 'example/app:2');
+  const { plan, roots } = await save(store, [FAMILIAR, 'example/app:2']);
+  assert.deepEqual(codesOf(plan.warnings), []);
+  const kept = SOME.map((platform) => of(platform).digest).toSorted();
+  assert.equal(roots[0]?.annotations?.[ANNOTATIONS.kept], kept.join(' '));
+});
+
+/** The blobs of arm64 and arm/v7 that amd64 does not need. */
+function othersOf({ blobs, of }: Example): ReadonlySet<Digest> {
+  const without = new Set([...closureOf(blobs, of('linux/arm64')), ...closureOf(blobs, of('linux/arm/v7'))]);
+  for (const digest of closureOf(blobs, of('linux/amd64'))) without.delete(digest);
+  return without;
+}
+
+onEachStore('a save warns of what an archive lacked, until a load brings it', async (open) => {
+  const built = example();
+  const { blobs, images } = built;
+  const store = await open();
+  await loadLayout(store, images, blobs, { layout: { without: othersOf(built) } });
+  const told = async (): Promise<readonly (string | undefined)[]> =>
+    (await save(store, [FAMILIAR])).plan.warnings.map(({ platform }) => platform);
+  assert.deepEqual(await told(), ['linux/arm64', 'linux/arm/v7']);
+  // A load of a part says nothing of the others.
+  await loadLayout(store, images, blobs, { platforms: ['linux/amd64'] });
+  assert.deepEqual(await told(), ['linux/arm64', 'linux/arm/v7']);
+  await loadLayout(store, images, blobs, { platforms: ['linux/arm64'] });
+  assert.deepEqual(await told(), ['linux/arm/v7']);
+  await removePlatforms(store, FAMILIAR, ['linux/arm64']);
+  assert.deepEqual(await told(), ['linux/arm/v7']);
+  // The archive of such a save was meant to have it, too.
+  const { warnings } = await load(await open(), (await save(store, [FAMILIAR])).archive);
+  assert.deepEqual(
+    warnings.map(({ platform }) => platform),
+    ['linux/arm/v7'],
+  );
+});
+
+onEachStore('a save warns of what --allow-missing did without', async (open) => {
+  const built = example();
+  const store = await open();
+  const options = { platforms: ['linux/amd64', 'linux/arm64'], missingPlatforms: 'skip' } as const;
+  await loadLayout(store, built.images, built.blobs, { ...options, layout: { without: othersOf(built) } });
+  const { warnings } = (await save(store, [FAMILIAR])).plan;
+  assert.deepEqual(
+    warnings.map(({ platform }) => platform),
+    ['linux/arm64'],
+  );
+});
+
+onEachStore('a save warns as before where the record of an older version does not tell', async (open) => {
+  const { blobs, images } = example();
+  const store = await open();
+  await loadLayout(store, images, blobs, { platforms: SOME });
+  const session = await store.session();
+  await session.publish((records) => records.map((record) => withKept(record, { kept: record.kept ?? [] })));
+  await session.end();
+  assert.deepEqual(codesOf((await save(store, [FAMILIAR])).plan.warnings), ['WARN_PLATFORM_MISSING']);
+});
