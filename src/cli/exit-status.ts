@@ -24,6 +24,9 @@ export const MISSING = 4;
 /** The content that was verified is damaged. */
 export const DAMAGED = 5;
 
+/** Content could not be read, so that nobody knows whether it is damaged. */
+export const UNREADABLE = STATUS.storage;
+
 /** An image is not signed as it must be. */
 export const UNTRUSTED = 9;
 

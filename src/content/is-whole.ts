@@ -1,11 +1,11 @@
-import { isUnreadable } from '../files/storage-error.js';
+import { isUnreadable, mayNotRead } from '../files/storage-error.js';
 import { algorithmOf, Digester, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { ContentProvider } from './content-provider.js';
 
 /**
- * Whether the blob can be read and hashes to its digest; undefined if it is not here. Throws errors that do not come
- * from this one blob.
+ * Whether the blob can be read and hashes to its digest; undefined if it is not here, or if this user may not read it.
+ * Throws errors that do not come from this one blob.
  */
 export async function isWhole(provider: ContentProvider, digest: Digest): Promise<boolean | undefined> {
   const digester = new Digester(algorithmOf(digest));
@@ -14,7 +14,7 @@ export async function isWhole(provider: ContentProvider, digest: Digest): Promis
     return digester.digest() === digest;
   } catch (error) {
     if (error instanceof LadingError && error.code === 'ERR_BLOB_MISSING') return undefined;
-    if (isUnreadable(error)) return false;
+    if (isUnreadable(error)) return mayNotRead(error) ? undefined : false;
     throw error;
   }
 }

@@ -34,6 +34,11 @@ export function isUnreadable(error: unknown): error is LadingError {
   return error.code === 'ERR_STORE_TAMPERED' || UNREADABLE.includes(error.details['system']);
 }
 
+/** Whether this user may not read the file, so that nobody knows whether it is damaged. */
+export function mayNotRead(error: unknown): boolean {
+  return error instanceof LadingError && ['EACCES', 'EPERM'].includes(String(error.details['system']));
+}
+
 /** Whether the file system answered that the file does not exist. */
 export function isNotFound(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';

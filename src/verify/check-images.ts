@@ -1,6 +1,7 @@
 import type { ContentProvider } from '../content/content-provider.js';
 import type { OnDamage } from '../content/documents.js';
 import type { LayerFacts } from '../layers/layer-probe.js';
+import { mayNotRead } from '../files/storage-error.js';
 import { layerFactsOf, unpackError } from '../layers/read-layer-facts.js';
 import { throwIfAborted } from '../model/aborted.js';
 import type { Descriptor } from '../model/descriptor.js';
@@ -29,11 +30,14 @@ export interface Problem {
   readonly code: ErrorCode;
   readonly digest?: Digest;
   readonly message: string;
+  /** Set for a blob that this user may not read: whether it is damaged is not known. */
+  readonly unreadable?: true;
 }
 
 /** An error as a problem of a report. */
-export function problemOf({ code, message }: LadingError, digest: Digest): Problem {
-  return { code, digest, message };
+export function problemOf(error: LadingError, digest: Digest): Problem {
+  const { code, message } = error;
+  return { code, digest, message, ...(mayNotRead(error) && { unreadable: true }) };
 }
 
 /** What the checks found beyond damaged blobs. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod } from 'node:fs/promises';
+import { chmod, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Digest } from '../../src/model/digest.js';
@@ -13,7 +13,7 @@ import { asNobody } from '../fixtures/other-user.js';
 import { whileReadOnly } from '../fixtures/small-disk.js';
 
 interface Verified {
-  readonly problems: readonly { readonly code: string; readonly digest: string }[];
+  readonly problems: readonly { readonly code: string; readonly digest: string; readonly unreadable?: boolean }[];
   readonly quarantined?: readonly string[];
   readonly notQuarantined?: { readonly code: string };
 }
@@ -73,18 +73,31 @@ test('only reports damage in a store on a read-only medium', async (t) => {
   assert.equal(existsSync(file), true);
 });
 
-test('finds a blob that its own user may not read, and moves it away', async (t) => {
+test('tells of blobs that its user may not read, leaves them where they are, and moves damaged ones away', async (t) => {
   const space = await workspace(t, { loaded: true });
   const { digest, file } = layerOf(space);
-  await chmod(file, 0);
+  const manifest = space.built.of('linux/amd64').digest;
+  const files = [file, path.join(space.store, blobPath(manifest))];
+  for (const one of files) await chmod(one, 0);
   const run = await asNobody(t, space.folder);
   if (run === undefined) return;
-  const manifest = path.join(space.store, blobPath(space.built.of('linux/amd64').digest));
-  await chmod(manifest, 0);
-  const report = jsonOf<Verified>((await run(['verify', '--json', '--store', space.store])).stdout);
-  const both = [digest, space.built.of('linux/amd64').digest].toSorted();
-  assert.deepEqual(report.problems.map(({ digest: found }) => found).toSorted(), both);
-  assert.deepEqual(report.quarantined?.toSorted(), both);
+  const verify = ['verify', '--store', space.store];
+  const { status, stdout } = await run([...verify, '--json']);
+  const report = jsonOf<Verified>(stdout);
+  const found = report.problems.map(({ code, digest: of, unreadable }) => [code, of, unreadable]);
+  const expected = [digest, manifest].map((of) => ['ERR_STORAGE_IO', of, true]);
+  assert.deepEqual([status, found.toSorted(), report.quarantined], [8, expected.toSorted(), []]);
+  assert.match((await run(verify)).stdout, /^unreadable: .*permission denied.*2 unreadable, left where they are$/ms);
+  // Damage of another blob is told and moved away as ever.
+  const config = space.built.blobs.links(space.built.of('linux/arm64').digest).config?.digest ?? assert.fail();
+  await chmod(path.join(space.store, blobPath(config)), 0o600);
+  await truncate(path.join(space.store, blobPath(config)), 3);
+  const damaged = await run([...verify, '--json']);
+  assert.deepEqual([damaged.status, jsonOf<Verified>(damaged.stdout).quarantined], [5, [config]]);
+  for (const one of files) {
+    assert.equal(existsSync(one), true);
+    await chmod(one, 0o400);
+  }
   assert.equal((await run(['load', '-i', space.archive, '--store', space.store])).status, 0);
-  assert.equal((await run(['verify', '--store', space.store])).status, 0);
+  assert.equal((await run(verify)).status, 0);
 });

@@ -11,7 +11,7 @@ import { verifyImages, type VerifyOptions, type VerifyReport } from '../../verif
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, sizeFormat, warn, type SizeFormat } from '../console.js';
-import { DAMAGED, MISSING, UNTRUSTED } from '../exit-status.js';
+import { DAMAGED, MISSING, UNREADABLE, UNTRUSTED } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
 import { readTrust, type TrustFiles } from '../trust-files.js';
@@ -49,7 +49,8 @@ export async function verify(
   progress.report('verify', whole);
   if (options.json) await printReport('verify', whole);
   else await printLines([...linesOf(report, sizeFormat(options)), ...healingLines(healing), ...trustLines(trust)]);
-  if (report.problems.length > 0) return DAMAGED;
+  if (report.problems.some(({ unreadable }) => unreadable === undefined)) return DAMAGED;
+  if (report.problems.length > 0) return UNREADABLE;
   if (trust.some(({ decision }) => decision === 'denied')) return UNTRUSTED;
   return report.unmet.length > 0 ? MISSING : 0;
 }
@@ -76,7 +77,7 @@ async function verifyWhat(
 
 /** Opens the store for writing only if there is something to move. */
 async function heal({ problems }: VerifyReport, options: VerifyCommandOptions): Promise<Healing> {
-  const digests = problems.flatMap(({ code, digest }) => (code === 'ERR_BLOB_MISSING' ? [] : (digest ?? [])));
+  const digests = problems.flatMap((problem) => (wordOf(problem) === 'damaged' ? (problem.digest ?? []) : []));
   if (digests.length === 0) return { quarantined: [] };
   try {
     return { quarantined: await quarantineDamaged(await openStore(options, 'write'), digests) };
@@ -102,15 +103,21 @@ function linesOf({ images, blobs, problems, unmet }: VerifyReport, size: SizeFor
   ];
 }
 
-function wordOf({ code }: Problem): 'damaged' | 'missing' {
+/** What a problem says of its blob. One that cannot be read is left where it is. */
+function wordOf({ code, unreadable }: Problem): 'damaged' | 'missing' | 'unreadable' {
+  if (unreadable === true) return 'unreadable';
   return code === 'ERR_BLOB_MISSING' ? 'missing' : 'damaged';
 }
 
 function verdictOf(problems: readonly Problem[]): string {
-  const missing = problems.filter((problem) => wordOf(problem) === 'missing').length;
-  const damaged = problems.length - missing;
-  if (missing === 0) return damaged === 0 ? 'no damage' : `${damaged} damaged`;
-  return `${damaged} damaged, ${missing} missing since they were damaged`;
+  const count = (word: string): number => problems.filter((problem) => wordOf(problem) === word).length;
+  const [damaged, missing, unreadable] = [count('damaged'), count('missing'), count('unreadable')];
+  const parts = [
+    ...(damaged > 0 || missing > 0 ? [`${damaged} damaged`] : []),
+    ...(missing > 0 ? [`${missing} missing since they were damaged`] : []),
+    ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : []),
+  ];
+  return parts.length === 0 ? 'no damage' : parts.join(', ');
 }
 
 function unmetLine({ image, platform, state, missing }: Unmet): string {
