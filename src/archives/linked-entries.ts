@@ -45,6 +45,8 @@ function linksOf(entries: readonly Entry[]): ArchiveLinks {
   const repeated = new Set<string>();
   for (const { name, type, linkname } of entries) {
     if ((type !== 'symlink' && type !== 'link') || linkname === undefined) continue;
+    // Only a docker-archive may have such a name: SelectEntries refuses it in a layout, so it must get there.
+    if (linkname.startsWith('/')) continue;
     const target = linkTarget(name, type, linkname);
     if ((links.get(name) ?? target) !== target) repeated.add(name);
     links.set(name, target);

@@ -1,4 +1,5 @@
 import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { followLinks } from '../model/archive-links.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
 import type { ImageIndex } from '../model/image-index.js';
@@ -17,6 +18,8 @@ export class ArchiveListing {
   readonly docker: DockerListing;
   readonly #options: LearnedDocumentsOptions;
   readonly #read = new Map<string, Digest>();
+  /** The files that the images of a docker-archive that are meant need. */
+  #files: ReadonlySet<string> | undefined;
   #listsNothing = false;
   /** Whether every image that is meant is a root of the index. */
   #hasChosen = false;
@@ -60,6 +63,14 @@ export class ArchiveListing {
   /** Whether an image needs the blob, or a document that was not read yet may ask for it. */
   mayWant(digest: Digest): boolean {
     return this.find(digest) !== undefined || this.docker.wants(digest) || !this.isEverythingKnown();
+  }
+
+  /** Whether no image of a docker-archive that is meant needs this file, once all of the archive's links are known. */
+  isOfOthers(name: string, links: ReadonlyMap<string, string>): boolean {
+    const isDocker = this.#read.has(DOCKER_MANIFEST_ENTRY) && !this.isLayout();
+    if (!isDocker || this.#options.choice === undefined) return false;
+    this.#files ??= new Set([...this.docker.names].map((wanted) => followLinks(wanted, { links })));
+    return !this.#files.has(name);
   }
 
   isEverythingKnown(): boolean {

@@ -20,13 +20,14 @@ export interface DockerListingOptions {
 /**
  * The blobs that the `manifest.json` of a layout asks for, beside those of `index.json`. With a filter, the layers of
  * an image are wanted once its config has shown its platform. Documents that are wrong teach nothing: that is found
- * when the archive is closed. Holds one digest for each of these blobs.
+ * when the archive is closed. Holds one digest and one name for each of these blobs.
  */
 export class DockerListing {
   readonly #options: DockerListingOptions;
   readonly #wanted = new Set<Digest>();
   /** The layers of each config that was not read yet. */
   readonly #unread = new Map<Digest, readonly Digest[]>();
+  readonly #names = new Set<string>();
   #namesFiles = false;
 
   constructor(options: DockerListingOptions) {
@@ -36,6 +37,11 @@ export class DockerListing {
   /** Whether it names entries that are no blobs. */
   get namesFiles(): boolean {
     return this.#namesFiles;
+  }
+
+  /** The plain names of the entries that the images that are meant name. */
+  get names(): ReadonlySet<string> {
+    return this.#names;
   }
 
   /** Learns from the bytes of `manifest.json`. Reads the configs that the provider has. */
@@ -72,7 +78,9 @@ export class DockerListing {
 
   #list({ config, layers, repoTags }: DockerArchiveImage): void {
     if (this.#options.choice?.mayMean(repoTags) === false) return;
-    const [top, ...rest] = [config, ...layers].map((name) => digestOfEntry(plainEntryName(name)));
+    const names = [config, ...layers].map(plainEntryName);
+    for (const name of names) this.#names.add(name);
+    const [top, ...rest] = names.map(digestOfEntry);
     const digests = rest.filter((digest) => digest !== undefined);
     if (top === undefined || digests.length < rest.length) this.#namesFiles = true;
     if (top !== undefined) this.#wanted.add(top);

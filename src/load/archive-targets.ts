@@ -3,17 +3,20 @@ import { parseStrictJson } from '../content/strict-json.js';
 import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import { LadingError, quote } from '../model/errors.js';
+import type { DockerArchiveImage } from '../model/docker-archive.js';
 import type { ImageChoice } from '../model/image-choice.js';
 import { asFields } from '../model/json.js';
 import type { Limits } from '../model/limits.js';
 import { checkDocuments } from '../model/not-an-image.js';
 import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
+import { readImageName } from '../model/reference.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
 import { Unversioned } from '../survey/unversioned.js';
 import { WarningList } from '../survey/warning-list.js';
 import { ArchiveNames, withoutRepeats } from './archive-names.js';
+import { unknownChoice } from './choose-images.js';
 import { dockerArchiveTargets } from './docker-archive-targets.js';
 import { joinManifestJson } from './join-manifest-json.js';
 import { layoutTargets, type LayoutTargets } from './layout-targets.js';
@@ -59,12 +62,28 @@ export async function archiveTargets(
     return { ...found, images, warnings: warnings.warnings };
   }
   if (listed !== undefined) {
-    const images = withoutRepeats(await dockerArchiveTargets(session, contents, listed, { limits, names }));
+    const meant = meantAmong(listed, choice);
+    const images = withoutRepeats(await dockerArchiveTargets(session, contents, meant, { limits, names }));
     return { images, referrers: [], opaque: [], warnings: warnings.warnings };
   }
   const documents = [...(layout ? [LAYOUT_ENTRY] : []), ...(index ? [INDEX_ENTRY] : [])];
   checkDocuments([...documents, ...contents.files.keys()]);
   throw new Error('an archive without documents was accepted');
+}
+
+/** The images of a docker-archive that may be meant. The files of the others may not be here. Throws ERR_IMAGE_UNKNOWN. */
+function meantAmong(
+  listed: readonly DockerArchiveImage[],
+  choice: ImageChoice | undefined,
+): readonly DockerArchiveImage[] {
+  if (choice === undefined) return listed;
+  const meant = listed.filter(({ repoTags }) => choice.mayMean(repoTags));
+  if (meant.length > 0 || listed.length === 0) return meant;
+  const texts = listed.flatMap(({ repoTags }) => repoTags).filter((tag) => typeof tag === 'string');
+  const labels = texts
+    .map((text) => readImageName(text))
+    .flatMap((name) => (typeof name === 'string' ? [] : [name.familiar()]));
+  throw unknownChoice(labels, choice.texts[0] ?? '');
 }
 
 async function checkLayoutVersion(layout: Buffer, limits: Limits): Promise<void> {

@@ -35,7 +35,7 @@ export function chooseImages(images: readonly ImageRecord[], { choice, name }: C
 
 function meantBy(images: readonly ImageRecord[], text: string): readonly ImageRecord[] {
   const found = isPattern(text) ? fitting(images, text) : namedBy(images, text);
-  if (found.length === 0) throw unknown(images, text);
+  if (found.length === 0) throw unknownChoice(images.map(labelOfChoice), text);
   return found;
 }
 
@@ -109,10 +109,10 @@ function ambiguous(found: readonly ImageRecord[], text: string): LadingError {
 /** How many images of the archive a message lists. */
 const MAX_LISTED = 10;
 
-function unknown(images: readonly ImageRecord[], text: string): LadingError {
-  const known = images.slice(0, MAX_LISTED).map(labelOfChoice);
-  const more = images.length > MAX_LISTED ? ', …' : '';
-  const message = `the archive has no image ${quote(text)}; it has ${known.join(', ')}${more}`;
+/** The error of a text that means no image of the archive, which has these. */
+export function unknownChoice(labels: readonly string[], text: string): LadingError {
+  const more = labels.length > MAX_LISTED ? ', …' : '';
+  const message = `the archive has no image ${quote(text)}; it has ${labels.slice(0, MAX_LISTED).join(', ')}${more}`;
   return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: text } });
 }
 

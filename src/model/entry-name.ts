@@ -18,17 +18,21 @@ export function checkEntryName(name: string, maxBytes: number): void {
   if (name.endsWith('/.') && name !== './.') throw badEntry(name, 'has a name that ends in "/."');
 }
 
-/** The name of a link's target: relative to its folder for a symlink, to the archive's root for a hard link. */
+/**
+ * The name of a link's target: relative to its folder for a symlink, to the archive's root for a hard link, whose target
+ * is the name of an entry and may start with a slash as that may.
+ */
 export function linkTarget(name: string, type: 'symlink' | 'link', linkname: string): string {
   const folder = posix.dirname(name).replace(/^\/+/, '');
-  return posix.normalize(type === 'symlink' ? posix.join(folder, linkname) : linkname);
+  return posix.normalize(type === 'symlink' ? posix.join(folder, linkname) : linkname.replace(/^\/+/, ''));
 }
 
 /** Refuses a link that leads out of the archive. Throws ERR_TAR_ENTRY. */
 export function checkLink(name: string, type: 'symlink' | 'link', linkname: string): void {
   if (linkname === '' || CONTROL.test(linkname)) throw badEntry(name, 'is a link without a valid target');
   const target = linkTarget(name, type, linkname);
-  if (linkname.startsWith('/') || target === '..' || target.startsWith('../')) {
+  const isAbsolute = type === 'symlink' && linkname.startsWith('/');
+  if (isAbsolute || target === '..' || target.startsWith('../')) {
     throw badEntry(name, `is a link out of the archive, to ${quote(linkname)}`);
   }
 }

@@ -53,10 +53,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #ledger: EntryLedger;
   readonly #passed = new Set<Digest>();
   readonly #present = new Set<Digest>();
-  /** The first name that starts with a slash. Only a docker-archive may have one. */
+  /** The first name, or target of a hard link, that starts with a slash. Only a docker-archive may have one. */
   #absolute: string | undefined;
-  /** Names that links lead to, and files that were not passed on. `EntryLedger` limits both. */
+  /** Names that links lead to, the links, and files that were not passed on. `EntryLedger` limits them. */
   readonly #linked = new Set<string>();
+  readonly #links = new Map<string, string>();
   readonly #left = new Set<string>();
   #stagedBytes = 0;
   #skipped = { count: 0, bytes: 0 };
@@ -123,13 +124,14 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const digest = entry.digest ?? digestOfEntry(name);
     const named = { ...entry, name, kind: 'blob' } as const;
     if (entry.type === 'directory') return;
-    if (entry.name.startsWith('/')) this.#absolute ??= entry.name;
+    this.#absolute ??= [entry.name, entry.linkname].find((text) => text?.startsWith('/'));
     const isRepeat = this.#ledger.enter({ ...entry, name, type: entry.type, ...(digest && { digest }) });
     if (this.#listing.isEmpty()) checkStaged((this.#stagedBytes += entry.size), this.#options.limits);
     if (isRepeat) await this.#skipRepeat(named, digest ?? this.#listing.digestOf(name));
     else if (entry.type !== 'file')
       yield this.#takeLink({ ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? '') });
     else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
+    else if (this.#isOfOthers(named)) await this.#leave(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
     // Until both files of a layout have come, this may be a docker-archive, whose layers have other names.
     else if (this.#isFileOfImage(named)) yield { ...named, use: 'candidate' };
@@ -144,7 +146,13 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   #takeLink(entry: Omit<SelectedEntry, 'use'> & { readonly linkname: string }): SelectedEntry {
     this.#linked.add(entry.linkname);
+    this.#links.set(entry.name, entry.linkname);
     return { ...entry, use: 'link' };
+  }
+
+  /** By position every document and every link of a docker-archive comes before its files. */
+  #isOfOthers({ name, size, part }: ArchiveEntry): boolean {
+    return part !== undefined && size > 0 && this.#listing.isOfOthers(name, this.#links);
   }
 
   #isFileOfImage(entry: ArchiveEntry): boolean {

@@ -55,6 +55,15 @@ function withEntry(
   ];
 }
 
+/** The first layer under another name, and a link in its place. */
+function linkedLayer(type: 'link' | 'symlink', linkname: string, prefix = ''): readonly TarEntry[] {
+  const { body } = ENTRIES.find(({ name }) => name === firstLayer) ?? {};
+  return [
+    { name: `${prefix}real.tar`, body: Buffer.from(body ?? []) },
+    { name: `${prefix}${firstLayer}`, type, linkname },
+  ];
+}
+
 /** The image with its layers and config as blobs, and without a layout. */
 function inBlobs(pack: (tar: Buffer) => Buffer): readonly TarEntry[] {
   const { config, layers } = IMAGE;
@@ -84,6 +93,26 @@ const CASES: readonly CorpusCase[] = [
     'a layer by an absolute path that is not there',
     'ERR_BLOB_MISSING',
     listing({ Layers: ['/etc/passwd', secondLayer] }),
+  ],
+  [
+    'a layer that is a hard link to an absolute name',
+    loads(),
+    withEntry(firstLayer, () => undefined, ...linkedLayer('link', '/real.tar')),
+  ],
+  [
+    'the same where all names are absolute',
+    loads(),
+    withEntry(firstLayer, () => undefined, ...linkedLayer('link', '//real.tar', '/')),
+  ],
+  [
+    'a layer that is a hard link out of the archive',
+    'ERR_TAR_ENTRY',
+    withEntry(firstLayer, () => undefined, ...linkedLayer('link', '/../real.tar')),
+  ],
+  [
+    'a layer that is a symlink to an absolute path',
+    'ERR_TAR_ENTRY',
+    withEntry(firstLayer, () => undefined, ...linkedLayer('symlink', '/real.tar')),
   ],
   ['layers by absolute paths', loads(), listing({ Layers: [`/${firstLayer}`, `//${secondLayer}`] })],
   ['a layer out of the archive', 'ERR_ARCHIVE_FORMAT', listing({ Layers: [outside, secondLayer] })],
@@ -196,4 +225,4 @@ const CASES: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('docker-archive', CASES, 50);
+runFamily('docker-archive', CASES, 54);

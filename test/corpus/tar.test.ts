@@ -1,5 +1,5 @@
 import { seededBytes } from '../fixtures/seeded.js';
-import { padded, rawEntry, rawHeader, tarOf, type RawHeaderFields } from '../fixtures/tar-builder.js';
+import { padded, rawEntry, rawHeader, tarOf, type RawHeaderFields, type TarEntry } from '../fixtures/tar-builder.js';
 import { writeChecksum } from '../fuzz/tar-checksums.js';
 import { base256, longName, pax, paxRecord } from '../stages/tar-extensions.js';
 import {
@@ -187,6 +187,9 @@ const NAMES: readonly CorpusCase[] = [
   ['a name with ".." in the middle', 'ERR_TAR_ENTRY', () => withEntries({ name: 'a/../../x' })],
   ['an absolute name in a layout', 'ERR_TAR_ENTRY', () => withEntries({ name: '/etc/passwd' })],
   ['an absolute name of a blob', 'ERR_TAR_ENTRY', () => withEntries({ name: `/${'blobs/sha256/'.padEnd(77, 'a')}` })],
+  ['a hard link to an absolute name in a layout', 'ERR_TAR_ENTRY', () => withEntries(hardLink('l', '/index.json'))],
+  ['a blob that is one', 'ERR_TAR_ENTRY', () => linkedBlob('/')],
+  ['a blob that is a hard link', loads(), () => linkedBlob('')],
   ['an absolute name that leads out', 'ERR_TAR_ENTRY', () => header({ name: '/../etc/passwd' })],
   ['a NUL in a name', 'ERR_TAR_ENTRY', () => archiveWith(pax({ path: 'a\0b' }), FILE)],
   ['a line feed in a name', 'ERR_TAR_ENTRY', () => header({ name: 'a\nb' })],
@@ -264,6 +267,17 @@ function withHeaders(tar: Buffer, change: (header: Buffer) => void): Buffer {
   return changed;
 }
 
+function hardLink(name: string, linkname: string): TarEntry {
+  return { name, type: 'link', linkname };
+}
+
+/** The base image with one blob as a hard link to a file of another name. */
+function linkedBlob(prefix: string): readonly TarEntry[] {
+  const [blob, ...others] = entriesOf(base()).toSorted(({ name }) => (name.startsWith('blobs/sha256/') ? -1 : 1));
+  if (blob === undefined) return [];
+  return [...others, { ...blob, name: 'file' }, hardLink(blob.name, `${prefix}file`)];
+}
+
 /** An entry with a name of 4 090 bytes. */
 function longNamed(_: unknown, at: number): Buffer {
   return Buffer.concat([longName('L', `${at}/`.padEnd(4090, 'n')), rawHeader({ name: 'n' })]);
@@ -324,4 +338,4 @@ const TWICE: readonly CorpusCase[] = [
   ],
 ];
 
-runFamily('tar', [...SHAPE, ...NUMBERS, ...EXTENSIONS, ...NAMES, ...TWICE], 114);
+runFamily('tar', [...SHAPE, ...NUMBERS, ...EXTENSIONS, ...NAMES, ...TWICE], 117);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/model/digest.js';
 import { MEDIA_TYPES } from '../../src/model/media-types.js';
@@ -13,8 +15,9 @@ import {
 import { sorted } from '../fixtures/example.js';
 import { load } from '../fixtures/loading.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
-import { namesOf, onEachStore, stateOf } from '../fixtures/stores.js';
+import { namesOf, onEachStore, stateOf, temporaryFolder } from '../fixtures/stores.js';
 import { tarOf } from '../fixtures/tar-builder.js';
+import { watchIngests } from '../fixtures/watch-ingests.js';
 import { refusesLoad } from './refused-loads.js';
 
 function describe(mediaType: string, bytes: Buffer) {
@@ -35,9 +38,9 @@ function engineManifest(
   });
 }
 
-function dockerExample(seed = 'docker') {
+function dockerExample(seed = 'docker', layerBytes = 1000) {
   const blobs = new BlobSet();
-  const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed, layers: ['a', `${seed}-b`, 'a'] });
+  const manifest = buildManifest(blobs, { platform: 'linux/amd64', seed, layers: ['a', `${seed}-b`, 'a'], layerBytes });
   return dockerImageOf(blobs, manifest, [`example/${seed}:1`, `example/${seed}:2`]);
 }
 
@@ -163,3 +166,24 @@ onEachStore('refuses a docker-archive with a layer that is a link to itself', as
   });
   await refusesLoad(store, { archive: await tarOf(looped), code: 'ERR_ARCHIVE_FORMAT' });
 });
+
+for (const variant of VARIANTS) {
+  onEachStore(`stores nothing of images that were not chosen: ${JSON.stringify(variant)}`, async (open, t) => {
+    const [one, two] = [dockerExample('one', 100_000), dockerExample('two', 100_000)];
+    const folder = await temporaryFolder(t);
+    const [alone, both] = [path.join(folder, 'alone.tar'), path.join(folder, 'both.tar')];
+    await writeFile(alone, await dockerArchive([two], variant));
+    await writeFile(both, await dockerArchive([one, two], variant));
+    /** How many blobs a load stores for a while, and what it leaves. */
+    const outcome = async (file: string, images: readonly string[] = []): Promise<readonly [number, object]> => {
+      let count = 0;
+      const store = await open();
+      await load(watchIngests(store, { onCommit: () => (count += 1) }), file, { images });
+      return [count, await stateOf(store)];
+    };
+    const expected = await outcome(alone);
+    for (const images of [['example/two'], ['example/two:1', 'example/two:2']])
+      assert.deepEqual(await outcome(both, images), expected);
+    await assert.rejects(load(await open(), both, { images: ['nothing:1'] }), { code: 'ERR_IMAGE_UNKNOWN' });
+  });
+}
