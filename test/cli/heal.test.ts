@@ -84,8 +84,8 @@ test('tells of blobs that its user may not read, leaves them where they are, and
   const verify = ['verify', '--store', space.store];
   const { status, stdout } = await run([...verify, '--json']);
   const report = jsonOf<Verified>(stdout);
-  const found = report.problems.map(({ code, digest: of, unreadable }) => [code, of, unreadable]);
-  const expected = [digest, manifest].map((of) => ['ERR_STORAGE_IO', of, true]);
+  const found = report.problems.map(({ code, digest: of, unreadable }) => `${code} ${of} ${unreadable}`);
+  const expected = [digest, manifest].map((of) => `ERR_STORAGE_IO ${of} true`);
   assert.deepEqual([status, found.toSorted(), report.quarantined], [8, expected.toSorted(), []]);
   assert.match((await run(verify)).stdout, /^unreadable: .*permission denied.*2 unreadable, left where they are$/ms);
   // Damage of another blob is told and moved away as ever.
