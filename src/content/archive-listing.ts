@@ -18,6 +18,9 @@ export class ArchiveListing {
   readonly docker: DockerListing;
   readonly #options: LearnedDocumentsOptions;
   readonly #read = new Map<string, Digest>();
+  /** The links so far, and the names that they lead to. `EntryLedger` limits both. */
+  readonly #links = new Map<string, string>();
+  readonly #linked = new Set<string>();
   /** The files that the images of a docker-archive that are meant need. */
   #files: ReadonlySet<string> | undefined;
   #listsNothing = false;
@@ -65,11 +68,22 @@ export class ArchiveListing {
     return this.find(digest) !== undefined || this.docker.wants(digest) || !this.isEverythingKnown();
   }
 
+  /** Notes a link. */
+  enterLink(name: string, target: string): void {
+    this.#links.set(name, target);
+    this.#linked.add(target);
+  }
+
+  /** Whether a link that came leads to this name. */
+  isLinked(name: string): boolean {
+    return this.#linked.has(name);
+  }
+
   /** Whether no image of a docker-archive that is meant needs this file, once all of the archive's links are known. */
-  isOfOthers(name: string, links: ReadonlyMap<string, string>): boolean {
+  isOfOthers(name: string): boolean {
     const isDocker = this.#read.has(DOCKER_MANIFEST_ENTRY) && !this.isLayout();
     if (!isDocker || this.#options.choice === undefined) return false;
-    this.#files ??= new Set([...this.docker.names].map((wanted) => followLinks(wanted, { links })));
+    this.#files ??= new Set([...this.docker.names].map((wanted) => followLinks(wanted, { links: this.#links })));
     return !this.#files.has(name);
   }
 

@@ -55,9 +55,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   readonly #present = new Set<Digest>();
   /** The first name, or target of a hard link, that starts with a slash. Only a docker-archive may have one. */
   #absolute: string | undefined;
-  /** Names that links lead to, the links, and files that were not passed on. `EntryLedger` limits them. */
-  readonly #linked = new Set<string>();
-  readonly #links = new Map<string, string>();
+  /** Files that were not passed on. `EntryLedger` limits them. */
   readonly #left = new Set<string>();
   #stagedBytes = 0;
   #skipped = { count: 0, bytes: 0 };
@@ -131,7 +129,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     else if (entry.type !== 'file')
       yield this.#takeLink({ ...named, linkname: linkTarget(name, entry.type, entry.linkname ?? '') });
     else if (isMetadataEntry(name)) yield await this.#takeMetadata(named);
-    else if (this.#isOfOthers(named)) await this.#leave(named);
+    // By position every document and every link of a docker-archive comes before its files.
+    else if (entry.part !== undefined && entry.size > 0 && this.#listing.isOfOthers(name)) await this.#leave(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
     // Until both files of a layout have come, this may be a docker-archive, whose layers have other names.
     else if (this.#isFileOfImage(named)) yield { ...named, use: 'candidate' };
@@ -145,14 +144,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   #takeLink(entry: Omit<SelectedEntry, 'use'> & { readonly linkname: string }): SelectedEntry {
-    this.#linked.add(entry.linkname);
-    this.#links.set(entry.name, entry.linkname);
+    this.#listing.enterLink(entry.name, entry.linkname);
     return { ...entry, use: 'link' };
-  }
-
-  /** By position every document and every link of a docker-archive comes before its files. */
-  #isOfOthers({ name, size, part }: ArchiveEntry): boolean {
-    return part !== undefined && size > 0 && this.#listing.isOfOthers(name, this.#links);
   }
 
   #isFileOfImage(entry: ArchiveEntry): boolean {
@@ -166,7 +159,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
    */
   #mayBeBehindLink({ name, size, part }: ArchiveEntry): boolean {
     const { wanted } = this.#listing.documents;
-    const mayBe = this.#linked.has(name) || !this.#listing.isEverythingKnown() || wanted.hasSize(size);
+    const mayBe = this.#listing.isLinked(name) || !this.#listing.isEverythingKnown() || wanted.hasSize(size);
     return part === undefined && mayBe;
   }
 
@@ -205,7 +198,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   }
 
   #isSpare(entry: ArchiveEntry, digest: Digest): boolean {
-    return !this.#listing.mayWant(digest) && !this.#linked.has(entry.name) && !this.#waitsWith(entry);
+    return !this.#listing.mayWant(digest) && !this.#listing.isLinked(entry.name) && !this.#waitsWith(entry);
   }
 
   async #skip(entry: ArchiveEntry): Promise<readonly SelectedEntry[]> {
