@@ -1,6 +1,7 @@
 import { CHART_STYLE, escaped } from './chart.js';
 import { MAX_RSS_BYTES } from './contestants.js';
-import type { GrowthRow, Work } from './growth.js';
+import { CLIENTS } from './growth-clients.js';
+import type { GrowthRow, Result, Work } from './growth-rows.js';
 
 const PANEL_WIDTH = 280;
 const PANEL_HEIGHT = 170;
@@ -14,16 +15,16 @@ const COLOURS: Readonly<Record<Work, string>> = { load: '#0969da', save: '#1a7f3
 /** A value of a row to draw. `isLog`: ten times as much is one step up. */
 interface Axis {
   readonly title: string;
-  readonly of: (row: GrowthRow, work: Work) => number;
+  readonly of: (result: Result) => number;
   readonly isLog: boolean;
   readonly goal?: number;
 }
 
 const AXES: readonly Axis[] = [
-  { title: 'seconds', of: ({ results }, work) => results[work].seconds, isLog: true },
+  { title: 'seconds', of: ({ seconds }) => seconds, isLog: true },
   {
     title: 'peak RSS, MiB',
-    of: ({ results }, work) => results[work].rssMib,
+    of: ({ rssMib }) => rssMib,
     isLog: false,
     goal: MAX_RSS_BYTES / 1024 / 1024,
   },
@@ -38,7 +39,7 @@ export function toGrowthChart(rows: readonly GrowthRow[]): string {
     AXES.flatMap((axis, line) => {
       const [x, y] = [LEFT + column * (PANEL_WIDTH + GAP_X), TOP + line * (PANEL_HEIGHT + GAP_Y)];
       const own = rows.filter((row) => row.series === name);
-      return [`<g transform="translate(${x} ${y})">`, ...drawPanel(name, axis, own), '</g>'];
+      return [`<g transform="translate(${x} ${y})">`, ...drawPanel(name, goalFor(name, axis), own), '</g>'];
     }),
   );
   const legend = Object.entries(COLOURS).map(
@@ -46,9 +47,9 @@ export function toGrowthChart(rows: readonly GrowthRow[]): string {
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
-    '<title>Time and memory of Lading for images that grow</title>',
+    '<title>Time and memory of Lading for images that grow, and of its server for more clients</title>',
     CHART_STYLE,
-    `<text x="8" y="20">Time and memory for images that grow in one respect; red: the most memory that is allowed</text>`,
+    `<text x="8" y="20">Time and memory for images that grow in one respect, and for more clients at once; red: the most memory that a command may take</text>`,
     ...legend,
     ...panels,
     '</svg>',
@@ -56,9 +57,18 @@ export function toGrowthChart(rows: readonly GrowthRow[]): string {
   ].join('\n');
 }
 
+/** The goal for memory is that of one command. */
+function goalFor(series: string, { goal, ...axis }: Axis): Axis {
+  return series === CLIENTS || goal === undefined ? axis : { ...axis, goal };
+}
+
 function drawPanel(series: string, axis: Axis, rows: readonly GrowthRow[]): readonly string[] {
   const works = Object.keys(COLOURS) as Work[];
-  const values = rows.flatMap((row) => works.map((work) => axis.of(row, work))).filter(Number.isFinite);
+  const valueOf = (row: GrowthRow, work: Work): number => {
+    const result = row.results[work];
+    return result === undefined ? Number.NaN : axis.of(result);
+  };
+  const values = rows.flatMap((row) => works.map((work) => valueOf(row, work))).filter(Number.isFinite);
   const [low, high] = axis.isLog
     ? [Math.min(...values) / 1.2, Math.max(...values) * 1.2]
     : [0, Math.max(...values, axis.goal ?? 0) * 1.1];
@@ -75,7 +85,9 @@ function drawPanel(series: string, axis: Axis, rows: readonly GrowthRow[]): read
           `<line class="goal" x1="0" x2="${PANEL_WIDTH}" y1="${y(axis.goal).toFixed(1)}" y2="${y(axis.goal).toFixed(1)}"/>`,
         ]),
     ...works.map((work) => {
-      const points = rows.map((row, at) => `${x(at).toFixed(1)},${y(axis.of(row, work)).toFixed(1)}`);
+      const points = rows.flatMap((row, at) =>
+        row.results[work] ? [`${x(at).toFixed(1)},${y(valueOf(row, work)).toFixed(1)}`] : [],
+      );
       return `<polyline fill="none" stroke="${COLOURS[work]}" stroke-width="2" points="${points.join(' ')}"/>`;
     }),
     ...ticks(low, high, axis.isLog).map(

@@ -1,24 +1,11 @@
 import { columnsOf } from './columns.js';
 import { DISCARD } from './contestants.js';
 import { IMAGE } from './fixture.js';
+import { measureClients } from './growth-clients.js';
+import { resultOf, type GrowthRow } from './growth-rows.js';
 import { measure, type Sample } from './measure.js';
 import { manyPlatforms, smallBlobs, wholeImage, type ImageShape } from './shapes.js';
 import { planning, Stand, type Ground } from './stand.js';
-import { largest, medianOf } from './statistics.js';
-
-/** What is measured of each image. */
-export type Work = 'load' | 'save' | 'plan';
-
-/** Median seconds and the most memory of all rounds. */
-export interface Result {
-  readonly seconds: number;
-  readonly rssMib: number;
-}
-
-/** What one image of a series took. */
-export interface GrowthRow extends Pick<Step, 'series' | 'what'> {
-  readonly results: Readonly<Record<Work, Result>>;
-}
 
 /** One size of a series: its label, and the image to build. */
 interface Step {
@@ -35,7 +22,7 @@ const PLATFORM_COUNTS = [1, 10, 100, 1000];
 /** The smallest size that a series ends with. */
 const LEAST_BYTES = 1024 * MIB;
 
-/** Measures load, save and plan for images that grow in one respect, up to the size asked for. */
+/** Measures load, save and plan for images that grow in one respect, up to the size asked for, then more and more clients. */
 export async function measureGrowth(
   ground: Ground,
   options: { readonly bytes: number; readonly rounds: number; readonly onProgress: (progress: string) => void },
@@ -47,7 +34,7 @@ export async function measureGrowth(
     rows.push({ series, what, results: await measureStep(stand, options.rounds) });
     await stand.remove();
   }
-  return rows;
+  return [...rows, ...(await measureClients(ground.workspace.folder, options))];
 }
 
 /** The rows as a table. */
@@ -56,7 +43,7 @@ export function toGrowthText(rows: readonly GrowthRow[]): string {
   const lines = rows.map(({ series, what, results: { load, save, plan } }) => [
     series,
     what,
-    ...[load, save, plan].flatMap(({ seconds, rssMib }) => [seconds.toFixed(3), rssMib.toFixed(0)]),
+    ...[load, save, plan].flatMap((one) => (one ? [one.seconds.toFixed(3), one.rssMib.toFixed(0)] : ['', ''])),
   ]);
   return `${columnsOf([head, ...lines]).join('\n')}\n`;
 }
@@ -80,9 +67,4 @@ async function measureStep(stand: Stand, rounds: number): Promise<GrowthRow['res
     plans.push(await measure(`${planning(store, IMAGE)} >/dev/null`));
   }
   return { load: resultOf(loads), save: resultOf(saves), plan: resultOf(plans) };
-}
-
-function resultOf(samples: readonly Sample[]): Result {
-  const bytes = largest(samples.map(({ peakRssBytes = Number.NaN }) => peakRssBytes)) ?? Number.NaN;
-  return { seconds: medianOf(samples.map(({ wallMs }) => wallMs / 1000)), rssMib: bytes / MIB };
 }

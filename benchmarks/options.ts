@@ -27,7 +27,7 @@ export const USAGE = `npm run bench -- [options]
   --runs N                         rounds of each case (default 5; for --growth 3)
   --case NAME                      only this case; repeatable
   --growth                         instead of the cases: 64 MiB to 1 GiB (4 with --size large, 16 with huge), 1 to 10 000 blobs,
-                                   1 to 1 000 platforms
+                                   1 to 1 000 platforms; 1 to 64 clients of a server, each with 4 MiB
   --dir DIR                        where stores are written (default: memory, if there is room)
   --main FILE                      the command to measure (default: dist/bin/main.js)
   --quick                          small, 1 000 small blobs, 2 rounds

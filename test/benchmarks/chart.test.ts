@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toChart } from '../../benchmarks/chart.js';
 import { toGrowthChart } from '../../benchmarks/growth-chart.js';
-import { toGrowthText, type GrowthRow } from '../../benchmarks/growth.js';
+import { CLIENTS } from '../../benchmarks/growth-clients.js';
+import type { GrowthRow } from '../../benchmarks/growth-rows.js';
+import { toGrowthText } from '../../benchmarks/growth.js';
 import type { Results } from '../../benchmarks/report.js';
 import type { Outcome } from '../../benchmarks/run-case.js';
 
@@ -66,4 +68,13 @@ test('draws curves of time and memory for each series of a growth, with the goal
   assert.match(chart, /1 &lt; 2/);
   assert.equal(toGrowthChart(rows), chart);
   assert.match(toGrowthText(rows), /MiB +256 +1\.000 +120/);
+});
+
+test('draws the growth of clients without a plan, and without the goal of a command', () => {
+  const { plan: _, ...results } = row(CLIENTS, '64', 2, 300).results;
+  const rows = [row('MiB', '64', 0.1, 60), { series: CLIENTS, what: '64', results }];
+  const chart = toGrowthChart(rows);
+  assert.equal([...chart.matchAll(/class="goal"/g)].length, 1);
+  assert.doesNotMatch(chart, /NaN/);
+  assert.match(toGrowthText(rows), /clients with 4 MiB +64 +2\.000 +300 +2\.000 +300 *\n/);
 });
