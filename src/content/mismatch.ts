@@ -13,3 +13,15 @@ export function sizeMismatch({ digest, size }: Content, actual: number): LadingE
   const message = `blob ${digest}: its descriptor says ${size} bytes, it has ${actual}`;
   return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected: size, size: actual } });
 }
+
+/** ERR_BLOB_MISSING for a blob that was here when an archive was planned. */
+export function removedSince(digest: Digest): LadingError {
+  const message = `blob ${digest} was removed since the archive was planned; plan again`;
+  return new LadingError('ERR_BLOB_MISSING', message, { details: { digest } });
+}
+
+/** ERR_SIZE_MISMATCH for a blob whose file has another size than the archive was planned with. */
+export function sizeChanged({ digest, size: expected }: Content, size: number): LadingError {
+  const message = `blob ${digest}: ${size} bytes instead of ${expected}; run lading verify to find other damage`;
+  return new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected, size } });
+}

@@ -1,4 +1,5 @@
-import { LadingError } from '../model/errors.js';
+import { removedSince, sizeChanged } from '../content/mismatch.js';
+import type { Digest } from '../model/digest.js';
 import type { ArchiveEntry, Body } from '../stages/records.js';
 import type { SourceReader } from '../stores/store.js';
 import type { PlannedEntry } from './lay-out-archive.js';
@@ -15,24 +16,23 @@ export async function* exportEntries(reader: SourceReader, plan: ExportPlan): As
 }
 
 /** Makes all blobs of the plan safe until the reader ends. Throws ERR_BLOB_MISSING, ERR_SIZE_MISMATCH. */
-export async function claimPlan(reader: SourceReader, { entries }: ExportPlan): Promise<void> {
-  await reader.claim(entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : [])));
-  for (const entry of entries) await checkClaimed(reader, entry);
+async function claimPlan(reader: SourceReader, plan: ExportPlan): Promise<void> {
+  await reader.claim(digestsOf(plan));
+  for (const entry of plan.entries) await checkClaimed(reader, entry);
+}
+
+/** The digests of all blobs of the plan. */
+export function digestsOf({ entries }: ExportPlan): readonly Digest[] {
+  return entries.flatMap(({ content }) => ('digest' in content ? [content.digest] : []));
 }
 
 /** Refuses a blob that was removed since the plan was made, before the first byte. Claimed blobs are not removed. */
-async function checkClaimed(reader: SourceReader, { content, size: expected }: PlannedEntry): Promise<void> {
+async function checkClaimed(reader: SourceReader, { content, size }: PlannedEntry): Promise<void> {
   if (!('digest' in content)) return;
   const { digest, kind } = content;
   const found = await reader.stat(digest, kind);
-  if (found === undefined) {
-    throw new LadingError('ERR_BLOB_MISSING', `blob ${digest} was removed since the archive was planned; plan again`, {
-      details: { digest },
-    });
-  }
-  if (found.size === expected) return;
-  const message = `blob ${digest}: ${found.size} bytes instead of ${expected}; run lading verify to find other damage`;
-  throw new LadingError('ERR_SIZE_MISMATCH', message, { details: { digest, expected, size: found.size } });
+  if (found === undefined) throw removedSince(digest);
+  if (found.size !== size) throw sizeChanged({ digest, size }, found.size);
 }
 
 function bodyOf(reader: SourceReader, { content, size }: PlannedEntry): Body {

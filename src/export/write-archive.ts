@@ -6,7 +6,7 @@ import type { PumpEntry } from '../pump/pump-tasks.js';
 import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource, SourceReader } from '../stores/store.js';
 import { labelOf } from '../survey/reports.js';
-import { claimPlan } from './export-entries.js';
+import { digestsOf } from './export-entries.js';
 import { PLAN, streamTo } from './export-images.js';
 import type { PlannedEntry } from './lay-out-archive.js';
 import { PlanProgress, saveReportOf } from './plan-progress.js';
@@ -63,7 +63,7 @@ async function pumped(
   if (!canPump(fd, plan.entries)) return false;
   const reader = await source.reader();
   try {
-    await claimPlan(reader, plan);
+    await reader.claim(digestsOf(plan));
     const entries = plan.entries.map((entry) => pumpEntryOf(reader, entry));
     if (!entries.every((entry) => entry !== undefined)) return false;
     await pumpArchive(fd, entries, {

@@ -1,15 +1,15 @@
 import { constants } from 'node:fs';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
-import { openRegular } from './read-file.js';
+import { openSized, type OpenedFile } from './read-file.js';
 
 /**
  * Opens the file of a blob for reading. Throws ERR_STORE_TAMPERED if it is no regular file: a symlink may lead anywhere.
  * Throws errors of the file system as they are.
  */
-export function openBlob(file: string, digest: Digest): number {
+export function openBlob(file: string, digest: Digest): OpenedFile {
   try {
-    return openRegular(file, constants.O_NOFOLLOW, () => notRegular(digest));
+    return openSized(file, constants.O_NOFOLLOW, () => notRegular(digest));
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ELOOP' ? notRegular(digest) : error;
   }

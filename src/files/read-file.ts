@@ -24,8 +24,20 @@ export interface OpenableFile {
  * waits for a pipe.
  */
 export function openRegular(file: string, flags: number, refuse: () => Error): number {
+  return openSized(file, flags, refuse).fd;
+}
+
+/** An open file, and its size in bytes. */
+export interface OpenedFile {
+  readonly fd: number;
+  readonly size: number;
+}
+
+/** The same, with the size that the file had then. */
+export function openSized(file: string, flags: number, refuse: () => Error): OpenedFile {
   const fd = openSync(file, O_RDONLY | O_NONBLOCK | flags);
-  if (fstatSync(fd).isFile()) return fd;
+  const found = fstatSync(fd);
+  if (found.isFile()) return { fd, size: found.size };
   closeSync(fd);
   throw refuse();
 }

@@ -6,5 +6,5 @@ export const THREAD_OPTIONS: WorkerOptions = {
   stdout: true,
   stderr: true,
   execArgv: [],
-  resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 },
+  resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
 };

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, hash, type Hash } from 'node:crypto';
 import { LadingError, quote } from './errors.js';
 import { BYTES, check, oneOf, TEXT, textOr } from './rules.js';
 
@@ -41,7 +41,7 @@ const DIGEST_ARGUMENTS = { bytes: textOr(BYTES), algorithm: oneOf('sha256', 'sha
 /** The digest of bytes that are in memory. */
 export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm = 'sha256'): Digest {
   check(DIGEST_ARGUMENTS, { bytes, algorithm });
-  return new Digester(algorithm).update(typeof bytes === 'string' ? Buffer.from(bytes) : bytes).digest();
+  return `${algorithm}:${hash(algorithm, bytes, 'hex')}` as Digest;
 }
 
 /** Counts and hashes bytes as they pass. */

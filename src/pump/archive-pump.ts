@@ -9,6 +9,7 @@ import { totalBytes } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
 import { fitsOneHeader } from '../model/tar-writer.js';
 import { errorOfThread, type ThreadError } from '../model/thread-error.js';
+import { packEntries } from './packed-entries.js';
 import {
   isLarge,
   PumpState,
@@ -76,7 +77,7 @@ export async function pumpArchive(
   onStart?.(() => state.sent);
   try {
     const hashers = Math.min(MAX_HASHERS, availableParallelism(), large.length);
-    const threads = [start('writer-thread.js', { shared, large, entries, pipe }, state)];
+    const threads = [start('writer-thread.js', { shared, large, entries: packEntries(entries), pipe }, state)];
     for (let at = 0; at < hashers; at += 1) threads.push(start('hash-thread.js', { shared, large }, state));
     await allDone(threads);
   } catch (error) {

@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, readSync } from 'node:fs';
-import { digestMismatch, sizeMismatch } from '../content/mismatch.js';
+import { closeSync, lstatSync, readSync } from 'node:fs';
+import { digestMismatch, removedSince, sizeChanged, sizeMismatch } from '../content/mismatch.js';
 import { notInStore, openBlob } from '../files/open-blob.js';
 
 import { isNotFound, readError } from '../files/storage-error.js';
@@ -12,14 +12,21 @@ const CHUNK_BYTES = 1024 * 1024;
 /** Opens the file of a body. Throws ERR_SIZE_MISMATCH, ERR_BLOB_MISSING, ERR_STORE_TAMPERED, ERR_STORAGE_IO. */
 export function openBody({ file, digest, size }: BlobEntry): number {
   try {
-    const fd = openBlob(file, digest);
-    const found = fstatSync(fd).size;
-    if (found === size) return fd;
-    closeSync(fd);
-    throw sizeMismatch({ digest, size }, found);
+    const opened = openBlob(file, digest);
+    if (opened.size === size) return opened.fd;
+    closeSync(opened.fd);
+    throw sizeMismatch({ digest, size }, opened.size);
   } catch (error) {
     throw isNotFound(error) ? notInStore(digest) : readError(error, `cannot read blob ${digest}`);
   }
+}
+
+/** Refuses a body that was removed or changed since the plan was made. Throws ERR_BLOB_MISSING, ERR_SIZE_MISMATCH. */
+export function checkBody({ file, digest, size }: BlobEntry): void {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw removedSince(digest);
+  // What is no file is refused when it is opened.
+  if (found.isFile() && found.size !== size) throw sizeChanged({ digest, size }, found.size);
 }
 
 let buffer: Buffer | undefined;

@@ -8,7 +8,8 @@ import { TAR_END_BYTES, tarEntryBytes } from '../model/archive-layout.js';
 import { paddingOf, TAR_BLOCK } from '../model/tar-header.js';
 import { writeTarHeader, type TarHeaderFields } from '../model/tar-writer.js';
 import { threadErrorOf } from '../model/thread-error.js';
-import { hashFile, openBody, readFully } from './bodies.js';
+import { checkBody, hashFile, openBody, readFully } from './bodies.js';
+import { unpackEntries } from './packed-entries.js';
 import { PipeOutput } from './pipe-output.js';
 import { isLarge, PumpState, SMALL_BYTES, type BlobEntry, type WriterThreadData } from './pump-tasks.js';
 
@@ -32,14 +33,23 @@ const output = new PipeOutput(
 );
 
 try {
+  checkAll();
   writeAll();
 } catch (error) {
   parentPort?.postMessage(threadErrorOf(error as NodeJS.ErrnoException));
 }
 
+/** Before the first byte, so that an archive that cannot be whole is not begun. */
+function checkAll(): void {
+  for (const entry of unpackEntries(entries)) {
+    if (state.isStopped) throw notWritten();
+    if ('file' in entry) checkBody(entry);
+  }
+}
+
 function writeAll(): void {
   let largeAt = 0;
-  for (const entry of entries) {
+  for (const entry of unpackEntries(entries)) {
     if ('bytes' in entry) writeBytes(entry, entry.bytes);
     else if (!isLarge(entry)) writeSmall(entry);
     else if (large.length > 0) writeLarge(entry, largeAt++);

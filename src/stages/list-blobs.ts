@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import { Documents } from '../content/documents.js';
+import { sideBySide } from '../flow/side-by-side.js';
 import { Stage } from '../flow/stage.js';
 import { completenessOf, type Completeness } from '../model/completeness.js';
 import type { Descriptor } from '../model/descriptor.js';
@@ -43,7 +43,6 @@ const LOOKUPS = 16;
  */
 export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   readonly #options: ListBlobsOptions;
-  readonly #lookup = pLimit(LOOKUPS);
 
   protected override readonly rule = NODE;
 
@@ -86,10 +85,11 @@ export class ListBlobs extends Stage<ManifestNode, BlobNeed> {
   async #presentOf(manifest: ImageManifest | undefined): Promise<ReadonlySet<Digest>> {
     if (manifest === undefined) return new Set();
     const foreign = manifest.layers.filter(({ mediaType }) => isForeignLayerType(mediaType));
-    const looked = [...contentOf(manifest), ...foreign].map((content) =>
-      this.#lookup(async () => ((await this.#options.documents.has(content)) ? [content.digest] : [])),
-    );
-    return new Set((await Promise.all(looked)).flat());
+    const present = new Set<Digest>();
+    await sideBySide([...contentOf(manifest), ...foreign], LOOKUPS, async (content) => {
+      if (await this.#options.documents.has(content)) present.add(content.digest);
+    });
+    return present;
   }
 
   #note(node: ManifestNode, completeness: Completeness): void {

@@ -16,7 +16,10 @@ import type { PruneOptions, PruneReport } from './prune-report.js';
 export interface SourceReader extends ContentProvider {
   /** Makes many blobs safe at once. Looking a blob up makes it safe, too. */
   claim(digests: readonly Digest[]): Promise<void>;
-  /** The file of a blob that was claimed and is here. Undefined if the place has no file that stays until the end. */
+  /**
+   * The file of a blob that was claimed with others. It stays until the end, if it was here at the claim. Undefined if
+   * the place has no files, or if the blob may have been moved meanwhile: then look it up.
+   */
   fileOf(digest: Digest): string | undefined;
   end(): Promise<void>;
 }

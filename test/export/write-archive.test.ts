@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, truncateSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { planExport } from '../../src/export/plan-export.js';
 import { exportImages } from '../../src/export/export-images.js';
 import { writeArchive } from '../../src/export/write-archive.js';
+import { OciLayoutStore } from '../../src/stores/index.js';
 import { withReads } from '../../src/stores/with-reads.js';
 import { example, NAME } from '../fixtures/example.js';
 import { withLongDigest } from '../fixtures/long-digest.js';
@@ -32,6 +33,29 @@ for (const [what, built] of [
       assert.deepEqual(await leasesOf(store), []);
     });
   }
+}
+
+test('fails before the first byte if a blob was removed or cut since the plan was made', async (t) => {
+  for (const [damage, code] of [
+    [unlinkSync, 'ERR_BLOB_MISSING'],
+    [cut, 'ERR_SIZE_MISMATCH'],
+  ] as const) {
+    const folder = await temporaryFolder(t);
+    const store = await storeOf(async () => await OciLayoutStore.open(folder), large);
+    const plan = await planExport(store, [NAME], { hostPlatform: HOST });
+    const last = plan.entries.at(-1)?.name ?? '';
+    damage(path.join(folder, last));
+    const { fd, reader, end } = await pipeToTest(t);
+    const work = writeArchive(store, plan, { fd }).finally(end);
+    const [bytes] = await Promise.all([bytesOf(reader), assert.rejects(work, { code })]);
+    assert.equal(bytes.length, 0, code);
+    assert.deepEqual(await leasesOf(store), []);
+  }
+});
+
+function cut(file: string): void {
+  chmodSync(file, 0o600);
+  truncateSync(file, 100);
 }
 
 onEachStore('writes an archive into a file', async (open, t) => {
@@ -74,10 +98,7 @@ onEachStore('writes a blob whose name needs more than one header', async (open, 
 
 test('ends with ERR_ABORTED if it is aborted, large or small', async (t) => {
   for (const built of [large, small]) {
-    const store = await storeOf(
-      async () => (await import('../../src/stores/index.js')).OciLayoutStore.open(await temporaryFolder(t)),
-      built,
-    );
+    const store = await storeOf(async () => await OciLayoutStore.open(await temporaryFolder(t)), built);
     const plan = await planExport(store, [NAME], { hostPlatform: HOST });
     const { fd, reader } = await pipeToTest(t);
     const work = writeArchive(store, plan, { fd, native: true, signal: AbortSignal.abort() });

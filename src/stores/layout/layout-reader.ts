@@ -43,7 +43,7 @@ export class LayoutReader implements SourceReader {
   }
 
   fileOf(digest: Digest): string | undefined {
-    return this.#claimed && this.#paths.blob(digest);
+    return this.#claimed?.isUnmoved(digest) === true ? this.#paths.blob(digest) : undefined;
   }
 
   async end(): Promise<void> {

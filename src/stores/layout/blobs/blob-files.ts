@@ -93,7 +93,7 @@ export class BlobFiles implements ContentProvider {
   #openFile(digest: Digest): number {
     for (const file of this.#placesOf(digest)) {
       try {
-        return openBlob(file, digest);
+        return openBlob(file, digest).fd;
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }

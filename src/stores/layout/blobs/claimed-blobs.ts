@@ -22,6 +22,11 @@ export class ClaimedBlobs {
     for (const digest of digests) this.#unmoved.add(digest);
   }
 
+  /** Whether the blob was claimed while no collection could move it. */
+  isUnmoved(digest: Digest): boolean {
+    return this.#unmoved.has(digest);
+  }
+
   /** Finds a blob that was claimed, here or through the lease itself. */
   async find(digest: Digest): Promise<BlobFile | undefined> {
     return this.#unmoved.has(digest) ? this.#blobs.statUnmoved(digest) : await this.#blobs.statClaimed(digest);
