@@ -1,10 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { isatty } from 'node:tty';
 import { exportImages } from '../export/export-images.js';
 import type { ExportPlan } from '../export/plan-export.js';
 import { writeArchive as writeToDescriptor } from '../export/write-archive.js';
+import { DescriptorOutput } from '../files/descriptor-output.js';
 import type { LoadSource } from '../load/archive-entries.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { ImageSource } from '../stores/store.js';
@@ -19,21 +21,33 @@ export function checkOutput(file: string | undefined): void {
   if (isClosed()) throw wrong('stdout is closed, so the archive has nowhere to go; use -o FILE or a pipe');
 }
 
-/** Writes the archive of a plan. A file appears under its name when it is whole; a failed save leaves none. */
+/**
+ * Writes the archive of a plan, through a stream that packs it if one is given. A file appears under its name when it is
+ * whole; a failed save leaves none.
+ */
 export async function writeArchive(
   store: ImageSource,
   plan: ExportPlan,
   file: string | undefined,
   { signal, progress }: CommandContext,
+  packing?: Transform,
 ): Promise<void> {
   const onProgress = await progress.listener();
   const options = { signal, ...(onProgress && { onProgress }) };
   try {
-    if (isStdout(file)) await writeToDescriptor(store, plan, { fd: 1, ...options });
-    else await writeStream(exportImages(store, plan, options), file, signal);
+    if (isStdout(file) && packing === undefined) return await writeToDescriptor(store, plan, { fd: 1, ...options });
+    const archive = exportImages(store, plan, options);
+    if (isStdout(file)) await pipeline([archive, ...(packing ? [packing] : []), new DescriptorOutput(1)], { signal });
+    else await writeStream(packing === undefined ? archive : packed(archive, packing), file, signal);
   } catch (error) {
     throw outputError(error, `cannot write ${isStdout(file) ? 'to stdout' : quote(file)}`);
   }
+}
+
+/** The packed archive. An error of the archive is the error of what this returns. */
+function packed(archive: Readable, packing: Transform): Readable {
+  pipeline(archive, packing).catch(() => {});
+  return packing;
 }
 
 /** Ends the stream also if the file could not be opened. */

@@ -60,7 +60,11 @@ function saveCommand(): Command {
     .argument('[image...]', 'names, ids, or repositories')
     .option('-a, --all', 'every image of the store, but not those whose name another image has taken')
     .option('--from-file <list>', 'also the images of this list, one in each line (- for stdin); # starts a comment')
-    .option('-o, --output <file>', 'write to a file (default: stdout); always plain tar')
+    .option('-o, --output <file>', 'write to a file (default: stdout)')
+    .option(
+      '--compress <how>',
+      'pack the archive: gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:19 (default: plain tar)',
+    )
     .option('-q, --quiet', 'print no warnings')
     .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
     .addOption(

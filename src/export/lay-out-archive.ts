@@ -35,6 +35,7 @@ export interface PlannedEntry {
 /** What a blob is, and the manifest that asks for it; undefined for an index that the plan made. */
 export interface PlannedNeed {
   readonly kind: 'index' | 'manifest' | 'config' | 'layer';
+  readonly mediaType?: string;
   readonly manifest?: Digest;
 }
 
@@ -104,9 +105,9 @@ export function contentsOf(survey: Survey, { keptIndexes, made }: RootChoice): r
 const MADE_INDEX: PlannedNeed = { kind: 'index' };
 
 function blobFile({ descriptor, kind, manifest }: BlobNeed): UnplacedEntry {
-  const { digest, size } = descriptor;
+  const { digest, size, mediaType } = descriptor;
   const content = { digest, kind: contentKindOf(descriptor) };
-  return { name: entryNameOf(digest), size, content, need: { kind, manifest } };
+  return { name: entryNameOf(digest), size, content, need: { kind, mediaType, manifest } };
 }
 
 /** Sets the offset of each entry. The folders of the blobs come before the first blob. */

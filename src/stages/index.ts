@@ -5,6 +5,7 @@ export type { ActiveBody } from '../flow/active-bodies.js';
 export type { ByteMeter } from '../model/byte-meter.js';
 export type { Completeness } from '../model/completeness.js';
 export type { LayerFacts } from '../layers/layer-probe.js';
+export { compress, type CompressOptions } from '../compression/compress.js';
 export type { CompressionName } from '../compression/compressions.js';
 export { Documents, type DocumentsOptions, type OnDamage } from '../content/documents.js';
 export { Decompress } from './decompress.js';

@@ -109,6 +109,8 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     withReads: of(lading.withReads, store, (chunks: unknown) => chunks),
     contentKindOf: of(stores.contentKindOf, { mediaType: 'a' }),
     Documents: made(stores.Documents, store, { limits }),
+    // It gives a stream that waits for its input.
+    compress: of((options: stages.CompressOptions) => void stages.compress(options), { format: 'gzip', level: 6 }),
     Commit: made(stages.Commit, session, { probing: 'none', limits }),
     Decompress: made(stages.Decompress, limits),
     DedupeBlobs: made(stages.DedupeBlobs, limits),

@@ -1,6 +1,7 @@
 import type { IndexPolicy } from '../../export/choose-roots.js';
+import { compress, type CompressOptions } from '../../compression/compress.js';
 import { planExport, type ExportPlan } from '../../export/plan-export.js';
-import { LadingError, quote } from '../../model/errors.js';
+import { LadingError } from '../../model/errors.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import { checkOutput, isFile, writeArchive } from '../archive-file.js';
 import { namesInFile, namesOfAll, type ChosenOptions } from '../chosen-images.js';
@@ -8,6 +9,7 @@ import { openStore, type CommandContext, type CommonOptions } from '../command-c
 import { printOnTerminal, printReport, sizeFormat, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
+import { formatWarnings, parseCompression } from '../save-format.js';
 import { printPlan, type DryRunOptions } from '../save-dry-run.js';
 
 export interface SaveOptions extends CommonOptions, ChosenOptions, DryRunOptions {
@@ -17,6 +19,7 @@ export interface SaveOptions extends CommonOptions, ChosenOptions, DryRunOptions
   readonly index: IndexPolicy;
   readonly referrers: ReferrerPolicy;
   readonly allowMissing?: boolean;
+  readonly compress?: string;
 }
 
 /** `lading save`: plans first, so that it reports everything missing before the first byte. */
@@ -24,6 +27,9 @@ export async function save(images: readonly string[], options: SaveOptions, cont
   const { dryRun = false } = options;
   if (options.print !== undefined && !dryRun) throw wrong('--print is for --dry-run; a save prints its archive');
   if (!dryRun) checkOutput(options.output);
+  const compression = options.compress === undefined ? undefined : parseCompression(options.compress);
+  // What this Node cannot pack is told before anything is planned.
+  const packing = compression && compress(compression);
   const given = givenNames(images, options);
   const store = await openStore(options, 'read', { claimReads: !dryRun });
   const started = Date.now();
@@ -34,17 +40,15 @@ export async function save(images: readonly string[], options: SaveOptions, cont
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
     signal: context.signal,
   });
-  const plan = withFormat(
-    await planned.catch((error: unknown) => {
-      throw hintAllowMissing(error, options.allowMissing);
-    }),
-    options.output,
-  );
+  const found = await planned.catch((error: unknown) => {
+    throw hintAllowMissing(error, options.allowMissing);
+  });
+  const plan = { ...found, warnings: [...found.warnings, ...formatWarnings(found, options.output, compression)] };
   warn(plan.warnings, options);
   if (dryRun) return await printPlan(store, plan, options);
-  await writeArchive(store, plan, options.output, context);
+  await writeArchive(store, plan, options.output, context, packing);
   const stream = isFile(options.output) ? 'stdout' : 'stderr';
-  const report = reportOf(plan, options.output);
+  const report = reportOf(plan, options.output, compression);
   context.progress.report('save', report);
   if (options.json) await printReport('save', report, stream);
   else if (isFile(options.output) && options.quiet !== true)
@@ -64,15 +68,6 @@ function wrong(message: string): LadingError {
   return new LadingError('ERR_OPTION_INVALID', message);
 }
 
-const PACKED = /\.(?:t?gz|tgz|t?zst|t?xz|t?bz2?|zip)$/i;
-
-/** The plan with a warning if the file's name promises a compression. */
-function withFormat(plan: ExportPlan, output: string | undefined): ExportPlan {
-  if (output === undefined || !PACKED.test(output)) return plan;
-  const message = `${quote(output)} gets a plain tar, whatever its name says; to pack it, use a pipe: lading save … | gzip`;
-  return { ...plan, warnings: [...plan.warnings, { code: 'WARN_PLAIN_TAR', message }] };
-}
-
 /** Says on a terminal that the file is written. A script that wants the facts takes --json. */
 function printClosing(
   { images }: ExportPlan,
@@ -83,8 +78,9 @@ function printClosing(
   printOnTerminal(`Saved ${count}, ${size}, to ${output} in ${(ms / 1000).toFixed(1)} s`);
 }
 
-function reportOf(plan: ExportPlan, output: string | undefined): object {
+/** `size` is that of the tar, before it was packed. */
+function reportOf(plan: ExportPlan, output: string | undefined, compression: CompressOptions | undefined): object {
   const { size, entries, images, leftOut, blobs, warnings, incomplete } = plan;
-  const archive = { file: output ?? '-', size, entries: entries.length };
+  const archive = { file: output ?? '-', size, entries: entries.length, ...(compression && { compression }) };
   return { archive, images, leftOut, blobs, warnings, incomplete };
 }
