@@ -69,7 +69,7 @@ export class Exchange {
     try {
       return await this.#retries.run(
         asked,
-        call.once === true ? 1 : this.settings.attempts,
+        { attempts: call.once === true ? 1 : this.settings.attempts, isPaced: call.body === undefined },
         async () => await this.#authorized(call, url, asked),
       );
     } catch (error) {
@@ -86,6 +86,11 @@ export class Exchange {
       return await this.#authorizer.refused(call.permission, asked);
     }
     return await refusal({ ...answer, body: await readBody(answer) }, asked, this.redaction);
+  }
+
+  /** Throws ERR_REDIRECT_REFUSED for an address that an answer may not lead to. */
+  checkLead(target: URL, from: URL, asked: Asked): void {
+    checkTarget(target, from, this.#leadRules(asked.host), asked);
   }
 
   close(): void {
@@ -128,7 +133,7 @@ export class Exchange {
           `registry ${asked.host}: ${asked.what}: more than ${MAX_REDIRECTS} redirects`,
           { details: { host: asked.host, origin: asked.origin } },
         );
-      checkTarget(target, url, this.#leadRules(asked.host), asked);
+      this.checkLead(target, url, asked);
       url = target;
     }
   }
@@ -157,7 +162,7 @@ export class Exchange {
 
   readonly #askForToken: AskForToken = async (url, { authorization, form, asked: { host } }) => {
     const asked: Asked = { host, what: `a token of ${url.host}`, method: 'GET', origin: url.origin };
-    const answer = await this.#retries.run(asked, this.settings.attempts, async () => {
+    const answer = await this.#retries.run(asked, { attempts: this.settings.attempts, isPaced: false }, async () => {
       const answered = await this.#client.request({
         ...this.#requestTo(url, { method: form === undefined ? 'GET' : 'POST' }),
         headers: {

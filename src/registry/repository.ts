@@ -55,6 +55,11 @@ export class Repository {
     return { host: this.name.host, what, method, origin: answer.url.origin };
   }
 
+  /** Throws ERR_REDIRECT_REFUSED for an address that the registry may not send us to. */
+  checkLead(target: URL, answer: Pick<Answer, 'url'>, call: Pick<RepositoryCall, 'what' | 'method'>): void {
+    this.exchange.checkLead(target, answer.url, this.askedOf(answer, call));
+  }
+
   broken(answer: Pick<Answer, 'url'>, call: Pick<RepositoryCall, 'what' | 'method'>, why: string): LadingError {
     return brokenProtocol(this.askedOf(answer, call), why);
   }

@@ -4,6 +4,7 @@ import { LadingError } from '../model/errors.js';
 import { readBody, type Answer } from './answers.js';
 import { rateOf } from './broken-answers.js';
 import type { OriginMemory } from './origin-memory.js';
+import { OriginPace } from './origin-pace.js';
 import type { Redaction } from './redaction.js';
 import { refusal, unreachable, type Asked } from './registry-errors.js';
 import { askedWait, isTemporary, waitBefore } from './retry-policy.js';
@@ -18,6 +19,7 @@ export class Retries {
   readonly #settings: RegistrySettings;
   readonly #memory: OriginMemory;
   readonly #redaction: Redaction;
+  readonly #pace = new OriginPace();
 
   constructor(settings: RegistrySettings, memory: OriginMemory, redaction: Redaction) {
     this.#settings = settings;
@@ -25,20 +27,29 @@ export class Retries {
     this.#redaction = redaction;
   }
 
-  /** Sends a request until its answer is not temporary. Throws the error of the last try. */
-  async run(asked: Asked, attempts: number, attempt: () => Promise<Answer>): Promise<Answer> {
+  /**
+   * Sends a request until its answer is not temporary. Throws the error of the last try. `isPaced`: it waits for a turn
+   * at an origin that has complained; not for a request whose work needs another one, such as a body that is read there.
+   */
+  async run(
+    asked: Asked,
+    { attempts, isPaced }: { readonly attempts: number; readonly isPaced: boolean },
+    attempt: () => Promise<Answer>,
+  ): Promise<Answer> {
     for (let failed = 1, stale = 0; ; failed += 1) {
       throwIfAborted(this.#settings.signal, 'the request');
       await this.#pause(asked.origin);
       let retryAfter: string | undefined;
       let error: unknown;
       try {
-        const answer = await attempt();
-        if (!isTemporary(answer.status)) return answer;
+        const answer = isPaced ? await this.#pace.turn(asked.origin, attempt) : await attempt();
+        if (!isTemporary(answer.status)) {
+          this.#pace.noteGood(asked.origin);
+          return answer;
+        }
         retryAfter = answer.headers['retry-after'];
         error = await refusal({ ...answer, body: await readBody(answer) }, asked, this.#redaction);
-        if (answer.status === 429 || answer.status === 503)
-          this.#memory.pause(asked.origin, askedWait(retryAfter, this.#settings.now()), this.#settings);
+        if (answer.status === 429 || answer.status === 503) this.#slowDown(asked.origin, retryAfter);
       } catch (thrown) {
         if (!(thrown instanceof TransportError) || this.#settings.signal?.aborted === true) throw thrown;
         // An address that is refused is refused in every try.
@@ -50,6 +61,7 @@ export class Retries {
         }
         const raw = rateOf(thrown);
         retryAfter = raw?.retryAfter;
+        if (raw !== undefined) this.#slowDown(asked.origin, retryAfter);
         error =
           raw === undefined
             ? unreachable(thrown, asked)
@@ -60,6 +72,12 @@ export class Retries {
       if (ms === undefined) throw error;
       await wait(ms, undefined, { signal: this.#settings.signal });
     }
+  }
+
+  /** All requests to the origin wait as long as it says, and fewer of them go at once. */
+  #slowDown(origin: string, retryAfter: string | undefined): void {
+    this.#pace.slower(origin);
+    this.#memory.pause(origin, askedWait(retryAfter, this.#settings.now()), this.#settings);
   }
 
   async #pause(origin: string): Promise<void> {

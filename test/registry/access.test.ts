@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { copyImages } from '../../src/copy/copy-images.js';
@@ -6,6 +7,7 @@ import { copyToRegistry } from '../../src/copy/copy-to-registry.js';
 import { LadingError } from '../../src/model/errors.js';
 import { digestOf } from '../../src/model/digest.js';
 import { parseRegistryReference, repositoryOf } from '../../src/registry/registry-name.js';
+import { OriginPace } from '../../src/registry/origin-pace.js';
 import { listTags } from '../../src/registry/tags.js';
 import type { Credentials } from '../../src/registry/settings.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
@@ -271,6 +273,53 @@ test('waits as long as it is asked to, then goes on', async (t) => {
     (refusals += 1) <= 2 ? json(response, 429, {}, { 'retry-after': '0' }) : json(response, 200, { tags: ['1'] }),
   );
   assert.deepEqual(await listTags(openRegistries(t).repository({ host: server.host, path: 'a' }, 'pull')), ['1']);
+});
+
+test('gets every answer of a registry that is asked too often', async (t) => {
+  let [running, most, refused, served] = [0, 0, 0, 0];
+  const server = await oddServer(t, (_, response) => {
+    running += 1;
+    most = Math.max(most, running);
+    void setImmediate().then(() => {
+      const isTooMuch = running > 2 && refused < 5;
+      running -= 1;
+      if (isTooMuch) {
+        refused += 1;
+        return json(response, 429, {}, { 'retry-after': '0' });
+      }
+      served += 1;
+      return json(response, 200, { tags: ['1'] });
+    });
+  });
+  const registries = openRegistries(t, { maxWaitMs: 5000 });
+  const repository = registries.repository({ host: server.host, path: 'a' }, 'pull');
+  await Promise.all(Array.from({ length: 60 }, async () => await listTags(repository)));
+  assert.equal(served, 60);
+  assert.ok(most <= 8, `${most} at once`);
+});
+
+test('halves its pace at each complaint, and gives turns on in their order', async () => {
+  const pace = new OriginPace();
+  for (let n = 0; n < 2; n += 1) pace.slower('a');
+  const log: string[] = [];
+  const ends: (() => void)[] = [];
+  const start = async (name: string): Promise<void> =>
+    await pace.turn('a', async () => {
+      log.push(name);
+      await new Promise<void>((resolve) => ends.push(resolve));
+    });
+  const all = ['1', '2', '3', '4'].map(start);
+  await setImmediate();
+  assert.deepEqual(log, ['1', '2']);
+  ends[0]?.();
+  await setImmediate();
+  assert.deepEqual(log, ['1', '2', '3']);
+  for (let n = 0; n < 20; n += 1) pace.noteGood('a');
+  ends[1]?.();
+  await setImmediate();
+  assert.deepEqual(log, ['1', '2', '3', '4']);
+  for (const end of ends) end();
+  await Promise.all(all);
 });
 
 test('reads every page of tags, and ends where pages go in a circle', async (t) => {

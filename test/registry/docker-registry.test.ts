@@ -19,6 +19,8 @@ import { listTags } from '../../src/registry/tags.js';
 import { sharedRegistry, type RunningRegistry } from '../fixtures/docker-registry.js';
 import { example, NAME, PLATFORMS, sorted, type Example } from '../fixtures/example.js';
 import { closureOf } from '../fixtures/blob-set.js';
+import { IS_ALL } from '../fixtures/extent.js';
+import { seededBytes } from '../fixtures/seeded.js';
 import { FaultProxy } from '../fixtures/fault-proxy.js';
 import { openRegistries } from '../fixtures/registries.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
@@ -291,6 +293,55 @@ test('goes on where a body was cut, however often, with hardly a byte twice', as
     starts.toSorted((a, b) => a - b),
   );
   assert.ok(starts.length >= 10);
+});
+
+test('sends an upload to the other host that the registry names, without credentials', async (t) => {
+  const scene = await sceneFor(t);
+  if (scene === undefined) return;
+  const behind = await FaultProxy.start(t, scene.registry.port);
+  const built = example({ layerBytes: 5_000_000, platforms: ['linux/amd64'] });
+  const registries = openRegistries(t, {
+    credentials: async () => ({ kind: 'password', username: 'robot', password: 's3cret' }),
+  });
+  scene.proxy.fault = ({ method, headers }, request, response) => {
+    if (headers.authorization === undefined) {
+      request.resume();
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return 'answered';
+    }
+    return method === 'POST' ? { location: (to) => to.replace(scene.proxy.host, behind.host) } : undefined;
+  };
+  const name = scene.nameOf('1', 'elsewhere');
+  await push(registries, built, name);
+  assert.ok(behind.requests('PUT').length >= 3);
+  for (const { headers } of behind.seen) assert.equal(headers.authorization, undefined);
+  assert.equal(scene.proxy.requests('PUT', /uploads/).length, 0);
+  const [record] = await registries.source().resolve([name]);
+  assert.equal(record?.descriptor.digest, built.root.digest);
+});
+
+const MANY = IS_ALL ? 100 : 25;
+
+test(`reads hardly a byte twice in ${MANY} cuts at any place`, async (t) => {
+  const scene = await sceneFor(t);
+  if (scene === undefined) return;
+  const layerBytes = MANY * 1_500_000;
+  const built = example({ layerBytes, layers: 1, platforms: ['linux/amd64'], compression: 'none' });
+  await push(scene.registries, built, scene.nameOf('1'));
+  const random = seededBytes('cuts', MANY * 2);
+  let cuts = 0;
+  scene.proxy.fault = ({ method, url }) => {
+    if (method !== 'GET' || !url.includes('/blobs/') || cuts >= MANY) return undefined;
+    cuts += 1;
+    return { cutAfter: 1_050_000 + (random.readUInt16BE((cuts - 1) * 2) % 400_000) };
+  };
+  const store = new MemoryStore();
+  await copyImages(scene.registries.source(), store, [scene.nameOf('1')]);
+  assert.deepEqual((await stateOf(store)).blobs, sorted(closureOf(built.blobs, built.root)));
+  assert.equal(cuts, MANY);
+  const total = built.blobs.links(built.of('linux/amd64').digest).layers?.[0]?.size ?? 0;
+  t.diagnostic(`${scene.proxy.answered} bytes for a blob of ${total}`);
+  assert.ok(scene.proxy.answered <= 1.1 * total, `${scene.proxy.answered} bytes for ${total}`);
 });
 
 test('goes on where the registry knows no ranges, and refuses a wrong part', async (t) => {
