@@ -22,7 +22,7 @@ const SECTIONS = [
     tasks: [
       { title: 'Load an archive', pattern: /^(load|archives)\/|^stages\/records/, example: 'load.ts' },
       { title: 'Save images', pattern: /^export\//, example: 'save.ts' },
-      { title: 'List and inspect', pattern: /^inspect\/|tolerant-survey/, example: 'inspect.ts' },
+      { title: 'List and inspect', pattern: /^(inspect|page)\/|tolerant-survey/, example: 'inspect.ts' },
       { title: 'Unpack an image', pattern: /^(unpack|tree)\//, example: 'unpack.ts' },
       { title: 'Tag and remove', pattern: /^edit\/(?!quarantine)/, example: 'edit.ts' },
       { title: 'Verify and repair', pattern: /^(verify|trust)\/|quarantine/, example: 'verify.ts' },

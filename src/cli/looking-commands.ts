@@ -29,6 +29,9 @@ export function inspectCommand(): Command {
     .option('--check-blobs', 'ask the registry for each config and layer')
     .option('--tree', 'draw a tree (default: on a terminal)')
     .option('--no-layers', 'leave the layers out')
+    .option('--html <file>', 'write a page that shows it (- for stdout): one file that asks for nothing')
+    .option('--html-env', 'with the values of environment variables, which may hold secrets')
+    .option('--html-time', 'with the time')
     .action((images: string[], options: InspectOptions) =>
       run(options, async (context) => (await import('./commands/inspect.js')).inspect(images, options, context)),
     );

@@ -25,7 +25,10 @@ const PLATFORM = fields({
   layers: optional(listOf(BLOB)),
 });
 const IMAGE = fields({ digest: TEXT, names: listOf(TEXT), platforms: listOf(PLATFORM), referrers: listOf(OBJECT) });
-const ARGUMENTS = { images: listOf(IMAGE), warnings: listOf(OBJECT) };
+/** Inspected images as an argument. */
+export const INSPECTED = listOf(IMAGE);
+
+const ARGUMENTS = { images: INSPECTED, warnings: listOf(OBJECT) };
 
 /** The report of images that were inspected together, of one store or of several places. */
 export function inspectionReportOf(

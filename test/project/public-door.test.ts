@@ -73,6 +73,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     inspectArchive: of(lading.inspectArchive, none(), {}),
     inspectImages: of(lading.inspectImages, store, 'a', {}),
     inspectionReportOf: of(lading.inspectionReportOf, [], []),
+    inspectionPage: of(lading.inspectionPage, lading.inspectionReportOf([]), {}),
     listArchive: of(lading.listArchive, none(), {}),
     listImages: of(lading.listImages, store, {}),
     loadImages: of(lading.loadImages, store, none(), {}),

@@ -47,6 +47,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   unpack: [...BELOW_VERBS, 'tree', 'stores/rootfs'],
   copy: [...BELOW_VERBS, 'export', 'load', 'registry', 'trust'],
   inspect: [...BELOW_VERBS, 'load', 'stores/memory', 'trust'],
+  page: ['model', 'survey', 'inspect'],
   verify: [...BELOW_VERBS, 'load', 'stores/memory', 'trust'],
   trust: BELOW_VERBS,
   server: ['index'],
