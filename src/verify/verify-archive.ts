@@ -14,22 +14,29 @@ import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { unmetDemands } from './demands.js';
 import { VERIFY_RULES, type VerifyOptions, type VerifyReport } from './verify-images.js';
+import { MAX_ENVELOPE_BYTES } from '../trust/find-signatures.js';
+import { POLICY, policyFrom, type Policy } from '../trust/policy.js';
+import { KEYS, type PublicKey } from '../trust/public-key.js';
 
 /** How to verify an archive. */
 export interface VerifyArchiveOptions extends VerifyOptions {
   /** Only the images with these names, tags, digests or patterns, and what they need. */
   readonly images?: readonly string[];
+  /** Public keys: one of them must have signed every image, or it is denied in `trust`. */
+  readonly keys?: readonly PublicKey[];
+  /** Made by `parsePolicy`: what it denies is denied in `trust`. Not with `keys`. */
+  readonly policy?: Policy;
 }
 
 const ARGUMENTS = {
   source: ARCHIVE,
-  options: optionsOf<VerifyArchiveOptions>({ ...VERIFY_RULES, images: IMAGES }),
+  options: optionsOf<VerifyArchiveOptions>({ ...VERIFY_RULES, images: IMAGES, keys: KEYS, policy: POLICY }),
 };
 
 /**
  * Verifies an archive without storing it. Hashes every blob in it, needed or not, or what the chosen images need. Holds its
  * documents, at most 64 MiB. Throws the errors of a load, and ERR_IMAGE_UNKNOWN or ERR_REFERENCE_AMBIGUOUS for a choice.
- * A damaged blob that no image needs is a problem in the report.
+ * A damaged blob that no image needs is a problem in the report. An image that the policy denies is denied in `trust`.
  */
 export async function verifyArchive(source: LoadSource, options: VerifyArchiveOptions = {}): Promise<VerifyReport> {
   check(ARGUMENTS, { source, options });
@@ -48,13 +55,23 @@ async function verifySource(
   { progress, signal }: Reported,
 ): Promise<VerifyReport> {
   const { deep = false, strict = false, limits, images: chosen = [] } = options;
+  const policy = policyFrom(options);
   const request: LoadRequest = {
-    ...loadRequestOf({ ...(limits && { limits }), ...(signal && { signal }), images: chosen }),
+    ...loadRequestOf({
+      ...(limits && { limits }),
+      ...(signal && { signal }),
+      ...(policy && { policy, policyReport: true }),
+      images: chosen,
+    }),
     passesAll: chosen.length === 0,
     probing: deep ? 'all' : 'heads',
     progress,
   };
-  const store = documentStore(request.limits);
+  const { maxDocumentBytes } = request.limits;
+  // What is signed is kept as documents are.
+  const store = documentStore({
+    maxDocumentBytes: policy === undefined ? maxDocumentBytes : Math.max(maxDocumentBytes, MAX_ENVELOPE_BYTES),
+  });
   const { report, contents } = await loadArchive(store, source, request);
   const documents = new Documents(store, { limits: request.limits });
   const targets = (await store.list()).filter(isImage);
@@ -70,7 +87,10 @@ async function verifySource(
   });
   const { images, blobs } = report;
   const unmet = await unmetDemands(documents, targets, { images, survey }, options);
-  const { refused, warnings } = judgeWarnings(report.warnings, strict);
+  const { refused, warnings } = judgeWarnings(
+    report.warnings.filter(({ code }) => code !== 'WARN_POLICY_DENIED'),
+    strict,
+  );
   const known = new Set(warnings.map(({ message }) => message));
   // Of one image, damage that it does not need is none of its problems, and damage that it needs was thrown.
   const damaged = [...(chosen.length === 0 ? contents.damaged : [])].map(([digest, { damage }]) =>
@@ -82,6 +102,7 @@ async function verifySource(
     unmet,
     problems: [...refused, ...damaged, ...findings.problems],
     warnings: [...warnings, ...findings.warnings.filter(({ message }) => !known.has(message))],
+    ...(report.trust && { trust: report.trust }),
     incomplete: isAnyMissing(images),
   };
 }

@@ -19,6 +19,7 @@ import { imageReportOf } from '../survey/image-report.js';
 import { NAMES, PLATFORMS, READING_RULES } from '../survey/option-rules.js';
 import { isAnyMissing, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
+import type { TrustReport } from '../trust/trust-report.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
 import { hashBlobs } from './hash-blobs.js';
 import { HashProgress } from './hash-progress.js';
@@ -44,6 +45,8 @@ export interface VerifyReport {
   /** What was demanded and is not whole. */
   readonly unmet: readonly Unmet[];
   readonly warnings: readonly Warning[];
+  /** The judgement of each image of an archive, if keys or a policy were given. */
+  readonly trust?: readonly TrustReport[];
   /** True if content of a platform that an image lists is not there. */
   readonly incomplete: boolean;
 }

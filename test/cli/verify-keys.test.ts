@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { jsonOf, workspace, type PrintedError } from '../fixtures/cli-workspace.js';
 import { output } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/example.js';
 import {
+  asLayoutImage,
   companionName,
   cosignLayer,
+  dsseLayer,
   signatureManifest,
   signatureOf,
+  signatureRecord,
   signer,
   simplePayload,
+  statement,
   KEY_KINDS,
 } from '../fixtures/signatures.js';
 import type { TrustReport } from '../../src/trust/trust-report.js';
@@ -192,5 +196,67 @@ test('refuses a policy that is none, before the archive is opened', async (t) =>
       const refused = await run([...args, '--json', '--policy', file]);
       assert.deepEqual([refused.status, jsonOf<PrintedError>(refused.stderr).error.code], [status, code]);
     }
+  }
+});
+
+test('verifies archives, folders and pipes by a key or a policy, without a store', async (t) => {
+  const { archive, at } = await signedWorkspace(t);
+  await writePolicy(at('policy.json'));
+  await mkdir(at('layout'));
+  await output('tar', ['-xf', archive, '-C', at('layout')]);
+  const { run, state } = await workspace(t);
+  const ways = [
+    ['--archive', archive],
+    ['--archive', at('layout')],
+    ['--archive', '-'],
+    ['--archive', `${archive}:1`],
+  ];
+  for (const way of ways) {
+    const input = way[1] === '-' ? { input: await readFile(archive) } : {};
+    for (const by of [
+      ['--key', at('release.pub')],
+      ['--policy', at('policy.json')],
+    ]) {
+      const good = await run(['verify', ...way, ...by], input);
+      assert.deepEqual([good.status, good.stderr], [0, '']);
+      assert.match(good.stdout, new RegExp(`${FAMILIAR}: signed`));
+    }
+    const bad = await run(['verify', '--json', ...way, '--key', at('other.pub')], input);
+    const { trust } = jsonOf<{ readonly trust: readonly TrustReport[] }>(bad.stdout);
+    assert.deepEqual(
+      [bad.status, trust.map(({ decision, reasons }) => [decision, reasons[0]?.code])],
+      [9, [['denied', 'ERR_SIGNATURE_INVALID']]],
+    );
+  }
+  assert.deepEqual(await state(), { images: [], blobs: [] });
+  // Damage is told before trust.
+  const damaged = await readFile(archive);
+  damaged.fill(1, damaged.length / 2, damaged.length / 2 + 100);
+  assert.equal((await run(['verify', '--archive', '-', '--key', at('other.pub')], { input: damaged })).status, 5);
+});
+
+test('verifies an attestation of some MiB in an archive', async (t) => {
+  const built = example();
+  const release = signer('release');
+  const said = { ...statement(built.root.digest, 'https://spdx.dev/Document'), predicate: 'x'.repeat(5 * 1024 * 1024) };
+  const record = signatureRecord(built.blobs, built.root, dsseLayer([release], said));
+  const space = await workspace(t, { built });
+  await writeFile(space.archive, await layoutArchive([...built.images, asLayoutImage(record)], built.blobs));
+  await writeFile(space.at('release.pub'), release.pem);
+  await writePolicy(space.at('policy.json'), {
+    signatures: undefined,
+    attestations: [{ predicateType: 'https://spdx.dev/Document', keys: ['release'] }],
+  });
+  for (const command of [
+    ['verify', '--archive'],
+    ['load', '-i'],
+  ]) {
+    const { status, stdout, stderr } = await space.run([
+      ...command,
+      space.archive,
+      '--policy',
+      space.at('policy.json'),
+    ]);
+    assert.equal(status, 0, stdout + stderr);
   }
 });

@@ -6,8 +6,8 @@ import type { ImageReport } from '../../survey/reports.js';
 import type { Problem } from '../../verify/check-images.js';
 import type { Unmet } from '../../verify/demands.js';
 import { verifyTrust } from '../../trust/verify-trust.js';
-import { verifyArchive } from '../../verify/verify-archive.js';
-import { verifyImages, type VerifyOptions, type VerifyReport } from '../../verify/verify-images.js';
+import { verifyArchive, type VerifyArchiveOptions } from '../../verify/verify-archive.js';
+import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, sizeFormat, warn, type SizeFormat } from '../console.js';
@@ -40,9 +40,13 @@ export async function verify(
 ): Promise<number> {
   const policy = await readTrust(options);
   const onProgress = await progress.listener();
-  const report = await verifyWhat(images, options, { signal, ...(onProgress && { onProgress }) });
+  const report = await verifyWhat(images, options, {
+    signal,
+    ...(onProgress && { onProgress }),
+    ...(policy && { policy }),
+  });
   const trust =
-    policy === undefined ? [] : await verifyTrust(await openStore(options, 'read'), images, { policy, signal });
+    report.trust ?? (policy && (await verifyTrust(await openStore(options, 'read'), images, { policy, signal }))) ?? [];
   warn(report.warnings, options);
   const healing = options.archive === undefined && options.dryRun !== true ? await heal(report, options) : undefined;
   const whole = { ...report, ...healing, ...(policy && { trust }) };
@@ -58,7 +62,7 @@ export async function verify(
 async function verifyWhat(
   images: readonly string[],
   options: VerifyCommandOptions,
-  watched: Pick<VerifyOptions, 'signal' | 'onProgress'>,
+  { policy, ...watched }: Pick<VerifyArchiveOptions, 'signal' | 'onProgress' | 'policy'>,
 ): Promise<VerifyReport> {
   const { archive, deep = false, strict = false, complete = false, platform: platforms = [] } = options;
   const how = { deep, strict, complete, platforms, ...watched };
@@ -69,10 +73,12 @@ async function verifyWhat(
   }
   if (images.length > 0)
     throw new LadingError('ERR_OPTION_INVALID', 'verify --archive takes no names; one image is --archive FILE:TAG');
-  if (options.key !== undefined)
-    throw new LadingError('ERR_OPTION_INVALID', 'verify --key checks images of a store; load the archive first');
   const { input, image } = inputChoice(archive);
-  return await verifyArchive(openInput(input), { ...how, images: image === undefined ? [] : [image] });
+  return await verifyArchive(openInput(input), {
+    ...how,
+    ...(policy && { policy }),
+    images: image === undefined ? [] : [image],
+  });
 }
 
 /** Opens the store for writing only if there is something to move. */
