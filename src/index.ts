@@ -14,6 +14,7 @@ export { exportImages, type ExportImagesOptions } from './export/export-images.j
 export { writeArchive, type WriteArchiveOptions } from './export/write-archive.js';
 export { hostPlatform } from './survey/host-platform.js';
 export { inspectArchive, type ArchiveInspection, type InspectArchiveOptions } from './inspect/inspect-archive.js';
+export type { ListedSignature } from './inspect/listed-signatures.js';
 export {
   inspectImages,
   type ImageInspection,
@@ -132,7 +133,7 @@ export {
   type Transfers,
 } from './stores/index.js';
 export { parsePublicKey, type PublicKey } from './trust/public-key.js';
-export type { SignatureKind } from './trust/find-signatures.js';
+export { signaturesIn, type FoundSignature, type SignatureKind } from './trust/signatures-in.js';
 export type { SignatureState } from './trust/judge-signature.js';
 export type { SignatureReport } from './trust/signature-report.js';
 export type { TrustReason, TrustReport } from './trust/trust-report.js';

@@ -1,4 +1,6 @@
 import type { ImageInspection, PlatformInspection } from '../inspect/inspect-images.js';
+import type { ListedSignature } from '../inspect/listed-signatures.js';
+import { quote } from '../model/errors.js';
 import { parseReference } from '../model/reference.js';
 import type { TreeOptions } from './inspection-tree.js';
 import { nameOf } from './image-table.js';
@@ -6,7 +8,7 @@ import { compareNaturally } from './natural-order.js';
 
 /** An image as lines that a script can search: whole digests, nothing cut. */
 export function inspectionLines(
-  { name, tag, names, digest, mediaType, platforms, referrers }: ImageInspection,
+  { name, tag, names, digest, mediaType, platforms, referrers, signatures }: ImageInspection,
   options: TreeOptions,
 ): readonly string[] {
   const others = names
@@ -22,7 +24,14 @@ export function inspectionLines(
     ...referrers.map(
       ({ digest: referrer, subject, state }) => `  referrer    ${referrer} (${state}), refers to ${subject}`,
     ),
+    ...signatures.map(signatureLine),
   ];
+}
+
+/** What nobody has signed is quoted. */
+function signatureLine({ kind, over, predicateType, state }: ListedSignature): string {
+  const type = predicateType === undefined ? '' : ` ${quote(predicateType)}`;
+  return `  signature   ${kind}${type} over ${over} (${state})`;
 }
 
 function platformLines(platform: PlatformInspection, { size, layers: isShown }: TreeOptions): readonly string[] {

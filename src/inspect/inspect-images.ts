@@ -16,6 +16,7 @@ import { labelOfRecord, type PlatformReport, type Warning } from '../survey/repo
 import type { Survey } from '../survey/survey-images.js';
 import { tolerantSurvey, type ListOptions } from '../survey/tolerant-survey.js';
 import { describeManifests, type ManifestDescription } from './describe-manifests.js';
+import { listedSignatures, type ListedSignature } from './listed-signatures.js';
 import { blobsOf, platformFactsOf, type PlatformFacts } from './platform-facts.js';
 import { referrerFacts } from './referrer-facts.js';
 
@@ -59,6 +60,8 @@ export interface ImageInspection {
   /** How many of these bytes several of its platforms, or other images, use. */
   readonly sharedBytes: number;
   readonly referrers: readonly ReferrerReport[];
+  /** The signatures and attestations that were found, none of them checked. */
+  readonly signatures: readonly ListedSignature[];
   readonly warnings: readonly Warning[];
 }
 
@@ -130,6 +133,7 @@ async function inspectRecord(
 ): Promise<ImageInspection> {
   const { survey, warnings } = await tolerantSurvey(store, [record], records, options);
   const { manifests, warnings: damage } = await describeManifests(store, survey, limitsOf(options.limits));
+  const found = await listedSignatures(store, survey, records, limitsOf(options.limits));
   const { digest, mediaType } = record.descriptor;
   const image = labelOfRecord(record);
   const sameRoot = records.filter(({ descriptor }) => descriptor.digest === digest);
@@ -141,9 +145,10 @@ async function inspectRecord(
     mediaType,
     ...inspectPlatforms(survey, record, { manifests, users, options }),
     referrers: referrersOf(survey, manifests),
+    signatures: found.signatures,
     warnings: [
       ...warnings,
-      ...damage.map((warning) => ({ ...warning, image })),
+      ...[...damage, ...found.warnings].map((warning) => ({ ...warning, image })),
       ...manifests.flatMap((manifest) => platformWarnings(manifest, image)),
     ],
   };

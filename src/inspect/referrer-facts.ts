@@ -1,6 +1,7 @@
 import type { Descriptor } from '../model/descriptor.js';
 import type { ImageManifest } from '../model/image-manifest.js';
 import { isImageConfigType } from '../model/media-types.js';
+import { signaturesIn } from '../trust/signatures-in.js';
 
 /** What a referrer is, as far as its descriptor and its manifest tell. */
 export interface ReferrerFacts {
@@ -8,15 +9,13 @@ export interface ReferrerFacts {
   readonly predicateTypes?: readonly string[];
 }
 
-/** BuildKit's and cosign's mark of an in-toto statement in a layer (BuildKit, "Attestation storage"). */
-const PREDICATE_TYPE = 'in-toto.io/predicate-type';
-
 /** The config of an artifact that has none (image-spec, "Guidance for an Empty Descriptor"). */
 const EMPTY_CONFIG = 'application/vnd.oci.empty.v1+json';
 
 /** The facts of a referrer whose document is here or not. */
 export function referrerFacts(descriptor: Descriptor, manifest: ImageManifest | undefined): ReferrerFacts {
-  const types = (manifest?.layers ?? []).flatMap(({ annotations }) => annotations?.[PREDICATE_TYPE] ?? []);
+  const found = manifest === undefined ? [] : signaturesIn(manifest, descriptor.digest);
+  const types = found.flatMap(({ predicateType }) => predicateType ?? []);
   const artifactType = descriptor.artifactType ?? manifest?.artifactType ?? typeOfContent(manifest);
   return {
     ...(artifactType !== undefined && { artifactType }),

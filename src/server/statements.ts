@@ -1,8 +1,14 @@
-import { algorithmOf, digestOf, LadingError, type Descriptor, type ImageDescription, type Store } from '../index.js';
+import {
+  algorithmOf,
+  digestOf,
+  LadingError,
+  parseDigest,
+  signaturesIn,
+  type Descriptor,
+  type ImageDescription,
+  type Store,
+} from '../index.js';
 import { EngineError, STATUS } from './statuses.js';
-
-const STATEMENT_TYPE = 'application/vnd.in-toto+json';
-const PREDICATE_ANNOTATION = 'in-toto.io/predicate-type';
 
 /** The most bytes of a statement that are read. An SBOM has some megabytes. */
 const MAX_STATEMENT_BYTES = 32 * 1024 * 1024;
@@ -20,11 +26,10 @@ export async function statementsOf(
   subject: string,
 ): Promise<readonly Statement[]> {
   const about = manifests.filter((manifest) => manifest.subject === subject);
-  const layers = about.flatMap(({ manifest }) => manifest?.layers ?? []);
+  const found = about.flatMap(({ manifest }) => (manifest ? signaturesIn(manifest, parseDigest(subject)) : []));
   const statements: Statement[] = [];
-  for (const layer of layers.filter(({ mediaType }) => mediaType === STATEMENT_TYPE)) {
-    const type = layer.annotations?.[PREDICATE_ANNOTATION] ?? (await readStatement(store, layer)).type;
-    statements.push({ layer, type });
+  for (const { kind, layer, predicateType } of found) {
+    if (kind === 'in-toto') statements.push({ layer, type: predicateType ?? (await readStatement(store, layer)).type });
   }
   return statements;
 }

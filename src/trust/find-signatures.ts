@@ -7,19 +7,7 @@ import { groupBy } from '../model/group-by.js';
 import { subjectOf, type ImageRecord } from '../model/image-list.js';
 import { isIndexType, isManifestType } from '../model/media-types.js';
 import type { ListedNode } from '../survey/survey-images.js';
-import { isBundleType } from './bundle.js';
-import { STATEMENT_TYPE } from './envelope.js';
-
-/** What a signature was found as. `notation` and `in-toto` are told, and not checked. */
-export type SignatureKind = 'cosign' | 'dsse' | 'bundle' | 'notation' | 'in-toto';
-
-/** Something that claims to speak of a digest. Where it was found proves nothing. */
-export interface FoundSignature {
-  readonly kind: SignatureKind;
-  readonly over: Digest;
-  /** The layer with what is signed. */
-  readonly layer: Descriptor;
-}
+import { signaturesIn, type FoundSignature, type SignatureKind } from './signatures-in.js';
 
 /** The most bytes of a simple-signing payload, and of an envelope or bundle. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
@@ -27,14 +15,6 @@ export const MAX_ENVELOPE_BYTES = 16 * 1024 * 1024;
 
 /** The most manifests that are looked at for one digest. */
 const MAX_CANDIDATES = 1000;
-
-const KINDS: Readonly<Record<string, SignatureKind>> = {
-  'application/vnd.dev.cosign.simplesigning.v1+json': 'cosign',
-  'application/vnd.dsse.envelope.v1+json': 'dsse',
-  'application/jose+json': 'notation',
-  'application/cose': 'notation',
-  [STATEMENT_TYPE]: 'in-toto',
-};
 
 /** The most bytes that are read of a layer of this kind. */
 export function maxBytesOf(kind: SignatureKind): number {
@@ -60,11 +40,8 @@ export class SignatureFinder {
   async find(digest: Digest): Promise<readonly FoundSignature[]> {
     const found: FoundSignature[] = [];
     for (const descriptor of await this.#candidates(digest)) {
-      const { layers = [] } = (await this.#documents.manifest(descriptor)) ?? {};
-      for (const layer of layers) {
-        const kind = isBundleType(layer.mediaType) ? 'bundle' : KINDS[layer.mediaType];
-        if (kind !== undefined) found.push({ kind, over: digest, layer });
-      }
+      const manifest = await this.#documents.manifest(descriptor);
+      if (manifest !== undefined) found.push(...signaturesIn(manifest, digest));
     }
     return found;
   }

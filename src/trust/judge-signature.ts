@@ -5,7 +5,7 @@ import { decodeBase64 } from './base64.js';
 import { parseBundle } from './bundle.js';
 import { isSignedBy, type SignedForm } from './check-signature.js';
 import { parseEnvelope, signedBytesOf, STATEMENT_TYPE, type Envelope } from './envelope.js';
-import type { FoundSignature } from './find-signatures.js';
+import type { FoundSignature } from './signatures-in.js';
 import { readSimpleSigning, readStatement, type Said } from './payloads.js';
 import type { PublicKey } from './public-key.js';
 

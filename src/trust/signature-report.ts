@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import { parseReference } from '../model/reference.js';
-import type { SignatureKind } from './find-signatures.js';
+import type { SignatureKind } from './signatures-in.js';
 import type { JudgedSignature, SignatureState } from './judge-signature.js';
 import type { Identity, SignatureDemand } from './policy.js';
 import type { PublicKey } from './public-key.js';

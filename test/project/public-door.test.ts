@@ -84,6 +84,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     verifyImages: of(lading.verifyImages, store, ['a'], {}),
     verifyTrust: of(lading.verifyTrust, store, ['a'], { keys: [] }),
     parsePublicKey: of(lading.parsePublicKey, 'pem', 'a.pub'),
+    signaturesIn: of(lading.signaturesIn, { layers: [] }, DIGEST),
     parsePolicy: of(lading.parsePolicy, Buffer.from('{}'), {}),
     quarantineDamaged: of(lading.quarantineDamaged, store, []),
     algorithmOf: of(lading.algorithmOf, DIGEST),
