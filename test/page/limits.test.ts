@@ -30,6 +30,7 @@ function imageOf(platforms: number, layers: number, createdBy = 'RUN make'): Ima
     mediaType: TYPE,
     platforms: Array.from({ length: platforms }, (_, at) => one(at)),
     referrers: [],
+    signatures: [],
     bytes: 0,
     sharedBytes: 0,
     warnings: [],
