@@ -23,7 +23,7 @@ export interface Found {
 
 /**
  * The files of a layout directory: its own documents, and the blobs by size, small ones first. An unwanted blob is never
- * opened. Links are followed inside the directory. The entries throw ERR_TAR_ENTRY for one that leads out, and
+ * opened. Links are followed inside the directory. The entries throw ERR_TAR_ENTRY for one that leads out or to a device, and
  * ERR_ARCHIVE_FORMAT for a circle, or if the directory has no documents or is an unpacked docker-archive.
  */
 export function layoutFiles(directory: string): PositionedEntries<Found> {
@@ -63,11 +63,16 @@ async function documentsBelow(root: string): Promise<readonly string[]> {
   return (await found(names.map(async (name) => await fileInside(root, name)))).map(({ name }) => name);
 }
 
-/** The regular file behind a name; undefined if there is none. `place` is its path, without links up to the last part. */
+/**
+ * The regular file behind a name; undefined if there is none. `place` is its path, without links up to the last part. A
+ * pipe, socket or device is refused as in a tar: it would count as missing, and nobody would learn why.
+ */
 async function fileInside(root: string, name: string, place = path.join(root, name)): Promise<Found | undefined> {
   const file = await realInside(root, name, place);
   const stats = file === undefined ? undefined : await fs.lstat(file);
-  return file !== undefined && stats?.isFile() === true ? { root, name, file, size: stats.size } : undefined;
+  if (file === undefined || stats === undefined || stats.isDirectory()) return undefined;
+  if (stats.isFile()) return { root, name, file, size: stats.size };
+  throw badEntry(name, 'is a pipe, socket or device');
 }
 
 /** The path behind a name, without links; undefined if nothing is there. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -261,3 +262,21 @@ test('keeps no file beside a layout that no link can lead to', async (t) => {
   });
   assert.ok(!events.includes('files/big'));
 });
+
+for (const name of ['index.json', 'oci-layout', blobPath(root.digest), blobPath(digestOf('unneeded'))]) {
+  const skip = spawnSync('mkfifo', ['--version']).error !== undefined && 'no mkfifo';
+  test(`refuses a folder with a pipe in place of ${name}, and does not wait for it`, { skip }, async (t) => {
+    const folder = await temporaryFolder(t);
+    for (const { name: file, type, body = '' } of ENTRIES) {
+      if (type === 'directory' || file === name) continue;
+      await mkdir(path.dirname(path.join(folder, file)), { recursive: true });
+      await writeFile(path.join(folder, file), body);
+    }
+    assert.equal(spawnSync('mkfifo', [path.join(folder, name)]).status, 0);
+    const store = new MemoryStore();
+    const expected = { code: 'ERR_TAR_ENTRY', message: /is a pipe, socket or device$/ };
+    await assert.rejects(load(store, folder), expected);
+    await assert.rejects(verifyArchive(folder), expected);
+    assert.deepEqual((await stateOf(store)).blobs, []);
+  });
+}
