@@ -61,6 +61,19 @@ export class Manifests {
     return { mediaType, digest, size };
   }
 
+  /**
+   * The same at a destination. Some registries forbid to read what is not there (GHCR, Artifactory): it counts as not
+   * there, and whoever may not write is told so when the first blob is sent.
+   */
+  async headToReplace(reference: string): Promise<Descriptor | undefined> {
+    try {
+      return await this.head(reference);
+    } catch (error) {
+      if (error instanceof LadingError && error.code === 'ERR_REGISTRY_DENIED') return undefined;
+      throw error;
+    }
+  }
+
   /** A document with its descriptor, verified; undefined if there is none. Throws ERR_DIGEST_MISMATCH, ERR_MEDIA_TYPE. */
   async get(reference: string): Promise<FetchedManifest | undefined> {
     const call = this.#call('GET', reference);

@@ -2,6 +2,7 @@ import { Documents } from '../content/documents.js';
 import { parseIndexBytes } from '../content/parse-document.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { algorithmOf, digestOf, encodedOf, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
 import type { ImageIndex } from '../model/image-index.js';
 import { DEFAULT_LIMITS } from '../model/limits.js';
 import { isIndexType, MEDIA_TYPES } from '../model/media-types.js';
@@ -72,10 +73,16 @@ async function askTag(repository: Repository, subject: Digest): Promise<readonly
 
 /** The index of the tag. Some registries take the tag for the digest itself, and then give the subject: no list. */
 async function taggedIndex(repository: Repository, subject: Digest): Promise<ImageIndex | undefined> {
-  const found = await new Manifests(repository, MAX_BYTES).get(referrersTag(subject));
+  const found = await new Manifests(repository, MAX_BYTES).get(referrersTag(subject)).catch(noneIfDenied);
   if (found === undefined || found.descriptor.digest === subject) return undefined;
   if (!isIndexType(found.descriptor.mediaType)) return undefined;
   return await parseIndexBytes(found.bytes, `referrers of ${subject}`, DEFAULT_LIMITS, found.descriptor.mediaType);
+}
+
+/** Some registries forbid to read what is not there. */
+function noneIfDenied(error: unknown): undefined {
+  if (error instanceof LadingError && error.code === 'ERR_REGISTRY_DENIED') return undefined;
+  throw error;
 }
 
 /** How often an update of the list is tried again, when another client has written it meanwhile. */
@@ -93,6 +100,10 @@ export async function addReferrer(repository: Repository, subject: Digest, refer
     const outcome = await putManifest(repository, referrersTag(subject), { bytes, descriptor });
     if (!outcome.isTaken) throw outcome.error;
   }
+  if ((await listReferrers(repository, subject)).some(({ digest }) => digest === referrer.digest)) return;
+  repository.exchange.settings.onWarning(
+    `registry ${repository.name.host} lists no referrers of ${subject}: clients will not find ${referrer.digest} by it`,
+  );
 }
 
 /** Those of the listed referrers whose own document names the subject. A list may be wrong or out of date. */

@@ -37,7 +37,7 @@ export class RegistryDestination implements ImageDestination {
     for (const name of names) {
       const tag = this.#tagOfName(name);
       if (tag === undefined) continue;
-      const descriptor = this.#held.get(name)?.descriptor ?? (await manifests.head(tag));
+      const descriptor = this.#held.get(name)?.descriptor ?? (await manifests.headToReplace(tag));
       if (descriptor === undefined) continue;
       this.#held.set(name, { name, descriptor });
       found.set(name, descriptor.digest);

@@ -79,7 +79,7 @@ export class RegistrySession implements DestinationSession {
   }
 
   async #statManifest(digest: Digest): Promise<FoundBlob | undefined> {
-    const size = this.#manifestsHere.get(digest) ?? (await this.#manifests.head(digest))?.size;
+    const size = this.#manifestsHere.get(digest) ?? (await this.#manifests.headToReplace(digest))?.size;
     if (size === undefined) return undefined;
     this.#manifestsHere.set(digest, size);
     return { size };

@@ -152,7 +152,7 @@ export class StoreSession implements DestinationSession {
           repository,
           provider: inMemory(documents),
           held: (digest) => documents.get(digest),
-          isHere: async (digest) => (await manifests.head(digest)) !== undefined,
+          isHere: async (digest) => (await manifests.headToReplace(digest)) !== undefined,
           sendBlob: async (content) => {
             sizes.set(content.digest, content.size);
             if ((await blobs.find(content.digest)) !== undefined) return;
