@@ -176,3 +176,27 @@ async function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<re
     );
   });
 }
+
+for (const docker of DOCKERS) {
+  test(`docker ${docker.version}: load and save through servers without a disk`, async (t) => {
+    const registry = await open(t);
+    if (registry === undefined || !requireDocker(t, docker)) return;
+    repositories += 1;
+    const options = ['--store', `registry://${registry.host}/stores/d${repositories}`];
+    const [first, second] = [await startServe(t, { options }), await startServe(t, { options })];
+    const [one, two] = [await dockerFor(docker, first), await dockerFor(docker, second)];
+    const built = example({ attestations: true });
+    const input = await layoutArchive(built.images, built.blobs);
+    assert.equal((await one.run(['load'], { input })).stdout, `Loaded image: ${FAMILIAR}\n`);
+    const [shown] = JSON.parse(await two.docker('image', 'inspect', FAMILIAR)) as { Id: string }[];
+    assert.equal(shown?.Id, built.root.digest);
+    const saved = await two.run(['save', FAMILIAR]);
+    assert.equal(saved.status, 0);
+    const other = await startServe(t);
+    const reloaded = await (await dockerFor(docker, other)).run(['load'], { input: saved.output });
+    assert.equal(reloaded.stdout, `Loaded image: ${FAMILIAR}\n`);
+    assert.equal((await onlyImageOf(other.store)).digest, built.root.digest);
+    assert.equal(await two.docker('rmi', FAMILIAR), `Untagged: ${FAMILIAR}\nDeleted: ${built.root.digest}\n`);
+    assert.match(await one.refused('image', 'inspect', FAMILIAR), /No such image/);
+  });
+}
