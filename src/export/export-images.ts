@@ -1,5 +1,6 @@
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { SliceBytes } from '../flow/slice-bytes.js';
 import { asError, LadingError } from '../model/errors.js';
 import type { OnProgress } from '../model/progress-event.js';
 import {
@@ -23,12 +24,19 @@ import { NAMES } from '../survey/option-rules.js';
 import { labelOf } from '../survey/reports.js';
 import { exportEntries } from './export-entries.js';
 import { EXPORT_RULES, planExport, type ExportOptions, type ExportPlan } from './plan-export.js';
+import { partOf, type PlanPart } from './plan-part.js';
 import { PlanProgress, saveReportOf, type SaveReport } from './plan-progress.js';
 
 /** What to export, and whom to tell of it. */
 export interface ExportImagesOptions extends ExportOptions {
   /** Is told the progress, see `ProgressEvent`. */
   readonly onProgress?: OnProgress;
+  /**
+   * Only these bytes of the archive, from `start` (default 0) up to `end` (default: the size of the plan). Blobs at the
+   * edges are read and verified whole, before the last byte of the part comes.
+   */
+  readonly start?: number;
+  readonly end?: number;
 }
 
 /**
@@ -43,8 +51,27 @@ export function exportImages(
 ): Readable {
   const archive = newArchive();
   // Destroys the archive if no pipeline did, so that its reader gets the error, also of a wrong argument.
-  exportWanted(archive, source, wanted, options).catch((error: unknown) => archive.destroy(asError(error)));
-  return archive;
+  const fail = (error: unknown): unknown => archive.destroy(asError(error));
+  if (!isPart(options)) {
+    exportWanted(archive, source, wanted, options).catch(fail);
+    return archive;
+  }
+  const part = new PassThrough();
+  part.on('error', () => {});
+  const cut = ({ offset, start, end }: PlanPart): void => {
+    const slice = new SliceBytes({ start: start - offset, end: end - offset }, async () => await made);
+    pipeline(archive, slice, part).catch(() => {});
+  };
+  // Until its bytes are asked for, the archive has no reader, whose end would end it.
+  part.once('close', () => archive.destroy());
+  const made = exportWanted(archive, source, wanted, options, cut);
+  made.catch((error: unknown) => part.destroy(asError(error)));
+  return part;
+}
+
+/** Nothing was checked before this. */
+function isPart(options: ExportImagesOptions | null): boolean {
+  return (options?.start ?? options?.end) !== undefined;
 }
 
 function newArchive(): TarPack {
@@ -64,7 +91,12 @@ export const PLAN = fields(PLAN_FIELDS, 'a plan');
 const ARGUMENTS = {
   source: SOURCE,
   wanted: listOr(NAMES, fields(PLAN_FIELDS, 'a plan or a list of names')),
-  options: optionsOf<ExportImagesOptions>({ ...EXPORT_RULES, onProgress: CALLBACK }),
+  options: optionsOf<ExportImagesOptions>({
+    ...EXPORT_RULES,
+    onProgress: CALLBACK,
+    start: wholeNumber(),
+    end: wholeNumber(),
+  }),
 };
 
 async function exportWanted(
@@ -72,9 +104,10 @@ async function exportWanted(
   source: ImageSource,
   wanted: ExportPlan | readonly string[],
   options: ExportImagesOptions,
+  cut: (part: PlanPart) => void = () => {},
 ): Promise<void> {
   check(ARGUMENTS, { source, wanted, options });
-  const { onProgress, signal, ...choosing } = options;
+  const { onProgress, signal, start, end, ...choosing } = options;
   const about = () => ({
     images: isPlan(wanted) ? wanted.images.map(labelOf) : wanted,
     platforms: options.platforms ?? [],
@@ -85,14 +118,19 @@ async function exportWanted(
       isPlan(wanted)
         ? wanted
         : await planExport(source, wanted, { ...choosing, ...(reported.signal && { signal: reported.signal }) });
-    return await exportUntilAbort(archive, source, planned, reported);
+    const part = async (): Promise<PlanPart> => {
+      const found = partOf(await planned(), { start, end });
+      cut(found);
+      return found;
+    };
+    return await exportUntilAbort(archive, source, part, reported);
   });
 }
 
 /** Writes the archive of a plan into a stream, to its end. */
 export async function streamTo(to: Writable, source: ImageSource, plan: ExportPlan, reported: Reported): Promise<void> {
   const archive = newArchive();
-  exportUntilAbort(archive, source, async () => plan, reported).catch((error: unknown) =>
+  exportUntilAbort(archive, source, async () => partOf(plan, {}), reported).catch((error: unknown) =>
     archive.destroy(asError(error)),
   );
   await pipeline(archive, to);
@@ -101,12 +139,12 @@ export async function streamTo(to: Writable, source: ImageSource, plan: ExportPl
 async function exportUntilAbort(
   archive: TarPack,
   source: ImageSource,
-  planned: () => Promise<ExportPlan>,
+  part: () => Promise<PlanPart>,
   reported: Reported,
 ): Promise<SaveReport> {
   const stopListening = destroyOnAbort(archive, reported);
   try {
-    return await exportTo(archive, source, await planned(), reported);
+    return await exportTo(archive, source, await part(), reported);
   } finally {
     stopListening();
   }
@@ -115,13 +153,13 @@ async function exportUntilAbort(
 async function exportTo(
   archive: TarPack,
   source: ImageSource,
-  plan: ExportPlan,
+  { plan, offset, start }: PlanPart,
   { progress }: Reported,
 ): Promise<SaveReport> {
   const reader = await source.reader();
   try {
     // Bodies are read after their entries were made, so the claims last until the archive ends.
-    PlanProgress.start(progress, plan, () => archive.position);
+    PlanProgress.start(progress, plan, () => offset + archive.position, start);
     await pipeline(exportEntries(reader, plan), new VerifyDigests(), archive);
     return saveReportOf(plan);
   } finally {

@@ -27,11 +27,13 @@ export class PlanProgress {
   readonly #progress: Progress;
   readonly #plan: ExportPlan;
   readonly #position: () => number;
+  readonly #resumedAt: number;
   readonly #places: ReadonlyMap<Digest, Place>;
   /** The entry that is being written. */
   #at = 0;
 
-  private constructor(progress: Progress, plan: ExportPlan, position: () => number) {
+  private constructor(progress: Progress, plan: ExportPlan, position: () => number, resumedAt: number) {
+    this.#resumedAt = resumedAt;
     this.#progress = progress;
     this.#plan = plan;
     this.#position = position;
@@ -39,14 +41,14 @@ export class PlanProgress {
   }
 
   /** Tells the start and the warnings of the plan. `position`: bytes of the archive so far. Does nothing without a listener. */
-  static start(progress: Progress | undefined, plan: ExportPlan, position: () => number, resumedAt?: number): void {
+  static start(progress: Progress | undefined, plan: ExportPlan, position: () => number, resumedAt = 0): void {
     if (progress === undefined) return;
-    const told = new PlanProgress(progress, plan, position);
+    const told = new PlanProgress(progress, plan, position, resumedAt);
     const [images, more] = [plan.images.slice(0, MAX_IMAGES).map(imageOf), plan.images.length - MAX_IMAGES];
     progress.start(
       {
         total: plan.size,
-        ...(resumedAt !== undefined && { resumedAt }),
+        ...(resumedAt > 0 && { resumedAt }),
         images,
         ...(more > 0 && { imagesLeftOut: more }),
       },
@@ -57,7 +59,7 @@ export class PlanProgress {
 
   readonly #measure = (): Measure => {
     const { entries, size } = this.#plan;
-    const current = Math.min(this.#position(), size);
+    const current = Math.min(Math.max(this.#position(), this.#resumedAt), size);
     for (let entry = entries[this.#at]; entry !== undefined && isOver(entry, current, size);) {
       const blob = this.#blobOf(entry);
       if (blob !== undefined) this.#progress.blobOver(blob, 'done');

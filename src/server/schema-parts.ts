@@ -124,6 +124,8 @@ export const SAVE_QUERY = { platform: PLATFORMS, strict: STRICT };
 /** The answers of both routes. */
 export const SAVE_ANSWERS = {
   [STATUS.ok]: ARCHIVE,
+  [STATUS.partialContent]: ARCHIVE,
+  [STATUS.rangeNotSatisfiable]: { description: 'The range begins behind the end of the archive.', type: 'null' },
   [STATUS.notModified]: { description: 'The client has this archive already.', type: 'null' },
   ...failures('badRequest', 'notFound'),
 };

@@ -138,3 +138,17 @@ test('curl: over TCP, requests of web pages and for other hosts are refused', as
   assert.equal(await ping('-H', 'Host: rebound.example:2375'), '421');
   assert.equal(await ping('-H', 'Origin: http://localhost'), '403');
 });
+
+test('curl: goes on with a save that was cut, and gets one in four parts at once', async (t) => {
+  if (!requireTool(t, 'curl')) return;
+  const { curl, at } = await loadedBench(t);
+  const expected = (await curl(SAVED)).output;
+  await writeFile(at('cut.tar'), expected.subarray(0, 70_001));
+  assert.equal((await curl('-C', '-', '-o', at('cut.tar'), SAVED)).status, 0);
+  assert.ok((await readFile(at('cut.tar'))).equals(expected));
+  const quarter = Math.ceil(expected.length / 4);
+  const parts = await Promise.all(
+    [0, 1, 2, 3].map(async (part) => await curl('-r', `${part * quarter}-${(part + 1) * quarter - 1}`, SAVED)),
+  );
+  assert.ok(Buffer.concat(parts.map(({ output }) => output)).equals(expected));
+});

@@ -11,6 +11,7 @@ import {
 } from '../../index.js';
 import { audited } from '../audited.js';
 import type { Named, Reply, Request, ServerContext } from '../context.js';
+import { rangeOf, type ByteRange } from '../byte-range.js';
 import { isTrue, transferPlatforms } from '../query.js';
 import { SAVE_NAMED_SCHEMA, SAVE_SCHEMA } from '../schemas.js';
 import { EngineError, exportFailureOf, STATUS } from '../statuses.js';
@@ -53,15 +54,27 @@ async function save(
     await context.turns.quantum();
     const plan = await planFor(context, wanted, platforms, isTrue(strict));
     const isKnown = hasTag(request.headers['if-none-match'], etagOf(plan));
-    if (!isKnown && request.method !== 'HEAD') {
-      return { result: undefined, facts: await send(context, request, reply, plan) };
+    const range = partAsked(request, plan);
+    if (!isKnown && request.method !== 'HEAD' && range !== 'beyond') {
+      return { result: undefined, facts: await send(context, request, reply, { plan, range }) };
     }
     describe(reply, plan);
+    if (!isKnown && range === 'beyond') {
+      reply.code(STATUS.rangeNotSatisfiable).header('Content-Range', `bytes */${plan.size}`).send();
+      return { result: undefined };
+    }
     if (isKnown) reply.code(STATUS.notModified).send();
     else reply.header('Content-Length', plan.size).send();
     return { result: undefined };
   });
   return reply;
+}
+
+/** The part that a GET asks for. One of another archive than this, by If-Range, is all of it. */
+function partAsked({ method, headers }: Request, plan: ExportPlan): ReturnType<typeof rangeOf> {
+  const condition = headers['if-range'];
+  const isOfThis = condition === undefined || condition === etagOf(plan);
+  return method === 'GET' && isOfThis ? rangeOf(headers.range, plan.size) : undefined;
 }
 
 async function planFor(
@@ -134,15 +147,22 @@ function asciiOf(text: string): string {
   );
 }
 
+/** A strong tag: all bytes follow from the plan, by this version of the layout of archives. */
 function etagOf({ digest }: ExportPlan): string {
-  return `"${digest}"`;
+  return `"lading-1-${digest.slice(digest.indexOf(':') + 1)}"`;
 }
 
 /** The headers that every answer about an archive has. */
 function describe(reply: Reply, plan: ExportPlan): void {
   const missing = missingOf(plan);
-  reply.header('ETag', etagOf(plan)).type('application/x-tar');
+  reply.header('ETag', etagOf(plan)).header('Accept-Ranges', 'bytes').type('application/x-tar');
   if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
+}
+
+/** An archive, and the part of it that was asked for; undefined: all. */
+interface Asked {
+  readonly plan: ExportPlan;
+  readonly range: ByteRange | undefined;
 }
 
 /** How sending an archive ended: `OK`, `CLIENT_GONE` or the code of the error, and the bytes that were sent. */
@@ -156,14 +176,17 @@ async function send(
   context: ServerContext,
   request: Request,
   reply: Reply,
-  plan: ExportPlan,
+  { plan, range }: Asked,
 ): Promise<Sent & { readonly digests: readonly string[] }> {
   // Before the first header: a refusal must not look like the archive.
   const transfer = context.transfers.start('save');
   try {
     describe(reply, plan);
-    reply.header('Content-Length', plan.size);
-    const sent = await sendArchive(context, request, reply, plan);
+    const { start, end } = range ?? { start: 0, end: plan.size };
+    reply.header('Content-Length', end - start);
+    if (range !== undefined)
+      reply.code(STATUS.partialContent).header('Content-Range', `bytes ${start}-${end - 1}/${plan.size}`);
+    const sent = await sendArchive(context, request, reply, { plan, range });
     transfer.end(sent);
     if (sent.code !== 'OK') context.metrics.errors.inc({ code: sent.code });
     for (const image of sent.code === 'OK' ? plan.images : [])
@@ -176,8 +199,14 @@ async function send(
 }
 
 /** From here on every error breaks the connection, so that a client never takes a broken archive for a whole one. */
-async function sendArchive(context: ServerContext, request: Request, reply: Reply, plan: ExportPlan): Promise<Sent> {
-  const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt });
+async function sendArchive(
+  context: ServerContext,
+  request: Request,
+  reply: Reply,
+  { plan, range }: Asked,
+): Promise<Sent> {
+  const size = range === undefined ? plan.size : range.end - range.start;
+  const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt, ...range });
   const { socket } = request.raw;
   const before = socket.bytesWritten;
   let failed: unknown;
@@ -189,7 +218,7 @@ async function sendArchive(context: ServerContext, request: Request, reply: Repl
       archive.destroy();
       const code = codeOf(reply, archive, failed);
       // The socket counts the headers too.
-      resolve({ code, bytes: code === 'OK' ? plan.size : Math.min(plan.size, socket.bytesWritten - before) });
+      resolve({ code, bytes: code === 'OK' ? size : Math.min(size, socket.bytesWritten - before) });
     });
   });
   void reply.send(archive);
