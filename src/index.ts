@@ -25,6 +25,8 @@ export {
 export { inspectionReportOf, type InspectionReport } from './inspect/inspection-report.js';
 export type { InspectionSummary, SharedLayer } from './inspect/sharing.js';
 export type { BlobReport, BlobState, LayerReport, PlatformFacts } from './inspect/platform-facts.js';
+export { PAGE_POLICY } from './page/page-frame.js';
+export { storePage, type StoredImage } from './page/store-page.js';
 export { inspectionPage, type InspectionPageOptions } from './page/inspection-page.js';
 export type { FactsOptions, ImageFacts } from './inspect/image-facts.js';
 export { listArchive, type ListArchiveOptions } from './inspect/list-archive.js';

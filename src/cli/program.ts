@@ -190,6 +190,7 @@ function serveCommand(): Command {
     .option('--idle-timeout <time>', 'how long an upload may bring no data', '30s')
     .option('--stall-timeout <time>', 'how long a client may read nothing', '10m')
     .option('--stop-timeout <time>', 'how long transfers may go on after the first signal', '30s')
+    .option('--ui', 'serve the pages of the images, GET /ui, over TCP, too')
     .option('--allow-prune-all', 'let docker image prune -a remove every image')
     .option('--policy <file>', 'give a name only to images that meet this policy (default: $LADING_POLICY)')
     .option('--no-policy', 'check no policy, whatever LADING_POLICY says')

@@ -1,6 +1,7 @@
 import { closureOf } from '../content/closure.js';
 import type { ContentProvider } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
+import { inTurns } from '../flow/in-turns.js';
 import { bytesOfBlobs } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
@@ -114,7 +115,7 @@ type Users = ReadonlyMap<Digest, number>;
 async function usersOfContent(store: ContentProvider, records: readonly ImageRecord[]): Promise<Users> {
   const users = new Map<Digest, number>();
   const roots = new Map(records.filter(isImage).map(({ descriptor }) => [descriptor.digest, descriptor]));
-  for (const root of roots.values()) {
+  for await (const root of inTurns(roots.values())) {
     for (const digest of await closureOf(Documents.stored(store), [root])) add(users, digest);
   }
   return users;

@@ -4,7 +4,7 @@ import { SCRIPT } from './script.js';
 import { STYLE } from './style.js';
 
 /** What a browser may do with a page: use its one style and its one script, and ask for nothing. */
-export const CONTENT_POLICY = [
+export const PAGE_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${hashOf(STYLE)}'`,
   `script-src 'sha256-${hashOf(SCRIPT)}'`,
@@ -21,7 +21,7 @@ export function pageFrame(title: string, content: Markup, data?: Markup): string
   const head = html`
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width,initial-scale=1" />
-    <meta http-equiv="Content-Security-Policy" content="${raw(CONTENT_POLICY)}" />
+    <meta http-equiv="Content-Security-Policy" content="${raw(PAGE_POLICY)}" />
     <meta name="referrer" content="no-referrer" />
     <meta name="generator" content="lading" />
     <title>${title}</title>

@@ -20,6 +20,7 @@ import { pullRoute } from './routes/pull.js';
 import { pushRoute } from './routes/push.js';
 import { saveRoutes } from './routes/save.js';
 import { systemRoutes } from './routes/system.js';
+import { uiRoutes } from './routes/ui.js';
 import { unsupportedRoutes } from './routes/unsupported.js';
 import { VERSION } from './shapes/about.js';
 import { EngineError, exportFailureOf, failureOf, STATUS } from './statuses.js';
@@ -75,6 +76,7 @@ const ROUTES = [
   editRoutes,
   pruneRoute,
   eventsRoute,
+  uiRoutes,
   pullRoute,
   pushRoute,
   distributionRoute,

@@ -32,6 +32,8 @@ export interface ServerContext {
   readonly idleMs: number;
   /** Whether `prune -a` may remove every image that no container uses: here these are all images. */
   readonly allowPruneAll: boolean;
+  /** Whether the pages of `/ui` are served over TCP, too. */
+  readonly uiOnTcp: boolean;
   /** Host names that a request over TCP may name, beside addresses and `localhost`. */
   readonly ownNames: ReadonlySet<string>;
   /** What images must meet before a load, a pull or a tag gives them a name. */

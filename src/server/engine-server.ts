@@ -57,6 +57,8 @@ export interface ServerOptions {
   readonly lingerMs?: number;
   /** Whether `docker image prune -a` may remove every image. Default no. */
   readonly allowPruneAll?: boolean;
+  /** Also serves the pages of `/ui` over TCP. On unix sockets they are always there. */
+  readonly uiOnTcp?: boolean;
   /** Host names by which clients reach the server over TCP, beside addresses and `localhost`. */
   readonly ownNames?: readonly string[];
   /** Made by `parsePolicy`: a load, pull or tag that it denies is refused with 403, and nothing changes. */
@@ -98,6 +100,7 @@ const ARGUMENTS = {
     stalledMs: TIME,
     lingerMs: TIME,
     allowPruneAll: FLAG,
+    uiOnTcp: FLAG,
     ownNames: listOf(TEXT),
     policy: OBJECT,
     beforeCommit: CALLBACK,
@@ -165,6 +168,7 @@ export class EngineServer {
       cache: new DescriptionCache(),
       idleMs: timerOf(set.idleMs),
       allowPruneAll: options.allowPruneAll ?? false,
+      uiOnTcp: options.uiOnTcp ?? false,
       ownNames: new Set(options.ownNames),
       trust: {
         ...(options.policy && { policy: options.policy }),

@@ -7,10 +7,16 @@ import { EngineError, STATUS } from './statuses.js';
  * Refuses a request of a web page: one with `Origin` or `Sec-Fetch-Site` (cross-site request forgery), which clients of
  * the Engine never send. It can come to a unix socket, too, by a proxy in front of it. Throws an EngineError.
  */
-export function checkOrigin({ headers }: IncomingMessage): void {
-  // In Fetch Metadata `none` means that the user typed the address.
-  if (headers.origin === undefined && (headers['sec-fetch-site'] ?? 'none') === 'none') return;
+export function checkOrigin({ headers, method, url }: IncomingMessage): void {
+  const site = headers['sec-fetch-site'] ?? 'none';
+  // In Fetch Metadata `none` means that the user typed the address. A page of `/ui` leads to the others.
+  if (headers.origin === undefined && (site === 'none' || (site === 'same-origin' && isReadOfPages({ method, url }))))
+    return;
   throw new EngineError(STATUS.forbidden, 'requests from web pages are not served');
+}
+
+function isReadOfPages({ method, url = '' }: Pick<IncomingMessage, 'method' | 'url'>): boolean {
+  return method === 'GET' && /^\/ui(?:\/|$)/.test(url);
 }
 
 /**

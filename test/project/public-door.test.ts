@@ -74,6 +74,7 @@ async function callables(folder: string): Promise<Readonly<Record<string, Callab
     inspectImages: of(lading.inspectImages, store, 'a', {}),
     inspectionReportOf: of(lading.inspectionReportOf, [], []),
     inspectionPage: of(lading.inspectionPage, lading.inspectionReportOf([]), {}),
+    storePage: of(lading.storePage, []),
     listArchive: of(lading.listArchive, none(), {}),
     listImages: of(lading.listImages, store, {}),
     loadImages: of(lading.loadImages, store, none(), {}),

@@ -29,6 +29,7 @@ export interface ServeOptions extends CommonOptions, ServeRegistryOptions, Pick<
   readonly stallTimeout: string;
   readonly stopTimeout: string;
   readonly allowPruneAll?: boolean;
+  readonly ui?: boolean;
   readonly auditLog?: string;
 }
 
@@ -56,6 +57,7 @@ export async function serve(options: ServeOptions, { signal }: CommandContext): 
     idleMs: parseTimeout(options.idleTimeout, '--idle-timeout'),
     stalledMs: parseTimeout(options.stallTimeout, '--stall-timeout'),
     allowPruneAll: options.allowPruneAll ?? false,
+    uiOnTcp: options.ui ?? false,
     ownNames: [os.hostname(), ...addresses.map(hostOf), ...(options.serverName ?? [])].map((name) =>
       name.toLowerCase(),
     ),
