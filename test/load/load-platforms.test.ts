@@ -144,7 +144,7 @@ for (const order of ['metadata-first', 'blobs-first', 7] as const) {
     assert.deepEqual(statesOf(report.images[0]), states);
     const { images: records, blobs: stored } = await stateOf(store);
     const kept = platforms.map((platform) => of(platform).digest).toSorted();
-    assert.deepEqual(records, [{ name: NAME, descriptor: root, kept }]);
+    assert.deepEqual(records, [{ name: NAME, descriptor: root, kept, missed: [] }]);
     const chosen = platforms.flatMap((platform) => closureOf(blobs, of(platform)));
     assert.deepEqual(stored, sorted(root.digest, chosen));
     assert.equal(report.incomplete, false);
