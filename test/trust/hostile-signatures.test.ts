@@ -182,3 +182,24 @@ test('accepts no payload, envelope or bundle that is not signed as it stands, an
     { numRuns: 150 },
   );
 });
+
+test('reads nothing of a payload that no wanted key has signed', async () => {
+  const built = example({ platforms: ['linux/amd64'] });
+  const { digest } = built.root;
+  const stranger = signer('stranger');
+  const other = statement(`sha256:${'c'.repeat(64)}` as Digest, SIGNED);
+  const layers = [
+    cosignLayer(stranger, 'no JSON'),
+    cosignLayer(stranger, simplePayload(`sha256:${'c'.repeat(64)}` as Digest)),
+    cosignLayer(stranger, simplePayload(digest, 'registry.example.com/other')),
+    bundleLayer(stranger, other, { verificationMaterial: { publicKey: {} } }),
+  ];
+  for (const layer of layers) {
+    const report = await judge(built, [signatureRecord(built.blobs, built.root, layer)]);
+    const [found] = report.signatures;
+    assert.deepEqual(
+      [found?.state, found?.reason, found?.identity],
+      ['invalid', 'not signed by a wanted key', undefined],
+    );
+  }
+});
