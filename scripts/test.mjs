@@ -32,7 +32,7 @@ const ONLY_IN_ALL = [
   // `npm test` runs some kill points, traps and signals from other files.
   /^faults\/(?:competing|full-volume|io-errors|meetings|mutants|power-cuts)\./,
   // test/sweeps/linear-work.test.ts finds work that grows too fast with the number of entries.
-  /^sweeps\/(?:huge-entry|many-entries)\./,
+  /^sweeps\/(?:huge-entry|many-entries|unpack-names)\./,
 ];
 
 function testFiles() {

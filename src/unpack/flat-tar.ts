@@ -103,7 +103,13 @@ class FlatTar {
   #tell(layer: number): void {
     const { counts, layers } = this.#plan;
     const place = { layer: layer + 1, layers: layers.length };
-    this.#options.onProgress?.({ phase: 'write', ...place, bytes: this.#bytes, total: counts.bytes });
+    this.#options.onProgress?.({
+      phase: 'write',
+      ...place,
+      bytes: this.#bytes,
+      total: counts.bytes,
+      entries: layers.at(-1)?.end ?? 0,
+    });
   }
 
   *#addSpecial({ directory, path, node, links }: Inode): Generator<void> {

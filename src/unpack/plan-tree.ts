@@ -153,7 +153,8 @@ class TreePlanner {
     const { layers } = this.#image;
     const total = totalBytes(layers.map(({ descriptor }) => descriptor.size));
     const bytes = this.#bytesRead + read;
-    this.#options.onProgress?.({ phase: 'plan', layer: this.#layers.length + 1, layers: layers.length, bytes, total });
+    const place = { layer: this.#layers.length + 1, layers: layers.length };
+    this.#options.onProgress?.({ phase: 'plan', ...place, bytes, total, entries: this.#entries });
   }
 
   /** Damage of what is stored explains every other fault of a layer. */

@@ -102,7 +102,13 @@ async function writeTree(
       if (part.kind !== 'file') continue;
       writer.startFile(part);
       const place = { layer: part.layer + 1, layers: layers.length };
-      options.onProgress?.({ phase: 'write', ...place, bytes: writer.bytes, total: counts.bytes });
+      options.onProgress?.({
+        phase: 'write',
+        ...place,
+        bytes: writer.bytes,
+        total: counts.bytes,
+        entries: layers.at(-1)?.end ?? 0,
+      });
     }
   }
   listing.rewind();

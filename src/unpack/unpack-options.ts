@@ -23,6 +23,8 @@ export interface UnpackProgress {
   readonly layers: number;
   readonly bytes: number;
   readonly total: number;
+  /** `plan`: entries of layers that have been read. `write`: those of all layers. */
+  readonly entries: number;
 }
 
 /** The order of a flat tar: all directories at the end, or each before its first child. */

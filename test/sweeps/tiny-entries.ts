@@ -4,8 +4,11 @@ const PREFIX = 'blobs/sha256/';
 const DIGITS = 8;
 const ENTRIES_A_CHUNK = 512;
 
-/** Headers of `count` empty blobs, each with a different digest that no image needs, in chunks of 256 KiB. */
-export function* tinyEntries(count: number): Generator<Buffer> {
+/**
+ * Headers of `count` empty blobs, each with a different digest that no image needs, in chunks of 256 KiB. `first` is the
+ * number in the first name.
+ */
+export function* tinyEntries(count: number, first = 0): Generator<Buffer> {
   const template = rawHeader({ name: `${PREFIX}${'0'.repeat(64)}` });
   // The template's checksum counts the zeros that the digits replace.
   const restOfSum = Number.parseInt(template.toString('latin1', 148, 154), 8) - DIGITS * 0x30;
@@ -14,7 +17,7 @@ export function* tinyEntries(count: number): Generator<Buffer> {
     for (let entry = 0; entry * template.length < chunk.length; entry += 1) {
       const header = chunk.subarray(entry * template.length, (entry + 1) * template.length);
       template.copy(header);
-      number(header, at + entry, restOfSum);
+      number(header, first + at + entry, restOfSum);
     }
     yield chunk;
   }

@@ -9,6 +9,7 @@ import { checkOutput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printReport, warn } from '../console.js';
 import { outputError } from '../output-error.js';
+import { savingMemory } from './save-memory.js';
 import { unpackChoices, type UnpackChoices } from './unpack-choices.js';
 
 export interface UnpackCommandOptions extends CommonOptions, UnpackChoices {
@@ -30,6 +31,7 @@ export async function unpack(
     ...unpackChoices(options),
     ...(platform !== undefined && { platform }),
     ...(order !== undefined && { order }),
+    onProgress: savingMemory(),
     signal,
   };
   const store = await openStore(options, 'read', { claimReads: true });
