@@ -6,6 +6,7 @@ import type { LoginOptions } from './commands/login.js';
 import type { TagsOptions } from './commands/registry.js';
 import { withRegistryOptions } from './registry-options.js';
 import { run } from './run-command.js';
+import { withSkopeoOptions } from './skopeo-options.js';
 import type { TrustFiles } from './trust-files.js';
 
 /* The commands that speak with registries. */
@@ -49,7 +50,8 @@ function withCopyOptions(one: Command): Command {
 }
 
 function copyCommand(): Command {
-  return withCopyOptions(command('copy', 'Copy images between registries, the store, layouts and archives'))
+  const copying = command('copy', 'Copy images between registries, the store, layouts and archives');
+  return withSkopeoOptions(withCopyOptions(copying))
     .argument('[place...]', 'SRC and DST')
     .option('--from-file <file>', 'copy the lines "SRC DST" of a file (- for stdin); go on after a failure')
     .option('--fail-fast', 'begin no further line after one that failed')
@@ -58,6 +60,7 @@ function copyCommand(): Command {
     .option('--dry-run', 'copy nothing; print what would be copied')
     .option('--plan <file>', 'with --dry-run: write what would be copied; else copy what such a file says')
     .option('--shard <part>', 'only a part of the plan, as in 1/4 to 4/4')
+    .option('--digestfile <file>', 'write the digest of each image to a file')
     .option('--blob-jobs <number>', 'blobs at once', '4')
     .addHelpText('after', PLACES)
     .action((places: string[], options: CopyListOptions) =>

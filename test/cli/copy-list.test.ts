@@ -189,6 +189,30 @@ test('copies lines into one store at the same time', async (t) => {
   for (let n = 0; n < 6; n += 1) assert.match(listed, new RegExp(`^many/n${n}:1 `, 'm'));
 });
 
+test('takes the words of skopeo', async (t) => {
+  const scene = await registryScene(t, open);
+  if (scene === undefined) return;
+  const { lading, registry, at, built } = scene;
+  const to = `docker://${registry.host}/skopeo/words:1`;
+  const words = ['--all', '--src-tls-verify=false', '--dest-tls-verify=false', '--digestfile', at('digest')];
+  assertOk(await lading(['copy', ...words, `store:${NAME}`, to]));
+  assert.equal(await readFile(at('digest'), 'utf8'), `${built.root.digest}\n`);
+  const system = await lading(['copy', '-q', '--multi-arch', 'system', to, `oci-archive:${at('one.tar')}`, '--json']);
+  assert.equal(system.status, 0, system.stderr);
+  const { copies } = jsonOf<{ copies: { images: { digest: string }[] }[] }>(system.stdout);
+  const platform = process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
+  assert.equal(copies[0]?.images[0]?.digest, built.of(platform).digest);
+  for (const [args, text] of [
+    [['--src-creds', 'a:s3cret'], /would be seen by others/],
+    [['--multi-arch', 'index-only'], /an index alone is not copied/],
+    [['--all', '--platform', 'linux/arm64'], /leave --all and --multi-arch out/],
+    [['--dest-tls-verify=no'], /is true or false/],
+  ] as const) {
+    const { status, stderr } = await lading(['copy', ...args, `store:${NAME}`, to]);
+    assert.deepEqual([status, text.test(stderr), stderr.includes('s3cret')], [2, true, false], stderr);
+  }
+});
+
 const WRONG: readonly (readonly [lines: readonly string[], text: RegExp])[] = [
   [
     ['store:a docker://localhost:1/x:1', 'store:b docker://localhost:1/x:1'],

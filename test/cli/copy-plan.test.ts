@@ -20,7 +20,7 @@ const openOther = sharedRegistry();
 
 const WORKERS = 4;
 /** Images for each worker, and bytes of a layer. */
-const [IMAGES, LAYER_BYTES] = IS_ALL ? [250, 50_000] : [8, 30_000];
+const [IMAGES, LAYER_BYTES] = IS_ALL ? [50, 50_000] : [8, 30_000];
 const POOL = 30;
 
 interface Fleet {

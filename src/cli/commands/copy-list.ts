@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { checkJobs } from '../../copy/copy-blobs.js';
 import { LadingError } from '../../model/errors.js';
@@ -8,20 +9,24 @@ import { copyJobs, prerequisites, type CopyJob, type CopyLine } from '../copy-li
 import { CopyReportFile, type CopyEvent } from '../copy-report.js';
 import { exitStatusOf, INCOMPLETE, isReaderGone } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
+import { writeFile } from '../output-file.js';
+import { outputError } from '../output-error.js';
 import { readPlan, writePlan, type ReadPlan } from '../plan-file.js';
 import { withRegistries } from '../registry-access.js';
+import { fromSkopeo, type SkopeoOptions } from '../skopeo-options.js';
 import { isOnStdout } from '../transports.js';
 import type { CopyCommandOptions } from './copy-choices.js';
 import type { CopyOutcome } from './copy-outcome.js';
 import { OneCopy, type CopiedBefore } from './copy.js';
 
-export interface CopyListOptions extends CopyCommandOptions {
+export interface CopyListOptions extends CopyCommandOptions, SkopeoOptions {
   readonly fromFile?: string;
   readonly failFast?: boolean;
   readonly jobs: string;
   readonly report?: string;
   readonly plan?: string;
   readonly shard?: string;
+  readonly digestfile?: string;
 }
 
 /** What became of one job. */
@@ -38,7 +43,8 @@ export async function copy(
   given: CopyListOptions,
   context: CommandContext,
 ): Promise<number> {
-  const { jobs, planned, homes, options } = workOf(places, given);
+  const { jobs, planned, homes, options: wanted } = workOf(places, given);
+  const options = fromSkopeo(wanted, jobs);
   checkJobs(Number(options.jobs), '--jobs');
   const report = options.report === undefined ? undefined : await CopyReportFile.open(options.report);
   try {
@@ -49,6 +55,7 @@ export async function copy(
       const results = await list.run(jobs, context);
       if (options.plan !== undefined && options.dryRun === true)
         await writePlan(options.plan, jobs, one.planned, { options, signal: context.signal });
+      if (options.digestfile !== undefined) await writeDigests(options.digestfile, results, context.signal);
       return await finish(jobs, results, options);
     });
   } finally {
@@ -188,6 +195,14 @@ async function finish(jobs: readonly CopyJob[], results: readonly Result[], opti
   if (aborted !== undefined) return exitStatusOf(aborted.error);
   if (failed.length === results.length && failed[0] !== undefined) return exitStatusOf(failed[0].error);
   return incomplete ? INCOMPLETE : 0;
+}
+
+/** The digests of what was copied, one in a line, in the order of the list. */
+async function writeDigests(file: string, results: readonly Result[], signal: AbortSignal): Promise<void> {
+  const digests = results.flatMap(({ outcome }) => outcome?.images.map(({ digest }) => `${digest}\n`) ?? []);
+  await writeFile(Readable.from(digests), file, signal).catch((error: unknown) => {
+    throw outputError(error, '--digestfile: cannot write');
+  });
 }
 
 /** One report for each line; the lines of one archive have what was copied into it together. */
