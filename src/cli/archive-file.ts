@@ -13,6 +13,7 @@ import type { ImageSource } from '../stores/store.js';
 import type { CommandContext } from './command-context.js';
 import { outputError } from './output-error.js';
 import { writeFile } from './output-file.js';
+import { saveMemory } from './save-memory.js';
 
 /** Checks where an archive goes: a file, or stdout without one or for `-`. Throws ERR_OPTION_INVALID. */
 export function checkOutput(file: string | undefined): void {
@@ -79,6 +80,8 @@ function isClosed(): boolean {
 
 /** Where an archive comes from: the path of a file or directory, or stdin without one or for `-`. */
 export function openInput(file: string | undefined): LoadSource {
+  // It may have any number of entries.
+  saveMemory();
   if (!isStandard(file)) return file;
   if (isatty(0)) throw wrong('an archive cannot be read from a terminal; use -i FILE or a pipe');
   if (isUnreadFile()) return STDIN_FILE;

@@ -6,7 +6,6 @@ import { ownershipOf } from '../../unpack/directory-plan.js';
 import type { UnpackReport } from '../../unpack/report-shapes.js';
 import { unpackImage } from '../../unpack/unpack-image.js';
 import type { UnpackOptions } from '../../unpack/unpack-options.js';
-import { savingMemory } from './save-memory.js';
 import { unpackChoices, type UnpackChoices } from './unpack-choices.js';
 
 /** The directory that `load --unpack` makes, and its options. */
@@ -28,7 +27,7 @@ export async function prepareUnpack({ unpack: directory, platform = [], ...choic
   ownershipOf(options);
   await freeTarget(directory);
   const unpackLoaded: UnpackLoaded = async (store, images, signal) =>
-    await unpackOne(store, images, directory, { ...options, onProgress: savingMemory(), signal });
+    await unpackOne(store, images, directory, { ...options, signal });
   return unpackLoaded;
 }
 

@@ -9,7 +9,7 @@ import { checkOutput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printReport, warn } from '../console.js';
 import { outputError } from '../output-error.js';
-import { savingMemory } from './save-memory.js';
+import { saveMemory } from '../save-memory.js';
 import { unpackChoices, type UnpackChoices } from './unpack-choices.js';
 
 export interface UnpackCommandOptions extends CommonOptions, UnpackChoices {
@@ -24,6 +24,7 @@ export async function unpack(
   options: UnpackCommandOptions,
   { signal }: CommandContext,
 ): Promise<number> {
+  saveMemory();
   const isTar = target === '-';
   if (isTar) checkOutput(undefined);
   const { platform, order } = options;
@@ -31,7 +32,6 @@ export async function unpack(
     ...unpackChoices(options),
     ...(platform !== undefined && { platform }),
     ...(order !== undefined && { order }),
-    onProgress: savingMemory(),
     signal,
   };
   const store = await openStore(options, 'read', { claimReads: true });
