@@ -122,8 +122,8 @@ export class StoreSession implements DestinationSession {
     const images = records.filter((record) => subjectOf(record) === undefined);
     const referrers = records.filter((record) => subjectOf(record) !== undefined);
     const byPath = groupBy(images, (record) => this.#placeOf(record).path);
-    for (const own of byPath.values())
-      await this.#sendTo(this.#placeOf(own[0] ?? { descriptor: NOTHING }), own, referrers);
+    const { host } = this.#context.names;
+    for (const [path, own] of byPath) await this.#sendTo({ host, path }, own, referrers);
   }
 
   async #sendTo(
@@ -133,7 +133,7 @@ export class StoreSession implements DestinationSession {
   ): Promise<void> {
     const documents = new Map<Digest, Buffer>();
     for (const { descriptor } of images) await this.#collect(descriptor, documents);
-    const own = referrers.filter((record) => documents.has(subjectOf(record) ?? NOTHING.digest));
+    const own = referrers.filter((record) => isOneOf(documents, subjectOf(record)));
     for (const { descriptor } of own) await this.#collect(descriptor, documents);
     const lenders = new Set(
       images.flatMap(({ descriptor }) => this.#context.repositoryOf(descriptor.digest)?.path ?? []),
@@ -217,7 +217,9 @@ function publishesNothing(): never {
   throw new LadingError('ERR_STORE_UNSUPPORTED', 'nothing is published where blobs arrive');
 }
 
-const NOTHING: Descriptor = { mediaType: '', digest: `sha256:${'0'.repeat(64)}` as Digest, size: 0 };
+function isOneOf(documents: ReadonlyMap<Digest, Buffer>, digest: Digest | undefined): boolean {
+  return digest !== undefined && documents.has(digest);
+}
 
 function keyOf({ name, tag, descriptor }: ImageRecord): string {
   return `${name ?? ''} ${name === undefined ? (tag ?? '') : ''} ${descriptor.digest}`;
