@@ -24,6 +24,7 @@ test('a failed call on the store ends the operation with the right code, and lea
   for (const operation of OPERATIONS) {
     await t.test(operation.title, async (t) => {
       const control = await controlOf(scene, operation);
+      const seen = { points: 0, failed: 0 };
       for (const [error, calls] of ERRORS) {
         const all = control.heeded.filter(({ name }) => calls.test(name));
         const kindOf = ({ name }: Point): string => (operation.title === EACH_CALL ? name : '');
@@ -31,8 +32,11 @@ test('a failed call on the store ends the operation with the right code, and lea
         const { violations, ...counts } = await failAt(scene, operation, control, error, points);
         reportCounts(t, `${error}, ${operation.title}`, { of: all.length, ...counts, violations: violations.length });
         assert.deepEqual(violations, []);
-        assert.ok(counts.failed >= (IS_LONG ? points.length / 2 : 1), `only ${counts.failed} of ${points.length}`);
+        seen.points += points.length;
+        seen.failed += counts.failed;
       }
+      // Threads come to their calls in another order each time, so a few points may all be met elsewhere.
+      assert.ok(seen.failed >= (IS_LONG ? seen.points / 2 : 1), `only ${seen.failed} of ${seen.points}`);
     });
   }
 });
