@@ -11,6 +11,15 @@ export const referrersOption = (): Option =>
     .choices(['follow', 'drop'])
     .default('follow');
 
+export const indexOption = (): Option =>
+  new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
+    .choices(['auto', 'preserve', 'rewrite'])
+    .default('auto');
+export const onConflictOption = (): Option =>
+  new Option('--on-conflict <what>', 'what to do with a name that another image has')
+    .choices(['replace', 'keep', 'fail'])
+    .default('replace');
+
 /** A command with the options that every command has. */
 export function command(name: string, description: string): Command {
   return withCommonOptions(new Command(name).description(description));

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { LadingError, quote } from '../model/errors.js';
 import { parseReference } from '../model/reference.js';
 import { parseRegistryReference } from '../registry/registry-name.js';
+import { readListFile, type ListLine } from './list-file.js';
 import { isArchive, parsePlace, splitFile, splitFolder, type Place } from './transports.js';
 
 /** One thing to copy: the texts as they were given, and what they mean. */
@@ -37,31 +37,16 @@ function givenLine([from, to, ...more]: readonly string[]): CopyLine {
 
 function linesOf(places: readonly string[], file: string): readonly CopyLine[] {
   if (places.length > 0) throw wrong('--from-file takes the place of a source and a destination');
-  const lines = readList(file)
-    .split(/\r?\n/)
-    .flatMap((line, at) => lineIn(line, at + 1, file));
+  const lines = readListFile(file).map((line) => lineOf(line, file));
   if (lines.length === 0) throw wrong(`${quote(file)} has no line with a source and a destination`);
   return lines;
 }
 
-function readList(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    throw new LadingError('ERR_OPTION_INVALID', `--from-file: cannot read ${quote(file)}`, { cause });
-  }
-}
-
-function lineIn(line: string, number: number, file: string): readonly CopyLine[] {
-  const words = line
-    .replace(/(?:^|\s)#.*$/, '')
-    .trim()
-    .split(/\s+/);
-  const [from = '', to] = words;
-  if (from === '') return [];
-  if (to === undefined || words.length !== 2)
+function lineOf({ text, number }: ListLine, file: string): CopyLine {
+  const [from = '', to, ...more] = text.split(/\s+/);
+  if (to === undefined || more.length > 0)
     throw wrong(`${file}:${number}: a line is a source and a destination, as in docker://a/b:1 docker://c/d:1`);
-  return [copyLine(from, to)];
+  return copyLine(from, to);
 }
 
 /** A destination that ends with a slash gets the repository of its source behind it; the tags stay as they are. */

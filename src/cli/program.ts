@@ -3,6 +3,8 @@ import { Command, Option } from 'commander';
 import {
   collect,
   command,
+  indexOption,
+  onConflictOption,
   platformOption,
   progressOption,
   referrersOption,
@@ -67,11 +69,7 @@ function saveCommand(): Command {
     )
     .option('-q, --quiet', 'print no warnings')
     .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
-    .addOption(
-      new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
-        .choices(['auto', 'preserve', 'rewrite'])
-        .default('auto'),
-    )
+    .addOption(indexOption())
     .addOption(referrersOption())
     .option('--allow-missing', 'save the platforms that are here; exit 3 if some are missing')
     .option('--dry-run', 'write nothing; print what the archive would be, to the byte')
@@ -106,11 +104,7 @@ function loadCommand(): Command {
       'load nothing unless every image has this digest, or another one given',
       collect,
     )
-    .addOption(
-      new Option('--on-conflict <what>', 'what to do with a name that another image has')
-        .choices(['replace', 'keep', 'fail'])
-        .default('replace'),
-    )
+    .addOption(onConflictOption())
     .option('--unpack <dir>', 'then make the root file system of the one image that was loaded');
   return withTreeOptions(one, ', with --unpack')
     .addHelpText('after', LOAD_NOTE)

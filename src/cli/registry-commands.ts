@@ -1,5 +1,5 @@
-import { Option, type Command } from 'commander';
-import { collect, command, platformOption, referrersOption } from './command-options.js';
+import type { Command } from 'commander';
+import { collect, command, indexOption, onConflictOption, platformOption, referrersOption } from './command-options.js';
 import type { CopyCommandOptions } from './commands/copy-choices.js';
 import type { CopyListOptions } from './commands/copy-list.js';
 import type { LoginOptions } from './commands/login.js';
@@ -32,18 +32,10 @@ function withCopyOptions(one: Command): Command {
   return withRegistryOptions(
     one
       .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
-      .addOption(
-        new Option('--index <policy>', 'keep the index of all platforms, or write a new one')
-          .choices(['auto', 'preserve', 'rewrite'])
-          .default('auto'),
-      )
+      .addOption(indexOption())
       .addOption(referrersOption())
       .option('--allow-missing', 'copy the platforms that are there; exit 3 if some are missing')
-      .addOption(
-        new Option('--on-conflict <what>', 'what to do with a name that another image has')
-          .choices(['replace', 'keep', 'fail'])
-          .default('replace'),
-      )
+      .addOption(onConflictOption())
       .option('-a, --all-tags', 'every tag of the repository')
       .option('-q, --quiet', 'print no warnings'),
   );
