@@ -102,7 +102,7 @@ const REFUSALS: readonly (readonly [args: readonly string[], status: number, rea
   [['pull', 'example/app:1'], 1, NO_REGISTRY],
   [['pull', '--platform', 'linux/arm64', 'example/app:1'], 1, NO_REGISTRY],
   [['push', FAMILIAR], 1, NO_REGISTRY],
-  [['search', 'app'], 1, NO_REGISTRY],
+  [['search', 'app'], 1, /this server does not search in registries/],
   [['run', FAMILIAR], 125, ONLY_IMAGES],
   [['run', 'unknown:1'], 125, ONLY_IMAGES],
   [['create', FAMILIAR], 1, ONLY_IMAGES],
@@ -121,7 +121,9 @@ const REFUSALS: readonly (readonly [args: readonly string[], status: number, rea
   [['volume', 'inspect', 'unknown'], 1, /no such volume/i],
 ];
 
-dockerTest('commands that need containers or a registry fail and say why', { loaded: true }, async ({ run }) => {
+const WITHOUT_REGISTRIES = { loaded: true, options: ['--registries', 'none'] };
+
+dockerTest('commands that need containers or a registry fail and say why', WITHOUT_REGISTRIES, async ({ run }) => {
   for (const [args, expected, reason] of REFUSALS) {
     const { status, stderr } = await run(args);
     assert.equal(status, expected, args.join(' '));
