@@ -1,6 +1,7 @@
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SliceBytes } from '../flow/slice-bytes.js';
+import { throwIfAborted } from '../model/aborted.js';
 import { asError, LadingError } from '../model/errors.js';
 import type { OnProgress } from '../model/progress-event.js';
 import {
@@ -154,10 +155,12 @@ async function exportTo(
   archive: TarPack,
   source: ImageSource,
   { plan, offset, start }: PlanPart,
-  { progress }: Reported,
+  { progress, signal }: Reported,
 ): Promise<SaveReport> {
   const reader = await source.reader();
   try {
+    // Node 24 would tell of an archive that was destroyed before in words of its own.
+    throwIfAborted(signal, 'the export');
     // Bodies are read after their entries were made, so the claims last until the archive ends.
     PlanProgress.start(progress, plan, () => offset + archive.position, start);
     await pipeline(exportEntries(reader, plan), new VerifyDigests(), archive);
