@@ -23,8 +23,8 @@ export interface Found {
 
 /**
  * The files of a layout directory: its own documents, and the blobs by size, small ones first. An unwanted blob is never
- * opened. Links are followed inside the directory. The entries throw ERR_TAR_ENTRY for one that leads out or to a device, and
- * ERR_ARCHIVE_FORMAT for a circle, or if the directory has no documents or is an unpacked docker-archive.
+ * opened. Links are followed inside the directory. The entries throw ERR_TAR_ENTRY for one that leads out or to a
+ * device, and ERR_ARCHIVE_FORMAT for a circle, or if the directory has no documents or is an unpacked docker-archive.
  */
 export function layoutFiles(directory: string): PositionedEntries<Found> {
   return new PositionedEntries(async () => await listFiles(directory), layoutFile);

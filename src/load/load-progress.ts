@@ -36,7 +36,7 @@ interface Sources {
 
 /**
  * Tells the progress of a load. It starts when the list of images was read, or with the first blob that came before.
- * Holds a few numbers.
+ * Holds a few numbers, and the digests of blobs that the store had before the wanted ones were counted.
  */
 export class LoadProgress implements EntryWatcher {
   readonly #progress: Progress;
@@ -50,6 +50,7 @@ export class LoadProgress implements EntryWatcher {
   #current = 0;
   /** The bytes that are wanted and not here, once they are known, of so many blobs. */
   #wanted: { bytes: number; readonly count: number } | undefined;
+  /** Blobs that the store had, until the wanted ones are counted. */
   readonly #present = new Set<Digest>();
 
   constructor(progress: Progress, asked: Asked) {
