@@ -147,7 +147,7 @@ const page = [
   '# API',
   '',
   'Every exported name, grouped by task. `npm run docs:api` makes this page from the doc comments in `src/` and the files in',
-  '[examples/](../examples); each name has the first sentence of its comment. The declarations in `dist/` have the rest:',
+  '[examples/](../examples); each name has the first sentence of its comment. The declarations in `dist/types` have the rest:',
   'fields, units, errors. [library.md](library.md) explains how the parts work together.',
   '',
   ...SECTIONS.flatMap(sectionOf),

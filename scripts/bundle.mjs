@@ -5,8 +5,8 @@ import { build } from 'esbuild';
 /*
  * Bundles the compiled command into a few files in `dist/bin`. Without that, a small command spends half of its time on
  * finding and linking two hundred modules. The files are CommonJS, which Node.js loads faster, and in which a module
- * runs when it is first asked for. Each module is in one file only: the others ask that file for it. The library and the
- * packages that only `lading serve` needs are not bundled.
+ * runs when it is first asked for. Each module is in one file only: the others ask that file for it. Packages that only
+ * `lading serve` needs are not bundled.
  */
 
 const OUT = 'dist/bin';
@@ -39,9 +39,16 @@ const PARTS = {
     ...['layout-reader', 'layout-session', 'prepare-layout'].map((name) => `stores/layout/${name}`),
   ],
   local: ['doctor', 'edit', 'inspect', 'prune', 'unpack', 'verify'].map((name) => `cli/commands/${name}`),
-  remote: ['complete', 'completion', 'copy-list', 'doctor', 'login', 'registry', 'serve'].map(
-    (name) => `cli/commands/${name}`,
-  ),
+  // What users of the package import stands here too, see library.mjs.
+  remote: [
+    ...['complete', 'completion', 'copy-list', 'doctor', 'login', 'registry', 'serve'].map(
+      (name) => `cli/commands/${name}`,
+    ),
+    'index',
+    'server/index',
+    'stages/index',
+    'stores/index',
+  ],
 };
 
 const OPTIONS = {
@@ -59,6 +66,7 @@ const OPTIONS = {
   logLevel: 'warning',
 };
 
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 await rm(OUT, { recursive: true, force: true });
 
 /** The part that each module is in, by the module's path. */
@@ -75,16 +83,16 @@ for (const [part, names] of [...Object.entries(PARTS), ...Object.entries(PARTS)]
     stdin: offering(part),
     outfile: `${OUT}/${part}.js`,
     outdir: undefined,
-    plugins: [sharing(part)],
+    plugins: [sharing(part), versioned()],
   });
   for (const file of Object.keys(result.metafile.inputs)) {
     if (!file.startsWith('other:')) partOf.set(path.resolve(file), part);
   }
   outputs.push(result);
 }
-const start = { entryPoints: [{ in: moduleOf('cli/start'), out: 'main' }], plugins: [sharing('main')] };
+const start = { entryPoints: [{ in: moduleOf('cli/start'), out: 'main' }], plugins: [sharing('main'), versioned()] };
 outputs.push(await build({ ...OPTIONS, ...start }), await build({ ...OPTIONS, entryPoints: THREADS }));
-await writeFile(path.join(OUT, 'package.json'), await packageFile());
+await writeFile(path.join(OUT, 'package.json'), '{ "type": "commonjs" }\n');
 const inputs = outputs.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 await writeFile(path.join(OUT, 'LICENSES.txt'), await licensesOf(inputs));
 
@@ -140,19 +148,26 @@ function ownerOf(file) {
   return Object.keys(PARTS).find((part) => PARTS[part].some((name) => path.resolve(moduleOf(name)) === file));
 }
 
-/** Makes the files CommonJS. They find the version of the package here. */
-async function packageFile() {
-  const { name, version } = JSON.parse(await readFile('package.json', 'utf8'));
-  return `${JSON.stringify({ name, version, type: 'commonjs', exports: { './package.json': './package.json' } })}\n`;
+/** Writes the version of the package into the code that asks for it, so that a start reads no file for it. */
+function versioned() {
+  const asking = "createRequire(import.meta.url)('#package')";
+  const setup = ({ onLoad }) =>
+    onLoad({ filter: /dist.(?:cli|server).*\.js$/ }, async ({ path: file }) => {
+      const source = await readFile(file, 'utf8');
+      return source.includes(asking) ? { contents: source.replaceAll(asking, JSON.stringify({ version })) } : undefined;
+    });
+  return { name: 'versioned', setup };
 }
 
 /** The license texts of the packages in the bundle. The licenses require that they are passed on. */
 async function licensesOf(inputs) {
-  const folders = new Set(inputs.flatMap((file) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []));
+  const folders = new Set(
+    inputs.flatMap((file) => /^(?!other:)(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []),
+  );
   const texts = [...folders].map(async (folder) => {
     const name = (await readdir(folder)).find((file) => /^licen[cs]e/i.test(file));
     if (name === undefined) throw new Error(`${folder} has no license file`);
-    return `${folder.slice('node_modules/'.length)}\n\n${await readFile(path.join(folder, name), 'utf8')}`;
+    return `${folder.replace(/^.*node_modules\//, '')}\n\n${await readFile(path.join(folder, name), 'utf8')}`;
   });
   return (await Promise.all(texts)).join('\n----\n\n');
 }

@@ -35,7 +35,7 @@ function takeCommonOptions(lading: Command, chosen: Command): void {
 
 /** The command `lading`, with all of its commands and options. */
 export function program(): Command {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const { version } = createRequire(import.meta.url)('#package') as { version: string };
   const lading = withCommonOptions(new Command('lading'))
     .description('Moves multi-platform container images as streams.')
     .version(version)

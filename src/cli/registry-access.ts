@@ -172,6 +172,6 @@ function certificateFolders(given: string | undefined): readonly string[] {
 }
 
 function versionOf(): string {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const { version } = createRequire(import.meta.url)('#package') as { version: string };
   return version;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -20,15 +20,42 @@ interface Manifest {
   readonly homepage: string;
 }
 
+/** A new one is a decision: each is kept by somebody else. */
+const RUNTIME = [
+  '@fastify/swagger',
+  'commander',
+  'fastify',
+  'fs-extra',
+  'light-my-request',
+  'p-limit',
+  'prom-client',
+  'stream-chain',
+  'stream-json',
+  'tar-stream',
+  'xz-decompress',
+  'zstddec',
+];
+
+/** A user waits for these bytes. */
+const MAX_TARBALL_BYTES = 700_000;
+
 const manifest = JSON.parse(read('package.json')) as Manifest;
 
+/** A folder with the package in `node_modules`, the package itself, and the bytes of its tarball. */
+interface Installed {
+  readonly user: string;
+  readonly root: string;
+  readonly size: number;
+}
+
 /** Packs the sources as a fresh clone has them, without `dist`, and unpacks the result as `node_modules/lading`. */
-async function installed(t: TestContext): Promise<{ readonly user: string; readonly root: string }> {
+async function installed(t: TestContext): Promise<Installed> {
   const folder = await temporaryFolder(t);
   const [clone, user] = [path.join(folder, 'clone'), path.join(folder, 'user')];
   await cp(projectRoot(), clone, { recursive: true, filter: isInClone });
   await symlink(path.join(projectRoot(), 'node_modules'), path.join(clone, 'node_modules'));
   const archive = (await output('npm', ['pack', '--silent'], { cwd: clone })).trim();
+  const { size } = await stat(path.join(clone, archive));
   const root = path.join(user, 'node_modules', 'lading');
   await mkdir(root, { recursive: true });
   await output('tar', ['-xzf', path.join(clone, archive), '--strip-components=1', '-C', root]);
@@ -37,7 +64,7 @@ async function installed(t: TestContext): Promise<{ readonly user: string; reado
     await mkdir(path.dirname(link), { recursive: true });
     await symlink(path.join(projectRoot(), 'node_modules', name), link);
   }
-  return { user, root };
+  return { user, root, size };
 }
 
 function isInClone(file: string): boolean {
@@ -46,13 +73,24 @@ function isInClone(file: string): boolean {
 
 test('a package made of a fresh clone has the command, the library and every page that a page links', async (t) => {
   if (!requireTool(t, 'npm', 'tar')) return;
-  const { user, root } = await installed(t);
+  const { user, root, size } = await installed(t);
+  assert.ok(size <= MAX_TARBALL_BYTES, `the tarball has ${size} bytes`);
   const version = await output(process.execPath, [path.join(root, 'dist/bin/main.js'), '--version']);
   assert.equal(version.trim(), (JSON.parse(read('package.json')) as { version: string }).version);
   for (const entry of ['lading', 'lading/server', 'lading/stages', 'lading/stores']) {
-    const script = `const names = Object.keys(await import('${entry}')); process.exit(names.length > 0 ? 0 : 1);`;
-    await output(process.execPath, ['--input-type=module', '-e', script], { cwd: user });
+    const imported = `console.log(Object.keys(await import('${entry}')).sort().join())`;
+    const required = `console.log(Object.keys(require('${entry}')).sort().join())`;
+    const names = await output(process.execPath, ['--input-type=module', '-e', imported], { cwd: user });
+    assert.equal(
+      names.trim(),
+      Object.keys((await import(entry)) as object)
+        .sort()
+        .join(),
+    );
+    assert.equal(await output(process.execPath, ['-e', required], { cwd: user }), names);
   }
+  assert.match(await readFile(path.join(root, 'dist/bin/LICENSES.txt'), 'utf8'), /^commander\n/m);
+  assert.match(await readFile(path.join(root, 'dist/man/lading.1'), 'utf8'), new RegExp(`"lading ${version.trim()}"`));
   assert.deepEqual(await brokenLinks(root), []);
 });
 
@@ -68,6 +106,10 @@ async function brokenLinks(root: string): Promise<readonly string[]> {
   });
   return (await Promise.all(links)).flat();
 }
+
+test('the package needs these packages to run, and no other', () => {
+  assert.deepEqual(Object.keys(manifest.dependencies).sort(), RUNTIME);
+});
 
 test('package.json says where the project is', () => {
   assert.match(manifest.repository.url, /^git\+https:\/\/.*\.git$/);

@@ -66,8 +66,8 @@ test('the package has the command, the types and no tests in it', () => {
   const [{ files = [] } = {}] = JSON.parse(listing) as { files?: { path: string }[] }[];
   const paths = files.map((file) => file.path);
   for (const wanted of [
-    'dist/index.js',
-    'dist/index.d.ts',
+    'dist/lib/index.js',
+    'dist/types/index.d.ts',
     'dist/bin/main.js',
     'dist/bin/copy-worker.js',
     'dist/bin/LICENSES.txt',

@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import { projectRoot } from '../fixtures/tables.js';
 
 /*
- * Whoever uses the package can name every type that it mentions. The declarations in `dist/` are what users get, so they
+ * Whoever uses the package can name every type that it mentions. The declarations in `dist/types` are what users get, so they
  * are read here as text: each exported declaration, and in it each type of the project.
  */
 
-const DIST = path.join(projectRoot(), 'dist');
+const DIST = path.join(projectRoot(), 'dist', 'types');
 const ENTRIES = ['index', 'server/index', 'stages/index', 'stores/index'];
 
 /** A name that a file exports, and the file that declares it. */

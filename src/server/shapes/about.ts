@@ -4,7 +4,7 @@ import { hostPlatform } from '../../index.js';
 import { NEWEST_VERSION, OLDEST_VERSION } from '../api-version.js';
 
 /** Lading's own version. */
-export const VERSION = (createRequire(import.meta.url)('lading/package.json') as { version: string }).version;
+export const VERSION = (createRequire(import.meta.url)('#package') as { version: string }).version;
 
 /** `GET /version`. */
 export function versionOf(): object {
