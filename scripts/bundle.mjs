@@ -17,6 +17,9 @@ const SERVER_PACKAGES = ['fastify', '@fastify/swagger', 'prom-client'];
 /** Packages that only archives or layers in zstd or xz need. They are not in the bundle: their code is large. */
 const UNPACKING_PACKAGES = ['zstddec/stream', 'xz-decompress'];
 
+/** Packages that only sync documents need. */
+const DOCUMENT_PACKAGES = ['yaml'];
+
 /** The scripts of threads. They have their own copies of what they need, and lie beside the command that starts them. */
 const THREADS = [
   'dist/stores/layout/ingest/copy-worker.js',
@@ -58,7 +61,7 @@ const OPTIONS = {
   platform: 'node',
   format: 'cjs',
   target: 'node20.19',
-  external: [...SERVER_PACKAGES, ...UNPACKING_PACKAGES, 'koffi'],
+  external: [...SERVER_PACKAGES, ...UNPACKING_PACKAGES, ...DOCUMENT_PACKAGES, 'koffi'],
   banner: { js: "const thisFile = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'thisFile' },
   minifyWhitespace: true,

@@ -83,6 +83,11 @@ function tagsCommand(): Command {
   return withRegistryOptions(command('tags', 'List the tags of a repository in a registry'))
     .argument('<repository>', 'a name without a tag')
     .option('--match <pattern>', 'only tags that a regular expression matches')
+    .option('--exclude <pattern>', 'only tags that a regular expression does not match')
+    .option('--semver <range>', 'only tags that are versions in a range, such as ">=6 <8" or "^1.2"')
+    .option('--prefix <text>', 'what tags have before their version, besides v')
+    .option('--suffix <text>', 'what tags have after their version, such as -alpine')
+    .option('--latest <number>', 'of these, only so many, with the highest versions')
     .option('-q, --quiet', 'print no warnings')
     .action((repository: string, options: TagsOptions) =>
       run(options, async (context) => (await import('./commands/registry.js')).tags(repository, options, context)),

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { parseStrictJson } from '../content/strict-json.js';
 import { LadingError, quote, type ErrorCode } from '../model/errors.js';
 import type { Reference } from '../model/reference.js';
+import { nameOfRepository, type RepositoryName } from './registry-name.js';
 import type { Redaction } from './redaction.js';
 import type { TransportError } from './watch.js';
 
@@ -178,6 +179,13 @@ export function unknownImage(reference: Reference): LadingError {
   const name = reference.toString();
   const message = `the registry has no image ${quote(name)}, or it does not show it without credentials; check the name, or use lading login ${reference.domain}`;
   return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: name } });
+}
+
+/** The error of a repository that has no list of tags. */
+export function unknownRepository(name: RepositoryName): LadingError {
+  const image = nameOfRepository(name);
+  const message = `the registry has no repository ${quote(image)}, or does not show it without credentials; check the name, or use lading login ${name.host}`;
+  return new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image } });
 }
 
 /** The error of content that the registry was not known to have, or does not have any more. */

@@ -95,6 +95,32 @@ test('copies every tag of a repository', async (t) => {
   assert.equal(named.status, 2);
 });
 
+test('lists tags by patterns and versions', async (t) => {
+  const scene = await registryScene(t, open);
+  if (scene === undefined) return;
+  const { lading, registry } = scene;
+  const repository = `${registry.host}/tags/many`;
+  const tags = ['1.0', '1.2.0', '1.10.0', '1.10.0-alpine', 'v2.0.0', '2.1.0-rc1', 'latest'];
+  for (const tag of tags) assertOk(await lading(['push', NAME, `${repository}:${tag}`]));
+  const listed = async (...rule: readonly string[]) => (await lading(['tags', ...rule, repository])).stdout.split('\n');
+  assert.deepEqual(await listed(), [...tags.toSorted(), '']);
+  assert.deepEqual(await listed('--semver', '^1.2'), ['1.10.0', '1.2.0', '']);
+  assert.deepEqual(await listed('--semver', '>=1', '--exclude', '^v', '--latest', '1'), ['1.10.0', '']);
+  assert.deepEqual(await listed('--semver', '1', '--suffix', '-alpine'), ['1.10.0-alpine', '']);
+  const { stdout } = await lading(['tags', '--json', '--semver', '2', repository]);
+  assert.deepEqual(JSON.parse(stdout), { schema: 'lading.tags/1', repository, tags: ['v2.0.0'], listed: 7 });
+  for (const rule of [
+    ['--semver', 'x.y'],
+    ['--latest', '0'],
+    ['--exclude', '('],
+    ['--prefix', 'r'],
+  ]) {
+    const { status, stderr } = await lading(['tags', ...rule, repository]);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, new RegExp(`${rule[0]}.*\\[ERR_OPTION_INVALID\\]`));
+  }
+});
+
 test('logs in, keeps the credentials for the owner alone, and logs out', async (t) => {
   const scene = await sceneFor(t, locked);
   if (scene === undefined) return;

@@ -346,6 +346,29 @@ test('reads every page of tags, and ends where pages go in a circle', async (t) 
   });
 });
 
+test('follows pages that show nothing, but not without end, and holds no endless list', async (t) => {
+  const server = await oddServer(t, (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://a');
+    const at = Number(searchParams.get('p') ?? 0);
+    const link = { link: `<${pathname}?p=${at + 1}>; rel="next"` };
+    // What the registry does not show, at the start and in the middle.
+    if (pathname.startsWith('/v2/gaps/'))
+      return json(response, 200, { tags: [null, ['a', 'b'][at - 2]] }, at < 3 ? link : {});
+    if (pathname.startsWith('/v2/nothing/')) return json(response, 200, { tags: [] }, link);
+    const tags = Array.from({ length: 100_000 }, (_, n) => `${at}-${n}`.padEnd(128, 'x'));
+    json(response, 200, { tags }, link);
+  });
+  const tagsOf = async (path: string) =>
+    await listTags(openRegistries(t).repository({ host: server.host, path }, 'pull'));
+  assert.deepEqual(await tagsOf('gaps'), ['a', 'b']);
+  await assert.rejects(tagsOf('nothing'), {
+    code: 'ERR_REGISTRY_PROTOCOL',
+    message: /11 pages in a row bring nothing new/,
+  });
+  assert.ok(server.seen.length < 20, `${server.seen.length} requests`);
+  await assert.rejects(tagsOf('endless'), { code: 'ERR_REGISTRY_PROTOCOL', message: /more than 16777216 characters/ });
+});
+
 test('puts no secret into an error, though the registry sends back what it was sent', async (t) => {
   const server = await oddServer(t, (request, response) => {
     if (request.headers.authorization === undefined)

@@ -1,9 +1,11 @@
 import { copyImages } from '../../copy/copy-images.js';
 import { copyToRegistry } from '../../copy/copy-to-registry.js';
-import { LadingError, quote } from '../../model/errors.js';
+import { LadingError } from '../../model/errors.js';
 import { parseReference } from '../../model/reference.js';
 import { deleteManifest } from '../../registry/deletions.js';
 import { nameOfRepository, parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
+import { unknownRepository } from '../../registry/registry-errors.js';
+import { tagChooser, type TagRule } from '../../registry/tag-rules.js';
 import { listTags } from '../../registry/tags.js';
 import { openStore, type CommandContext } from '../command-context.js';
 import { printLines, printReport, warn, type OutputOptions } from '../console.js';
@@ -107,32 +109,24 @@ export async function tags(repository: string, options: TagsOptions, context: Co
   if ((reference.tag ?? reference.digest) !== undefined)
     throw new LadingError('ERR_OPTION_INVALID', 'tags takes a repository, without a tag');
   const name = repositoryOf(reference);
-  const isWanted = patternOf(options.match);
+  const { latest, ...rule } = options;
+  const choose = tagChooser(
+    { ...rule, ...(latest !== undefined && { latest: Number(latest) }) },
+    (member) => `--${member}`,
+  );
   return await withRegistries(options, context, name.host, async (registries) => {
     const found = await listTags(registries.repository(name, 'pull'));
-    if (found === undefined) {
-      const message = `the registry has no repository ${quote(nameOfRepository(name))}, or does not show it without credentials; check the name, or use lading login ${name.host}`;
-      throw new LadingError('ERR_IMAGE_UNKNOWN', message, { details: { image: nameOfRepository(name) } });
-    }
-    const chosen = found.filter(isWanted);
-    if (options.json === true) await printReport('tags', { repository: nameOfRepository(name), tags: chosen });
+    if (found === undefined) throw unknownRepository(name);
+    const chosen = choose(found);
+    const report = { repository: nameOfRepository(name), tags: chosen, listed: found.length };
+    if (options.json === true) await printReport('tags', report);
     else await printLines(chosen);
     return 0;
   });
 }
 
-export interface TagsOptions extends OutputOptions, RegistryOptions {
-  readonly match?: string;
-}
-
-function patternOf(text: string | undefined): (tag: string) => boolean {
-  if (text === undefined) return () => true;
-  try {
-    const pattern = new RegExp(text, 'u');
-    return (tag) => pattern.test(tag);
-  } catch (cause) {
-    throw new LadingError('ERR_OPTION_INVALID', `--match: ${quote(text)} is not a regular expression`, { cause });
-  }
+export interface TagsOptions extends OutputOptions, RegistryOptions, Omit<TagRule, 'latest'> {
+  readonly latest?: string;
 }
 
 /** `lading registry rm`: removes a tag, or a manifest by its digest. */
