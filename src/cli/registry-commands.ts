@@ -37,6 +37,8 @@ function withCopyOptions(one: Command): Command {
       .option('--allow-missing', 'copy the platforms that are there; exit 3 if some are missing')
       .addOption(onConflictOption())
       .option('-a, --all-tags', 'every tag of the repository')
+      .option('--key <file>', 'copy nothing unless this public key, or another one given, signed every image', collect)
+      .option('--policy <file>', 'copy nothing unless every image meets this policy')
       .option('-q, --quiet', 'print no warnings'),
   );
 }
@@ -55,7 +57,7 @@ function copyCommand(): Command {
     .option('--digestfile <file>', 'write the digest of each image to a file')
     .option('--blob-jobs <number>', 'blobs at once', '4')
     .addHelpText('after', PLACES)
-    .action((places: string[], options: CopyListOptions) =>
+    .action((places: string[], options: CopyListOptions & TrustFiles) =>
       run(options, async (context) => (await import('./commands/copy-list.js')).copy(places, options, context)),
     );
 }
@@ -63,8 +65,6 @@ function copyCommand(): Command {
 function pullCommand(): Command {
   return withCopyOptions(command('pull', 'Copy images from a registry into the store'))
     .argument('<image...>', 'names; without a tag: latest')
-    .option('--key <file>', 'pull nothing unless this public key, or another one given, signed every image', collect)
-    .option('--policy <file>', 'pull nothing unless every image meets this policy')
     .action((names: string[], options: CopyCommandOptions & TrustFiles) =>
       run(options, async (context) => (await import('./commands/registry.js')).pull(names, options, context)),
     );
@@ -74,7 +74,7 @@ function pushCommand(): Command {
   return withCopyOptions(command('push', 'Copy an image of the store to a registry'))
     .argument('<image>', 'a name or id')
     .argument('[name]', 'the name in the registry (default: the same)')
-    .action((name: string, to: string | undefined, options: CopyCommandOptions) =>
+    .action((name: string, to: string | undefined, options: CopyCommandOptions & TrustFiles) =>
       run(options, async (context) => (await import('./commands/registry.js')).push(name, to, options, context)),
     );
 }

@@ -1,4 +1,4 @@
-import { renamedSource, type Renaming } from '../copy/renamed-source.js';
+import { renamedSource, sourceNameOf, type Renaming } from '../copy/renamed-source.js';
 import { LadingError, quote } from '../model/errors.js';
 import { parseReference } from '../model/reference.js';
 import type { ImageSource } from '../stores/store.js';
@@ -11,18 +11,30 @@ export interface Named {
   readonly name?: string | undefined;
 }
 
+/** A source as the destination names its images, and what they are called at the source itself. */
+export interface RenamedImages {
+  readonly source: ImageSource;
+  readonly names: readonly string[];
+  readonly sourceName: (name: string) => string;
+}
+
 /** The source as the destination names its images. */
 export function renamedTo(
   source: ImageSource,
   all: readonly Named[],
   options: { readonly allTags?: boolean },
-): { readonly source: ImageSource; readonly names: readonly string[] } {
-  if (all.every(({ name }) => name === undefined)) return { source, names: all.flatMap(({ names }) => names) };
+): RenamedImages {
+  if (all.every(({ name }) => name === undefined))
+    return { source, names: all.flatMap(({ names }) => names), sourceName: (name) => name };
   const renamings = all.flatMap(({ to, names, name }) =>
     names.map((from) => ({ from, to: name === undefined ? from : newName(to, name, from, options) })),
   );
   checkDistinct(renamings);
-  return { source: renamedSource(source, renamings), names: renamings.map(({ to }) => to) };
+  return {
+    source: renamedSource(source, renamings),
+    names: renamings.map(({ to }) => to),
+    sourceName: (name) => sourceNameOf(name, renamings),
+  };
 }
 
 function newName(to: Place, name: string, from: string, { allTags = false }: { readonly allTags?: boolean }): string {

@@ -4,7 +4,10 @@ import type { ImageRecord } from '../model/image-list.js';
 import type { RegistryDestination } from '../registry/registry-destination.js';
 import type { ImageSource } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
-import { copyImages, type CopyOptions, type CopyReport } from './copy-images.js';
+import { planExport } from '../export/plan-export.js';
+import { choosingOf, type CopyOptions } from './closing.js';
+import { copyImages, type CopyReport } from './copy-images.js';
+import { judgePlan } from './judge-plan.js';
 
 /** How to copy to a registry. */
 export interface PushOptions extends CopyOptions {
@@ -32,7 +35,7 @@ export async function copyToRegistry(
 ): Promise<PushReport> {
   const records = await source.resolve(names);
   const found = await findUpToDate(destination, records, { copiedBefore, ...options });
-  if (found !== undefined) return found;
+  if (found !== undefined) return await judged(found, source, names, options);
   const copying = { ...options, onPlanned: checking(destination, options) };
   try {
     return { ...(await copyImages(source, destination, names, copying)), upToDate: false };
@@ -59,6 +62,18 @@ export async function findUpToDate(
   destination.checkNames(records);
   const digests = records.map(({ descriptor: { digest } }) => (isWhole(options) ? digest : copiedBefore(digest)));
   return (await isUpToDate(destination, records, digests)) ? upToDate(records, digests) : undefined;
+}
+
+/** The report, if the images meet the policy: what needs no copying is judged all the same. */
+async function judged(
+  report: PushReport,
+  source: ImageSource,
+  names: readonly string[],
+  options: CopyOptions,
+): Promise<PushReport> {
+  if (options.policy === undefined) return report;
+  const trust = await judgePlan(source, await planExport(source, names, choosingOf(options)), options);
+  return { ...report, ...(trust && { trust }) };
 }
 
 /** Whether the images are wanted as they are. */

@@ -45,6 +45,14 @@ export function renamedSource(source: ImageSource, renamings: readonly Renaming[
   });
 }
 
+/** The name at the source of an image that is renamed so; of a repository that is renamed, each name has one. */
+export function sourceNameOf(name: string, renamings: readonly Renaming[]): string {
+  const exact = renamings.find(({ to }) => to === name);
+  if (exact !== undefined) return exact.from;
+  const around = renamings.find(({ to }) => isIn(name, repositoryOf(to)));
+  return around === undefined ? name : swapped(name, repositoryOf(around.to), repositoryOf(around.from));
+}
+
 function moved(record: ImageRecord, { from, to, old, now }: Move): ImageRecord {
   if (record.name === undefined) return record;
   return { ...record, name: record.name === from ? to : swapped(record.name, old, now) };

@@ -140,7 +140,7 @@ export async function closeArchive(
   throwIfAborted(signal, 'the load');
   let listed: readonly ImageRecord[] = [];
   const moved = await publishNames(session, (records) => {
-    if (!options.policyReport) demandNames(options.policy, records, additions);
+    if (!options.policyReport) demandNames(options.policy, records, additions, options.judgedName);
     listed = publishRecords(records, additions, options.onConflict);
     return listed;
   });

@@ -16,6 +16,7 @@ import type { Warning } from '../survey/reports.js';
 import type { Survey } from '../survey/survey-images.js';
 import { deniedWarnings, demandAllowed, demandDigests } from '../trust/demand-trust.js';
 import { judgeImages } from '../trust/judge-image.js';
+import { asJudged, type JudgedName } from '../trust/judge-name.js';
 import { ruleFor, type Policy } from '../trust/policy.js';
 import type { TrustReport } from '../trust/trust-report.js';
 
@@ -24,6 +25,10 @@ export interface TrustDemands {
   readonly policy: Policy | undefined;
   /** Whether what the policy denies is only told. */
   readonly policyReport: boolean;
+  /** The name that the policy judges an image by, where that is not the one that it gets. */
+  readonly judgedName?: JudgedName | undefined;
+  /** What an error says did not happen. */
+  readonly outcome?: string | undefined;
   /** The digests that roots may have; none: any. */
   readonly digests: readonly Digest[];
 }
@@ -58,7 +63,7 @@ export interface LoadTrust {
  * wants hashed again.
  */
 export async function judgeLoad(load: Judged, demands: TrustDemands): Promise<LoadTrust> {
-  const { policy, policyReport, digests } = demands;
+  const { policy, policyReport, judgedName, outcome = 'nothing was loaded', digests } = demands;
   if (policy === undefined && digests.length === 0) return { reports: undefined, warnings: [] };
   const stored = await listedIn(load.destination);
   const judged = await withoutCompanions(load, stored);
@@ -69,10 +74,12 @@ export async function judgeLoad(load: Judged, demands: TrustDemands): Promise<Lo
   const { provider, limits, survey } = load;
   const roots = judged.map(({ descriptor }) => descriptor.digest);
   const made = new Set(roots.filter((digest) => !load.listed.has(digest)));
-  const sources = { provider, limits, survey, records: [...load.records, ...stored], made, holders };
+  const records = [...load.records, ...stored];
+  const sources = { provider, limits, survey, records, made, holders, judgedName };
   const reports = await judgeImages(sources, judged, policy);
-  if (!policyReport) demandAllowed(reports, 'nothing was loaded');
-  if (judged.some((record) => ruleFor(policy, record)?.verifyPresent === true)) await hashAgain(load);
+  if (!policyReport) demandAllowed(reports, outcome);
+  if (judged.some((record) => ruleFor(policy, asJudged(record, judgedName))?.verifyPresent === true))
+    await hashAgain(load);
   return { reports, warnings: [...deniedWarnings(reports), ...reports.flatMap(({ warnings }) => warnings)] };
 }
 

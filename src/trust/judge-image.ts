@@ -9,7 +9,7 @@ import { labelOfRecord } from '../survey/reports.js';
 import type { Survey } from '../survey/survey-images.js';
 import { MAX_ENVELOPE_BYTES, SignatureFinder } from './find-signatures.js';
 import { contentReasons, mismatchReasons } from './judge-content.js';
-import { nameReasons } from './judge-name.js';
+import { asJudged, nameReasons, type JudgedName } from './judge-name.js';
 import { SignatureJudge } from './judge-signatures.js';
 import { ruleFor, type Policy, type PolicyRule } from './policy.js';
 import type { TrustReason, TrustReport } from './trust-report.js';
@@ -24,6 +24,8 @@ export interface TrustSources {
   readonly made?: ReadonlySet<Digest>;
   /** The roots that the names have now, where names are about to be given. */
   readonly holders?: ReadonlyMap<string, Digest>;
+  /** The name that the policy judges an image by, where that is not the one that it gets. */
+  readonly judgedName?: JudgedName | undefined;
 }
 
 /** Judges surveyed images by a policy. Holds the reports of all, and one signature. Throws ERR_LIMIT_DESCRIPTORS. */
@@ -39,8 +41,9 @@ export async function judgeImages(
   const judging = { sources, documents, finder: new SignatureFinder(documents, records, survey.nodes) };
   const reports: TrustReport[] = [];
   for (const target of targets) {
-    const rule = ruleFor(policy, target);
-    if (rule === undefined || rule.deny !== undefined) reports.push(withoutDemands(target, rule, policy));
+    const judged = asJudged(target, sources.judgedName);
+    const rule = ruleFor(policy, judged);
+    if (rule === undefined || rule.deny !== undefined) reports.push(withoutDemands(judged, rule, policy));
     else reports.push(await judgeByRule(judging, target, rule));
   }
   return reports;
@@ -73,7 +76,8 @@ async function judgeByRule(
   rule: PolicyRule,
 ): Promise<TrustReport> {
   const nodes = nodesOf(sources.survey, target);
-  const judge = new SignatureJudge(documents, finder, { rule, target, nodes });
+  const judged = asJudged(target, sources.judgedName);
+  const judge = new SignatureJudge(documents, finder, { rule, target: judged, nodes });
   const isMade = sources.made?.has(target.descriptor.digest) === true;
   const unsigned = isMade ? unsignedReasons(rule) : await judge.reasons();
   const isRootSigned = !isMade && (await judge.isRootSigned());
@@ -83,9 +87,9 @@ async function judgeByRule(
     ...(await mismatchReasons(documents, rule, nodes, isRootSigned)),
     ...unsigned,
   ];
-  const image = labelOfRecord(target);
+  const image = labelOfRecord(judged);
   return {
-    ...named(target),
+    ...named(judged),
     rule: rule.label,
     ...verdict(reasons),
     signatures: judge.reports(),

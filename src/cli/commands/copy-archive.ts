@@ -34,6 +34,7 @@ export async function copyArchive(
     images: report.images,
     blobs: { copied: stored, present, bytesCopied: bytesStored },
     warnings,
+    ...(report.trust && { trust: report.trust }),
     incomplete: report.incomplete,
     upToDate: false,
   };

@@ -1,6 +1,7 @@
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import type { OnConflict } from '../../model/image-list.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
+import type { Policy } from '../../trust/policy.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import type { RegistryOptions } from '../registry-options.js';
 
@@ -14,13 +15,16 @@ export interface CopyCommandOptions extends CommonOptions, RegistryOptions {
   readonly allTags?: boolean;
   readonly dryRun?: boolean;
   readonly blobJobs: string;
+  /** The policy of `--key` and `--policy`. */
+  readonly trust?: Policy | undefined;
 }
 
 /** What the options of `copy`, `pull` and `push` choose, as the library takes it. */
 export function choicesOf(
-  { platform = [], index, referrers, allowMissing, onConflict }: CopyCommandOptions,
+  { platform = [], index, referrers, allowMissing, onConflict, trust }: CopyCommandOptions,
   { signal }: CommandContext,
 ) {
   const missingPlatforms = allowMissing === true ? 'skip' : 'fail';
-  return { platforms: platform, index, referrers, missingPlatforms, onConflict, signal } as const;
+  const policy = trust && { policy: trust };
+  return { platforms: platform, index, referrers, missingPlatforms, onConflict, ...policy, signal } as const;
 }

@@ -15,6 +15,7 @@ import { readPlan, writePlan, type ReadPlan } from '../plan-file.js';
 import { withRegistries } from '../registry-access.js';
 import { fromSkopeo, type SkopeoOptions } from '../skopeo-options.js';
 import { isOnStdout } from '../transports.js';
+import { readTrust, type TrustFiles } from '../trust-files.js';
 import type { CopyCommandOptions } from './copy-choices.js';
 import type { CopyOutcome } from './copy-outcome.js';
 import { OneCopy, type CopiedBefore } from './copy.js';
@@ -40,10 +41,11 @@ interface Result {
 /** `lading copy`: one image or repository, the lines of a file, or a plan. A failure does not stop the others. */
 export async function copy(
   places: readonly string[],
-  given: CopyListOptions,
+  given: CopyListOptions & TrustFiles,
   context: CommandContext,
 ): Promise<number> {
-  const { jobs, planned, homes, options: wanted } = workOf(places, given);
+  const trust = await readTrust(given);
+  const { jobs, planned, homes, options: wanted } = workOf(places, { ...given, trust });
   const options = fromSkopeo(wanted, jobs);
   checkJobs(Number(options.jobs), '--jobs');
   const report = options.report === undefined ? undefined : await CopyReportFile.open(options.report);

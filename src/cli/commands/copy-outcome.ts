@@ -1,10 +1,13 @@
 import type { ImageReport, Warning } from '../../survey/reports.js';
+import type { TrustReport } from '../../trust/trust-report.js';
 
 /** What one copy did, as the command reports it. */
 export interface CopyOutcome {
   readonly images: readonly ImageReport[];
   readonly blobs: CopiedBlobs;
   readonly warnings: readonly Warning[];
+  /** The judgement of each image, if there was a policy. */
+  readonly trust?: readonly TrustReport[];
   readonly incomplete: boolean;
   readonly upToDate: boolean;
 }

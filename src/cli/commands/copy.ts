@@ -1,7 +1,9 @@
 import pLimit from 'p-limit';
+import { choosingOf } from '../../copy/closing.js';
 import { copyImages, DEFAULT_BLOB_JOBS, type CopyOptions } from '../../copy/copy-images.js';
 import type { Homes, PlannedCopy } from '../../copy/copy-plan.js';
 import { copyToRegistry, findUpToDate } from '../../copy/copy-to-registry.js';
+import { judgePlan } from '../../copy/judge-plan.js';
 import { pinnedSource } from '../../copy/pinned-source.js';
 import { sendHomes } from '../../copy/send-homes.js';
 import { checkJobs } from '../../copy/copy-blobs.js';
@@ -18,14 +20,14 @@ import type { RegistrySource } from '../../registry/registry-source.js';
 import { nameOfRepository, parseRegistryReference, repositoryOf } from '../../registry/registry-name.js';
 import type { OciLayoutStore } from '../../stores/layout/oci-layout-store.js';
 import type { ImageSource } from '../../stores/store.js';
-import { checkOutput, writeArchive } from '../archive-file.js';
 import { openStore, type CommandContext } from '../command-context.js';
 import type { CopyJob } from '../copy-lines.js';
 import { renamedTo } from '../renamed-images.js';
-import { isArchive, splitFile, splitFolder, type Place } from '../transports.js';
+import { isArchive, splitFolder, type Place } from '../transports.js';
 import { copyArchive, type ArchiveTarget } from './copy-archive.js';
 import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
 import type { CopyOutcome } from './copy-outcome.js';
+import { copyToArchive } from './copy-to-archive.js';
 
 /** The digest that an image got when it was copied like this before. */
 export type CopiedBefore = (source: Digest) => Digest | undefined;
@@ -59,14 +61,17 @@ export class OneCopy {
     if (isArchive(from) || from.transport === 'oci') return await this.#copyArchive(from, to);
     const { places, names, source } = await this.#prepare(job);
     if (this.#options.dryRun === true) return await this.#plan(job, source, names);
-    if (isArchive(to)) return await this.#writeArchive(source, places);
+    if (isArchive(to)) return await copyToArchive(source, places, this.#options, this.#context);
     if (to.transport === 'docker') {
       const destination = this.#destinationFor(job, names);
       return await copyToRegistry(source, destination, names, { ...this.#copying(hostOf(to)), copiedBefore });
     }
     const { store, name } = await this.#storeOf(to);
     const renamed = renamedTo(source, [{ to, names, name }], this.#options);
-    const copying = this.#copying(to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`);
+    const copying = {
+      ...this.#copying(to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`),
+      sourceName: renamed.sourceName,
+    };
     return { ...(await copyImages(renamed.source, store, renamed.names, copying)), upToDate: false };
   }
 
@@ -80,6 +85,8 @@ export class OneCopy {
    * is none of this work: the copy that needs the blob meets it again, and tells it.
    */
   async sendHomes(jobs: readonly CopyJob[], homes: Homes, copiedBefore: (job: CopyJob) => CopiedBefore): Promise<void> {
+    // Nothing goes ahead of the judgement of its image.
+    if (this.#options.trust !== undefined) return;
     for (const [host, blobs] of Object.entries(homes))
       for (const [digest, path] of Object.entries(blobs)) this.#registries.setHome(host, digest as Digest, path);
     const limit = pLimit(LOOKUPS);
@@ -120,8 +127,10 @@ export class OneCopy {
   }
 
   async #plan(job: CopyJob, source: ImageSource, names: readonly string[]): Promise<CopyOutcome> {
-    const { onConflict: _, ...choosing } = choicesOf(this.#options, this.#context);
-    const { images, blobs, warnings, incomplete, entries } = await planExport(source, names, choosing);
+    const options = choicesOf(this.#options, this.#context);
+    const plan = await planExport(source, names, choosingOf(options));
+    await judgePlan(source, plan, options);
+    const { images, blobs, warnings, incomplete, entries } = plan;
     const content = entries.flatMap(({ name, size, content: one }) => {
       const digest = digestOfEntry(name);
       return digest !== undefined && 'kind' in one && one.kind === 'blob' ? [{ digest, size }] : [];
@@ -134,21 +143,6 @@ export class OneCopy {
       incomplete,
       upToDate: false,
     };
-  }
-
-  async #writeArchive(
-    source: ImageSource,
-    places: readonly { readonly to: Place; readonly names: readonly string[] }[],
-  ): Promise<CopyOutcome> {
-    const files = places.map(({ to, names }) => ({ to, names, ...splitFile(to.rest) }));
-    const path = files[0]?.path;
-    checkOutput(path);
-    const renamed = renamedTo(source, files, this.#options);
-    const { onConflict: _, ...choosing } = choicesOf(this.#options, this.#context);
-    const plan = await planExport(renamed.source, renamed.names, choosing);
-    await writeArchive(renamed.source, plan, path, this.#context);
-    const { images, blobs, warnings, incomplete } = plan;
-    return { images, blobs: { copied: blobs.count, bytesCopied: blobs.bytes }, warnings, incomplete, upToDate: false };
   }
 
   async #copyArchive(from: Place, to: Place): Promise<CopyOutcome> {

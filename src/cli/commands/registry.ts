@@ -29,10 +29,8 @@ export async function pull(
   const texts = references.map((one) => (options.allTags === true ? one : one.withDefaultTag()).toString());
   return await withRegistries(options, context, onlyHost(names), async (registries) => {
     const store = await openStore(options, 'write');
-    const report = await copyImages(registries.source(), store, texts, {
-      ...choicesOf(options, context),
-      ...(policy && { policy }),
-    }).catch((error: unknown) => {
+    const choices = choicesOf({ ...options, trust: policy }, context);
+    const report = await copyImages(registries.source(), store, texts, choices).catch((error: unknown) => {
       throw hintAllowMissing(error, options.allowMissing);
     });
     warn(report.warnings, options);
@@ -56,9 +54,10 @@ function onlyHost(names: readonly string[]): string | undefined {
 export async function push(
   name: string,
   to: string | undefined,
-  options: CopyCommandOptions,
+  options: CopyCommandOptions & TrustFiles,
   context: CommandContext,
 ): Promise<number> {
+  const trust = await readTrust(options);
   const target = to ?? name;
   const reference = parseRegistryReference(target);
   return await withRegistries(options, context, repositoryOf(reference).host, async (registries) => {
@@ -69,7 +68,7 @@ export async function push(
       digest: reference.digest,
       blobJobs: 4,
     });
-    const report = await copyToRegistry(store, destination, [own], choicesOf(options, context)).catch(
+    const report = await copyToRegistry(store, destination, [own], choicesOf({ ...options, trust }, context)).catch(
       (error: unknown) => {
         throw hintAllowMissing(error, options.allowMissing);
       },

@@ -1,0 +1,42 @@
+import { choosingOf } from '../../copy/closing.js';
+import { judgePlan } from '../../copy/judge-plan.js';
+import { planExport } from '../../export/plan-export.js';
+import type { ImageSource } from '../../stores/store.js';
+import { checkOutput, writeArchive } from '../archive-file.js';
+import type { CommandContext } from '../command-context.js';
+import { renamedTo } from '../renamed-images.js';
+import { splitFile, type Place } from '../transports.js';
+import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
+import type { CopyOutcome } from './copy-outcome.js';
+
+/** Images, and the place in the archive that they go to. */
+export interface ArchivePlace {
+  readonly to: Place;
+  readonly names: readonly string[];
+}
+
+/** Writes images into one archive, if the policy allows all of them. */
+export async function copyToArchive(
+  source: ImageSource,
+  places: readonly ArchivePlace[],
+  options: CopyCommandOptions,
+  context: CommandContext,
+): Promise<CopyOutcome> {
+  const files = places.map(({ to, names }) => ({ to, names, ...splitFile(to.rest) }));
+  const path = files[0]?.path;
+  checkOutput(path);
+  const renamed = renamedTo(source, files, options);
+  const copying = { ...choicesOf(options, context), sourceName: renamed.sourceName };
+  const plan = await planExport(renamed.source, renamed.names, choosingOf(copying));
+  const trust = await judgePlan(renamed.source, plan, copying);
+  await writeArchive(renamed.source, plan, path, context);
+  const { images, blobs, warnings, incomplete } = plan;
+  return {
+    images,
+    blobs: { copied: blobs.count, bytesCopied: blobs.bytes },
+    warnings,
+    ...(trust && { trust }),
+    incomplete,
+    upToDate: false,
+  };
+}
