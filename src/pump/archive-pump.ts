@@ -1,14 +1,10 @@
-import { once } from 'node:events';
 import { closeSync, constants, fstatSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { kernel, type Kernel } from '../files/kernel.js';
 import { openOwnPipe } from '../files/own-pipe.js';
-import { THREAD_OPTIONS } from '../files/thread-options.js';
 import { totalBytes } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
 import { fitsOneHeader } from '../model/tar-writer.js';
-import { errorOfThread, type ThreadError } from '../model/thread-error.js';
 import { packEntries } from './packed-entries.js';
 import {
   isLarge,
@@ -18,6 +14,7 @@ import {
   type PumpThreadData,
   type WriterThreadData,
 } from './pump-tasks.js';
+import { runThread } from './run-thread.js';
 
 /** More threads than this hash faster than a pipe takes bytes. */
 const MAX_HASHERS = 2;
@@ -77,8 +74,11 @@ export async function pumpArchive(
   onStart?.(() => state.sent);
   try {
     const hashers = Math.min(MAX_HASHERS, availableParallelism(), large.length);
-    const threads = [start('writer-thread.js', { shared, large, entries: packEntries(entries), pipe }, state)];
-    for (let at = 0; at < hashers; at += 1) threads.push(start('hash-thread.js', { shared, large }, state));
+    // An error in one thread stops all of them, and each ends by itself.
+    const start = async (script: string, data: PumpThreadData | WriterThreadData): Promise<void> =>
+      await runThread({ script, data, onFail: stop });
+    const threads = [start('writer-thread.js', { shared, large, entries: packEntries(entries), pipe })];
+    for (let at = 0; at < hashers; at += 1) threads.push(start('hash-thread.js', { shared, large }));
     await allDone(threads);
   } catch (error) {
     throw signal?.aborted ? new LadingError('ERR_ABORTED', 'the save was aborted', { cause: signal.reason }) : error;
@@ -103,24 +103,6 @@ function openPipe(calls: Kernel, fd: number): number {
     if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
     throw Object.assign(new Error('EPIPE: the pipe has no reader'), { code: 'EPIPE', syscall: 'open' });
   }
-}
-
-/** Runs a thread to its end. An error in one thread stops all of them, and each ends by itself. */
-async function start(script: string, data: PumpThreadData | WriterThreadData, state: PumpState): Promise<void> {
-  // The writer still reads files that a thread opened when that thread has ended.
-  const options = { ...THREAD_OPTIONS, trackUnmanagedFds: false, workerData: data };
-  const worker = new Worker(new URL(script, import.meta.url), options);
-  let failure: Error | undefined;
-  const fail = (error: Error): void => {
-    failure ??= error;
-    state.stop();
-  };
-  worker.on('message', (error: ThreadError) => fail(errorOfThread(error)));
-  worker.on('error', fail);
-  // Not terminated: koffi ends the whole process if its thread is taken away in the middle of a call.
-  const [status] = (await once(worker, 'exit')) as [number];
-  if (status !== 0) fail(new Error(`a thread ended with status ${status}`));
-  if (failure !== undefined) throw failure;
 }
 
 /** Waits for all threads. Throws the error that stopped the others: an abort is only what came of it. */

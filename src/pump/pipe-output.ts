@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { TAR_BLOCK } from '../model/tar-header.js';
 import type { Kernel } from '../files/kernel.js';
 import { whenReady, type Waiting } from '../files/own-pipe.js';
+import { GatheredOutput } from './gathered-output.js';
 
 /** Bytes that are gathered before they are written. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -13,23 +14,20 @@ const SPLICE_BYTES = 1024 * 1024;
 const CUT_AT = 1;
 
 /**
- * A non-blocking pipe that an archive is written to. Gathers bytes up to 1 MiB, and keeps those back after which a cut
- * archive could look whole. Looks whether it was stopped while it waits for room. Holds its buffer.
+ * A non-blocking pipe that an archive is written to. Gathers bytes up to 1 MiB. Looks whether it was stopped while it
+ * waits for room.
  */
-export class PipeOutput {
+export class PipeOutput extends GatheredOutput {
   readonly #pipe: number;
   readonly #kernel: Kernel;
   readonly #waiting: Waiting;
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  #used = 0;
   /** Bytes that are in the pipe. */
   #sent = 0;
-  /** Bytes of the buffer that may go: they end inside an entry. */
-  #free = 0;
   readonly #onSent: (bytes: number) => void;
 
   /** `onSent` is told how many bytes are in the pipe, whenever more are. */
   constructor(pipe: number, kernel: Kernel, isStopped: () => boolean, onSent: (bytes: number) => void) {
+    super(Buffer.allocUnsafeSlow(BUFFER_BYTES));
     this.#pipe = pipe;
     this.#kernel = kernel;
     this.#onSent = onSent;
@@ -41,35 +39,18 @@ export class PipeOutput {
     return this.#kernel.pipeSize(this.#pipe);
   }
 
-  /** Room for the next bytes of the archive, of which the first `free` may go once they are filled in. */
-  take(bytes: number, free: number): Buffer {
-    if (this.#used + bytes > this.#buffer.length) this.flush();
-    if (this.#used + bytes > this.#buffer.length) throw new Error(`no room for ${bytes} bytes`);
-    const taken = this.#buffer.subarray(this.#used, this.#used + bytes);
-    if (free > 0) this.#free = this.#used + free;
-    this.#used += bytes;
-    return taken;
-  }
-
-  /** Writes the bytes that may go. */
-  flush(): void {
-    this.write(this.#buffer.subarray(0, this.#free));
-    this.#buffer.copyWithin(0, this.#free, this.#used);
-    this.#used -= this.#free;
-    this.#free = 0;
-  }
-
   /**
-   * Writes bytes at once. The buffer must have been flushed whole. A pipe takes less than 4 KiB whole or not at all, and
-   * of more bytes it takes any number of blocks. So whenever this ends early, the archive ends behind the first byte of a
-   * block: in a header or in a body.
+   * A pipe takes less than 4 KiB whole or not at all, and of more bytes it takes any number of blocks. So whenever this
+   * ends early, the archive ends behind the first byte of a block: in a header or in a body.
    */
-  write(bytes: Uint8Array): void {
+  protected override send(buffer: Buffer, length: number): Buffer {
+    const bytes = buffer.subarray(0, length);
     const first = (TAR_BLOCK + CUT_AT - (this.#sent % TAR_BLOCK)) % TAR_BLOCK;
     const end = bytes.length - ((bytes.length - first) % TAR_BLOCK);
     for (const part of [bytes.subarray(0, first), bytes.subarray(first, end), bytes.subarray(Math.max(first, end))]) {
       this.#writeAll(part);
     }
+    return buffer;
   }
 
   #writeAll(bytes: Uint8Array): void {
