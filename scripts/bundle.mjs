@@ -24,6 +24,7 @@ const DOCUMENT_PACKAGES = ['yaml'];
 const THREADS = [
   'dist/stores/layout/ingest/copy-worker.js',
   'dist/archives/pipe-thread.js',
+  'dist/pump/fill-thread.js',
   'dist/pump/hash-thread.js',
   'dist/pump/writer-thread.js',
 ];

@@ -2,15 +2,13 @@ import { DescriptorOutput } from '../files/descriptor-output.js';
 import type { OnProgress } from '../model/progress-event.js';
 import { CALLBACK, check, FLAG, optionsOf, SIGNAL, wholeNumber } from '../model/rules.js';
 import { reporting, type Reported } from '../progress/reporting.js';
-import type { PumpEntry } from '../pump/pump-tasks.js';
 import { SOURCE } from '../stores/port-rules.js';
-import type { ImageSource, SourceReader } from '../stores/store.js';
+import type { ImageSource } from '../stores/store.js';
 import { labelOf } from '../survey/reports.js';
-import { digestsOf } from './export-entries.js';
 import { PLAN, streamTo } from './export-images.js';
-import type { PlannedEntry } from './lay-out-archive.js';
 import { PlanProgress, saveReportOf } from './plan-progress.js';
 import type { ExportPlan } from './plan-export.js';
+import { withFiles } from './with-files.js';
 
 /** The largest number of a descriptor. */
 const MAX_FD = 2 ** 31 - 1;
@@ -61,24 +59,10 @@ async function pumped(
   // Loaded only if it is wanted: a save starts sooner without it.
   const { canPump, pumpArchive } = await import('../pump/archive-pump.js');
   if (!canPump(fd, plan.entries)) return false;
-  const reader = await source.reader();
-  try {
-    await reader.claim(digestsOf(plan));
-    const entries = plan.entries.map((entry) => pumpEntryOf(reader, entry));
-    if (!entries.every((entry) => entry !== undefined)) return false;
+  return await withFiles(source, plan, async (entries) => {
     await pumpArchive(fd, entries, {
       signal,
       onStart: (position) => PlanProgress.start(progress, plan, position),
     });
-    return true;
-  } finally {
-    await reader.end();
-  }
-}
-
-function pumpEntryOf(reader: SourceReader, { content, name, type, size, mode }: PlannedEntry): PumpEntry | undefined {
-  const header = { name, type, size, mode };
-  if ('bytes' in content) return { ...header, bytes: content.bytes };
-  const file = reader.fileOf(content.digest);
-  return file === undefined ? undefined : { ...header, file, digest: content.digest };
+  });
 }

@@ -4,10 +4,10 @@ import { kernel, type Kernel } from '../files/kernel.js';
 import { openOwnPipe } from '../files/own-pipe.js';
 import { totalBytes } from '../model/content.js';
 import { LadingError } from '../model/errors.js';
-import { fitsOneHeader } from '../model/tar-writer.js';
 import { packEntries } from './packed-entries.js';
 import {
   isLarge,
+  isWorthThreads,
   PumpState,
   type BlobEntry,
   type PumpEntry,
@@ -18,9 +18,6 @@ import { runThread } from './run-thread.js';
 
 /** More threads than this hash faster than a pipe takes bytes. */
 const MAX_HASHERS = 2;
-
-/** A smaller archive is written before the threads have started. */
-const MIN_BYTES = 16 * 1024 * 1024;
 
 /** Fewer bytes of large bodies are hashed by the thread that writes, before others have started. */
 const MIN_HASHED_BYTES = 8 * 1024 * 1024;
@@ -38,7 +35,7 @@ export function canPump(fd: number, entries: readonly Pick<PumpEntry, 'name' | '
   if (calls === undefined) return false;
   try {
     closeSync(openPipe(calls, fd));
-    return bytes >= MIN_BYTES && entries.every(fitsOneHeader);
+    return isWorthThreads(entries);
   } catch {
     // A pipe of another user.
     return false;

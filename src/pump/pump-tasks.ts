@@ -1,6 +1,7 @@
 import { STOP_CHECK_MS } from '../files/own-pipe.js';
+import { totalBytes } from '../model/content.js';
 import type { Digest } from '../model/digest.js';
-import type { TarHeaderFields } from '../model/tar-writer.js';
+import { fitsOneHeader, type TarHeaderFields } from '../model/tar-writer.js';
 
 /* What the threads of a pump share. */
 
@@ -23,6 +24,14 @@ export const SMALL_BYTES = 128 * 1024;
 /** Whether threads hash the body while another one writes it. */
 export function isLarge(entry: BlobEntry): boolean {
   return entry.size > SMALL_BYTES;
+}
+
+/** A smaller archive is written before the threads have started. */
+const MIN_BYTES = 16 * 1024 * 1024;
+
+/** Whether threads can write the entries, which need no more than a plain header, faster than a stream. */
+export function isWorthThreads(entries: readonly Pick<PumpEntry, 'name' | 'size'>[]): boolean {
+  return totalBytes(entries.map(({ size }) => size)) >= MIN_BYTES && entries.every(fitsOneHeader);
 }
 
 /** What every thread gets when it starts. */
@@ -48,6 +57,12 @@ export interface PackedEntries {
 /** What the thread that writes gets in addition. `pipe`: a descriptor of this process alone, non-blocking. */
 export interface WriterThreadData extends PumpThreadData {
   readonly pipe: number;
+  readonly entries: PackedEntries;
+}
+
+/** What a thread that fills slots gets. */
+export interface FillThreadData {
+  readonly shared: SharedArrayBuffer;
   readonly entries: PackedEntries;
 }
 

@@ -64,6 +64,8 @@ export const SERVER_FILES: readonly string[] = [
   'copy/copy-images',
   'copy/copy-to-registry',
   'model/media-types',
+  // An archive by a thread, in chunks whose memory is used again: only for who writes them at once.
+  'export/send-archive',
   'registry/registries',
   'registry/registry-name',
   'registry/settings',

@@ -1,18 +1,10 @@
-import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import {
-  exportImages,
-  formatPlatformFull,
-  labelOf,
-  LadingError,
-  planExport,
-  type ExportPlan,
-  type Platform,
-} from '../../index.js';
+import { formatPlatformFull, labelOf, LadingError, planExport, type ExportPlan, type Platform } from '../../index.js';
 import { audited } from '../audited.js';
 import type { Named, Reply, Request, ServerContext } from '../context.js';
-import { rangeOf, type ByteRange } from '../byte-range.js';
+import { rangeOf } from '../byte-range.js';
 import { isTrue, transferPlatforms } from '../query.js';
+import { sendPlanned, type Asked, type Sent } from '../send-planned.js';
 import { SAVE_NAMED_SCHEMA, SAVE_SCHEMA } from '../schemas.js';
 import { EngineError, exportFailureOf, STATUS } from '../statuses.js';
 
@@ -159,18 +151,6 @@ function describe(reply: Reply, plan: ExportPlan): void {
   if (missing !== '') reply.header('Lading-Missing-Platforms', missing);
 }
 
-/** An archive, and the part of it that was asked for; undefined: all. */
-interface Asked {
-  readonly plan: ExportPlan;
-  readonly range: ByteRange | undefined;
-}
-
-/** How sending an archive ended: `OK`, `CLIENT_GONE` or the code of the error, and the bytes that were sent. */
-interface Sent {
-  readonly code: string;
-  readonly bytes: number;
-}
-
 /** Sends the archive as one transfer. Returns when the answer has ended, whole or broken. */
 async function send(
   context: ServerContext,
@@ -186,7 +166,7 @@ async function send(
     reply.header('Content-Length', end - start);
     if (range !== undefined)
       reply.code(STATUS.partialContent).header('Content-Range', `bytes ${start}-${end - 1}/${plan.size}`);
-    const sent = await sendArchive(context, request, reply, { plan, range });
+    const sent = await sendPlanned(context, request, reply, { plan, range });
     transfer.end(sent);
     if (sent.code !== 'OK') context.metrics.errors.inc({ code: sent.code });
     for (const image of sent.code === 'OK' ? plan.images : [])
@@ -196,42 +176,4 @@ async function send(
     transfer.end({ code: exportFailureOf(error).code, bytes: 0 });
     throw error;
   }
-}
-
-/** From here on every error breaks the connection, so that a client never takes a broken archive for a whole one. */
-async function sendArchive(
-  context: ServerContext,
-  request: Request,
-  reply: Reply,
-  { plan, range }: Asked,
-): Promise<Sent> {
-  const size = range === undefined ? plan.size : range.end - range.start;
-  const archive = exportImages(context.turns.dealReads(context.store), plan, { signal: context.halt, ...range });
-  const { socket } = request.raw;
-  const before = socket.bytesWritten;
-  let failed: unknown;
-  archive.once('error', (error) => {
-    failed = error;
-  });
-  const sent = new Promise<Sent>((resolve) => {
-    onceClosed(reply, () => {
-      archive.destroy();
-      const code = codeOf(reply, archive, failed);
-      // The socket counts the headers too.
-      resolve({ code, bytes: code === 'OK' ? size : Math.min(size, socket.bytesWritten - before) });
-    });
-  });
-  void reply.send(archive);
-  return await sent;
-}
-
-/** Calls `done` when the answer has ended, or at once if the client has gone already. */
-function onceClosed({ raw }: Reply, done: () => void): void {
-  if (raw.destroyed || raw.req.socket.destroyed) done();
-  else raw.once('close', done);
-}
-
-function codeOf(reply: Reply, archive: Readable, failed: unknown): string {
-  if (reply.raw.writableFinished && archive.readableEnded) return 'OK';
-  return failed === undefined ? 'CLIENT_GONE' : exportFailureOf(failed).code;
 }
