@@ -1,13 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import path from 'node:path';
-import tls from 'node:tls';
 import { LadingError, quote } from '../model/errors.js';
 import { askHelper } from '../registry/credential-helper.js';
 import { credentialsIn } from '../registry/credentials.js';
-import type { TlsSettings } from '../registry/http-client.js';
+import { Mirrors } from '../registry/mirrors.js';
 import { Registries } from '../registry/registries.js';
 import { parseHost } from '../registry/registry-name.js';
 import { DEFAULT_WAITS, type Credentials, type FindCredentials, type RegistrySettings } from '../registry/settings.js';
@@ -16,8 +13,10 @@ import { warnNow, type OutputOptions } from './console.js';
 import { credentialFiles, readCredentialFiles } from './credential-files.js';
 import { parseDuration } from './duration.js';
 import { proxiesOf } from './proxies.js';
+import { mirrorsOf, readRegistriesFile } from './registries-file.js';
 import { readPassword } from './password.js';
 import type { RegistryOptions } from './registry-options.js';
+import { authoritiesIn, tlsSettings } from './registry-certificates.js';
 
 /** Credentials that come from the command itself. */
 export interface GivenCredentials {
@@ -59,18 +58,21 @@ export async function registrySettings(
 }
 
 async function accessOf(options: RegistryOptions & GivenCredentials, host: string | undefined) {
-  const { plainHttp = [], skipTlsVerify = [], allowRedirectTo = [], caFile = [] } = options;
-  const unchecked = new Set(skipTlsVerify.map(parseHost));
+  const { plainHttp = [], skipTlsVerify = [], allowRedirectTo = [], caFile = [], mirror = [] } = options;
+  const entries = await readRegistriesFile(options.registries, process.env, os.homedir());
+  const hostsWith = (key: 'plainHttp' | 'skipTlsVerify'): readonly string[] =>
+    [...entries].filter(([, entry]) => entry[key] === true).map(([one]) => one);
+  const unchecked = new Set([...skipTlsVerify.map(parseHost), ...hostsWith('skipTlsVerify')]);
   const authorities = authoritiesIn(caFile);
   const credentials = await credentialsOf(options, host);
   return {
     credentials,
     credentialPlaces: placesOf(options),
-    plainHttp: new Set(plainHttp.map(parseHost)),
+    mirrors: new Mirrors(mirrorsOf(entries, mirror), Date.now),
+    plainHttp: new Set([...plainHttp.map(parseHost), ...hostsWith('plainHttp')]),
     allowedRedirects: new Set(allowRedirectTo.map((one) => one.toLowerCase())),
     proxyFor: proxiesOf(process.env),
-    tls: (one: string): TlsSettings =>
-      tlsOf(one, { certDir: options.certDir, authorities, isChecked: !unchecked.has(one) }),
+    tls: tlsSettings({ certDir: options.certDir, authorities, unchecked, entries }),
   };
 }
 
@@ -110,65 +112,6 @@ function attemptsOf(text = '5'): number {
   const attempts = Number(text);
   if (Number.isInteger(attempts) && attempts >= 1 && attempts <= 100) return attempts;
   throw new LadingError('ERR_OPTION_INVALID', `--retry-times is a number from 1 to 100, not ${quote(text)}`);
-}
-
-function authoritiesIn(files: readonly string[]): readonly string[] {
-  return files.map((file) => readPem(file, '--ca-file'));
-}
-
-function readPem(file: string, what: string): string {
-  try {
-    const text = readFileSync(file, 'utf8');
-    if (text.includes('-----BEGIN ')) return text;
-  } catch (cause) {
-    throw new LadingError('ERR_OPTION_INVALID', `${what}: cannot read ${quote(file)}`, { cause });
-  }
-  throw new LadingError('ERR_OPTION_INVALID', `${what}: ${quote(file)} has no certificate in it`);
-}
-
-/** The settings of one host: the authorities of the options and of its folder, and its own certificate for us. */
-function tlsOf(
-  host: string,
-  {
-    certDir,
-    authorities,
-    isChecked,
-  }: { certDir: string | undefined; authorities: readonly string[]; isChecked: boolean },
-): TlsSettings {
-  const folder = certificateFolders(certDir)
-    .map((parent) => path.join(parent, host))
-    .find((one) => existsSync(one));
-  const names = folder === undefined ? [] : readdirSync(folder);
-  const at = (name: string): string => readPem(path.join(folder ?? '', name), 'certificates');
-  const own = names.filter((name) => name.endsWith('.crt')).map(at);
-  const pair = names.find((name) => name.endsWith('.cert'));
-  const key = names.find((name) => name.endsWith('.key'));
-  if ((pair === undefined) !== (key === undefined) || (pair && key !== pair.replace(/\.cert$/, '.key')))
-    throw new LadingError(
-      'ERR_OPTION_INVALID',
-      `${folder} has a client certificate without its key, or a key without its certificate`,
-    );
-  const extra = process.env['NODE_EXTRA_CA_CERTS'];
-  const added = [...authorities, ...own];
-  // Certificates of our own would take the place of those that Node trusts, so all are given.
-  const ca =
-    added.length === 0
-      ? undefined
-      : [...tls.rootCertificates, ...(extra ? [readPem(extra, 'NODE_EXTRA_CA_CERTS')] : []), ...added];
-  return {
-    ...(ca && { ca }),
-    ...(pair !== undefined && key !== undefined && { cert: at(pair), key: at(key) }),
-    ...(!isChecked && { rejectUnauthorized: false }),
-  };
-}
-
-function certificateFolders(given: string | undefined): readonly string[] {
-  const standard = [
-    path.join(os.homedir(), '.config/containers/certs.d'),
-    '/etc/containers/certs.d',
-    '/etc/docker/certs.d',
-  ];
-  return given === undefined ? standard : [given, ...standard];
 }
 
 function versionOf(): string {

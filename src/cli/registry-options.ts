@@ -14,6 +14,8 @@ export interface RegistryOptions {
   readonly allowRedirectTo?: readonly string[];
   readonly retryTimes?: string;
   readonly maxWait?: string;
+  readonly mirror?: readonly string[];
+  readonly registries?: string;
 }
 
 /** Adds the options by which a registry is reached. */
@@ -35,6 +37,11 @@ function withConnectionOptions(command: Command): Command {
     .option('--plain-http <host>', 'use http without TLS for this registry; repeatable', collect)
     .option('--skip-tls-verify <host>', 'do not check the certificate of this registry; repeatable', collect)
     .option('--allow-redirect-to <host>', 'follow redirects to this host inside the network; repeatable', collect)
+    .option('--mirror <host=mirror>', 'read images of a registry from this mirror first; repeatable', collect)
+    .option(
+      '--registries <file>',
+      'mirrors and settings of registries (default: lading/registries.json in the folder of settings)',
+    )
     .option('--retry-times <number>', 'tries of one request', '5')
     .option('--max-wait <time>', 'the longest wait that a registry may ask for: 30s, 10m', '10m');
 }
@@ -44,7 +51,7 @@ export function withServedRegistries(command: Command): Command {
   return withConnectionOptions(
     command
       .option(
-        '--registries <hosts>',
+        '--client-registries <hosts>',
         'registries that clients may name: any, none, or HOST,… (default: any on a unix socket, none over TCP)',
       )
       .option('--registry-credentials', 'use the files of credentials of this user for clients that send none')

@@ -9,18 +9,18 @@ import type { RegistryOptions } from './registry-options.js';
 
 /** How `lading serve` speaks to registries. */
 export interface ServeRegistryOptions extends RegistryOptions {
-  readonly registries?: string;
+  readonly clientRegistries?: string;
   readonly registryCredentials?: boolean;
   readonly pullPlatforms?: string;
 }
 
 /** What the options say; undefined if clients may name no registry at all. */
 export async function registryAccess(options: ServeRegistryOptions & CommonOptions) {
-  const { registries, registryCredentials = false, pullPlatforms = defaultPlatforms(options) } = options;
-  if (registries === 'none') return undefined;
+  const { clientRegistries, registryCredentials = false, pullPlatforms = defaultPlatforms(options) } = options;
+  if (clientRegistries === 'none') return undefined;
   return {
     settings: await registrySettings({ ...options, anonymous: !registryCredentials }),
-    ...(registries !== undefined && { hosts: hostsIn(registries) }),
+    ...(clientRegistries !== undefined && { hosts: hostsIn(clientRegistries) }),
     pullPlatforms: platformsIn(pullPlatforms),
   };
 }

@@ -4,6 +4,7 @@ import { throwIfAborted } from '../model/aborted.js';
 import type { Digest } from '../model/digest.js';
 import { asError, LadingError } from '../model/errors.js';
 import type { DestinationSession, ExpectedContent, IngestOutcome, SourceReader } from '../stores/store.js';
+import { againWithoutMirror } from '../registry/mirrors.js';
 import type { SharedWork } from './shared-work.js';
 
 /** One blob to copy. With `bytes` it was made here; otherwise the source has it. */
@@ -113,7 +114,12 @@ async function inParallel<T>(
   if (first !== undefined) throw first;
 }
 
-async function copyBlob(
+/** Copies a blob; once again if a mirror gave wrong bytes, since its source asks another place then. */
+async function copyBlob(...copied: Parameters<typeof copyOnce>): Promise<IngestOutcome> {
+  return await againWithoutMirror(async () => await copyOnce(...copied));
+}
+
+async function copyOnce(
   reader: SourceReader,
   session: DestinationSession,
   blob: BlobCopy,

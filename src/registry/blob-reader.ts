@@ -43,7 +43,8 @@ export async function* readBlob(
       if (at - mark >= PROGRESS_BYTES) [failed, mark] = [0, at];
       failed += 1;
       const { settings } = repository.exchange;
-      const ms = settings.signal?.aborted === true ? undefined : waitBefore(failed, undefined, settings);
+      const rules = { ...settings, attempts: repository.attempts };
+      const ms = settings.signal?.aborted === true ? undefined : waitBefore(failed, undefined, rules);
       if (ms === undefined) throw cutError(repository, content, error, at);
       await wait(ms, undefined, { signal: settings.signal });
     }
@@ -77,7 +78,7 @@ async function openAt(repository: Repository, content: Content, at: number): Pro
 
 async function sendTwice(repository: Repository, call: RepositoryCall): Promise<Answer> {
   const answer = await repository.send(call);
-  if (answer.status !== 404) return answer;
+  if (answer.status !== 404 || repository.isMirror) return answer;
   answer.discard();
   await wait(SECOND_LOOK_MS, undefined, { signal: repository.exchange.settings.signal });
   return await repository.send(call);

@@ -98,7 +98,7 @@ function refusedAddress(asked: Asked, host: string): LadingError {
       asked,
       `it leads to an address inside a network, ${host}; allow it with --allow-redirect-to ${host}`,
     );
-  const message = `registry ${host} has a link-local address, as services have that are not for others; name it in --registries to allow it`;
+  const message = `registry ${host} has a link-local address, as services have that are not for others; name it in --client-registries to allow it`;
   return new LadingError('ERR_REDIRECT_REFUSED', message, { details: { host } });
 }
 

@@ -22,8 +22,10 @@ export class Registries {
     return new Repository(this.#exchange, name, actions, sources);
   }
 
+  /** Reads from mirrors first, unless `mirrors` is `undefined`. */
   source(options: SourceOptions = {}): RegistrySource {
-    return new RegistrySource((name) => this.repository(name, 'pull'), options);
+    const { mirrors } = this.#exchange.settings;
+    return new RegistrySource((name) => this.repository(name, 'pull'), { ...(mirrors && { mirrors }), ...options });
   }
 
   /** `sources`: other repositories of the same registry that may have the blobs. */

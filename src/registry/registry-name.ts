@@ -61,6 +61,11 @@ export function apiHostOf(host: string): string {
   return host === HUB ? HUB_API : host;
 }
 
+/** The registry, as names write it, whose requests a host answers. */
+export function hostOfApi(host: string): string {
+  return host === HUB_API ? HUB : host;
+}
+
 /** Whether a host is this computer, whose registries often speak plain http. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/:\d+$/, '');

@@ -3,7 +3,7 @@ import { checkDocument, readAll } from '../content/check-document.js';
 import type { FoundBlob, OpenOptions } from '../content/content-provider.js';
 import { Documents } from '../content/documents.js';
 import type { Content, ContentKind } from '../model/content.js';
-import { COMPANION_SUFFIXES, isCompanionTag, companionSubject } from '../model/companion-tag.js';
+import { isCompanionTag, companionSubject } from '../model/companion-tag.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
@@ -13,10 +13,12 @@ import { isImageConfigType } from '../model/media-types.js';
 import type { Reference } from '../model/reference.js';
 import type { ImageSource, SourceReader } from '../stores/store.js';
 import { BlobUploads } from './blob-upload.js';
-import { readBlob } from './blob-reader.js';
+import { companionTags } from './companion-tags.js';
 import { DocumentCache } from './document-cache.js';
 import { LearnedContent } from './learned-content.js';
 import { Manifests, type FetchedManifest } from './manifests.js';
+import { Mirrored } from './mirrored.js';
+import type { Mirrors } from './mirrors.js';
 import { listReferrers, ofSubject, referrersTag } from './referrers.js';
 import { missingContent, unknownImage } from './registry-errors.js';
 import { nameOfRepository, parseRegistryReference, repositoryOf, type RepositoryName } from './registry-name.js';
@@ -31,6 +33,8 @@ export interface SourceOptions {
   /** What other sources of the same registries have learned. */
   readonly learned?: LearnedContent;
   readonly cache?: DocumentCache;
+  /** The registries that are asked first. Default: those of the settings. */
+  readonly mirrors?: Mirrors | undefined;
 }
 
 /** How many documents and tags are asked for at once. */
@@ -46,6 +50,7 @@ export class RegistrySource implements ImageSource {
   readonly #checksBlobs: boolean;
   readonly #cache: DocumentCache;
   readonly #learned: LearnedContent;
+  readonly #mirrored: Mirrored;
   readonly #roots = new Map<Digest, ImageRecord>();
   readonly #records = new Map<string, Promise<ImageRecord | undefined>>();
   readonly #tags = new Map<string, Promise<readonly string[]>>();
@@ -57,6 +62,7 @@ export class RegistrySource implements ImageSource {
     this.#checksBlobs = options.checkBlobs ?? false;
     this.#learned = options.learned ?? new LearnedContent(this.#limits);
     this.#cache = options.cache ?? new DocumentCache();
+    this.#mirrored = new Mirrored(options.mirrors);
   }
 
   /**
@@ -120,7 +126,9 @@ export class RegistrySource implements ImageSource {
   async #findRecord(reference: Reference): Promise<ImageRecord | undefined> {
     const repository = this.#repositoryOf(repositoryOf(reference));
     const { tag, digest } = reference;
-    const descriptor = await this.#manifests(repository).head(digest ?? tag ?? '');
+    const asked = digest ?? tag ?? '';
+    const mirrored = await this.#fromMirrors(repository, asked);
+    const descriptor = mirrored?.descriptor ?? (await this.#manifests(repository).head(asked));
     if (descriptor === undefined) return undefined;
     this.#learned.add(descriptor, repository);
     const name = reference.toString();
@@ -146,25 +154,13 @@ export class RegistrySource implements ImageSource {
 
   async companionsOf(repository: string, subjects: ReadonlySet<Digest>): Promise<readonly ImageRecord[]> {
     const name = repositoryOf(parseRegistryReference(repository));
-    const tags = await this.#companionTags(name, [...subjects].map(referrersTag));
+    const tags = await companionTags([...subjects].map(referrersTag), async () => await this.#tagsOf(name));
     const records = tags.map((tag) =>
       this.#running(async () => await this.#recordOf(parseRegistryReference(`${repository}:${tag}`))),
     );
     return (await Promise.all(records))
       .flatMap((record) => record ?? [])
       .filter((record) => companionSubject(record) !== undefined);
-  }
-
-  /** Those of the tags that may be there: as listed, or all of them where a registry lists no tags. */
-  async #companionTags(name: RepositoryName, stems: readonly string[]): Promise<readonly string[]> {
-    const possible = stems.flatMap((stem) => COMPANION_SUFFIXES.map((suffix) => `${stem}${suffix}`));
-    try {
-      const listed = new Set(await this.#tagsOf(name));
-      return possible.filter((tag) => listed.has(tag));
-    } catch (error) {
-      if (error instanceof LadingError && UNLISTED.includes(error.code)) return possible;
-      throw error;
-    }
   }
 
   /** A manifest is fetched; of other content the registry's own manifests say that it is there. */
@@ -192,7 +188,7 @@ export class RegistrySource implements ImageSource {
     const [size, repository] = [this.#learned.sizeOf(digest), this.#learned.repositoryOf(digest)];
     if (size === undefined || repository === undefined) throw missingContent(digest);
     const config = this.#cache.get(digest) ?? (await this.#config({ digest, size }, repository));
-    if (config === undefined) yield* readBlob(repository, { digest, size }, range);
+    if (config === undefined) yield* this.#mirrored.blob(repository, { digest, size }, range);
     else yield config.subarray(range?.start, range?.end);
   }
 
@@ -208,14 +204,17 @@ export class RegistrySource implements ImageSource {
 
   /** A manifest or index, verified; its children are known from then on. */
   async #document(digest: Digest): Promise<Buffer | undefined> {
-    const known = this.#cache.get(digest);
-    if (known !== undefined) return known;
     const repository = this.#learned.repositoryOf(digest);
-    if (repository === undefined) return undefined;
-    const fetched = await this.#running(async () => await this.#manifests(repository).get(digest));
-    if (fetched === undefined) return undefined;
-    await this.#learn(fetched, repository);
-    return fetched.bytes;
+    return await this.#cache.read(digest, async () => repository && (await this.#fetch(repository, digest)));
+  }
+
+  async #fetch(repository: Repository, digest: Digest): Promise<Buffer | undefined> {
+    return await this.#running(async () => {
+      const mirrored = await this.#fromMirrors(repository, digest);
+      const fetched = mirrored ?? (await this.#manifests(repository).get(digest));
+      if (mirrored === undefined && fetched !== undefined) await this.#learn(fetched, repository);
+      return fetched?.bytes;
+    });
   }
 
   async #learn({ bytes, descriptor }: FetchedManifest, repository: Repository): Promise<void> {
@@ -230,20 +229,21 @@ export class RegistrySource implements ImageSource {
   ): Promise<Buffer | undefined> {
     const mediaType = this.#learned.typeOf(content.digest) ?? '';
     if (!isImageConfigType(mediaType) || content.size > this.#limits.maxDocumentBytes) return undefined;
-    const bytes = await readAll(readBlob(repository, content), content.size);
+    const bytes = await readAll(this.#mirrored.blob(repository, content), content.size);
     this.#cache.add(content.digest, checkDocument(bytes, { ...content, mediaType }));
     return bytes;
+  }
+
+  /** A mirror is asked for the document itself: the hash of its bytes is what can be believed. */
+  async #fromMirrors(repository: Repository, reference: string): Promise<FetchedManifest | undefined> {
+    const found = await this.#mirrored.manifest(repository, reference, async (mirror) =>
+      this.#manifests(mirror).get(reference),
+    );
+    if (found !== undefined) await this.#learn(found, repository);
+    return found;
   }
 
   #manifests(repository: Repository): Manifests {
     return new Manifests(repository, this.#limits.maxDocumentBytes);
   }
 }
-
-/** What registries answer that let images be pulled, and tags not be listed. */
-const UNLISTED: readonly string[] = [
-  'ERR_REGISTRY_AUTH',
-  'ERR_REGISTRY_DENIED',
-  'ERR_REGISTRY_REFUSED',
-  'ERR_REGISTRY_PROTOCOL',
-];

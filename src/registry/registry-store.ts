@@ -221,9 +221,9 @@ export class RegistryStore implements Store {
     return new Set();
   }
 
-  /** A source for one operation: it asks for a name once, and knows what all of them have learned. */
+  /** A source for one operation: it asks for a name once, knows what all of them have learned, and asks no mirrors. */
   #source(): RegistrySource {
-    return this.#registries.source({ learned: this.#learned, cache: this.#cache });
+    return this.#registries.source({ learned: this.#learned, cache: this.#cache, mirrors: undefined });
   }
 }
 

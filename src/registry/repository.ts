@@ -18,12 +18,19 @@ export class Repository {
   readonly #actions: Actions;
   /** Other repositories whose blobs are to be mounted. */
   readonly #sources: ReadonlySet<string>;
+  /** Whether there is another place to ask for the same content. */
+  readonly isMirror: boolean = false;
 
   constructor(exchange: Exchange, name: RepositoryName, actions: Actions, sources: Iterable<string> = []) {
     this.exchange = exchange;
     this.name = name;
     this.#actions = actions;
     this.#sources = new Set(sources);
+  }
+
+  /** Tries of one request, and of a body without progress. */
+  get attempts(): number {
+    return this.exchange.settings.attempts;
   }
 
   /** `host/path`. */

@@ -1,4 +1,5 @@
 import type { TlsSettings } from './http-client.js';
+import type { Mirrors } from './mirrors.js';
 
 /** Credentials of a registry. */
 export type Credentials =
@@ -22,6 +23,8 @@ export interface RegistrySettings {
   readonly tls: (host: string) => TlsSettings;
   /** The proxy that leads to an address: an http or https URL, with credentials if it wants some; undefined for none. */
   readonly proxyFor: (url: URL) => URL | undefined;
+  /** The registries that are asked before others when images are read. */
+  readonly mirrors?: Mirrors;
   /** Hosts that speak http without TLS. */
   readonly plainHttp: ReadonlySet<string>;
   /** Hosts inside a network that registries on the internet may redirect to. */

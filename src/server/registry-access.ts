@@ -69,6 +69,6 @@ function checkedAccess({ registries }: ServerContext, { client }: Request, host:
   const { settings, hosts = client === 'unix' ? 'any' : [] } = registries;
   if (hosts === 'any') return { settings, hosts: [] };
   if (hosts.includes(host)) return { settings, hosts };
-  const message = `this server does not speak to registry ${jsonLine(host)}; start it with --registries ${host} to allow it`;
+  const message = `this server does not speak to registry ${jsonLine(host)}; start it with --client-registries ${host} to allow it`;
   throw new EngineError(STATUS.forbidden, message);
 }

@@ -134,10 +134,10 @@ test('the server uses the files of its own user only if it was told to', async (
 
 dockerTest(
   'a server that may speak to one registry, or to none',
-  { options: ['--registries', 'localhost:1'] },
+  { options: ['--client-registries', 'localhost:1'] },
   async (bench, t) => {
-    assert.match(await bench.refused('pull', 'localhost:2/a:1'), /start it with --registries localhost:2 to allow it/);
-    const none = await startServe(t, { options: ['--registries', 'none'] });
+    assert.match(await bench.refused('pull', 'localhost:2/a:1'), /start it with --client-registries localhost:2 to allow it/);
+    const none = await startServe(t, { options: ['--client-registries', 'none'] });
     const [docker] = DOCKERS;
     assert.ok(docker);
     assert.match(

@@ -121,7 +121,7 @@ const REFUSALS: readonly (readonly [args: readonly string[], status: number, rea
   [['volume', 'inspect', 'unknown'], 1, /no such volume/i],
 ];
 
-const WITHOUT_REGISTRIES = { loaded: true, options: ['--registries', 'none'] };
+const WITHOUT_REGISTRIES = { loaded: true, options: ['--client-registries', 'none'] };
 
 dockerTest('commands that need containers or a registry fail and say why', WITHOUT_REGISTRIES, async ({ run }) => {
   for (const [args, expected, reason] of REFUSALS) {

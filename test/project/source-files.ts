@@ -70,6 +70,7 @@ export const SERVER_FILES: readonly string[] = [
   'registry/registry-name',
   'registry/settings',
   'registry/http-client',
+  'registry/mirrors',
   // A public name, by its own file.
   'content/documents',
 ];

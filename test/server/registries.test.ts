@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test, type TestContext } from 'node:test';
+import { Mirrors } from '../../src/registry/mirrors.js';
 import { shortId } from '../../src/server/short-id.js';
 import { closureOf } from '../fixtures/blob-set.js';
 import { sharedRegistry, USER } from '../fixtures/docker-registry.js';
@@ -8,7 +9,7 @@ import { openEvents } from '../fixtures/engine-events.js';
 import { assertRefused, platformQuery } from '../fixtures/engine-store.js';
 import { startEngine, type Answer } from '../fixtures/engine.js';
 import { example, PLATFORMS } from '../fixtures/example.js';
-import { FaultProxy } from '../fixtures/fault-proxy.js';
+import { FaultProxy, type Fault, type SeenRequest } from '../fixtures/fault-proxy.js';
 import { json, oddServer } from '../fixtures/odd-registry.js';
 import {
   registryAuth,
@@ -294,7 +295,11 @@ test('speaks only to the registries that it was started for', async (t) => {
   ] as const)
     assertRefused(await none.request(method, url), 501, silent);
   const some = await registryEngine(t, { access: { hosts: ['registry.example:5000'] } });
-  assertRefused(await some.pull('other.example/app:1'), 403, /start it with --registries other\.example to allow it/);
+  assertRefused(
+    await some.pull('other.example/app:1'),
+    403,
+    /start it with --client-registries other\.example to allow it/,
+  );
   assertRefused(await some.request('GET', '/distribution/app/json'), 403, /docker\.io/);
   const tcp = await registryEngine(t);
   const url = await tcp.server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0, insecure: true });
@@ -472,4 +477,37 @@ test('puts no secret of a client into an answer, the audit, metrics, events or e
   ].join('\n');
   const forms = [password, identity, Buffer.from(`robot:${password}`).toString('base64')];
   for (const secret of forms) assert.ok(!everything.includes(secret), everything);
+});
+
+/** Demands some credentials. */
+const refusing: Fault = (seen, _request, response) => {
+  if (seen.headers.authorization !== undefined) return undefined;
+  response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+  return 'answered';
+};
+
+const isBlob = ({ url }: SeenRequest): boolean => url.includes('/blobs/');
+
+test('pulls by way of a mirror, which gets no credentials of the client', async (t) => {
+  const registry = await open(t);
+  if (registry === undefined) return;
+  const [origin, mirror] = [await FaultProxy.start(t, registry.port), await FaultProxy.start(t, registry.port)];
+  const mirrors = new Mirrors({ [origin.host]: [{ host: mirror.host }] }, () => 0);
+  const engine = await registryEngine(t, { settings: { mirrors } });
+  const name = `${origin.host}/by-mirror/app:1`;
+  await engine.tag(name);
+  linesOf(await engine.push(name));
+  assert.equal(mirror.seen.length, 0);
+  const pushed = origin.seen.length;
+  origin.fault = refusing;
+  const other = await registryEngine(t, { names: [], settings: { mirrors } });
+  const auth = registryAuth({ username: 'client', password: 'of the client' });
+  const lines = linesOf(await other.pull(name, { ...auth, query: '&platform=linux/amd64' }));
+  assert.match(lines.at(-1)?.status ?? '', /Downloaded newer image/);
+  assert.ok(mirror.requests('GET', /\/blobs\//).length > 0);
+  assert.equal(origin.seen.slice(pushed).some(isBlob), false);
+  assert.equal(
+    mirror.requests('GET').some(({ headers }) => 'authorization' in headers),
+    false,
+  );
 });

@@ -1,8 +1,9 @@
 import { choosingOf } from '../../copy/closing.js';
 import { judgePlan } from '../../copy/judge-plan.js';
 import { planExport } from '../../export/plan-export.js';
+import { againWithoutMirror } from '../../registry/mirrors.js';
 import type { ImageSource } from '../../stores/store.js';
-import { checkOutput, writeArchive } from '../archive-file.js';
+import { checkOutput, isFile, writeArchive } from '../archive-file.js';
 import type { CommandContext } from '../command-context.js';
 import { renamedTo } from '../renamed-images.js';
 import { splitFile, type Place } from '../transports.js';
@@ -29,7 +30,9 @@ export async function copyToArchive(
   const copying = { ...choicesOf(options, context), sourceName: renamed.sourceName };
   const plan = await planExport(renamed.source, renamed.names, choosingOf(copying));
   const trust = await judgePlan(renamed.source, plan, copying);
-  await writeArchive(renamed.source, plan, path, context);
+  const write = async () => await writeArchive(renamed.source, plan, path, context);
+  // What was written to stdout cannot be taken back.
+  await (isFile(path) ? againWithoutMirror(write) : write());
   const { images, blobs, warnings, incomplete } = plan;
   return {
     images,
