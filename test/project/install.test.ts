@@ -48,6 +48,12 @@ interface Installed {
   readonly size: number;
 }
 
+/** What a test reads in the bill of materials. */
+interface Bill {
+  readonly metadata: { readonly timestamp?: string; readonly component: { readonly name: string } };
+  readonly components: readonly { readonly name: string }[];
+}
+
 /** Packs the sources as a fresh clone has them, without `dist`, and unpacks the result as `node_modules/lading`. */
 async function installed(t: TestContext): Promise<Installed> {
   const folder = await temporaryFolder(t);
@@ -91,6 +97,14 @@ test('a package made of a fresh clone has the command, the library and every pag
   }
   assert.match(await readFile(path.join(root, 'dist/bin/LICENSES.txt'), 'utf8'), /^commander\n/m);
   assert.match(await readFile(path.join(root, 'dist/man/lading.1'), 'utf8'), new RegExp(`"lading ${version.trim()}"`));
+  const bill = JSON.parse(await readFile(path.join(root, 'sbom.cdx.json'), 'utf8')) as Bill;
+  assert.deepEqual([bill.metadata.component.name, bill.metadata.timestamp], ['lading', undefined]);
+  const named = new Set(bill.components.map(({ name }) => name));
+  assert.deepEqual(
+    RUNTIME.filter((one) => !named.has(one)),
+    [],
+  );
+  assert.ok(!named.has('typescript'));
   assert.deepEqual(await brokenLinks(root), []);
 });
 
