@@ -22,6 +22,12 @@ export function checkOutput(file: string | undefined): void {
   if (isClosed()) throw wrong('stdout is closed, so the archive has nowhere to go; use -o FILE or a pipe');
 }
 
+/** What stops the writing, and who is told of it. */
+export interface ArchiveContext {
+  readonly signal: AbortSignal;
+  readonly progress: Pick<CommandContext['progress'], 'listener'>;
+}
+
 /**
  * Writes the archive of a plan, through a stream that packs it if one is given. A file appears under its name when it is
  * whole; a failed save leaves none.
@@ -30,7 +36,7 @@ export async function writeArchive(
   store: ImageSource,
   plan: ExportPlan,
   file: string | undefined,
-  { signal, progress }: CommandContext,
+  { signal, progress }: ArchiveContext,
   packing?: Transform,
 ): Promise<void> {
   const onProgress = await progress.listener();

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { collect, command, indexOption, onConflictOption, platformOption, referrersOption } from './command-options.js';
+import {
+  collect,
+  command,
+  indexOption,
+  onConflictOption,
+  platformOption,
+  progressOption,
+  referrersOption,
+} from './command-options.js';
 import type { CopyCommandOptions } from './commands/copy-choices.js';
 import type { CopyListOptions } from './commands/copy-list.js';
 import type { LoginOptions } from './commands/login.js';
@@ -39,7 +47,8 @@ function withCopyOptions(one: Command): Command {
       .option('-a, --all-tags', 'every tag of the repository')
       .option('--key <file>', 'copy nothing unless this public key, or another one given, signed every image', collect)
       .option('--policy <file>', 'copy nothing unless every image meets this policy')
-      .option('-q, --quiet', 'print no warnings'),
+      .option('-q, --quiet', 'print no warnings')
+      .addOption(progressOption()),
   );
 }
 
@@ -58,7 +67,7 @@ function copyCommand(): Command {
     .option('--blob-jobs <number>', 'blobs at once', '4')
     .addHelpText('after', PLACES)
     .action((places: string[], options: CopyListOptions & TrustFiles) =>
-      run(options, async (context) => (await import('./commands/copy-list.js')).copy(places, options, context)),
+      run(options, async (context) => (await import('./commands/copy-list.js')).copy(places, options, context), 'copy'),
     );
 }
 
@@ -66,7 +75,7 @@ function pullCommand(): Command {
   return withCopyOptions(command('pull', 'Copy images from a registry into the store'))
     .argument('<image...>', 'names; without a tag: latest')
     .action((names: string[], options: CopyCommandOptions & TrustFiles) =>
-      run(options, async (context) => (await import('./commands/registry.js')).pull(names, options, context)),
+      run(options, async (context) => (await import('./commands/registry.js')).pull(names, options, context), 'copy'),
     );
 }
 
@@ -75,7 +84,11 @@ function pushCommand(): Command {
     .argument('<image>', 'a name or id')
     .argument('[name]', 'the name in the registry (default: the same)')
     .action((name: string, to: string | undefined, options: CopyCommandOptions & TrustFiles) =>
-      run(options, async (context) => (await import('./commands/registry.js')).push(name, to, options, context)),
+      run(
+        options,
+        async (context) => (await import('./commands/registry.js')).push(name, to, options, context),
+        'copy',
+      ),
     );
 }
 

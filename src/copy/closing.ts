@@ -8,6 +8,7 @@ import type { Digest } from '../model/digest.js';
 import type { OnConflict } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
+import type { OnProgress } from '../model/progress-event.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { ArchiveContents } from '../stages/records.js';
 import { hostPlatform, parseRequest } from '../survey/host-platform.js';
@@ -42,14 +43,16 @@ export interface CopyOptions {
   /** Called with the plan before anything is copied; what it throws ends the copy. */
   readonly onPlanned?: (plan: ExportPlan) => void;
   /** Called for each blob, and for each chunk of one. */
-  readonly onProgress?: (event: CopyEvent) => void;
+  readonly onBlob?: (event: CopyEvent) => void;
+  /** Is told how the copy goes. */
+  readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
 
 /** What a plan takes of the options. */
 export function choosingOf(options: CopyOptions): ExportOptions {
   const { onConflict: _, blobJobs: _1, shared: _2, policy: _3, sourceName: _4, ...rest } = options;
-  const { beforeCommit: _5, onPlanned: _6, onProgress: _7, ...choosing } = rest;
+  const { beforeCommit: _5, onPlanned: _6, onBlob: _7, onProgress: _8, ...choosing } = rest;
   return choosing;
 }
 

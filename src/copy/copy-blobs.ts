@@ -37,7 +37,7 @@ export interface CopyBlobsOptions {
   readonly place: string;
   readonly signal: AbortSignal | undefined;
   readonly stored: Map<Digest, number>;
-  readonly onProgress?: ((event: CopyEvent) => void) | undefined;
+  readonly onBlob?: ((event: CopyEvent) => void) | undefined;
 }
 
 /** Look-ups at once of what the destination has. */
@@ -51,14 +51,14 @@ export async function copyBlobs(
   reader: SourceReader,
   session: DestinationSession,
   blobs: readonly BlobCopy[],
-  { shared, place, signal, stored, onProgress = () => {} }: CopyBlobsOptions,
+  { shared, place, signal, stored, onBlob = () => {} }: CopyBlobsOptions,
 ): Promise<CopyCounts> {
   const isLacking = pLimit(LOOKUPS);
   const documents = blobs.filter(({ kind }) => kind === 'manifest');
   // A registry learns from a manifest which content to mount, so manifests come first.
   const counts = { copied: 0, present: 0, bytesCopied: 0, bytesPresent: 0 };
   const tell = ({ digest, size, kind }: BlobCopy, event: Pick<CopyEvent, 'state' | 'bytes' | 'mountedFrom'>): void =>
-    onProgress({ digest, size, kind, ...event });
+    onBlob({ digest, size, kind, ...event });
   const note = (blob: BlobCopy, outcome: IngestOutcome, found?: FoundBlob): void => {
     const { size, digest } = blob;
     const mountedFrom = found?.mountedFrom;

@@ -6,11 +6,13 @@ import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
 import type { NameMove } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
+import { reporting } from '../progress/reporting.js';
 import type { TrustReport } from '../trust/trust-report.js';
 import type { DestinationSession, ImageDestination, ImageSource } from '../stores/store.js';
 import type { ImageReport, Warning } from '../survey/reports.js';
 import { choosingOf, closingOf, contentsOf, type CopyOptions } from './closing.js';
-import { copyBlobs, type BlobCopy, type CopyCounts } from './copy-blobs.js';
+import { copyBlobs, type BlobCopy, type CopyCounts, type CopyEvent } from './copy-blobs.js';
+import { CopyProgress } from './copy-progress.js';
 import { checkSignaturesTravel, judgePlan } from './judge-plan.js';
 import { SharedWork } from './shared-work.js';
 
@@ -46,10 +48,33 @@ export async function copyImages(
   names: readonly string[],
   options: CopyOptions = {},
 ): Promise<CopyReport> {
-  const { blobJobs = DEFAULT_BLOB_JOBS, shared, onPlanned, onProgress, signal } = options;
+  const { onProgress, platforms = [] } = options;
   checkSignaturesTravel(options);
-  const plan = await planExport(source, names, choosingOf(options));
-  onPlanned?.(plan);
+  const about = () => ({ images: names, platforms, store: destination });
+  return await reporting({ op: 'copy', about, onProgress, signal: options.signal }, async ({ progress, signal }) => {
+    const heeding = { ...options, ...(signal && { signal }) };
+    const plan = await planExport(source, names, choosingOf(heeding));
+    options.onPlanned?.(plan);
+    const told = progress && new CopyProgress(progress, plan);
+    const onBlob = (event: CopyEvent): void => {
+      options.onBlob?.(event);
+      told?.take(event);
+    };
+    const report = await copyPlanned({ source, destination, plan }, { ...heeding, onBlob });
+    progress?.warn(report.warnings.filter((warning) => !plan.warnings.includes(warning)));
+    return report;
+  });
+}
+
+/** What is copied, from where to where. */
+interface Planned {
+  readonly source: ImageSource;
+  readonly destination: ImageDestination;
+  readonly plan: ExportPlan;
+}
+
+async function copyPlanned({ source, destination, plan }: Planned, options: CopyOptions): Promise<CopyReport> {
+  const { blobJobs = DEFAULT_BLOB_JOBS, shared, onBlob, signal } = options;
   const reader = await source.reader();
   const session = await destination.session();
   const stored = new Map<Digest, number>();
@@ -61,7 +86,7 @@ export async function copyImages(
       place: shared?.place ?? '',
       signal,
       stored,
-      onProgress,
+      onBlob,
     });
     const closed = await closeArchive(
       destination,

@@ -1,13 +1,13 @@
 import { digestOfEntry, tarEntryBytes } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
-import type { ProgressImage } from '../model/progress-event.js';
+import type { ProgressImage, StartEvent } from '../model/progress-event.js';
 import { MAX_IMAGES, type Measure, type Progress, type ReportedBlob } from '../progress/progress.js';
 import { labelOf, type ImageReport } from '../survey/reports.js';
 import type { PlannedEntry } from './lay-out-archive.js';
 import type { ExportPlan } from './plan-export.js';
 
 /** The image and the platform that a manifest stands for. */
-interface Place {
+export interface Place {
   readonly image: string;
   readonly platform: string;
 }
@@ -44,16 +44,8 @@ export class PlanProgress {
   static start(progress: Progress | undefined, plan: ExportPlan, position: () => number, resumedAt = 0): void {
     if (progress === undefined) return;
     const told = new PlanProgress(progress, plan, position, resumedAt);
-    const [images, more] = [plan.images.slice(0, MAX_IMAGES).map(imageOf), plan.images.length - MAX_IMAGES];
-    progress.start(
-      {
-        total: plan.size,
-        ...(resumedAt > 0 && { resumedAt }),
-        images,
-        ...(more > 0 && { imagesLeftOut: more }),
-      },
-      told.#measure,
-    );
+    const start = { total: plan.size, ...(resumedAt > 0 && { resumedAt }), ...startedImages(plan) };
+    progress.start(start, told.#measure);
     progress.warn(plan.warnings);
   }
 
@@ -75,12 +67,26 @@ export class PlanProgress {
     return { current, total: size, image, platform, active };
   };
 
-  #blobOf({ name, type, size, need }: PlannedEntry): ReportedBlob | undefined {
-    const id = type === 'file' ? digestOfEntry(name) : undefined;
-    if (id === undefined) return undefined;
-    const place = need?.manifest && this.#places.get(need.manifest);
-    return { id, kind: need?.kind ?? 'other', total: size, ...place };
+  #blobOf(entry: PlannedEntry): ReportedBlob | undefined {
+    return reportedBlob(entry, this.#places);
   }
+}
+
+/** The blob of an entry, as events have it; undefined for the files of the layout itself. */
+export function reportedBlob(
+  { name, type, size, need }: PlannedEntry,
+  places: ReadonlyMap<Digest, Place>,
+): ReportedBlob | undefined {
+  const id = type === 'file' ? digestOfEntry(name) : undefined;
+  if (id === undefined) return undefined;
+  const place = need?.manifest && places.get(need.manifest);
+  return { id, kind: need?.kind ?? 'other', total: size, ...place };
+}
+
+/** The images of a plan, as its start tells them. */
+export function startedImages({ images }: ExportPlan): Pick<StartEvent, 'images' | 'imagesLeftOut'> {
+  const more = images.length - MAX_IMAGES;
+  return { images: images.slice(0, MAX_IMAGES).map(imageOf), ...(more > 0 && { imagesLeftOut: more }) };
 }
 
 /** A body is verified after its last byte, and only then the next entry begins. */
@@ -88,7 +94,8 @@ function isOver({ name, offset, size }: PlannedEntry, current: number, archiveSi
   return current > offset + tarEntryBytes(name, size) || current === archiveSize;
 }
 
-function placesOf(images: readonly ImageReport[]): ReadonlyMap<Digest, Place> {
+/** The place of each manifest. */
+export function placesOf(images: readonly ImageReport[]): ReadonlyMap<Digest, Place> {
   const places = new Map<Digest, Place>();
   for (const image of images) {
     const label = labelOf(image);

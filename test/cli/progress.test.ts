@@ -2,34 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { ProgressEvent } from '../../src/model/progress-event.js';
 import { LADING, statusOf, workspace, type Workspace } from '../fixtures/cli-workspace.js';
 import { requireTool, runCommand } from '../fixtures/command.js';
 import { example, FAMILIAR } from '../fixtures/example.js';
-import { toldBy, type Told } from '../fixtures/progress-events.js';
-import { projectRoot } from '../fixtures/tables.js';
+import { eventsOf, isValid } from '../fixtures/progress-lines.js';
 import { until } from '../fixtures/until.js';
 
 const built = example({ layers: 2, layerBytes: 4_000_000, compression: 'none' });
-
-const schema = JSON.parse(readFileSync(path.join(projectRoot(), 'docs', 'progress.schema.json'), 'utf8')) as object;
-const isValid = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false }).compile(schema);
-
-type Line = ProgressEvent & { readonly time: string; readonly status?: number };
-
-/** The events on stderr, each of which the schema allows. Other lines are an error. */
-function eventsOf(stderr: string): { readonly told: Told; readonly status: number | undefined } {
-  const lines = stderr
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line);
-  for (const line of lines) assert.ok(isValid(line), `${JSON.stringify(line)}: ${JSON.stringify(isValid.errors)}`);
-  for (const line of stderr.split('\n')) assert.ok(Buffer.byteLength(line) < 64 * 1024);
-  return { told: toldBy(lines), status: lines.at(-1)?.status };
-}
 
 test('the schema refuses what is no event', () => {
   const time = '2026-11-28T09:16:39.526Z';

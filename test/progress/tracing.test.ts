@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { test, type TestContext } from 'node:test';
+import { copyImages } from '../../src/copy/copy-images.js';
 import { exportImages } from '../../src/export/export-images.js';
 import { loadImages } from '../../src/load/load-images.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { verifyImages } from '../../src/verify/verify-images.js';
 import { layoutArchive } from '../fixtures/archive-builder.js';
 import { example, NAME } from '../fixtures/example.js';
@@ -50,6 +52,19 @@ onEachStore('traces each operation with what was asked for, and its result', asy
   assert.equal((load?.[3]?.[1]['result'] as { incomplete?: boolean } | undefined)?.incomplete, false);
 });
 
+onEachStore('traces a copy', async (open, t) => {
+  const events = heard(t, 'copy');
+  const [source, destination] = [await storeOf(open, built), new MemoryStore()];
+  await copyImages(source, destination, [NAME], { platforms: ['linux/amd64'] });
+  assert.deepEqual(
+    events.map(([event]) => event),
+    ['start', 'end', 'asyncStart', 'asyncEnd'],
+  );
+  const { op, images, platforms, store } = events[0]?.[1] ?? {};
+  assert.deepEqual([op, images, platforms, store], ['copy', [NAME], ['linux/amd64'], destination]);
+  assert.equal((events[3]?.[1]['result'] as { incomplete?: boolean } | undefined)?.incomplete, false);
+});
+
 onEachStore('traces an error', async (open, t) => {
   const events = heard(t, 'load');
   await assert.rejects(loadImages(await open(), chunksOf(archive.subarray(0, 3000))));
@@ -65,7 +80,6 @@ test('publishes blobs and warnings to whoever subscribes to them alone', async (
   const note = (event: unknown): void => void blobs.push(event);
   channel('lading:blob').subscribe(note);
   t.after(() => channel('lading:blob').unsubscribe(note));
-  const { MemoryStore } = await import('../../src/stores/memory/memory-store.js');
   await loadImages(new MemoryStore(), chunksOf(archive));
   assert.deepEqual(
     blobs.map((event) => (event as { state: string }).state),

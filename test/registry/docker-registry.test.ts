@@ -568,7 +568,7 @@ test('tells what happens to each blob, and which was mounted', async (t) => {
     const reference = parseRegistryReference(name);
     const destination = registries.destination(repositoryOf(reference), { tag: '1', blobJobs: 4 }, sources);
     const events: CopyEvent[] = [];
-    await copyToRegistry(source, destination, [NAME], { onProgress: (event) => void events.push(event) });
+    await copyToRegistry(source, destination, [NAME], { onBlob: (event) => void events.push(event) });
     return events;
   };
   const store = await storeWith(built);

@@ -1,5 +1,6 @@
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import type { OnConflict } from '../../model/image-list.js';
+import type { OnProgress } from '../../model/progress-event.js';
 import type { ReferrerPolicy } from '../../model/wanted-blobs.js';
 import type { Policy } from '../../trust/policy.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
@@ -22,9 +23,11 @@ export interface CopyCommandOptions extends CommonOptions, RegistryOptions {
 /** What the options of `copy`, `pull` and `push` choose, as the library takes it. */
 export function choicesOf(
   { platform = [], index, referrers, allowMissing, onConflict, trust }: CopyCommandOptions,
-  { signal }: CommandContext,
+  { signal }: Pick<CommandContext, 'signal'>,
+  onProgress?: OnProgress,
 ) {
   const missingPlatforms = allowMissing === true ? 'skip' : 'fail';
+  const told = onProgress && { onProgress };
   const policy = trust && { policy: trust };
-  return { platforms: platform, index, referrers, missingPlatforms, onConflict, ...policy, signal } as const;
+  return { platforms: platform, index, referrers, missingPlatforms, onConflict, ...policy, signal, ...told } as const;
 }

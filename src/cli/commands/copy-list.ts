@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { checkJobs } from '../../copy/copy-blobs.js';
 import { LadingError } from '../../model/errors.js';
+import type { OnProgress } from '../../model/progress-event.js';
 import type { CommandContext } from '../command-context.js';
 import { describe, printError, printLines, printReport, warn } from '../console.js';
 import { copyJobs, prerequisites, type CopyJob, type CopyLine } from '../copy-lines.js';
@@ -13,12 +14,13 @@ import { writeFile } from '../output-file.js';
 import { outputError } from '../output-error.js';
 import { readPlan, writePlan, type ReadPlan } from '../plan-file.js';
 import { withRegistries } from '../registry-access.js';
+import { JoinedProgress } from '../progress/joined-progress.js';
 import { fromSkopeo, type SkopeoOptions } from '../skopeo-options.js';
 import { isOnStdout } from '../transports.js';
 import { readTrust, type TrustFiles } from '../trust-files.js';
 import type { CopyCommandOptions } from './copy-choices.js';
-import type { CopyOutcome } from './copy-outcome.js';
-import { OneCopy, type CopiedBefore } from './copy.js';
+import type { CopiedBefore, CopyOutcome } from './copy-outcome.js';
+import { OneCopy } from './copy.js';
 
 export interface CopyListOptions extends CopyCommandOptions, SkopeoOptions {
   readonly fromFile?: string;
@@ -52,13 +54,15 @@ export async function copy(
   try {
     return await withRegistries(options, context, undefined, async (registries) => {
       const one = new OneCopy(registries, options, context, planned);
-      const list = new List(one, options, report);
+      const listener = await context.progress.listener();
+      const joined = listener && new JoinedProgress(listener, jobs.length);
+      const list = new List(one, options, { report, joined, context });
       await one.sendHomes(jobs, homes, (job) => list.copiedBefore(job));
-      const results = await list.run(jobs, context);
+      const results = await list.run(jobs, context).finally(() => joined?.end());
       if (options.plan !== undefined && options.dryRun === true)
         await writePlan(options.plan, jobs, one.planned, { options, signal: context.signal });
       if (options.digestfile !== undefined) await writeDigests(options.digestfile, results, context.signal);
-      return await finish(jobs, results, options);
+      return await finish(jobs, results, options, context);
     });
   } finally {
     await report?.close();
@@ -89,15 +93,26 @@ function checkTagged(jobs: readonly CopyJob[]): void {
   throw wrong('--plan with --all-tags needs registries as destinations');
 }
 
+/** Who is told of the jobs. */
+interface Told {
+  readonly report: CopyReportFile | undefined;
+  readonly joined: JoinedProgress | undefined;
+  readonly context: CommandContext;
+}
+
 /** The jobs of a list, several at a time. */
 class List {
   readonly #one: OneCopy;
   readonly #options: CopyListOptions;
   readonly #report: CopyReportFile | undefined;
   readonly #choices: string;
+  readonly #joined: JoinedProgress | undefined;
+  readonly #context: CommandContext;
   #hasFailed = false;
 
-  constructor(one: OneCopy, options: CopyListOptions, report: CopyReportFile | undefined) {
+  constructor(one: OneCopy, options: CopyListOptions, { report, joined, context }: Told) {
+    this.#joined = joined;
+    this.#context = context;
     this.#one = one;
     this.#options = options;
     this.#report = report;
@@ -111,7 +126,7 @@ class List {
     const running: Promise<Result | undefined>[] = [];
     for (const [at, job] of jobs.entries()) {
       const others = (before[at] ?? []).flatMap((other) => running[other] ?? []);
-      const start = async () => await limit(async () => await this.#runOne(job, signal));
+      const start = async () => await limit(async () => await this.#runOne(at, job, signal));
       running.push(Promise.allSettled(others).then(start));
     }
     const settled = await Promise.allSettled(running);
@@ -120,12 +135,15 @@ class List {
     return settled.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []));
   }
 
-  async #runOne(job: CopyJob, signal: AbortSignal): Promise<Result | undefined> {
+  async #runOne(at: number, job: CopyJob, signal: AbortSignal): Promise<Result | undefined> {
     if (signal.aborted || (this.#hasFailed && this.#options.failFast === true)) return undefined;
-    const result = await this.#copy(job);
+    const result = await this.#copy(job, this.#joined?.of(at));
+    this.#joined?.over(at);
     this.#hasFailed ||= result.error !== undefined;
     for (const line of job) await this.#report?.add(this.#eventOf(line, result));
-    await show(result, this.#options);
+    this.#context.progress.clear();
+    if (result.error !== undefined && this.#context.progress.isJson) this.#joined?.failed(describe(result.error));
+    else await show(result, this.#options);
     return result;
   }
 
@@ -134,11 +152,11 @@ class List {
     return (source) => this.#report?.digestOf({ from, to, choices: this.#choices }, source);
   }
 
-  async #copy(job: CopyJob): Promise<Result> {
+  async #copy(job: CopyJob, onProgress: OnProgress | undefined): Promise<Result> {
     const started = performance.now();
     const secondsSince = (): number => Math.round(performance.now() - started) / 1000;
     try {
-      const outcome = await this.#one.run(job, this.copiedBefore(job));
+      const outcome = await this.#one.run(job, { copiedBefore: this.copiedBefore(job), onProgress });
       return { job, outcome, seconds: secondsSince() };
     } catch (error) {
       // Nobody is left to be told of it.
@@ -185,18 +203,26 @@ async function show({ job, outcome, error }: Result, options: CopyListOptions): 
   await printLines(outcome.images.map(({ digest }) => `${verb}: ${to}@${digest}`.replace(/@sha\d+:\w+(?=@)/, '')));
 }
 
-async function finish(jobs: readonly CopyJob[], results: readonly Result[], options: CopyListOptions): Promise<number> {
+async function finish(
+  jobs: readonly CopyJob[],
+  results: readonly Result[],
+  options: CopyListOptions,
+  { progress }: CommandContext,
+): Promise<number> {
   const failed = results.filter(({ error }) => error !== undefined);
   const left = jobs.length - results.length;
   const incomplete = failed.length > 0 || left > 0 || results.some(({ outcome }) => outcome?.incomplete === true);
+  const report = { copies: results.flatMap(reportsOf), notTried: left, incomplete };
+  progress.report('copy', report);
   if (options.json === true) {
     const stream = jobs.some((job) => job.some(({ target }) => isOnStdout(target))) ? 'stderr' : 'stdout';
-    await printReport('copy', { copies: results.flatMap(reportsOf), notTried: left, incomplete }, stream);
+    await printReport('copy', report, stream);
   }
   const aborted = failed.find(({ error }) => error instanceof LadingError && error.code === 'ERR_ABORTED');
-  if (aborted !== undefined) return exitStatusOf(aborted.error);
-  if (failed.length === results.length && failed[0] !== undefined) return exitStatusOf(failed[0].error);
-  return incomplete ? INCOMPLETE : 0;
+  const ending = aborted ?? (failed.length === results.length ? failed[0] : undefined);
+  if (ending === undefined) return incomplete ? INCOMPLETE : 0;
+  progress.failed(ending.error);
+  return exitStatusOf(ending.error);
 }
 
 /** The digests of what was copied, one in a line, in the order of the list. */

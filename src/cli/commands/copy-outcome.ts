@@ -1,3 +1,5 @@
+import type { Digest } from '../../model/digest.js';
+import type { OnProgress } from '../../model/progress-event.js';
 import type { ImageReport, Warning } from '../../survey/reports.js';
 import type { TrustReport } from '../../trust/trust-report.js';
 
@@ -20,4 +22,13 @@ export interface CopiedBlobs {
   readonly bytesCopied?: number;
   readonly bytesPresent?: number;
   readonly bytesPlanned?: number;
+}
+
+/** The digest that an image got when it was copied like this before. */
+export type CopiedBefore = (source: Digest) => Digest | undefined;
+
+/** What a copy is told of earlier ones, and whom it tells how it goes. */
+export interface OneCopyOptions {
+  readonly copiedBefore: CopiedBefore;
+  readonly onProgress: OnProgress | undefined;
 }

@@ -3,8 +3,7 @@ import { judgePlan } from '../../copy/judge-plan.js';
 import { planExport } from '../../export/plan-export.js';
 import { againWithoutMirror } from '../../registry/mirrors.js';
 import type { ImageSource } from '../../stores/store.js';
-import { checkOutput, isFile, writeArchive } from '../archive-file.js';
-import type { CommandContext } from '../command-context.js';
+import { checkOutput, isFile, writeArchive, type ArchiveContext } from '../archive-file.js';
 import { renamedTo } from '../renamed-images.js';
 import { splitFile, type Place } from '../transports.js';
 import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
@@ -21,7 +20,7 @@ export async function copyToArchive(
   source: ImageSource,
   places: readonly ArchivePlace[],
   options: CopyCommandOptions,
-  context: CommandContext,
+  context: ArchiveContext,
 ): Promise<CopyOutcome> {
   const files = places.map(({ to, names }) => ({ to, names, ...splitFile(to.rest) }));
   const path = files[0]?.path;

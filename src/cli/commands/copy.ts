@@ -13,6 +13,7 @@ import { digestOfEntry } from '../../model/archive-layout.js';
 import type { ImageRecord } from '../../model/image-list.js';
 import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
+import type { OnProgress } from '../../model/progress-event.js';
 import { parseReference } from '../../model/reference.js';
 import type { Registries } from '../../registry/registries.js';
 import type { RegistryDestination } from '../../registry/registry-destination.js';
@@ -26,11 +27,8 @@ import { renamedTo } from '../renamed-images.js';
 import { isArchive, splitFolder, type Place } from '../transports.js';
 import { copyArchive, type ArchiveTarget } from './copy-archive.js';
 import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
-import type { CopyOutcome } from './copy-outcome.js';
+import type { CopiedBefore, CopyOutcome, OneCopyOptions } from './copy-outcome.js';
 import { copyToArchive } from './copy-to-archive.js';
-
-/** The digest that an image got when it was copied like this before. */
-export type CopiedBefore = (source: Digest) => Digest | undefined;
 
 /** Copies the images of one place to another. Copies that run at the same time share their blobs. */
 export class OneCopy {
@@ -56,20 +54,26 @@ export class OneCopy {
     this.#work = new SharedWork(blobJobsOf(options));
   }
 
-  async run(job: CopyJob, copiedBefore: CopiedBefore = () => undefined): Promise<CopyOutcome> {
+  async run(job: CopyJob, { copiedBefore, onProgress }: OneCopyOptions): Promise<CopyOutcome> {
     const [{ source: from, target: to }] = job;
-    if (isArchive(from) || from.transport === 'oci') return await this.#copyArchive(from, to);
+    if (isArchive(from) || from.transport === 'oci') return await this.#copyArchive(from, to, onProgress);
     const { places, names, source } = await this.#prepare(job);
     if (this.#options.dryRun === true) return await this.#plan(job, source, names);
-    if (isArchive(to)) return await copyToArchive(source, places, this.#options, this.#context);
+    if (isArchive(to)) {
+      const context = { ...this.#context, progress: { listener: async () => onProgress } };
+      return await copyToArchive(source, places, this.#options, context);
+    }
     if (to.transport === 'docker') {
       const destination = this.#destinationFor(job, names);
-      return await copyToRegistry(source, destination, names, { ...this.#copying(hostOf(to)), copiedBefore });
+      return await copyToRegistry(source, destination, names, {
+        ...this.#copying(hostOf(to), onProgress),
+        copiedBefore,
+      });
     }
     const { store, name } = await this.#storeOf(to);
     const renamed = renamedTo(source, [{ to, names, name }], this.#options);
     const copying = {
-      ...this.#copying(to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`),
+      ...this.#copying(to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`, onProgress),
       sourceName: renamed.sourceName,
     };
     return { ...(await copyImages(renamed.source, store, renamed.names, copying)), upToDate: false };
@@ -145,7 +149,7 @@ export class OneCopy {
     };
   }
 
-  async #copyArchive(from: Place, to: Place): Promise<CopyOutcome> {
+  async #copyArchive(from: Place, to: Place, onProgress: OnProgress | undefined): Promise<CopyOutcome> {
     if (this.#options.allTags === true) throw wrong('--all-tags is for a repository of a registry or of the store');
     if (this.#options.dryRun === true)
       throw wrong(
@@ -153,7 +157,7 @@ export class OneCopy {
       );
     if (isArchive(to))
       throw wrong('an archive is not copied to another one; load it into a store and save it from there');
-    return await copyArchive(from, await this.#archiveTarget(to), choicesOf(this.#options, this.#context));
+    return await copyArchive(from, await this.#archiveTarget(to), choicesOf(this.#options, this.#context, onProgress));
   }
 
   async #archiveTarget(to: Place): Promise<ArchiveTarget> {
@@ -211,9 +215,9 @@ export class OneCopy {
     return { store, ...(name !== undefined && { name }) };
   }
 
-  #copying(place: string) {
+  #copying(place: string, onProgress?: OnProgress) {
     return {
-      ...choicesOf(this.#options, this.#context),
+      ...choicesOf(this.#options, this.#context, onProgress),
       shared: { work: this.#work, place },
     } satisfies CopyOptions;
   }

@@ -29,11 +29,13 @@ export async function pull(
   const texts = references.map((one) => (options.allTags === true ? one : one.withDefaultTag()).toString());
   return await withRegistries(options, context, onlyHost(names), async (registries) => {
     const store = await openStore(options, 'write');
-    const choices = choicesOf({ ...options, trust: policy }, context);
+    const choices = choicesOf({ ...options, trust: policy }, context, await context.progress.listener());
     const report = await copyImages(registries.source(), store, texts, choices).catch((error: unknown) => {
       throw hintAllowMissing(error, options.allowMissing);
     });
     warn(report.warnings, options);
+    context.progress.report('pull', report);
+    context.progress.clear();
     if (options.json === true) await printReport('pull', report);
     else await printLines(report.images.map(({ name, digest }) => `${nameWithoutDigest(name)}@${digest}`));
     return report.incomplete ? INCOMPLETE : 0;
@@ -68,12 +70,13 @@ export async function push(
       digest: reference.digest,
       blobJobs: 4,
     });
-    const report = await copyToRegistry(store, destination, [own], choicesOf({ ...options, trust }, context)).catch(
-      (error: unknown) => {
-        throw hintAllowMissing(error, options.allowMissing);
-      },
-    );
+    const choices = choicesOf({ ...options, trust }, context, await context.progress.listener());
+    const report = await copyToRegistry(store, destination, [own], choices).catch((error: unknown) => {
+      throw hintAllowMissing(error, options.allowMissing);
+    });
     warn(report.warnings, options);
+    context.progress.report('push', report);
+    context.progress.clear();
     if (options.json === true) await printReport('push', report);
     else
       await printLines(

@@ -14,6 +14,7 @@ export class ProgressOutput {
   #hasStarted = false;
   #hasEnded = false;
   #report: object | undefined;
+  #error: unknown;
 
   /** Without an operation nothing is shown. */
   constructor(op: ProgressOperation | undefined, options: OutputOptions) {
@@ -46,7 +47,17 @@ export class ProgressOutput {
     if (!this.#isReported) this.#report = { schema: `lading.${kind}/1`, ...report };
   }
 
-  async end(status: number, error?: unknown): Promise<void> {
+  /** Notes the error of a command that gives an exit status all the same. */
+  failed(error: unknown): void {
+    this.#error = error;
+  }
+
+  /** Makes room on the terminal for other lines. */
+  clear(): void {
+    this.#sink?.clear?.();
+  }
+
+  async end(status: number, error = this.#error): Promise<void> {
     const listener = await this.listener();
     if (listener === undefined || this.#op === undefined) return;
     listener({ type: 'start', schema: PROGRESS_SCHEMA, op: this.#op, images: [] });

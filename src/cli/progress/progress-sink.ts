@@ -10,5 +10,7 @@ export interface ProgressEnd {
 /** One way to show progress. */
 export interface ProgressSink {
   take(event: ProgressEvent): void;
+  /** Takes away what is drawn. */
+  clear?(): void;
   end(end: ProgressEnd): void;
 }

@@ -107,7 +107,7 @@ async function pullImage(
         hostPlatform: context.hostPlatform,
         signal,
         ...context.trust,
-        onProgress: new BlobLines(output, PULL_WORDS, context.now).tell,
+        onBlob: new BlobLines(output, PULL_WORDS, context.now).tell,
       }).catch((error: unknown) => {
         throw withoutPlatform(error, wanted ?? [context.hostPlatform]);
       });

@@ -138,7 +138,7 @@ async function pushImage(
       plan = planned;
       start();
     },
-    onProgress: new BlobLines(output, PUSH_WORDS, context.now).tell,
+    onBlob: new BlobLines(output, PUSH_WORDS, context.now).tell,
   });
   const digest = report.images.find((image) => image.name === name)?.digest ?? descriptor.digest;
   const entry = plan?.entries.find((one) => one.name.endsWith(digest.slice(digest.indexOf(':') + 1)));
