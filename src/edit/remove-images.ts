@@ -12,6 +12,7 @@ import { lostReferrers } from '../stores/pruneable-images.js';
 import type { Store } from '../stores/store.js';
 import { NAMES } from '../survey/option-rules.js';
 import { discardMeasured } from './discard-measured.js';
+import { lostCompanions } from './lost-companions.js';
 
 /** What a removal did. */
 export interface RemoveReport {
@@ -41,7 +42,8 @@ const ARGUMENTS = {
 
 /**
  * Removes names, and the content that only they needed. A name without a tag means `latest`, as docker's `rmi` has it.
- * An id removes every name of the image, `repository@digest` those of that repository. If one text means no image, nothing is removed. Throws ERR_IMAGE_UNKNOWN,
+ * An id removes every name of the image, `repository@digest` those of that repository. Signatures and the like go with
+ * the last name of what they speak of. If one text means no image, nothing is removed. Throws ERR_IMAGE_UNKNOWN,
  * ERR_REFERENCE_INVALID, ERR_REFERENCE_AMBIGUOUS, and ERR_OPTION_INVALID for a tag together with `allTags`.
  */
 export async function removeImages(
@@ -59,16 +61,17 @@ export async function removeImages(
       const found = expandId(before, resolveRecords(before, text, allTags ? 'all' : 'latest'), text);
       for (const record of found) if (!keepNames || record.name === undefined) removed.add(record);
     }
-    const gone = [...removed];
+    const named = [...removed];
+    const gone = [...named, ...(await lostCompanions(store, before, named))];
     const lost = await lostReferrers(store, before, removeRecords(before, gone));
     const closure = await closureOf(
       Documents.stored(store),
       [...gone, ...lost].map(({ descriptor }) => descriptor),
     );
     const moved = await publishNames(session, (records) => {
-      // An image that came meanwhile may need them.
-      const orphans = removeRecords(records, before).length === 0 ? lost : [];
-      return withoutOrphans(records, removeRecords(records, [...gone, ...orphans]));
+      // An image that came meanwhile may need what nobody asked to remove.
+      const isSame = removeRecords(records, before).length === 0;
+      return withoutOrphans(records, removeRecords(records, isSame ? [...gone, ...lost] : named));
     });
     const freed = await discardMeasured(store, session, closure);
     // A name that another process moved to another image meanwhile is not gone, so it is left out.

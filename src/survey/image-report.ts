@@ -1,3 +1,4 @@
+import { companionSubject } from '../model/companion-tag.js';
 import type { Digest } from '../model/digest.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { nodesOf } from './nodes-of.js';
@@ -7,11 +8,13 @@ import type { Survey } from './survey-images.js';
 /** The report of one image. `digest` is the root that it has in the archive or store. */
 export function imageReportOf(survey: Survey, target: ImageRecord, digest = target.descriptor.digest): ImageReport {
   const { name, tag, descriptor } = target;
+  const companionOf = companionSubject(target);
   return {
     ...(name !== undefined && { name }),
     ...(tag !== undefined && { tag }),
     digest,
     ...(digest !== descriptor.digest && { sourceDigest: descriptor.digest }),
+    ...(companionOf !== undefined && { companionOf }),
     platforms: platformReportsOf(survey, target),
   };
 }

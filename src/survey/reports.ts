@@ -24,6 +24,8 @@ export interface ImageReport {
   readonly digest: Digest;
   /** The root that the image was made from, if it is another. */
   readonly sourceDigest?: Digest;
+  /** The digest that it speaks of, as its name says, for a signature or the like: it is no image of its own. */
+  readonly companionOf?: Digest;
   readonly platforms: readonly PlatformReport[];
 }
 

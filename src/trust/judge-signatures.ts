@@ -1,9 +1,10 @@
 import type { Documents } from '../content/documents.js';
 import { inTurns } from '../flow/in-turns.js';
 import type { Digest } from '../model/digest.js';
-import { quote } from '../model/errors.js';
+import { LadingError, quote } from '../model/errors.js';
 import { groupBy } from '../model/group-by.js';
-import type { Warning } from '../survey/reports.js';
+import type { ImageRecord } from '../model/image-list.js';
+import { labelOfRecord, type Warning } from '../survey/reports.js';
 import type { ListedNode } from '../survey/survey-images.js';
 import { maxBytesOf, type SignatureFinder } from './find-signatures.js';
 import { manifestsHere, type SurveyedImage } from './judge-content.js';
@@ -12,6 +13,9 @@ import { judgeSignature, type JudgedSignature, type SignatureState } from './jud
 import type { Cover, PolicyRule } from './policy.js';
 import type { PublicKey } from './public-key.js';
 import { reportsOf, signersFor, type SignatureReport } from './signature-report.js';
+
+/** The most signatures and attestations that are looked at for one image: one manifest may have thousands. */
+const MAX_SIGNATURES = 4096;
 
 /** The wanted keys that a signature or attestation counts for. */
 type Counting = (judged: JudgedSignature) => readonly PublicKey[];
@@ -32,6 +36,7 @@ export class SignatureJudge {
   readonly #image: SurveyedImage;
   readonly #keys: readonly PublicKey[];
   readonly #found = new Map<Digest, readonly JudgedSignature[]>();
+  #tried = 0;
 
   constructor(documents: Documents, finder: SignatureFinder, image: SurveyedImage & { readonly rule: PolicyRule }) {
     this.#documents = documents;
@@ -120,8 +125,11 @@ export class SignatureJudge {
   async #judge(digest: Digest): Promise<readonly JudgedSignature[]> {
     const known = this.#found.get(digest);
     if (known !== undefined) return known;
+    const candidates = await this.#finder.find(digest);
+    this.#tried += candidates.length;
+    if (this.#tried > MAX_SIGNATURES) throw tooMany(this.#image.target);
     const judged: JudgedSignature[] = [];
-    for await (const found of inTurns(await this.#finder.find(digest))) {
+    for await (const found of inTurns(candidates)) {
       const isSmall = found.layer.size <= maxBytesOf(found.kind);
       const bytes = isSmall ? await this.#documents.bytes(found.layer) : undefined;
       judged.push(await judgeSignature(found, bytes, this.#keys));
@@ -175,6 +183,12 @@ export class SignatureJudge {
 
 function isChecked(state: SignatureState): boolean {
   return state !== 'unsupported' && state !== 'unsigned';
+}
+
+function tooMany(target: ImageRecord): LadingError {
+  const image = labelOfRecord(target);
+  const message = `${image} has more than ${MAX_SIGNATURES} signatures and attestations`;
+  return new LadingError('ERR_LIMIT_DESCRIPTORS', message, { details: { image } });
 }
 
 /** What was found and why it does not count, as the end of a sentence. */

@@ -49,6 +49,23 @@ test('tells whether images are signed by a key, and exits with 9 if not', async 
   assert.equal((await run(['verify'])).status, 0);
 });
 
+test('tells signatures that are loaded with an image, and are none', async (t) => {
+  const { archive, built } = await signedWorkspace(t);
+  const { run } = await workspace(t);
+  const { stdout } = await run(['load', '-i', archive]);
+  const name = `example/app:${built.root.digest.replace(':', '-')}.sig`;
+  assert.equal(stdout, `Loaded image: ${FAMILIAR}\nLoaded companion: ${name}\n`);
+  const { images } = jsonOf<{ readonly images: readonly { readonly companionOf?: string }[] }>(
+    (await run(['load', '--json', '-i', archive])).stdout,
+  );
+  assert.deepEqual(
+    images.map(({ companionOf }) => companionOf),
+    [undefined, built.root.digest],
+  );
+  const removed = await run(['rm', FAMILIAR]);
+  assert.match(removed.stdout, new RegExp(`^Untagged: ${FAMILIAR}\nUntagged: ${name}\n`));
+});
+
 test('has the same in its report, and none of it without a key', async (t) => {
   const { run, at, built } = await signedWorkspace(t);
   const { stdout } = await run(['verify', '--json', '--key', at('release.pub')]);

@@ -4,13 +4,16 @@ import { removePlatforms } from '../../src/edit/remove-platforms.js';
 import { tagImage } from '../../src/edit/tag-image.js';
 import { inspectImages } from '../../src/inspect/inspect-images.js';
 import { listImages } from '../../src/inspect/list-images.js';
+import { digestOf } from '../../src/model/digest.js';
 import type { Store } from '../../src/stores/store.js';
+import { buildArtifact } from '../fixtures/artifact-builder.js';
 import { BlobSet, closureOf } from '../fixtures/blob-set.js';
 import { example, FAMILIAR, NAME, sorted, type Example } from '../fixtures/example.js';
 import { loadLayout, statesOf } from '../fixtures/loading.js';
 import { buildManifest } from '../fixtures/manifest-builder.js';
 import { refuses } from '../fixtures/refusals.js';
 import { HOST } from '../fixtures/saved-archive.js';
+import { companionName } from '../fixtures/signatures.js';
 import { fill, namesOf, onEachStore, stateOf, type OpenStore } from '../fixtures/stores.js';
 
 async function stored(open: OpenStore, built: Example): Promise<Store> {
@@ -235,4 +238,43 @@ onEachStore('finishes a removal that was interrupted, whatever is left of the pl
     const { deleted } = await removing(store, ['linux/arm64'])();
     assert.deepEqual([sorted(deleted), await stateOf(store)], [sorted(left), expected]);
   }
+});
+
+onEachStore('removes signatures and the like with the last name of what they speak of', async (open) => {
+  const built = example();
+  const { blobs, root } = built;
+  const arm = built.of('linux/arm64');
+  const signature = buildArtifact(blobs, { seed: 'sig' });
+  const attestation = buildArtifact(blobs, { seed: 'att' });
+  const stranger = digestOf(Buffer.from('never here'));
+  const beside = [
+    { root: signature, name: companionName(root.digest, 'sig') },
+    { root: attestation, name: companionName(arm.digest, 'att', 'registry.example.com/signatures') },
+    { root: attestation, name: companionName(signature.digest, 'sig') },
+  ];
+  const other = { root: signature, name: companionName(stranger, 'sig') };
+  const store = await open();
+  await loadLayout(store, [...built.images, ...beside, other], blobs);
+  await tagImage(store, FAMILIAR, 'copy:1');
+  assert.deepEqual((await removeImages(store, [FAMILIAR])).untagged, [NAME]);
+  const names = beside.map(({ name }) => name);
+  const last = await removeImages(store, ['copy:1']);
+  assert.deepEqual(last.untagged.toSorted(), ['docker.io/library/copy:1', ...names].toSorted());
+  assert.ok(last.deleted.includes(attestation.digest));
+  // What was never here was not removed.
+  assert.deepEqual(await namesOf(store), [other.name]);
+  assert.deepEqual((await stateOf(store)).blobs, sorted(closureOf(blobs, signature)));
+});
+
+onEachStore('removes a signature alone, and none of an image that is left', async (open) => {
+  const built = example();
+  const signature = buildArtifact(built.blobs, { seed: 'sig' });
+  const name = companionName(built.root.digest, 'sig');
+  const store = await open();
+  await loadLayout(store, [...built.images, { root: signature, name }], built.blobs);
+  assert.deepEqual((await removeImages(store, [name])).untagged, [name]);
+  await loadLayout(store, [...built.images, { root: signature, name }], built.blobs);
+  await loadLayout(store, [{ root: built.root, name: 'docker.io/library/second:1' }], built.blobs);
+  await removeImages(store, [FAMILIAR]);
+  assert.deepEqual(await namesOf(store), [name, 'docker.io/library/second:1']);
 });

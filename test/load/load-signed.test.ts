@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { LoadOptions } from '../../src/load/load-images.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { layoutArchive, type LayoutImage } from '../fixtures/archive-builder.js';
 import { buildArtifact } from '../fixtures/artifact-builder.js';
+import { output } from '../fixtures/command.js';
 import { example, NAME, type Example } from '../fixtures/example.js';
 import { chunksOf, load, ORDERS } from '../fixtures/loading.js';
 import { HOST } from '../fixtures/saved-archive.js';
@@ -13,6 +14,7 @@ import {
   asLayoutImage,
   companionName,
   cosignLayer,
+  signatureManifest,
   SIGNATURE_PLACES,
   signatureRecord,
   signer,
@@ -152,3 +154,25 @@ for (const place of SIGNATURE_PLACES) {
     }
   });
 }
+
+onEachStore('checks the layout of a cosign save, as a tar and as a folder', async (open, t) => {
+  const built = example();
+  const descriptor = signatureManifest(built.blobs, cosignLayer(RELEASE, simplePayload(built.root.digest)));
+  const images = [
+    { root: built.root, name: NAME, annotations: { kind: 'dev.cosignproject.cosign/imageIndex' } },
+    { root: descriptor, annotations: { kind: 'dev.cosignproject.cosign/sigs' } },
+  ];
+  const folder = await temporaryFolder(t);
+  const [file, layout] = [path.join(folder, 'archive.tar'), path.join(folder, 'layout')];
+  await writeFile(file, await layoutArchive(images, built.blobs));
+  await mkdir(layout);
+  await output('tar', ['-xf', file, '-C', layout]);
+  for (const source of [file, layout]) {
+    const report = await load(await open(), source, WITH_KEY);
+    assert.deepEqual(
+      report.trust?.map(({ name, decision, isRootSigned }) => [name, decision, isRootSigned]),
+      [[NAME, 'allowed', true]],
+    );
+    await assert.rejects(load(await open(), source, { keys: [OTHER.publicKey] }), { code: 'ERR_SIGNATURE_INVALID' });
+  }
+});

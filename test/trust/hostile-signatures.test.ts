@@ -16,6 +16,7 @@ import {
   bundle,
   BUNDLE,
   bundleLayer,
+  companionName,
   cosignLayer,
   DSSE,
   envelope,
@@ -99,6 +100,49 @@ test('takes a statement with 10 000 subjects, and no envelope with 17 signatures
     const record = signatureRecord(built.blobs, built.root, { mediaType: DSSE, bytes });
     assert.equal((await judge(built, [record])).decision, decision);
   }
+});
+
+test('passes over a bundle of an unknown version', async () => {
+  const built = example();
+  const mediaType = 'application/vnd.dev.sigstore.bundle.v0.9+json';
+  const layer = bundleLayer(RELEASE, statement(built.root.digest, SIGNED), { mediaType });
+  const report = await judge(built, [signatureRecord(built.blobs, built.root, layer)]);
+  assert.deepEqual(
+    [report.decision, report.signatures[0]?.state, report.signatures[0]?.reason],
+    ['denied', 'unsupported', 'a bundle of another version'],
+  );
+});
+
+test('looks at 4 096 signatures of an image, in turns with other work, and at no more', async () => {
+  const built = example({ platforms: ['linux/amd64'] });
+  const { blobs, root } = built;
+  const stranger = signer('stranger');
+  const bad = cosignLayer(stranger, simplePayload(root.digest));
+  const good = cosignLayer(RELEASE, simplePayload(root.digest));
+  /** So many signatures in one manifest, of which the last one is good. */
+  const manifestOf = (count: number): Descriptor => {
+    const layers = Array.from({ length: count }, (_, at) => {
+      const { mediaType, bytes, annotations } = at + 1 === count ? good : bad;
+      return blobs.descriptor(bytes, mediaType, { annotations: { ...annotations, at: String(at) } });
+    });
+    const config = blobs.document({}, MEDIA_TYPES.ociConfig);
+    return blobs.document(
+      { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config, layers },
+      MEDIA_TYPES.ociManifest,
+    );
+  };
+  const recordOf = (count: number, suffix: 'sig' | 'att'): ImageRecord => ({
+    name: companionName(root.digest, suffix),
+    descriptor: manifestOf(count),
+  });
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const report = await judge(built, [recordOf(4096, 'sig')]);
+  clearInterval(timer);
+  assert.deepEqual([report.decision, report.signatures.length], ['allowed', 4096]);
+  assert.ok(turns > 0, 'other work had its turn');
+  const tooMany = [recordOf(4096, 'sig'), recordOf(1, 'att')];
+  await assert.rejects(judge(built, tooMany), { code: 'ERR_LIMIT_DESCRIPTORS' });
 });
 
 test('passes over a bundle of 17 MiB', async () => {

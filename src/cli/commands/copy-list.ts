@@ -11,6 +11,7 @@ import { CopyReportFile, type CopyEvent } from '../copy-report.js';
 import { exitStatusOf, INCOMPLETE, isReaderGone } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { writeFile } from '../output-file.js';
+import { ownImages } from '../own-images.js';
 import { outputError } from '../output-error.js';
 import { readPlan, writePlan, type ReadPlan } from '../plan-file.js';
 import { withRegistries } from '../registry-access.js';
@@ -200,7 +201,9 @@ async function show({ job, outcome, error }: Result, options: CopyListOptions): 
   if (options.json === true || job.some(({ target }) => isOnStdout(target))) return;
   const verb = options.dryRun === true ? 'Would copy' : outcome.upToDate ? 'Up to date' : 'Copied';
   const [{ to }] = job;
-  await printLines(outcome.images.map(({ digest }) => `${verb}: ${to}@${digest}`.replace(/@sha\d+:\w+(?=@)/, '')));
+  await printLines(
+    ownImages(outcome.images).map(({ digest }) => `${verb}: ${to}@${digest}`.replace(/@sha\d+:\w+(?=@)/, '')),
+  );
 }
 
 async function finish(
@@ -227,7 +230,9 @@ async function finish(
 
 /** The digests of what was copied, one in a line, in the order of the list. */
 async function writeDigests(file: string, results: readonly Result[], signal: AbortSignal): Promise<void> {
-  const digests = results.flatMap(({ outcome }) => outcome?.images.map(({ digest }) => `${digest}\n`) ?? []);
+  const digests = results.flatMap(({ outcome }) =>
+    outcome === undefined ? [] : ownImages(outcome.images).map(({ digest }) => `${digest}\n`),
+  );
   await writeFile(Readable.from(digests), file, signal).catch((error: unknown) => {
     throw outputError(error, '--digestfile: cannot write');
   });

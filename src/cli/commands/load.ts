@@ -83,6 +83,7 @@ function movedLines({ name, from }: NameMove): readonly string[] {
   return from === undefined ? [] : [`Moved name: ${parseReference(name).familiar()} (before: ${from})`];
 }
 
-function loadedLine({ name, digest }: ImageReport): string {
+function loadedLine({ name, digest, companionOf }: ImageReport): string {
+  if (name !== undefined && companionOf !== undefined) return `Loaded companion: ${parseReference(name).familiar()}`;
   return name === undefined ? `Loaded image ID: ${digest}` : `Loaded image: ${parseReference(name).familiar()}`;
 }

@@ -11,6 +11,7 @@ import { openStore, type CommandContext } from '../command-context.js';
 import { printLines, printReport, warn, type OutputOptions } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
+import { ownImages } from '../own-images.js';
 import { withRegistries } from '../registry-access.js';
 import type { RegistryOptions } from '../registry-options.js';
 import { readTrust, type TrustFiles } from '../trust-files.js';
@@ -37,7 +38,7 @@ export async function pull(
     context.progress.report('pull', report);
     context.progress.clear();
     if (options.json === true) await printReport('pull', report);
-    else await printLines(report.images.map(({ name, digest }) => `${nameWithoutDigest(name)}@${digest}`));
+    else await printLines(ownImages(report.images).map(({ name, digest }) => `${nameWithoutDigest(name)}@${digest}`));
     return report.incomplete ? INCOMPLETE : 0;
   });
 }
@@ -80,7 +81,7 @@ export async function push(
     if (options.json === true) await printReport('push', report);
     else
       await printLines(
-        report.images.map(
+        ownImages(report.images).map(
           ({ digest }) => `${report.upToDate ? 'Up to date' : 'Pushed'}: ${shown(reference)}@${digest}`,
         ),
       );

@@ -108,9 +108,15 @@ function linesOf({ images, moved, warnings }: LoadReport): readonly object[] {
       from === undefined ? [] : [{ stream: `Moved name: ${parseReference(name).familiar()} (before: ${from})\n` }],
     ),
     ...images.map((image) => ({
-      stream: `Loaded image${image.name === undefined ? ' ID' : ''}: ${labelOf(image)}\n`,
+      stream: `Loaded ${kindOf(image)}: ${labelOf(image)}\n`,
     })),
   ];
+}
+
+/** A signature or the like is no image of its own: clients take what is told as one for something to run. */
+function kindOf({ name, companionOf }: LoadReport['images'][number]): string {
+  if (companionOf !== undefined) return 'companion';
+  return name === undefined ? 'image ID' : 'image';
 }
 
 /** Advice that docker load has no option for. */
