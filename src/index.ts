@@ -14,6 +14,7 @@ export { exportImages, type ExportImagesOptions } from './export/export-images.j
 export { writeArchive, type WriteArchiveOptions } from './export/write-archive.js';
 export { hostPlatform } from './survey/host-platform.js';
 export { inspectArchive, type ArchiveInspection, type InspectArchiveOptions } from './inspect/inspect-archive.js';
+export type { ThinReport } from './load/thin-report.js';
 export type { ListedSignature } from './inspect/listed-signatures.js';
 export {
   inspectImages,
@@ -30,6 +31,13 @@ export { storePage, type StoredImage } from './page/store-page.js';
 export { inspectionPage, type InspectionPageOptions } from './page/inspection-page.js';
 export type { FactsOptions, ImageFacts } from './inspect/image-facts.js';
 export { listArchive, type ListArchiveOptions } from './inspect/list-archive.js';
+export {
+  listArchiveLayers,
+  listLayers,
+  type ListArchiveLayersOptions,
+  type ListLayersOptions,
+} from './inspect/list-layers.js';
+export { formatLayerList, parseLayerList } from './model/layer-list.js';
 export { listImages, type ImageListing, type ListedImage, type ListImagesOptions } from './inspect/list-images.js';
 export type { ListOptions } from './survey/tolerant-survey.js';
 export type { MissingPlatforms } from './survey/judge-platforms.js';
@@ -88,6 +96,7 @@ export {
   type Platform,
 } from './model/platform.js';
 export { parseReference, type Reference } from './model/reference.js';
+export type { ThinPlan } from './export/thin-archive.js';
 export { planExport, type ExportOptions, type ExportPlan } from './export/plan-export.js';
 export type { PlannedEntry, PlannedNeed } from './export/lay-out-archive.js';
 export {
@@ -159,6 +168,7 @@ export type {
   UnpackTarget,
 } from './unpack/report-shapes.js';
 export { verifyArchive, type VerifyArchiveOptions } from './verify/verify-archive.js';
+export type { BaseSource } from './verify/verify-base.js';
 export type { Problem } from './verify/check-images.js';
 export { quarantineDamaged } from './edit/quarantine-damaged.js';
 export type { Demands, Unmet } from './verify/demands.js';

@@ -47,7 +47,7 @@ function platformLines(platform: PlatformInspection, { size, layers: isShown }: 
     ...Object.entries(platform.labels ?? {}).map(([key, value]) => `    label       ${key}=${value}`),
     ...(isShown ? layers : []).map(
       (layer) =>
-        `    layer       ${layer.digest} ${size(layer.size)} ${layer.mediaType}${layer.state === 'present' ? '' : ` (${layer.state})`}`,
+        `    layer       ${layer.digest} ${size(layer.size)} ${layer.mediaType}${layer.state === 'present' ? '' : ` (${layer.state === 'base' ? 'in base' : layer.state})`}`,
     ),
   ];
 }

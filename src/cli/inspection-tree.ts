@@ -104,7 +104,7 @@ function layerBranches(
   }));
 }
 
-const STATES = { present: '', missing: '(missing) ', foreign: '(not distributed) ' } as const;
+const STATES = { present: '', missing: '(missing) ', foreign: '(not distributed) ', base: '(in base) ' } as const;
 
 function madeBy({ state, createdBy = '' }: LayerReport): string {
   return `${STATES[state]}${oneLine(createdBy)}`;

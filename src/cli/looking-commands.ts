@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
-import { collect, command } from './command-options.js';
+import { collect, command, platformOption } from './command-options.js';
+import type { HaveOptions } from './commands/have.js';
 import type { ImagesOptions } from './commands/images.js';
 import type { InspectOptions } from './commands/inspect.js';
 import { withRegistryOptions } from './registry-options.js';
@@ -19,6 +20,18 @@ export function imagesCommand(): Command {
     )
     .action((names: string[], options: ImagesOptions) =>
       run(options, async (context) => (await import('./commands/images.js')).images(names, options, context)),
+    );
+}
+
+export function haveCommand(): Command {
+  return command('have', 'List the layers that are here, for a save that leaves them out')
+    .argument('[image...]', 'only those of these names or ids (default: of the whole store)')
+    .option('--archive <file>', 'list those of an archive instead (- for stdin)')
+    .addOption(platformOption('only those of these platforms, separated by commas; repeatable (default: all)'))
+    .option('--among <list>', 'only those of this list (- for stdin)')
+    .option('--hold <time>', 'keep them from a prune for this time: 90s, 15m, 24h at most')
+    .action((names: string[], options: HaveOptions) =>
+      run(options, async (context) => (await import('./commands/have.js')).have(names, options, context)),
     );
 }
 

@@ -18,7 +18,7 @@ import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { helpCommands } from './help-commands.js';
-import { imagesCommand, inspectCommand } from './looking-commands.js';
+import { haveCommand, imagesCommand, inspectCommand } from './looking-commands.js';
 import { registryCommands } from './registry-commands.js';
 import { withServedRegistries } from './registry-options.js';
 import { run } from './run-command.js';
@@ -45,6 +45,7 @@ export function program(): Command {
     .addCommand(loadCommand())
     .addCommand(imagesCommand())
     .addCommand(inspectCommand())
+    .addCommand(haveCommand())
     .addCommand(tagCommand())
     .addCommand(removeCommand())
     .addCommand(pruneCommand())
@@ -71,6 +72,8 @@ function saveCommand(): Command {
     .addOption(platformOption('only these platforms, separated by commas; repeatable (default: all)'))
     .addOption(indexOption())
     .addOption(referrersOption())
+    .option('--exclude-blobs <list>', 'leave out the layers of this list of "lading have" (- for stdin)', collect)
+    .option('--base <archive>', 'leave out the layers that this archive has; repeatable', collect)
     .option('--allow-missing', 'save the platforms that are here; exit 3 if some are missing')
     .option('--dry-run', 'write nothing; print what the archive would be, to the byte')
     .addOption(
@@ -95,6 +98,7 @@ function loadCommand(): Command {
     .addOption(referrersOption())
     .option('--allow-missing', 'load the platforms that are there; exit 3 if some are missing')
     .option('--strict', 'refuse unusable names, and a config whose platform differs from its descriptor')
+    .option('--verify-base', 'hash the layers in the store that a thin archive leaves out')
     .option('--key <file>', 'load nothing unless this public key, or another one given, signed every image', collect)
     .option('--policy <file>', 'load nothing unless every image meets this policy (default: $LADING_POLICY)')
     .option('--no-policy', 'check no policy, whatever LADING_POLICY says')
@@ -148,6 +152,7 @@ function verifyCommand(): Command {
   return command('verify', 'Hash every blob, report what is damaged or missing, and move damaged blobs away')
     .argument('[image...]', 'names or ids (default: the whole store)')
     .option('--archive <file>', 'verify an archive instead (- for stdin)')
+    .option('--base <place>', 'an archive or store that has what a thin archive leaves out; repeatable', collect)
     .option('--deep', 'also unpack every layer and compare it with its diff id')
     .option('--strict', 'count unusable names, and a config whose platform differs from its descriptor, as damage')
     .option('--complete', 'demand that all that the images list is there; exit 4 if not')

@@ -121,12 +121,13 @@ function isComplete({ state }: PlatformReport): boolean {
   return state === 'complete';
 }
 
-function jsonOf({ size, digest, entries, warnings, incomplete }: ExportPlan, more: object): object {
-  return { dryRun: true, size, digest, entries: { count: entries.length }, ...more, warnings, incomplete };
+function jsonOf({ size, digest, entries, warnings, incomplete, thin }: ExportPlan, more: object): object {
+  const whole = { ...more, warnings, ...(thin && { thin }), incomplete };
+  return { dryRun: true, size, digest, entries: { count: entries.length }, ...whole };
 }
 
 function linesOf(
-  { size: bytes, digest, entries, leftOut }: ExportPlan,
+  { size: bytes, digest, entries, leftOut, thin }: ExportPlan,
   images: readonly PlannedImage[],
   { size, sharedBytes }: { readonly size: SizeFormat; readonly sharedBytes: number },
 ): readonly string[] {
@@ -136,5 +137,10 @@ function linesOf(
     ),
     ...leftOut.map((image) => `${labelOf(image)}   left out`),
     `archive   ${formatGrouped(bytes)} bytes, ${entries.length} entries   plan ${digest}   shared between platforms ${size(sharedBytes)}`,
+    ...(thin === undefined ? [] : [thinLine(thin, size)]),
   ];
+}
+
+function thinLine({ excluded, full }: NonNullable<ExportPlan['thin']>, size: SizeFormat): string {
+  return `thin      leaves out ${excluded.count} layers, ${size(excluded.bytes)}; with them ${formatGrouped(full.size)} bytes, plan ${full.digest}`;
 }

@@ -1,13 +1,29 @@
-import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import {
+  DOCKER_MANIFEST_ENTRY,
+  INDEX_ENTRY,
+  isMixed,
+  LAYOUT_ENTRY,
+  THIN_ENTRY,
+  THIN_INDEX_ENTRY,
+} from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import type { Descriptor } from '../model/descriptor.js';
 import { digestOf, type Digest } from '../model/digest.js';
+import { LadingError } from '../model/errors.js';
 import type { ImageIndex } from '../model/image-index.js';
+import type { ThinList } from '../model/thin-list.js';
 import { DockerListing } from './docker-listing.js';
+import { parseThinList } from './parse-document.js';
 import { LearnedDocuments, type LearnedDocumentsOptions, type SeenBlobs } from './learned-documents.js';
 
 /** What may be kept until `manifest.json` comes, if the index lists images. */
 const MAX_WAITING = { count: 1000, bytes: 1024 ** 3 };
+
+/** What was read of a document of the archive itself. */
+export interface LearnedEntry {
+  readonly index?: ImageIndex;
+  readonly thin?: ThinList;
+}
 
 /**
  * What the documents of an archive ask for, as far as they were read: `index.json` and what it leads to, and
@@ -34,11 +50,19 @@ export class ArchiveListing {
     this.docker = new DockerListing(options);
   }
 
-  /** Learns from `oci-layout`, `index.json` or `manifest.json`. Returns the index, parsed. */
-  async learn(name: string, bytes: Buffer): Promise<ImageIndex | undefined> {
+  /**
+   * Learns from a document of the archive itself, and returns it parsed if it is a list. Throws ERR_ARCHIVE_FORMAT for an
+   * archive that is thin and whole at once.
+   */
+  async learn(name: string, bytes: Buffer): Promise<LearnedEntry> {
     this.#read.set(name, digestOf(bytes));
+    if (isMixed(new Set(this.#read.keys()))) throw mixed(name);
     if (name === DOCKER_MANIFEST_ENTRY) await this.#learnDocker(bytes);
-    if (name !== INDEX_ENTRY) return undefined;
+    if (name === THIN_ENTRY) return { thin: await this.#learnThin(bytes) };
+    return name === INDEX_ENTRY || name === THIN_INDEX_ENTRY ? { index: await this.#learnIndex(bytes) } : {};
+  }
+
+  async #learnIndex(bytes: Buffer): Promise<ImageIndex> {
     const index = await this.documents.learnLayout(bytes);
     this.#listsNothing = index.manifests.length === 0;
     this.#hasChosen = this.#options.choice?.areRootsMeant(index.manifests) ?? false;
@@ -55,7 +79,8 @@ export class ArchiveListing {
   }
 
   isLayout(): boolean {
-    return this.#read.has(LAYOUT_ENTRY) && this.#read.has(INDEX_ENTRY);
+    const has = (name: string): boolean => this.#read.has(name);
+    return (has(LAYOUT_ENTRY) && has(INDEX_ENTRY)) || (has(THIN_ENTRY) && has(THIN_INDEX_ENTRY));
   }
 
   /** The descriptor of a blob that the images of the layout need. */
@@ -99,10 +124,17 @@ export class ArchiveListing {
   waitsWith(bytes: number): boolean {
     const { platforms, referrers } = this.#options;
     const isUnfiltered = platforms.wantsAll && referrers === 'follow' && !this.#hasChosen;
-    if (this.#read.has(DOCKER_MANIFEST_ENTRY) || !isUnfiltered) return false;
+    if (this.#read.has(DOCKER_MANIFEST_ENTRY) || this.#read.has(THIN_ENTRY) || !isUnfiltered) return false;
     this.#waiting = { count: this.#waiting.count + 1, bytes: this.#waiting.bytes + bytes };
     const { count, bytes: all } = this.#waiting;
     return this.#listsNothing || (count <= MAX_WAITING.count && all <= MAX_WAITING.bytes);
+  }
+
+  /** What a thin archive counts on is claimed before it is looked up. */
+  async #learnThin(bytes: Buffer): Promise<ThinList> {
+    const thin = await parseThinList(bytes, this.#options.limits);
+    await this.#options.present.claim([...thin.base.keys()]);
+    return thin;
   }
 
   /** Configs that were passed on as candidates are here once they are stored. */
@@ -110,4 +142,9 @@ export class ArchiveListing {
     if (!this.#options.platforms.wantsAll) await this.#options.untilStored();
     await this.docker.learn(bytes, this.#options.present);
   }
+}
+
+function mixed(name: string): LadingError {
+  const message = `the archive is a thin one and a whole one at once: it has ${name} too`;
+  return new LadingError('ERR_ARCHIVE_FORMAT', message);
 }

@@ -1,5 +1,6 @@
 import { inTurns, QUICK_PER_TURN } from '../flow/in-turns.js';
-import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY } from '../model/archive-layout.js';
+import { DOCKER_MANIFEST_ENTRY, INDEX_ENTRY, THIN_ENTRY } from '../model/archive-layout.js';
+import type { Digest } from '../model/digest.js';
 import { parseDockerManifest, type DockerArchiveImage } from '../model/docker-archive.js';
 import { LadingError, quote } from '../model/errors.js';
 import { parseImageConfig, type ImageConfig } from '../model/image-config.js';
@@ -8,6 +9,7 @@ import { parseImageManifest, type ImageManifest } from '../model/image-manifest.
 import type { Limits } from '../model/limits.js';
 import { isIndexType } from '../model/media-types.js';
 import { refuseDirForm } from '../model/not-an-image.js';
+import { parseThinContent, parseThinHead, wrongThin, type ThinList } from '../model/thin-list.js';
 import { parseStrictJson } from './strict-json.js';
 
 /*
@@ -55,6 +57,26 @@ export async function parseManifestBytes(
 /** Parses the bytes of an image config. */
 export async function parseConfigBytes(bytes: Uint8Array, where: string, limits: Limits): Promise<ImageConfig> {
   return parseImageConfig(await parseStrictJson(bytes, where, limits.maxJsonDepth), where);
+}
+
+/**
+ * Parses the bytes of `lading-thin.json`. Its base is a list of different digests in their order, and not empty. Throws
+ * also ERR_FORMAT_UNSUPPORTED for another version, ERR_ARCHIVE_FORMAT, ERR_LIMIT_DESCRIPTORS.
+ */
+export async function parseThinList(bytes: Uint8Array, limits: Limits): Promise<ThinList> {
+  const { base: listed, ...head } = parseThinHead(await parseStrictJson(bytes, THIN_ENTRY, limits.maxJsonDepth));
+  if (listed.length === 0) throw wrongThin('leaves nothing out');
+  if (listed.length > limits.maxDescriptors)
+    throw new LadingError('ERR_LIMIT_DESCRIPTORS', `${THIN_ENTRY} lists more than ${limits.maxDescriptors} blobs`);
+  const base = new Map<Digest, number>();
+  let before = '';
+  for await (const item of inTurns(listed, QUICK_PER_TURN)) {
+    const { digest, size } = parseThinContent(item, `${THIN_ENTRY}.base[${base.size}]`);
+    if (digest <= before) throw wrongThin(`lists ${digest} out of order, or twice`, { digest });
+    base.set(digest, size);
+    before = digest;
+  }
+  return { ...head, base };
 }
 
 /** Parses the bytes of a docker-archive's `manifest.json`. */

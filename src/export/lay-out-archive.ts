@@ -39,7 +39,8 @@ export interface PlannedNeed {
   readonly manifest?: Digest;
 }
 
-interface UnplacedEntry {
+/** An entry that has no place yet. */
+export interface UnplacedEntry {
   readonly name: string;
   readonly size: number;
   readonly mode?: number;
@@ -65,7 +66,7 @@ export function metadataOf(
   ];
 }
 
-function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
+export function madeFile(name: string, bytes: Buffer, mode?: number): UnplacedEntry {
   return { name, size: bytes.length, content: { bytes }, ...(mode !== undefined && { mode }) };
 }
 

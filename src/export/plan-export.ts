@@ -2,12 +2,12 @@ import { Documents } from '../content/documents.js';
 import { throwIfAborted } from '../model/aborted.js';
 import { totalBytes } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
-import type { Digest } from '../model/digest.js';
+import { parseDigest, type Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { limitsOf, type Limits } from '../model/limits.js';
 import type { Platform } from '../model/platform.js';
-import { check, oneOf, optionsOf } from '../model/rules.js';
+import { check, listOf, oneOf, optionsOf, TEXT } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import { SOURCE } from '../stores/port-rules.js';
 import type { ImageSource } from '../stores/store.js';
@@ -18,9 +18,10 @@ import { CHOOSING_RULES, NAMES } from '../survey/option-rules.js';
 import { labelOfRecord, type ImageReport, type Warning } from '../survey/reports.js';
 import { surveyImages, type ReferrersOf, type Survey } from '../survey/survey-images.js';
 import { chooseRoots, type ChosenRoot, type IndexPolicy } from './choose-roots.js';
-import { contentsOf, digestOfPlan, layOut, metadataOf, type PlannedEntry } from './lay-out-archive.js';
+import { contentsOf, metadataOf, type PlannedEntry } from './lay-out-archive.js';
 import { joinSurveys, partTargets, subjectsAmong, surveyCompanions } from './export-companions.js';
 import { manifestJsonOf } from './manifest-json.js';
+import { layOutWithout, type ThinPlan } from './thin-archive.js';
 
 /** What to export of the images, and how. */
 export interface ExportOptions {
@@ -30,6 +31,13 @@ export interface ExportOptions {
   readonly index?: IndexPolicy;
   readonly referrers?: ReferrerPolicy;
   readonly missingPlatforms?: MissingPlatforms;
+  /**
+   * Digests of layers to leave out, since the receiver has them. If an image needs one of them, the archive is a thin
+   * one, which only Lading reads. A digest that is no layer of the images is ignored: documents always come along.
+   */
+  readonly excludeBlobs?: readonly string[];
+  /** File names of the archives that have these layers, for the message of a load that misses one. */
+  readonly baseNames?: readonly string[];
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
   readonly signal?: AbortSignal;
@@ -49,18 +57,25 @@ export interface ExportPlan {
   readonly warnings: readonly Warning[];
   /** True if something that was requested is not in it (`missingPlatforms: 'skip'` only). */
   readonly incomplete: boolean;
+  /** What is left out; undefined for an ordinary archive. */
+  readonly thin?: ThinPlan;
   readonly hostPlatform: Platform;
 }
 
 /** Rules of the options of an export. */
-export const EXPORT_RULES = { ...CHOOSING_RULES, index: oneOf('auto', 'preserve', 'rewrite') } as const;
+export const EXPORT_RULES = {
+  ...CHOOSING_RULES,
+  index: oneOf('auto', 'preserve', 'rewrite'),
+  excludeBlobs: listOf(TEXT, 'a list of digests'),
+  baseNames: listOf(TEXT, 'a list of names'),
+} as const;
 
 const ARGUMENTS = { source: SOURCE, names: NAMES, options: optionsOf<ExportOptions>(EXPORT_RULES) };
 
 /**
  * Plans an archive of the named images. Throws every error that can be found before the first byte: ERR_IMAGE_UNKNOWN,
- * ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_PLATFORM_INVALID, and the errors of damaged
- * documents. Holds one small record for each distinct blob.
+ * ERR_PLATFORM_UNAVAILABLE, ERR_BLOB_MISSING, ERR_PLATFORM_INVALID, ERR_DIGEST_INVALID, and the
+ * errors of damaged documents. Holds one small record for each distinct blob.
  */
 export async function planExport(
   source: ImageSource,
@@ -69,6 +84,7 @@ export async function planExport(
 ): Promise<ExportPlan> {
   check(ARGUMENTS, { source, names, options });
   throwIfAborted(options.signal, 'the export');
+  const left = { digests: new Set((options.excludeBlobs ?? []).map(parseDigest)), from: options.baseNames ?? [] };
   const host = options.hostPlatform ?? hostPlatform();
   const documents = new Documents(source, { limits: limitsOf(options.limits) });
   const request = {
@@ -106,17 +122,16 @@ export async function planExport(
     choice: { ...choice, roots: [...choice.roots, ...own] },
   };
   const metadata = metadataOf(all.survey, all.choice, { manifestJson, referrers: request.referrers });
-  const { entries, size } = layOut(metadata, contentsOf(all.survey, all.choice));
+  const parts = { metadata, blobs: contentsOf(all.survey, all.choice) };
+  const laidOut = await layOutWithout({ documents, survey: all.survey }, parts, left);
   return {
-    size,
-    digest: digestOfPlan(entries),
-    entries,
+    ...laidOut,
     images: [
       ...choice.roots.map(({ target, descriptor }) => imageReportOf(survey, target, descriptor.digest)),
       ...companions.records.map((target) => imageReportOf(companions.survey, target)),
     ],
     leftOut: judgement.leftOut,
-    blobs: countOf(entries),
+    blobs: countOf(laidOut.entries),
     warnings: [
       ...survey.warnings,
       ...judgement.warnings,

@@ -1,5 +1,6 @@
 import { ARCHIVE, type LoadSource } from '../load/archive-entries.js';
 import { IMAGES } from '../load/load-images.js';
+import { thinReportOf, type ThinReport } from '../load/thin-report.js';
 import { isImage } from '../model/image-list.js';
 import { check, optionsOf } from '../model/rules.js';
 import type { Warning } from '../survey/reports.js';
@@ -16,6 +17,8 @@ export interface InspectArchiveOptions extends InspectOptions {
 export interface ArchiveInspection {
   readonly images: readonly ImageInspection[];
   readonly warnings: readonly Warning[];
+  /** What a thin archive leaves out. Its layers have the state `base`. */
+  readonly thin?: ThinReport;
 }
 
 const ARGUMENTS = { source: ARCHIVE, options: optionsOf<InspectArchiveOptions>({ ...INSPECT_RULES, images: IMAGES }) };
@@ -29,9 +32,9 @@ export async function inspectArchive(
   options: InspectArchiveOptions = {},
 ): Promise<ArchiveInspection> {
   check(ARGUMENTS, { source, options });
-  const { store, warnings } = await openArchiveDocuments(source, options);
+  const { store, warnings, thin } = await openArchiveDocuments(source, options);
   const records = await store.list();
-  const images = await inspectRecords(store, records, records.filter(isImage), options);
+  const images = await inspectRecords(store, records, records.filter(isImage), options, thin?.base);
   const own = images.flatMap((image) => image.warnings);
-  return { images, warnings: withoutKnown(warnings, own) };
+  return { images, warnings: withoutKnown(warnings, own), ...(thin && { thin: thinReportOf(thin) }) };
 }

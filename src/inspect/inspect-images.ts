@@ -7,6 +7,7 @@ import type { Digest } from '../model/digest.js';
 import { isImage, type ImageRecord } from '../model/image-list.js';
 import { limitsOf } from '../model/limits.js';
 import { resolveRecords } from '../model/resolve-records.js';
+import type { ThinList } from '../model/thin-list.js';
 import { check, FLAG, listOr, optionsOf, TEXT } from '../model/rules.js';
 import { STORE } from '../stores/port-rules.js';
 import type { Store } from '../stores/store.js';
@@ -91,19 +92,20 @@ export async function inspectImages(
   );
 }
 
-/** Inspects records, of those with the same root only the first. */
+/** Inspects records, of those with the same root only the first. `base`: the layers that a thin archive leaves out. */
 export async function inspectRecords(
   store: ContentProvider,
   records: readonly ImageRecord[],
   chosen: readonly ImageRecord[],
   options: InspectOptions,
+  base?: ThinList['base'],
 ): Promise<readonly ImageInspection[]> {
   const firsts = new Map([...chosen].toReversed().map((record) => [record.descriptor.digest, record]));
   const users = await usersOfContent(store, records);
   const inspections: ImageInspection[] = [];
   for (const record of chosen) {
     if (firsts.get(record.descriptor.digest) !== record) continue;
-    inspections.push(await inspectRecord({ store, records, users }, record, options));
+    inspections.push(await inspectRecord({ store, records, users, base }, record, options));
   }
   return inspections;
 }
@@ -125,10 +127,11 @@ interface Listed {
   readonly store: ContentProvider;
   readonly records: readonly ImageRecord[];
   readonly users: Users;
+  readonly base: ThinList['base'] | undefined;
 }
 
 async function inspectRecord(
-  { store, records, users }: Listed,
+  { store, records, users, base }: Listed,
   record: ImageRecord,
   options: InspectOptions,
 ): Promise<ImageInspection> {
@@ -144,7 +147,7 @@ async function inspectRecord(
     names: sameRoot.map(({ name }) => name).filter((name) => name !== undefined),
     digest,
     mediaType,
-    ...inspectPlatforms(survey, record, { manifests, users, options }),
+    ...inspectPlatforms(survey, record, { manifests, users, options: { ...options, base } }),
     referrers: referrersOf(survey, manifests),
     signatures: found.signatures,
     warnings: [
@@ -163,7 +166,7 @@ function platformWarnings({ descriptor, config }: ManifestDescription, image: st
 interface Found {
   readonly manifests: readonly ManifestDescription[];
   readonly users: Users;
-  readonly options: InspectOptions;
+  readonly options: InspectOptions & Pick<Listed, 'base'>;
 }
 
 function inspectPlatforms(

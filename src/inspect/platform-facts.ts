@@ -8,8 +8,11 @@ import { isForeignLayerType } from '../model/media-types.js';
 import type { ManifestDescription } from './describe-manifests.js';
 import { isLabels } from './image-facts.js';
 
-/** Whether a blob is here. `foreign`: a layer that is not here and that may not be distributed, so nobody misses it. */
-export type BlobState = 'present' | 'missing' | 'foreign';
+/**
+ * Whether a blob is here. `foreign`: a layer that is not here and that may not be distributed, so nobody misses it.
+ * `base`: a layer that a thin archive leaves out, since its receiver has it.
+ */
+export type BlobState = 'present' | 'missing' | 'foreign' | 'base';
 
 /** One blob of a platform. `size` is in bytes, as stored. */
 export interface BlobReport {
@@ -52,11 +55,14 @@ export interface PlatformFacts {
   readonly missingBlobs?: { readonly count: number; readonly bytes: number };
 }
 
+/** What to tell, and the layers that a thin archive leaves out. */
+interface FactsOf {
+  readonly environmentValues?: boolean;
+  readonly base?: { has(digest: Digest): boolean } | undefined;
+}
+
 /** The facts of a platform. A value of another type than its field must have is left out. */
-export function platformFactsOf(
-  description: ManifestDescription,
-  options: { readonly environmentValues?: boolean },
-): PlatformFacts {
+export function platformFactsOf(description: ManifestDescription, options: FactsOf): PlatformFacts {
   const { manifest, config } = description;
   if (manifest === undefined) return {};
   const blobs = [...blobsOf(description)];
@@ -65,7 +71,7 @@ export function platformFactsOf(
     ...(config && configFacts(config, options)),
     manifest: blobReport(description, description.descriptor),
     config: blobReport(description, manifest.config),
-    layers: layersOf(description, manifest),
+    layers: layersOf(description, manifest, options),
     ...(config && { diffIds: diffIdsOf(config) }),
     bytes: totalBytes(blobs.map(([, size]) => size)),
     ...(missing.length > 0 && {
@@ -82,11 +88,17 @@ export function blobsOf(description: ManifestDescription): ReadonlyMap<Digest, n
   return new Map(counted.map(({ digest, size }) => [digest, size]));
 }
 
-function layersOf(description: ManifestDescription, { layers }: ImageManifest): readonly LayerReport[] {
+function layersOf(
+  description: ManifestDescription,
+  { layers }: ImageManifest,
+  { base }: FactsOf,
+): readonly LayerReport[] {
   const steps = historyOf(description.config ?? {}).filter(({ isEmpty }) => !isEmpty);
   return layers.map((layer, at) => {
     const createdBy = steps.length === layers.length ? steps[at]?.createdBy : undefined;
-    return { ...blobReport(description, layer), ...(createdBy && { createdBy }) };
+    const report = blobReport(description, layer);
+    const state = base?.has(layer.digest) === true ? 'base' : report.state;
+    return { ...report, state, ...(createdBy && { createdBy }) };
   });
 }
 

@@ -1,6 +1,6 @@
 import { parseDockerManifestBytes } from '../content/parse-document.js';
 import { parseStrictJson } from '../content/strict-json.js';
-import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { INDEX_ENTRY, LAYOUT_ENTRY, THIN_ENTRY } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import { LadingError, quote } from '../model/errors.js';
 import type { DockerArchiveImage } from '../model/docker-archive.js';
@@ -10,6 +10,7 @@ import type { Limits } from '../model/limits.js';
 import { checkDocuments } from '../model/not-an-image.js';
 import { PlatformSet, type PlatformRequest } from '../model/platform-set.js';
 import { readImageName } from '../model/reference.js';
+import { wrongThin } from '../model/thin-list.js';
 import type { ArchiveContents } from '../stages/records.js';
 import type { DestinationSession } from '../stores/store.js';
 import type { Warning } from '../survey/reports.js';
@@ -40,14 +41,15 @@ export async function archiveTargets(
   contents: ArchiveContents,
   { limits, strict, platforms, choice }: ArchiveTargetsOptions,
 ): Promise<ArchiveTargets> {
-  const { layout, index, manifestJson, links } = contents;
+  const { layout, index, manifestJson, links, thin } = contents;
   // Unused links too: a tool that unpacks the archive could follow them in a circle.
   for (const name of links.keys()) followLinks(name, { links });
   const warnings = new WarningList();
   const names = new ArchiveNames({ strict, warnings });
   const listed = manifestJson && (await parseDockerManifestBytes(manifestJson, limits));
-  if (layout !== undefined && index !== undefined) {
-    await checkLayoutVersion(layout, limits);
+  if (thin !== undefined && (layout ?? manifestJson) !== undefined) throw wrongThin('is a whole one, too');
+  if ((layout ?? thin) !== undefined && index !== undefined) {
+    if (layout !== undefined) await checkLayoutVersion(layout, limits);
     const found = await layoutTargets(
       session,
       { index, stored: contents.stored },
@@ -66,7 +68,7 @@ export async function archiveTargets(
     const images = withoutRepeats(await dockerArchiveTargets(session, contents, meant, { limits, names }));
     return { images, referrers: [], opaque: [], warnings: warnings.warnings };
   }
-  const documents = [...(layout ? [LAYOUT_ENTRY] : []), ...(index ? [INDEX_ENTRY] : [])];
+  const documents = [...(layout ? [LAYOUT_ENTRY] : []), ...(thin ? [THIN_ENTRY] : []), ...(index ? [INDEX_ENTRY] : [])];
   checkDocuments([...documents, ...contents.files.keys()]);
   throw new Error('an archive without documents was accepted');
 }

@@ -27,9 +27,10 @@ import { archiveTargets } from './archive-targets.js';
 import { askBeforeCommit, type BeforeCommit } from './before-commit.js';
 import { chooseImages, type ChoiceOptions } from './choose-images.js';
 import { companionsOf } from './companions.js';
-import { judgeLoad, type TrustDemands } from './judge-load.js';
+import { hashPresent, judgeLoad, type TrustDemands } from './judge-load.js';
 import { loadedRecords } from './loaded-records.js';
 import { tagWarnings } from './tag-warning.js';
+import { judgeBase } from './thin-base.js';
 
 /** How to end a load. */
 export interface CloseOptions extends ChoiceOptions, TrustDemands {
@@ -40,8 +41,20 @@ export interface CloseOptions extends ChoiceOptions, TrustDemands {
   /** Whether to refuse a name that cannot be used, and a config whose platform differs from its descriptor's. */
   readonly strict: boolean;
   readonly beforeCommit?: BeforeCommit | undefined;
+  /** Whether to hash the layers that a thin archive counts on. */
+  readonly verifiesBase?: boolean;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** True if a filter may still drop blobs that the documents list: then not every wanted blob is needed in the end. */
+export function isFiltered({
+  platforms,
+  referrers,
+  onConflict,
+  choice,
+}: Pick<CloseOptions, 'platforms' | 'referrers' | 'onConflict' | 'choice'>): boolean {
+  return platforms.length > 0 || choice !== undefined || referrers === 'drop' || onConflict === 'keep';
 }
 
 /** What comes with an image that was chosen, beside its companions. */
@@ -87,7 +100,11 @@ export async function closeArchive(
     referrersOf: referrersIn(referrers),
   } as const;
   const survey = await surveyImages(documents, loaded, request);
-  const judgement = await judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded');
+  const unmet = await judgeBase(contents, { survey, provider, limits, isFiltered: isFiltered(options) });
+  if (unmet !== undefined && options.missingPlatforms === 'fail') throw unmet;
+  const judgement = await judgePlatforms(survey, loaded, options.missingPlatforms, 'loaded').catch((error: unknown) => {
+    throw unmet ?? error;
+  });
   const isWhole = judgement.taken.length === loaded.length;
   const final = isWhole ? survey : await surveyImages(documents, judgement.taken, request);
   const mismatches = await checkConfigs(provider, final.nodes, { limits, strict });
@@ -121,6 +138,8 @@ export async function closeArchive(
     },
     options,
   );
+  const base = [...needed.keys()].filter((digest) => contents.thin?.base.has(digest) === true);
+  if (options.verifiesBase === true) await hashPresent({ provider, present: base, signal });
   const reports = await mapInTurns(judgement.taken, (target) => imageReportOf(final, target));
   const needs = [...final.needs, ...beside.needs].map(({ descriptor }) => descriptor);
   await askBeforeCommit(

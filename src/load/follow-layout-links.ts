@@ -1,9 +1,9 @@
 import { isBlobFolder, isOfLayout, withoutLayoutLinks } from '../archives/linked-entries.js';
 import { checkLayoutDocumentSize, readAll } from '../content/check-document.js';
-import { parseLayoutIndex } from '../content/parse-document.js';
+import { parseLayoutIndex, parseThinList } from '../content/parse-document.js';
 import { DamagedBlobs } from '../content/damaged-blobs.js';
 import { bodyOf } from '../flow/bodies.js';
-import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { digestOfEntry, INDEX_ENTRY, LAYOUT_ENTRY, THIN_ENTRY, THIN_INDEX_ENTRY } from '../model/archive-layout.js';
 import { followLinks } from '../model/archive-links.js';
 import { type Digest } from '../model/digest.js';
 import { badEntry } from '../model/entry-name.js';
@@ -57,7 +57,7 @@ class Follower {
   readonly #session: DestinationSession;
   readonly #contents: ArchiveContents;
   readonly #options: FollowOptions;
-  readonly #documents: { -readonly [Key in 'layout' | 'index' | 'manifestJson']?: ArchiveContents[Key] } = {};
+  readonly #documents: { -readonly [Key in 'layout' | 'index' | 'manifestJson' | 'thin']?: ArchiveContents[Key] } = {};
   readonly #damaged = new DamagedBlobs();
 
   constructor(session: DestinationSession, contents: ArchiveContents, options: FollowOptions) {
@@ -106,7 +106,10 @@ class Follower {
   }
 
   async #takeDocument(name: string, bytes: Buffer): Promise<void> {
-    if (name === INDEX_ENTRY) this.#documents.index = await parseLayoutIndex(bytes, this.#options.limits);
+    const { limits } = this.#options;
+    if (name === INDEX_ENTRY || name === THIN_INDEX_ENTRY)
+      this.#documents.index = await parseLayoutIndex(bytes, limits);
+    else if (name === THIN_ENTRY) this.#documents.thin = await parseThinList(bytes, limits);
     else if (name === LAYOUT_ENTRY) this.#documents.layout = bytes;
     else this.#documents.manifestJson = bytes;
   }

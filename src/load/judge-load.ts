@@ -79,7 +79,7 @@ export async function judgeLoad(load: Judged, demands: TrustDemands): Promise<Lo
   const reports = await judgeImages(sources, judged, policy);
   if (!policyReport) demandAllowed(reports, outcome);
   if (judged.some((record) => ruleFor(policy, asJudged(record, judgedName))?.verifyPresent === true))
-    await hashAgain(load);
+    await hashPresent(load);
   return { reports, warnings: [...deniedWarnings(reports), ...reports.flatMap(({ warnings }) => warnings)] };
 }
 
@@ -115,7 +115,12 @@ async function isArtifact(documents: Documents, descriptor: ImageRecord['descrip
   return true;
 }
 
-async function hashAgain({ provider, present, signal }: Judged): Promise<void> {
+/** Hashes blobs of the store that the images need. Throws ERR_DIGEST_MISMATCH. */
+export async function hashPresent({
+  provider,
+  present,
+  signal,
+}: Pick<Judged, 'provider' | 'present' | 'signal'>): Promise<void> {
   for (const digest of present) {
     throwIfAborted(signal, 'the load');
     if ((await isWhole(provider, digest)) === true) continue;

@@ -3,8 +3,10 @@ import { pipeline } from 'node:stream/promises';
 import { storageError } from '../files/storage-error.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError } from '../model/errors.js';
+import { isImageConfigType, isLayerType } from '../model/media-types.js';
 import type { ImageRecord } from '../model/image-list.js';
 import { PlatformSet } from '../model/platform-set.js';
+import type { ThinList } from '../model/thin-list.js';
 import { Commit, type LayerProbing } from '../stages/commit.js';
 import type { Progress } from '../progress/progress.js';
 import type { ArchiveContents, ArchiveEntry, SelectedEntry } from '../stages/records.js';
@@ -14,10 +16,11 @@ import type { DestinationSession, ImageDestination } from '../stores/store.js';
 import type { ArchiveEntries } from './archive-entries.js';
 import { UnansweredHook } from './before-commit.js';
 import { claimAhead } from './claim-ahead.js';
-import { closeArchive, type ClosedArchive, type CloseOptions } from './close-archive.js';
+import { closeArchive, isFiltered, type ClosedArchive, type CloseOptions } from './close-archive.js';
 import { followLayoutLinks } from './follow-layout-links.js';
 import { LoadProgress } from './load-progress.js';
 import { loadReportOf, type LoadReport } from './load-report.js';
+import { missingOf, refuseMissing, withLayers } from './thin-base.js';
 import { rememberFound } from './remember-found.js';
 
 /** What to load of the entries, with every option set. */
@@ -26,6 +29,10 @@ export interface LoadRequest extends CloseOptions {
   readonly passesAll: boolean;
   /** What to find out about layers while they pass, for a store that does not keep them. */
   readonly probing: LayerProbing;
+  /** Whether the layers that a thin archive leaves out count as here: to look into it, not to load it. */
+  readonly assumesBase: boolean;
+  /** Whether every layer counts as here, so that none is read: to find out which ones the archive has. */
+  readonly assumesLayers: boolean;
   /** Undefined if nobody listens. */
   readonly progress: Progress | undefined;
 }
@@ -56,7 +63,13 @@ export async function loadInSession(
   { entries, isCut }: Pick<ArchiveEntries, 'entries'> & Partial<ArchiveEntries>,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const session = rememberFound(begun);
+  const base = new Map<Digest, number>();
+  const found = rememberFound(begun);
+  const layerBytes = (digest: Digest): number | undefined => {
+    const listed = request.assumesLayers ? select.descriptorOf(digest) : undefined;
+    return listed !== undefined && isLayerType(listed.mediaType) ? listed.size : base.get(digest);
+  };
+  const session = request.assumesBase ? withLayers(found, layerBytes) : found;
   const { probing, limits, platforms, choice, passesAll, signal, progress } = request;
   // Signatures that are not kept are read all the same if they are to be checked.
   const referrers = request.policy === undefined ? request.referrers : 'follow';
@@ -72,12 +85,21 @@ export async function loadInSession(
     damage: isFiltered(request) ? 'later' : 'fatal',
     untilStored: async () => await commit.settled(),
     ...(watcher && { watcher }),
+    thin: {
+      listed: (thin) => {
+        for (const [digest, size] of thin.base) base.set(digest, size);
+        watcher?.counted(thin);
+      },
+      known: async (thin) => {
+        if (needsAll(request)) refuseMissing(await missingOf(layersAmong(thin, select), session), thin);
+      },
+    },
   });
   watcher?.watch({ entries, select, active: commit.active });
   const claimed = entries instanceof Readable ? entries : claimAhead(entries, session, select);
   try {
     await pipeline(claimed, select, new VerifyDigests<SelectedEntry>(), commit, discarding(), { signal });
-    const contents = await followLayoutLinks(session, withLeft(commit.contents, select), { limits, select });
+    const contents = await followLayoutLinks(session, withSeen(commit.contents, select), { limits, select });
     const closed = await closeArchive(destination, session, contents, request);
     await session.end({ unneeded: unneededOf(closed, contents, select.skipped) });
     return { report: loadReportOf(closed, contents, select.skipped), contents };
@@ -90,8 +112,21 @@ export async function loadInSession(
   }
 }
 
-function withLeft(contents: ArchiveContents, select: SelectEntries): ArchiveContents {
-  return { ...contents, hasLeft: (name) => select.hasLeft(name) };
+function withSeen(contents: ArchiveContents, select: SelectEntries): ArchiveContents {
+  return { ...contents, hasLeft: (name) => select.hasLeft(name), hasCome: (digest) => select.hasCome(digest) };
+}
+
+/** What the list and the documents agree on. The rest is told at the end, when all of the archive was seen. */
+function layersAmong({ base }: ThinList, select: SelectEntries): readonly (readonly [Digest, number])[] {
+  return [...base].filter(([digest, size]) => {
+    const listed = select.descriptorOf(digest);
+    return listed?.size === size && !isImageConfigType(listed.mediaType);
+  });
+}
+
+/** Whether every image of the archive is wanted whole: then a thin one is refused before its first layer is stored. */
+function needsAll(request: LoadRequest): boolean {
+  return !isFiltered(request) && request.missingPlatforms === 'fail';
 }
 
 /**
@@ -104,11 +139,6 @@ function unneededOf(
   { present }: SkippedEntries,
 ): Set<Digest> {
   return new Set([...stored.keys(), ...storedByOthers, ...present].filter((digest) => !needed.has(digest)));
-}
-
-/** True if a filter may still drop blobs that the documents list: then not every wanted blob is needed in the end. */
-function isFiltered({ platforms, referrers, onConflict, choice }: LoadRequest): boolean {
-  return platforms.length > 0 || choice !== undefined || referrers === 'drop' || onConflict === 'keep';
 }
 
 /** Whether the caller's signal has ended the load: not an error of its callback. */

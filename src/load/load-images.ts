@@ -51,6 +51,8 @@ export interface LoadOptions {
    * becomes visible: a LadingError is passed on, anything else is the cause of an ERR_LOAD_VETOED.
    */
   readonly beforeCommit?: BeforeCommit;
+  /** Hashes the layers that a thin archive leaves out, in the store, before any name is given. Default false. */
+  readonly verifyBase?: boolean;
   /** The digests that the images may have; the load fails before any name is given if one has another. None: any. */
   readonly digests?: readonly string[];
   readonly hostPlatform?: Platform;
@@ -77,6 +79,7 @@ const ARGUMENTS = {
     policy: POLICY,
     policyReport: FLAG,
     beforeCommit: CALLBACK,
+    verifyBase: FLAG,
     digests: listOf(TEXT, 'a list of digests'),
     strict: FLAG,
     onProgress: CALLBACK,
@@ -155,6 +158,7 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     choice: ImageChoice.of(options.images),
     name: options.name === undefined ? undefined : parseGivenName(options.name),
     strict: options.strict ?? false,
+    verifiesBase: options.verifyBase ?? false,
     policy: demandedBy(options),
     policyReport: options.policyReport ?? false,
     beforeCommit: options.beforeCommit,
@@ -162,6 +166,8 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     limits: limitsOf(options.limits),
     passesAll: false,
     probing: 'none',
+    assumesBase: false,
+    assumesLayers: false,
     progress: undefined,
     signal: options.signal,
   };

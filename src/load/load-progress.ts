@@ -16,6 +16,7 @@ import type { PlatformRequest } from '../model/platform-set.js';
 import { formatPlatformFull } from '../model/platform.js';
 import type { ProgressImage, ProgressKind } from '../model/progress-event.js';
 import { readImageName } from '../model/reference.js';
+import type { ThinList } from '../model/thin-list.js';
 import { MAX_IMAGES, type Measure, type Progress, type ReportedBlob } from '../progress/progress.js';
 import type { ArchiveEntry, CommitEvent, EntryWatcher } from '../stages/records.js';
 import type { SelectEntries } from '../stages/select-entries.js';
@@ -72,6 +73,11 @@ export class LoadProgress implements EntryWatcher {
     const more = roots.length - images.length;
     this.#isListed = true;
     this.#progress.start({ images, ...(more > 0 && { imagesLeftOut: more }) }, this.#measure);
+  }
+
+  /** What will not come is not waited for. */
+  counted({ base }: ThinList): void {
+    for (const digest of base.keys()) this.#present.add(digest);
   }
 
   passedOver(entry: ArchiveEntry, state: 'present' | 'skipped'): void {

@@ -5,8 +5,20 @@ export const LAYOUT_ENTRY = 'oci-layout';
 export const INDEX_ENTRY = 'index.json';
 export const DOCKER_MANIFEST_ENTRY = 'manifest.json';
 
+/** Entry names of a thin archive. No other tool looks for them, so none takes a part of an image for all of it. */
+export const THIN_ENTRY = 'lading-thin.json';
+export const THIN_INDEX_ENTRY = 'thin/index.json';
+
+const WHOLE_ENTRIES: readonly string[] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY];
+const THIN_ENTRIES: readonly string[] = [THIN_ENTRY, THIN_INDEX_ENTRY];
+
 /** The entries that say what an archive contains. */
-export const METADATA_ENTRIES: readonly string[] = [LAYOUT_ENTRY, INDEX_ENTRY, DOCKER_MANIFEST_ENTRY];
+export const METADATA_ENTRIES: readonly string[] = [...WHOLE_ENTRIES, ...THIN_ENTRIES];
+
+/** Whether the names are those of a thin archive and of a whole one: what it contains would depend on its reader. */
+export function isMixed(names: ReadonlySet<string>): boolean {
+  return WHOLE_ENTRIES.some((name) => names.has(name)) && THIN_ENTRIES.some((name) => names.has(name));
+}
 
 /** The bytes of the `oci-layout` entry. */
 export const LAYOUT_BYTES = '{"imageLayoutVersion":"1.0.0"}';

@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   ERR_LIMIT_DESCRIPTORS: 'limit',
   ERR_IMAGE_UNKNOWN: 'not-found',
   ERR_BLOB_MISSING: 'not-found',
+  ERR_BASE_MISSING: 'not-found',
   ERR_PLATFORM_UNAVAILABLE: 'not-found',
   ERR_SOURCE_UNKNOWN: 'not-found',
   ERR_USER_UNKNOWN: 'not-found',

@@ -4,6 +4,8 @@ import {
   LAYOUT_ENTRY,
   METADATA_ENTRIES,
   plainEntryName,
+  THIN_ENTRY,
+  THIN_INDEX_ENTRY,
 } from './archive-layout.js';
 import { LadingError, quote } from './errors.js';
 import type { Limits } from './limits.js';
@@ -64,11 +66,18 @@ export function checkDocuments(names: Iterable<string>): void {
     if (METADATA_ENTRIES.includes(name)) found.add(name);
     else if (METADATA_ENTRIES.some((document) => name.endsWith(`/${document}`))) below ??= name;
   }
-  if (found.has(DOCKER_MANIFEST_ENTRY) || (found.has(INDEX_ENTRY) && found.has(LAYOUT_ENTRY))) return;
+  if (found.has(DOCKER_MANIFEST_ENTRY) || isPair(found, INDEX_ENTRY, LAYOUT_ENTRY)) return;
+  if (isPair(found, THIN_ENTRY, THIN_INDEX_ENTRY)) return;
   throw new LadingError('ERR_ARCHIVE_FORMAT', found.size > 0 ? half(found) : withoutDocuments(below));
 }
 
+function isPair(found: ReadonlySet<string>, ...names: readonly string[]): boolean {
+  return names.every((name) => found.has(name));
+}
+
 function half(found: ReadonlySet<string>): string {
+  if (found.has(THIN_ENTRY)) return `the archive is not a complete thin archive: it has no ${THIN_INDEX_ENTRY}`;
+  if (found.has(THIN_INDEX_ENTRY)) return `the archive is not a complete thin archive: it has no ${THIN_ENTRY}`;
   const missing = found.has(INDEX_ENTRY) ? LAYOUT_ENTRY : INDEX_ENTRY;
   return `the archive is not a complete OCI layout: it has no ${missing}`;
 }

@@ -210,6 +210,7 @@ function titleOf(layer: LayerReport, number: number, { marks, users }: PageModel
     ...(layer.createdBy === undefined ? [] : [cut(instructionOf(layer.createdBy), TITLE_CHARACTERS)]),
     ...(count > 1 ? [`used by ${count} platforms`] : []),
     ...(layer.state === 'missing' ? ['missing'] : []),
+    ...(layer.state === 'base' ? ['in base'] : []),
   ].join(', ');
 }
 

@@ -139,6 +139,7 @@ const STATES = {
   present: undefined,
   missing: html` <b class="pill">missing</b>`,
   foreign: html` <span class="dim">not distributed</span>`,
+  base: html` <span class="dim">in base</span>`,
 } as const;
 
 function layerLine(

@@ -5,7 +5,7 @@ import { ActiveBodies, type ActiveBody } from '../flow/active-bodies.js';
 import { SideWork } from '../flow/side-work.js';
 import { Stage } from '../flow/stage.js';
 import { LayerProbe, type LayerFacts } from '../layers/layer-probe.js';
-import { INDEX_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
+import { DOCKER_MANIFEST_ENTRY, LAYOUT_ENTRY } from '../model/archive-layout.js';
 import type { Digest } from '../model/digest.js';
 import { isDamage, LadingError } from '../model/errors.js';
 import { ALL_LIMITS, type Limits } from '../model/limits.js';
@@ -50,7 +50,7 @@ const MAX_COPIES = 64;
  */
 export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   readonly #session: DestinationSession;
-  #documents: Pick<ArchiveContents, 'layout' | 'manifestJson' | 'index'> = {};
+  #documents: Pick<ArchiveContents, 'layout' | 'manifestJson' | 'index' | 'thin'> = {};
   readonly #options: CommitOptions;
   readonly #copies: PartCopies | undefined;
   readonly #layers = new Map<Digest, LayerFacts>();
@@ -119,10 +119,10 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
     await this.#copies?.end();
   }
 
-  async #takeMetadata({ name, index, body, size }: SelectedEntry): Promise<void> {
+  async #takeMetadata({ name, index, thin, body, size }: SelectedEntry): Promise<void> {
     const bytes = await readAll(body, size);
-    const other = name === LAYOUT_ENTRY ? { layout: bytes } : { manifestJson: bytes };
-    this.#documents = { ...this.#documents, ...(name === INDEX_ENTRY ? index && { index } : other) };
+    const kept = { [LAYOUT_ENTRY]: { layout: bytes }, [DOCKER_MANIFEST_ENTRY]: { manifestJson: bytes } }[name];
+    this.#documents = { ...this.#documents, ...kept, ...(index && { index }), ...(thin && { thin }) };
   }
 
   #enterLink({ name, linkname = '' }: SelectedEntry): void {

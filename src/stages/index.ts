@@ -1,5 +1,6 @@
 export { Commit, type CommitOptions, type LayerProbing } from './commit.js';
 export type { ArchiveContents, ArchiveFile } from './records.js';
+export type { ThinList } from '../model/thin-list.js';
 export { PlatformSet, type PlatformOutcome, type PlatformRequest, type UnmetPlatform } from '../model/platform-set.js';
 export type { ActiveBody } from '../flow/active-bodies.js';
 export type { ByteMeter } from '../model/byte-meter.js';
@@ -22,6 +23,7 @@ export type {
   SelectedEntry,
   VerifiedEntry,
   SelectEntriesOptions,
+  ThinWatcher,
 } from './records.js';
 export { SelectEntries, type SkippedEntries } from './select-entries.js';
 export { Stage } from '../flow/stage.js';

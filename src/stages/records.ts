@@ -9,6 +9,7 @@ import type { ImageRecord } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import type { PlatformSet } from '../model/platform-set.js';
 import type { Platform } from '../model/platform.js';
+import type { ThinList } from '../model/thin-list.js';
 import { fields, OBJECT, oneOf, TEXT, wholeNumber, type Rule } from '../model/rules.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
 import type { IngestOutcome, SourceReader } from '../stores/store.js';
@@ -82,6 +83,8 @@ export interface SelectedEntry extends ArchiveEntry {
   readonly use: 'metadata' | 'needed' | 'candidate' | 'link';
   /** The parsed `index.json`, for its entry. It may be large: nobody has to parse it again. */
   readonly index?: ImageIndex;
+  /** The same for the list of a thin archive. */
+  readonly thin?: ThinList;
 }
 
 /** An entry whose body throws at its end if size or digest are wrong. `digester` sees every byte that passes. */
@@ -109,6 +112,8 @@ export interface ArchiveContents {
   readonly layout?: Buffer;
   readonly manifestJson?: Buffer;
   readonly index?: ImageIndex;
+  /** What a thin archive says of itself. */
+  readonly thin?: ThinList;
   /** Files that are not blobs, by name: the layers and configs of a docker-archive. */
   readonly files: ReadonlyMap<string, ArchiveFile>;
   /** Files that are not blobs and that stand in the archive before, with the same bytes. */
@@ -127,6 +132,8 @@ export interface ArchiveContents {
   readonly damaged: ReadonlyMap<Digest, Required<Omit<FoundBlob, 'mountedFrom'>>>;
   /** Whether a file with this plain name came and was not kept, since nothing had asked for it. */
   readonly hasLeft?: (name: string) => boolean;
+  /** Whether a blob came as a file of the archive, kept or not. */
+  readonly hasCome?: (digest: Digest) => boolean;
 }
 
 /** Which entries to keep, and where to look for content that is stored already. */
@@ -149,6 +156,19 @@ export interface SelectEntriesOptions {
   readonly untilStored: () => Promise<void>;
   /** Is told what the archive lists and what is not passed on. */
   readonly watcher?: EntryWatcher;
+  /** Is told of a thin archive. */
+  readonly thin?: ThinWatcher;
+}
+
+/** Is told what a thin archive counts on. */
+export interface ThinWatcher {
+  /** The list, when it was read. */
+  listed(thin: ThinList): void;
+  /**
+   * Called once, before the first blob that comes when every document was read: which of the list's layers are needed is
+   * known then.
+   */
+  known(thin: ThinList): Promise<void>;
 }
 
 /** Is told what a selection of entries finds. */

@@ -11,27 +11,11 @@ import type { Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
 import { ImageChoice } from '../model/image-choice.js';
-import { ALL_LIMITS } from '../model/limits.js';
 import { checkStaged } from '../model/not-an-image.js';
-import { CALLBACK, check, FLAG, listOf, oneOf, optionsOf, TEXT, withMethods } from '../model/rules.js';
-import { READER } from '../stores/port-rules.js';
+import { check } from '../model/rules.js';
+import type { ThinList } from '../model/thin-list.js';
 import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry, type SelectEntriesOptions } from './records.js';
-
-const RULES = {
-  present: READER,
-  platforms: withMethods('a PlatformSet', ['wants', 'note']),
-  referrers: oneOf('follow', 'drop'),
-  limits: ALL_LIMITS,
-  damage: oneOf('fatal', 'later'),
-  passesAll: FLAG,
-  untilStored: CALLBACK,
-};
-const ARGUMENTS = {
-  options: optionsOf<SelectEntriesOptions>(
-    { ...RULES, images: listOf(TEXT), watcher: withMethods('a watcher', ['listed', 'passedOver']) },
-    Object.keys(RULES) as (keyof SelectEntriesOptions)[],
-  ),
-};
+import { SELECT_ARGUMENTS } from './select-rules.js';
 
 /** The entries that were not passed on: blobs that the store has, and blobs that no image needs. */
 export interface SkippedEntries {
@@ -58,13 +42,15 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   /** Files that were not passed on. `EntryLedger` limits them. */
   readonly #left = new Set<string>();
   #stagedBytes = 0;
+  /** The list of a thin archive, until its documents are known. */
+  #thin: ThinList | undefined;
   #skipped = { count: 0, bytes: 0 };
 
   protected override readonly rule = ENTRY;
 
   constructor(options: SelectEntriesOptions) {
     super({ highWaterMark: 1 });
-    check(ARGUMENTS, { options });
+    check(SELECT_ARGUMENTS, { options });
     this.#options = options;
     this.#listing = new ArchiveListing(
       { ...options, choice: ImageChoice.of(options.images) },
@@ -99,6 +85,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   /** What the documents list a blob as. */
   descriptorOf(digest: Digest): Descriptor | undefined {
     return this.#listing.find(digest);
+  }
+
+  /** Whether a blob came as a file of the archive. */
+  hasCome(digest: Digest): boolean {
+    return this.#ledger.hasFile(digest);
   }
 
   /** The descriptors of all blobs that are wanted so far. */
@@ -176,12 +167,15 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   async #takeMetadata(entry: Omit<SelectedEntry, 'use'>): Promise<SelectedEntry> {
     checkLayoutDocumentSize(entry.name, entry.size, this.#options.limits);
     const bytes = await readAll(entry.body, entry.size);
-    const index = await this.#listing.learn(entry.name, bytes);
+    const { index, thin } = await this.#listing.learn(entry.name, bytes);
     if (index !== undefined) this.#options.watcher?.listed(index);
-    return { ...entry, body: bodyOf(bytes), use: 'metadata', ...(index && { index }) };
+    if (thin !== undefined) this.#options.thin?.listed(thin);
+    this.#thin ??= thin;
+    return { ...entry, body: bodyOf(bytes), use: 'metadata', ...(index && { index }), ...(thin && { thin }) };
   }
 
   async #takeBlob(entry: Omit<SelectedEntry, 'use'>, digest: Digest): Promise<readonly SelectedEntry[]> {
+    if (this.#thin !== undefined && this.#listing.isEverythingKnown()) await this.#tellThin(this.#thin);
     if (this.#options.passesAll) return [{ ...entry, use: 'candidate' }];
     const isFatal = this.#options.damage === 'fatal';
     const wanted = this.#listing.find(digest);
@@ -195,6 +189,11 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     this.#passed.add(digest);
     if (wanted === undefined || !fits) return [{ ...entry, kind, use: 'candidate' }];
     return [{ ...entry, kind, body: await this.#read(entry.body, wanted), use: isFatal ? 'needed' : 'candidate' }];
+  }
+
+  async #tellThin(thin: ThinList): Promise<void> {
+    this.#thin = undefined;
+    await this.#options.thin?.known(thin);
   }
 
   #isSpare(entry: ArchiveEntry, digest: Digest): boolean {

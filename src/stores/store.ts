@@ -94,6 +94,8 @@ export type ImageListChange = (records: readonly ImageRecord[]) => readonly Imag
 export interface EndOptions {
   /** They stay safe for a while, so that a second try finds them. */
   readonly resumable?: boolean;
+  /** They stay safe for so many milliseconds, whatever the resume time of a prune is. */
+  readonly holdMs?: number;
   /**
    * Those of these that no image needs and no session holds are removed once this one holds nothing any more: of two
    * sessions that have passed the same blob, the last one removes it. An error of that is not thrown: the work is done,

@@ -12,7 +12,10 @@ import { isAnyMissing } from '../survey/reports.js';
 import type { Warning, WarningCode } from '../survey/reports.js';
 import { surveyImages } from '../survey/survey-images.js';
 import { checkImages, problemOf, type Problem } from './check-images.js';
+import { thinReportOf } from '../load/thin-report.js';
+import { withLayers } from '../load/thin-base.js';
 import { unmetDemands } from './demands.js';
+import { BASES, verifyBase, type BaseSource } from './verify-base.js';
 import { VERIFY_RULES, type VerifyOptions, type VerifyReport } from './verify-images.js';
 import { MAX_ENVELOPE_BYTES } from '../trust/find-signatures.js';
 import { POLICY, policyFrom, type Policy } from '../trust/policy.js';
@@ -26,11 +29,22 @@ export interface VerifyArchiveOptions extends VerifyOptions {
   readonly keys?: readonly PublicKey[];
   /** Made by `parsePolicy`: what it denies is denied in `trust`. Not with `keys`. */
   readonly policy?: Policy;
+  /**
+   * Stores and archives that may have the layers that a thin archive leaves out. With any, they are hashed there, and
+   * those that no place has are an ERR_BASE_MISSING. Without, the report says what was not judged.
+   */
+  readonly bases?: readonly BaseSource[];
 }
 
 const ARGUMENTS = {
   source: ARCHIVE,
-  options: optionsOf<VerifyArchiveOptions>({ ...VERIFY_RULES, images: IMAGES, keys: KEYS, policy: POLICY }),
+  options: optionsOf<VerifyArchiveOptions>({
+    ...VERIFY_RULES,
+    images: IMAGES,
+    keys: KEYS,
+    policy: POLICY,
+    bases: BASES,
+  }),
 };
 
 /**
@@ -65,6 +79,7 @@ async function verifySource(
     }),
     passesAll: chosen.length === 0,
     probing: deep ? 'all' : 'heads',
+    assumesBase: true,
     progress,
   };
   const { maxDocumentBytes } = request.limits;
@@ -73,12 +88,16 @@ async function verifySource(
     maxDocumentBytes: policy === undefined ? maxDocumentBytes : Math.max(maxDocumentBytes, MAX_ENVELOPE_BYTES),
   });
   const { report, contents } = await loadArchive(store, source, request);
-  const documents = new Documents(store, { limits: request.limits });
+  const { thin, layers } = contents;
+  const { bases = [] } = options;
+  const base = thin && bases.length > 0 ? await verifyBase(thin, bases, request) : undefined;
+  const provider = thin === undefined ? store : withLayers(store, (digest) => thin.base.get(digest));
+  const documents = new Documents(provider, { limits: request.limits });
   const targets = (await store.list()).filter(isImage);
   const survey = await surveyImages(documents, targets, { signal, foreignLayers: 'keep' });
-  const { layers } = contents;
-  const factsOf = async (digest: Digest): Promise<LayerFacts | undefined> => layers.get(digest);
-  const findings = await checkImages(store, survey.nodes, {
+  const factsOf = async (digest: Digest): Promise<LayerFacts | undefined> =>
+    layers.get(digest) ?? base?.layers.get(digest);
+  const findings = await checkImages(provider, survey.nodes, {
     limits: request.limits,
     deep,
     strict,
@@ -98,11 +117,15 @@ async function verifySource(
   );
   return {
     images,
-    blobs: { count: blobs.stored + blobs.skipped, bytes: blobs.bytesStored + blobs.bytesSkipped },
+    blobs: {
+      count: blobs.stored + blobs.skipped + (base ? (thin?.base.size ?? 0) : 0),
+      bytes: blobs.bytesStored + blobs.bytesSkipped + (base?.bytes ?? 0),
+    },
     unmet,
-    problems: [...refused, ...damaged, ...findings.problems],
+    problems: [...refused, ...damaged, ...(base?.problems ?? []), ...findings.problems],
     warnings: [...warnings, ...findings.warnings.filter(({ message }) => !known.has(message))],
     ...(report.trust && { trust: report.trust }),
+    ...(thin && { thin: { ...thinReportOf(thin), judged: base !== undefined } }),
     incomplete: isAnyMissing(images),
   };
 }

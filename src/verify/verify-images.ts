@@ -2,6 +2,7 @@ import { closureOfKept } from '../content/closure.js';
 import { Documents, type OnDamage } from '../content/documents.js';
 import { isUnreadable } from '../files/storage-error.js';
 import { throwIfAborted } from '../model/aborted.js';
+import type { ThinReport } from '../load/thin-report.js';
 import { decorated } from '../model/decorated.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
@@ -47,6 +48,8 @@ export interface VerifyReport {
   readonly warnings: readonly Warning[];
   /** The judgement of each image of an archive, if keys or a policy were given. */
   readonly trust?: readonly TrustReport[];
+  /** What a thin archive leaves out, and whether that was judged. */
+  readonly thin?: ThinReport & { readonly judged: boolean };
   /** True if content of a platform that an image lists is not there. */
   readonly incomplete: boolean;
 }

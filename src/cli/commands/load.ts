@@ -24,6 +24,7 @@ export interface LoadCommandOptions extends CommonOptions, TrustFiles, UnpackCho
   readonly name?: string;
   readonly image?: readonly string[];
   readonly policyReport?: boolean;
+  readonly verifyBase?: boolean;
   readonly requireDigest?: readonly string[];
 }
 
@@ -43,6 +44,7 @@ export async function load(options: LoadCommandOptions, { signal, progress }: Co
     images: [...(image === undefined ? [] : [image]), ...(options.image ?? [])],
     ...(options.name !== undefined && { name: options.name }),
     strict: options.strict ?? false,
+    verifyBase: options.verifyBase ?? false,
     ...(policy && { policy }),
     policyReport: options.policyReport ?? false,
     digests: options.requireDigest ?? [],

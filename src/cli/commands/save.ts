@@ -10,9 +10,10 @@ import { printOnTerminal, printReport, sizeFormat, warn } from '../console.js';
 import { INCOMPLETE } from '../exit-status.js';
 import { hintAllowMissing } from '../hints.js';
 import { formatWarnings, parseCompression } from '../save-format.js';
+import { leftOutBy, oneOfStdin, type ThinOptions } from '../thin-options.js';
 import { printPlan, type DryRunOptions } from '../save-dry-run.js';
 
-export interface SaveOptions extends CommonOptions, ChosenOptions, DryRunOptions {
+export interface SaveOptions extends CommonOptions, ChosenOptions, DryRunOptions, ThinOptions {
   readonly dryRun?: boolean;
   readonly output?: string;
   readonly platform?: readonly string[];
@@ -30,7 +31,9 @@ export async function save(images: readonly string[], options: SaveOptions, cont
   const compression = options.compress === undefined ? undefined : parseCompression(options.compress);
   // What this Node cannot pack is told before anything is planned.
   const packing = compression && compress(compression);
+  oneOfStdin([options.fromFile, ...(options.excludeBlobs ?? []), ...(options.base ?? [])]);
   const given = givenNames(images, options);
+  const leftOut = await leftOutBy(options, context.signal);
   const store = await openStore(options, 'read', { claimReads: !dryRun });
   const started = Date.now();
   const planned = planExport(store, options.all === true ? await namesOfAll(store) : given, {
@@ -38,6 +41,7 @@ export async function save(images: readonly string[], options: SaveOptions, cont
     index: options.index,
     referrers: options.referrers,
     missingPlatforms: options.allowMissing ? 'skip' : 'fail',
+    ...leftOut,
     signal: context.signal,
   });
   const found = await planned.catch((error: unknown) => {
@@ -70,17 +74,18 @@ function wrong(message: string): LadingError {
 
 /** Says on a terminal that the file is written. A script that wants the facts takes --json. */
 function printClosing(
-  { images }: ExportPlan,
+  { images, thin }: ExportPlan,
   output: string,
   { ms, size }: { readonly ms: number; readonly size: string },
 ): void {
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`;
-  printOnTerminal(`Saved ${count}, ${size}, to ${output} in ${(ms / 1000).toFixed(1)} s`);
+  const without = thin === undefined ? '' : ` without ${thin.excluded.count} layers`;
+  printOnTerminal(`Saved ${count}${without}, ${size}, to ${output} in ${(ms / 1000).toFixed(1)} s`);
 }
 
 /** `size` is that of the tar, before it was packed. */
 function reportOf(plan: ExportPlan, output: string | undefined, compression: CompressOptions | undefined): object {
-  const { size, entries, images, leftOut, blobs, warnings, incomplete } = plan;
+  const { size, entries, images, leftOut, blobs, warnings, incomplete, thin } = plan;
   const archive = { file: output ?? '-', size, entries: entries.length, ...(compression && { compression }) };
-  return { archive, images, leftOut, blobs, warnings, incomplete };
+  return { archive, images, leftOut, blobs, warnings, ...(thin && { thin }), incomplete };
 }

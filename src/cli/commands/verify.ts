@@ -11,7 +11,8 @@ import { verifyImages, type VerifyReport } from '../../verify/verify-images.js';
 import { openInput } from '../archive-file.js';
 import { openStore, type CommandContext, type CommonOptions } from '../command-context.js';
 import { printLines, printReport, sizeFormat, warn, type SizeFormat } from '../console.js';
-import { DAMAGED, MISSING, UNREADABLE, UNTRUSTED } from '../exit-status.js';
+import { basesOf, oneOfStdin } from '../thin-options.js';
+import { DAMAGED, INCOMPLETE, MISSING, UNREADABLE, UNTRUSTED } from '../exit-status.js';
 import { hintArchive } from '../hints.js';
 import { inputChoice } from '../input-choice.js';
 import { readTrust, type TrustFiles } from '../trust-files.js';
@@ -23,6 +24,7 @@ export interface VerifyCommandOptions extends CommonOptions, TrustFiles {
   readonly strict?: boolean;
   readonly dryRun?: boolean;
   readonly complete?: boolean;
+  readonly base?: readonly string[];
   readonly platform?: readonly string[];
 }
 
@@ -56,7 +58,8 @@ export async function verify(
   if (report.problems.some(({ unreadable }) => unreadable === undefined)) return DAMAGED;
   if (report.problems.length > 0) return UNREADABLE;
   if (trust.some(({ decision }) => decision === 'denied')) return UNTRUSTED;
-  return report.unmet.length > 0 ? MISSING : 0;
+  if (report.unmet.length > 0) return MISSING;
+  return report.thin?.judged === false ? INCOMPLETE : 0;
 }
 
 async function verifyWhat(
@@ -67,18 +70,24 @@ async function verifyWhat(
   const { archive, deep = false, strict = false, complete = false, platform: platforms = [] } = options;
   const how = { deep, strict, complete, platforms, ...watched };
   if (archive === undefined) {
+    if (options.base !== undefined) throw wrong('--base goes with --archive: it has what a thin archive leaves out');
     return await verifyImages(await openStore(options, 'read'), images, how).catch((error: unknown) => {
       throw hintArchive(error);
     });
   }
-  if (images.length > 0)
-    throw new LadingError('ERR_OPTION_INVALID', 'verify --archive takes no names; one image is --archive FILE:TAG');
+  if (images.length > 0) throw wrong('verify --archive takes no names; one image is --archive FILE:TAG');
   const { input, image } = inputChoice(archive);
+  oneOfStdin([input, ...(options.base ?? [])]);
   return await verifyArchive(openInput(input), {
     ...how,
     ...(policy && { policy }),
+    bases: await basesOf(options.base),
     images: image === undefined ? [] : [image],
   });
+}
+
+function wrong(message: string): LadingError {
+  return new LadingError('ERR_OPTION_INVALID', message);
 }
 
 /** Opens the store for writing only if there is something to move. */
@@ -100,13 +109,18 @@ function healingLines({ quarantined, notQuarantined }: Healing = { quarantined: 
   ];
 }
 
-function linesOf({ images, blobs, problems, unmet }: VerifyReport, size: SizeFormat): readonly string[] {
+function linesOf({ images, blobs, problems, unmet, thin }: VerifyReport, size: SizeFormat): readonly string[] {
   return [
     ...images.flatMap(imageLines),
     ...problems.map((problem) => `${wordOf(problem)}: ${problem.message} [${problem.code}]`),
     ...unmet.map(unmetLine),
+    ...(thin?.judged === false ? [thinLine(thin, size)] : []),
     `${blobs.count} blobs, ${size(blobs.bytes)} hashed, ${verdictOf(problems)}`,
   ];
+}
+
+function thinLine({ excluded: { count, bytes } }: NonNullable<VerifyReport['thin']>, size: SizeFormat): string {
+  return `not judged: ${count} layers, ${size(bytes)}, that this thin archive leaves out; name what has them with --base`;
 }
 
 /** What a problem says of its blob. One that cannot be read is left where it is. */

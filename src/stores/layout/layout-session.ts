@@ -102,10 +102,10 @@ export class LayoutSession implements DestinationSession {
     }
   }
 
-  async end({ resumable = false, unneeded = [] }: EndOptions = {}): Promise<void> {
+  async end({ resumable = false, holdMs, unneeded = [] }: EndOptions = {}): Promise<void> {
     await this.#copier?.end();
     try {
-      await this.#lease.end({ keep: resumable });
+      await this.#lease.end({ keep: resumable || holdMs !== undefined, ...(holdMs !== undefined && { holdMs }) });
     } catch (error) {
       throw storageError(error, 'cannot end the operation');
     }

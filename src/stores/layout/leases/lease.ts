@@ -2,7 +2,7 @@ import path from 'node:path';
 import fs from 'fs-extra';
 import type { Digest } from '../../../model/digest.js';
 import { thisProcess } from '../place/identity.js';
-import { ENDED } from './lease-lines.js';
+import { ENDED, HELD } from './lease-lines.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 
@@ -52,12 +52,12 @@ export class Lease {
     }
   }
 
-  /** Ends the lease. With `keep` its file stays, and protects the blobs for the resume time. */
-  async end({ keep }: { readonly keep: boolean }): Promise<void> {
+  /** Ends the lease. With `keep` its file stays, and protects the blobs for the resume time, or for `holdMs`. */
+  async end({ keep, holdMs }: { readonly keep: boolean; readonly holdMs?: number }): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     try {
-      if (keep) this.#writeLine(ENDED);
+      if (keep) this.#writeLine(holdMs === undefined ? ENDED : `${HELD} ${Math.ceil(holdMs)}\n${ENDED}`);
       else await fs.remove(this.#file);
     } finally {
       await fs.close(this.#fd);

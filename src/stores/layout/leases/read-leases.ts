@@ -16,6 +16,8 @@ export interface SeenLease {
    */
   readonly state: 'alive' | 'over' | 'unknown';
   readonly ageMs: number;
+  /** How long its digests stay protected, if its session has said so. */
+  readonly holdMs?: number;
   readonly digests: readonly Digest[];
   readonly owner?: ProcessIdentity;
 }
@@ -24,7 +26,8 @@ export interface SeenLease {
  * Whether a lease has lapsed: its session has ended, and the time to resume its work is over. A shorter resume time
  * applies only if the session is known to have ended.
  */
-export function isLapsed({ state, ageMs }: SeenLease, resumeMs: number): boolean {
+export function isLapsed({ state, ageMs, holdMs }: SeenLease, resumeMs: number): boolean {
+  if (state === 'over' && holdMs !== undefined) return ageMs > holdMs;
   return state !== 'alive' && ageMs > (state === 'over' ? resumeMs : Math.max(resumeMs, RESUME_MS));
 }
 
@@ -61,10 +64,17 @@ async function readLease(file: string, id: string, now: number): Promise<SeenLea
   try {
     const lines = new LeaseLines();
     for await (const chunk of readFileChunks(leaseFile(file), { start: 0, end: MAX_LEASE_BYTES })) lines.add(chunk);
-    const { first, isEnded, digests } = lines.end();
+    const { first, isEnded, holdMs, digests } = lines.end();
     const owner = parseOwner(first);
     const state = isEnded ? 'over' : owner === undefined ? 'unknown' : stateOfProcess(owner);
-    return { id, state, ageMs: now - seen.mtimeMs, digests, ...(owner && { owner }) };
+    return {
+      id,
+      state,
+      ageMs: now - seen.mtimeMs,
+      digests,
+      ...(owner && { owner }),
+      ...(holdMs !== undefined && { holdMs }),
+    };
   } catch (error) {
     if (isNotFound(error) || error instanceof NotALease) return undefined;
     throw error;
