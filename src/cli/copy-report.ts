@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
+import type { RateLimit } from '../registry/origin-memory.js';
 import { outputError } from './output-error.js';
 
 /** What became of one line of a list, as a line of a report has it. */
@@ -12,6 +13,10 @@ export interface CopyEvent {
   readonly choices: string;
   readonly images?: readonly CopiedImage[];
   readonly bytes?: number;
+  /** Signatures and other referrers that went along, beside those that an index lists. */
+  readonly referrers?: number;
+  /** What the registry of the source, or else of the destination, said last of how much it still allows. */
+  readonly rateLimit?: RateLimit;
   readonly seconds: number;
   readonly incomplete?: boolean;
   readonly error?: { readonly code: string; readonly message: string };

@@ -25,6 +25,8 @@ export interface CopyReport {
   readonly leftOut: readonly ImageReport[];
   /** Names that are new at the destination, or mean another image than before. */
   readonly moved: readonly NameMove[];
+  /** Signatures and other referrers that went along, beside those that an index lists. */
+  readonly referrers: number;
   readonly blobs: CopyCounts;
   readonly warnings: readonly Warning[];
   /** The judgement of each image, if there was a policy. */
@@ -121,6 +123,7 @@ function reportOf(plan: ExportPlan, closed: ClosedArchive, blobs: CopyCounts): C
     }),
     leftOut: plan.leftOut,
     moved: closed.moved,
+    referrers: closed.referrers,
     blobs,
     warnings: [...plan.warnings.filter(({ message }) => !messages.has(message)), ...closed.warnings],
     ...(closed.trust && { trust: closed.trust }),

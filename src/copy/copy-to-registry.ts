@@ -8,11 +8,17 @@ import { planExport } from '../export/plan-export.js';
 import { choosingOf, type CopyOptions } from './closing.js';
 import { copyImages, type CopyReport } from './copy-images.js';
 import { judgePlan } from './judge-plan.js';
+import { hasNewReferrers } from './new-referrers.js';
 
 /** How to copy to a registry. */
 export interface PushOptions extends CopyOptions {
   /** The digest that an image got in an earlier copy with the same options: its tag is up to date if it has that. */
   readonly copiedBefore?: (source: Digest) => Digest | undefined;
+  /**
+   * Whether new signatures of an image that is up to date are looked for at the source. Default: yes. At another registry
+   * that takes requests for each image.
+   */
+  readonly seeksReferrers?: boolean;
 }
 
 /** A copy to a registry. `upToDate`: the tags had the images already, and nothing else was asked. */
@@ -23,7 +29,7 @@ export interface PushReport extends CopyReport {
 const NOTHING = { copied: 0, present: 0, bytesCopied: 0, bytesPresent: 0 } as const;
 
 /**
- * Copies images to a repository of a registry. Does nothing if every tag has its image already and all of it is wanted.
+ * Copies images to a repository of a registry. Does nothing if every tag has its image and its signatures already.
  * Some registries refuse an index without all of its children; then, with the policy `auto`, a new index is written,
  * with a warning.
  */
@@ -31,22 +37,20 @@ export async function copyToRegistry(
   source: ImageSource,
   destination: RegistryDestination,
   names: readonly string[],
-  { copiedBefore = () => undefined, ...options }: PushOptions = {},
+  { copiedBefore = () => undefined, seeksReferrers = true, ...options }: PushOptions = {},
 ): Promise<PushReport> {
   const records = await source.resolve(names);
   const found = await findUpToDate(destination, records, { copiedBefore, ...options });
-  if (found !== undefined) return await judged(found, source, names, options);
+  const isAll = !seeksReferrers || options.referrers === 'drop';
+  if (found !== undefined && (isAll || !(await hasNewReferrers(source, destination, records, options))))
+    return await judged(found, source, names, options);
   const copying = { ...options, onPlanned: checking(destination, options) };
   try {
     return { ...(await copyImages(source, destination, names, copying)), upToDate: false };
   } catch (error) {
     if (!isSparseRefusal(error) || (options.index ?? 'auto') !== 'auto' || isWhole(options)) throw error;
     const report = await copyImages(source, destination, names, { ...copying, index: 'rewrite' });
-    return {
-      ...report,
-      warnings: [...report.warnings, ...report.images.map((image) => rewritten(records, image))],
-      upToDate: false,
-    };
+    return { ...withRewritten(report, records), upToDate: false };
   }
 }
 
@@ -103,7 +107,16 @@ function upToDate(records: readonly ImageRecord[], digests: readonly (Digest | u
       platforms: [],
     };
   });
-  return { images, leftOut: [], moved: [], blobs: NOTHING, warnings: [], incomplete: false, upToDate: true };
+  return {
+    images,
+    leftOut: [],
+    moved: [],
+    referrers: 0,
+    blobs: NOTHING,
+    warnings: [],
+    incomplete: false,
+    upToDate: true,
+  };
 }
 
 function checking(destination: RegistryDestination, { onPlanned }: CopyOptions): NonNullable<CopyOptions['onPlanned']> {
@@ -120,6 +133,11 @@ export function isSparseRefusal(error: unknown): boolean {
   if (!(error instanceof LadingError)) return false;
   const isChild = CHILD_CODES.includes(error.details['registryCode']);
   return error.code === 'ERR_STORE_UNSUPPORTED' || (error.code === 'ERR_REGISTRY_REFUSED' && isChild);
+}
+
+/** The report of a copy that wrote new indexes, with a warning for each. */
+export function withRewritten(report: CopyReport, records: readonly ImageRecord[]): CopyReport {
+  return { ...report, warnings: [...report.warnings, ...report.images.map((image) => rewritten(records, image))] };
 }
 
 function rewritten(records: readonly ImageRecord[], { name, digest }: CopyReport['images'][number]): Warning {

@@ -7,7 +7,7 @@ import { decorated } from '../model/decorated.js';
 import type { Descriptor } from '../model/descriptor.js';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
-import { publishRecords, type ImageRecord, type NameMove, type OnConflict } from '../model/image-list.js';
+import { publishRecords, subjectOf, type ImageRecord, type NameMove, type OnConflict } from '../model/image-list.js';
 import type { Limits } from '../model/limits.js';
 import type { PlatformRequest } from '../model/platform-set.js';
 import type { ReferrerPolicy } from '../model/wanted-blobs.js';
@@ -67,6 +67,8 @@ export interface ClosedArchive {
   /** Names that are new, or mean another image than before. */
   readonly moved: readonly NameMove[];
   readonly warnings: readonly Warning[];
+  /** Signatures and other referrers that came along, beside those that an index lists. */
+  readonly referrers: number;
   readonly incomplete: boolean;
   /** The signatures that were found, if any were demanded. */
   readonly trust?: readonly TrustReport[];
@@ -166,6 +168,7 @@ export async function closeArchive(
   return {
     images: [...reports, ...beside.images],
     leftOut: judgement.leftOut,
+    referrers: additions.filter((one) => (subjectOf(one) ?? companionSubject(one)) !== undefined).length,
     moved,
     warnings: [
       ...warnings,

@@ -7,7 +7,7 @@ import { OriginMemory } from './origin-memory.js';
 import { Redaction } from './redaction.js';
 import { checkTarget, guardedLookup, linkTarget, ownLookup, redirectedHeaders } from './redirects.js';
 import { apiHostOf } from './registry-name.js';
-import { refusal, type Asked } from './registry-errors.js';
+import { rateOf, refusal, type Asked } from './registry-errors.js';
 import { Retries } from './retries.js';
 import type { RegistrySettings } from './settings.js';
 import { Tokens, type AskForToken } from './tokens.js';
@@ -155,6 +155,7 @@ export class Exchange {
       body: call.body?.(),
       lookup,
     });
+    if (isOwn) this.memory.noteRate(call.permission.host, rateOf(answer.headers));
     // Behind a proxy the address is that of the proxy.
     if (isOwn && request.proxy === undefined) this.memory.sawAddress(call.permission.host, answer.address);
     return answer;

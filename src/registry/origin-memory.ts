@@ -10,6 +10,12 @@ import { TransportError } from './watch.js';
 /** What a registry was seen not to be able to do. */
 export type Lack = 'range' | 'referrers' | 'mount';
 
+/** What a registry said last of how much it still allows, in its own words, such as `76;w=21600`. */
+export interface RateLimit {
+  readonly limit?: string;
+  readonly remaining: string;
+}
+
 /** Characters of warnings that are shown of one registry. */
 const WARNING_CHARACTERS = 4096;
 
@@ -24,6 +30,7 @@ export class OriginMemory {
   readonly #public = new Set<string>();
   readonly #paused = new Map<string, number>();
   readonly #warnings = new Map<string, Set<string>>();
+  readonly #rates = new Map<string, RateLimit>();
 
   constructor(settings: RegistrySettings, request: (request: HttpRequest) => Promise<HttpAnswer>) {
     this.#settings = settings;
@@ -70,6 +77,15 @@ export class OriginMemory {
 
   pausedFor(origin: string, now: number): number {
     return Math.max(0, (this.#paused.get(origin) ?? 0) - now);
+  }
+
+  noteRate(host: string, rate: Readonly<Record<string, string>>): void {
+    const { limit, remaining } = rate as Partial<RateLimit>;
+    if (remaining !== undefined) this.#rates.set(host, { ...(limit !== undefined && { limit }), remaining });
+  }
+
+  rateOf(host: string): RateLimit | undefined {
+    return this.#rates.get(host);
   }
 
   /** The texts of a `Warning` header that were not told before (distribution-spec, "Warnings"). */

@@ -1,6 +1,7 @@
 import type { Digest } from '../model/digest.js';
 import { Exchange } from './exchange.js';
 import { HttpClient } from './http-client.js';
+import type { RateLimit } from './origin-memory.js';
 import { RegistryDestination, type DestinationOptions } from './registry-destination.js';
 import type { RepositoryName } from './registry-name.js';
 import { RegistrySource, type SourceOptions } from './registry-source.js';
@@ -31,6 +32,11 @@ export class Registries {
   /** `sources`: other repositories of the same registry that may have the blobs. */
   destination(name: RepositoryName, options: DestinationOptions, sources: Iterable<string> = []): RegistryDestination {
     return new RegistryDestination(this.repository(name, 'pull,push', sources), options);
+  }
+
+  /** What a registry said last of how many requests it still allows. */
+  rateOf(host: string): RateLimit | undefined {
+    return this.#exchange.memory.rateOf(host);
   }
 
   /** Says which repository of a registry gets a blob first; others mount it from there. */

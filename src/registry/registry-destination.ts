@@ -45,6 +45,13 @@ export class RegistryDestination implements ImageDestination {
     return found;
   }
 
+  /** Whether the repository has not all of these manifests. */
+  async lacksAny(manifests: readonly Digest[]): Promise<boolean> {
+    const asking = new Manifests(this.#repository, DEFAULT_LIMITS.maxDocumentBytes);
+    for (const digest of manifests) if ((await asking.headToReplace(digest)) === undefined) return true;
+    return false;
+  }
+
   async session(): Promise<RegistrySession> {
     return new RegistrySession(this.#repository, {
       tagOf: (record) => this.#tagOf(record),

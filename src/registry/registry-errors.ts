@@ -54,7 +54,11 @@ export function unreachable(error: TransportError, asked: Asked): LadingError {
     return new LadingError('ERR_REGISTRY_PROTOCOL', message, { cause: error, details });
   }
   const message = `registry ${host} cannot be reached at ${origin}: ${what}: ${reasonOf(error)}`;
-  return new LadingError('ERR_REGISTRY_UNREACHABLE', message, { cause: error, details });
+  const isLate = error.kind === 'timeout' || (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT';
+  return new LadingError('ERR_REGISTRY_UNREACHABLE', message, {
+    cause: error,
+    details: { ...details, ...(isLate && { timeout: true }) },
+  });
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -158,7 +162,8 @@ function requestIdOf(headers: IncomingHttpHeaders): { readonly requestId?: strin
   return id === undefined ? {} : { requestId: id.slice(0, 200) };
 }
 
-function rateOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+/** What the headers of an answer say of a limit of requests, as texts. */
+export function rateOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
   const named = { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', retryAfter: 'retry-after' };
   return Object.fromEntries(
     Object.entries(named).flatMap(([key, name]) => {

@@ -23,6 +23,7 @@ export const STATUS = {
   notImplemented: 501,
   badGateway: 502,
   unavailable: 503,
+  gatewayTimeout: 504,
   insufficientStorage: 507,
 } as const;
 
@@ -77,7 +78,8 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof EngineError) return failure(error.status, error.message, error.headers);
   if (error instanceof LadingError) {
-    const status = BY_CODE[error.code] ?? BY_CATEGORY[error.category];
+    const isLate = error.code === 'ERR_REGISTRY_UNREACHABLE' && error.details['timeout'] === true;
+    const status = isLate ? STATUS.gatewayTimeout : (BY_CODE[error.code] ?? BY_CATEGORY[error.category]);
     return { status, message: messageOf(error), code: error.code, headers: {} };
   }
   // Anything can be thrown; only fastify's own refusals have a status.

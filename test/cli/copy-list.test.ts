@@ -15,6 +15,8 @@ interface Event {
   readonly to: string;
   readonly status: string;
   readonly bytes?: number;
+  readonly referrers?: number;
+  readonly rateLimit?: { readonly limit?: string; readonly remaining: string };
   readonly error?: { readonly code: string };
   readonly images?: readonly { readonly source: string; readonly digest: string }[];
 }
@@ -61,6 +63,8 @@ test('reports each line of a list, and asks about each tag once when it runs aga
   const lines = Array.from({ length: 5 }, (_, n) => `store:${NAME} docker://${proxy.host}/report/r${n % 2}:${n}`);
   await writeFile(list, `${[...lines, 'store:not/there docker://localhost:1/x:1'].join('\n')}\n`);
   const args = ['copy', '--from-file', list, '--report', report];
+  const rate = { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '76;w=21600' };
+  proxy.fault = ({ url }) => (url.includes('/manifests/') ? { headers: rate } : undefined);
   assert.equal((await lading(args)).status, 3);
   const first = await eventsIn(report);
   assert.deepEqual(first.map(({ status }) => status).toSorted(), [...Array<string>(5).fill('copied'), 'failed']);
@@ -69,6 +73,9 @@ test('reports each line of a list, and asks about each tag once when it runs aga
   assert.deepEqual(first.find(({ status }) => status === 'copied')?.images, [
     { name: NAME, source: root, digest: root },
   ]);
+  const copied = first.filter(({ status }) => status === 'copied');
+  assert.ok(copied.every(({ referrers }) => referrers === 0));
+  assert.deepEqual(copied[0]?.rateLimit, { limit: '100;w=21600', remaining: '76;w=21600' });
   // As a process leaves it that is killed while it writes.
   await appendFile(report, '{"schema":"lading.copy-event/1","from":"sto');
   const before = proxy.seen.length;

@@ -503,6 +503,38 @@ test('lists referrers by the tag that stands for them, in both directions', asyn
   assert.deepEqual(tags, [`sha256-${encodedOf(built.root.digest)}`, 'signed']);
 });
 
+test('sends a new signature of an image whose tag is up to date, once', async (t) => {
+  const scene = await sceneFor(t);
+  if (scene === undefined) return;
+  const built = example();
+  const name = scene.nameOf('1');
+  await push(scene.registries, built, name);
+  const config = built.blobs.descriptor('{"new":1}', 'application/vnd.oci.empty.v1+json');
+  const { mediaType, digest, size } = built.root;
+  const type = 'application/vnd.oci.image.manifest.v1+json';
+  const subject = { mediaType, digest, size };
+  const document = { schemaVersion: 2, mediaType: type, config, layers: [config], subject };
+  const referrer = built.blobs.document({ ...document, artifactType: 'application/x.new' }, type);
+  const store = new MemoryStore();
+  const marked = { ...referrer, annotations: { 'io.containerd.manifest.subject': digest } };
+  await fill(store, [{ name: NAME, descriptor: built.root }, { descriptor: marked }], built.blobs);
+  const reference = parseRegistryReference(name);
+  const pushAgain = async (referrers: 'follow' | 'drop') => {
+    const before = scene.proxy.seen.length;
+    const to = scene.registries.destination(repositoryOf(reference), { tag: '1', blobJobs: 4 });
+    const { upToDate, referrers: sent } = await copyToRegistry(store, to, [NAME], { referrers });
+    return { upToDate, sent, seen: scene.proxy.seen.slice(before).map(({ method, url }) => `${method} ${url}`) };
+  };
+  const first = await pushAgain('follow');
+  assert.deepEqual([first.upToDate, first.sent], [false, 1]);
+  const puts = first.seen.filter((line) => line.startsWith('PUT') && line.includes('/manifests/'));
+  assert.match(puts[0] ?? '', new RegExp(`${referrer.digest}$`));
+  assert.ok(!puts.some((line) => line.endsWith('/manifests/1')), 'its own tag is not written again');
+  const again = await pushAgain('follow');
+  assert.equal(again.upToDate, true);
+  assert.equal(again.seen.length, 2, `its tag, and the signature: ${again.seen.join()}`);
+});
+
 test('takes signatures along that have a tag of their own', async (t) => {
   const scene = await sceneFor(t);
   if (scene === undefined) return;

@@ -180,6 +180,7 @@ test('keeps images without a name, and pulls and pushes', async (t) => {
   const third = await (await sceneFor(t))?.server();
   const part = await third?.request('POST', `/v1.52/images/create?fromImage=${name}&tag=1&platform=linux%2Farm64`);
   assert.match(part?.text ?? '', /Downloaded newer image/, 'a new index of what was asked for');
+  assert.match(part?.text ?? '', /so a new one was written: sha256:[0-9a-f]{64} instead of sha256:/);
   assert.equal((await third?.request('GET', `/images/get?names=${name}:1`))?.status, 200);
 });
 

@@ -358,7 +358,7 @@ test('tells trouble of a registry by its status, without a page of it', async (t
       /access denied for .*denied: /,
       (_, response) => json(response, 403, { errors: [{ code: 'DENIED', message: 'no' }] }),
     ],
-    [502, /no answer came/, () => {}],
+    [504, /no answer came/, () => {}],
     [502, /./, (request) => void request.socket.destroy()],
     [
       422,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IndexPolicy } from '../../export/choose-roots.js';
 import type { OnConflict } from '../../model/image-list.js';
 import type { OnProgress } from '../../model/progress-event.js';
@@ -30,4 +31,10 @@ export function choicesOf(
   const told = onProgress && { onProgress };
   const policy = trust && { policy: trust };
   return { platforms: platform, index, referrers, missingPlatforms, onConflict, ...policy, signal, ...told } as const;
+}
+
+/** What decides which content an image has at its destination, as a short text. */
+export function choicesText({ platform = [], index, referrers, allowMissing = false }: CopyCommandOptions): string {
+  const text = JSON.stringify([platform.toSorted(), index, referrers, allowMissing]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

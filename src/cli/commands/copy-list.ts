@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { checkJobs } from '../../copy/copy-blobs.js';
@@ -19,7 +18,7 @@ import { JoinedProgress } from '../progress/joined-progress.js';
 import { fromSkopeo, type SkopeoOptions } from '../skopeo-options.js';
 import { isOnStdout } from '../transports.js';
 import { readTrust, type TrustFiles } from '../trust-files.js';
-import type { CopyCommandOptions } from './copy-choices.js';
+import { choicesText, type CopyCommandOptions } from './copy-choices.js';
 import type { CopiedBefore, CopyOutcome } from './copy-outcome.js';
 import { OneCopy } from './copy.js';
 
@@ -166,8 +165,9 @@ class List {
     }
   }
 
-  #eventOf({ from, to }: CopyLine, { outcome, error, seconds }: Result): CopyEvent {
-    const own = { from, to, choices: this.#choices };
+  #eventOf({ from, to, source, target }: CopyLine, { outcome, error, seconds }: Result): CopyEvent {
+    const rateLimit = this.#one.rateOf(source) ?? this.#one.rateOf(target);
+    const own = { from, to, choices: this.#choices, ...(rateLimit && { rateLimit }) };
     if (outcome === undefined) {
       const { code, message } = describe(error);
       return { ...own, status: 'failed', seconds, error: { code, message } };
@@ -182,16 +182,11 @@ class List {
         digest,
       })),
       bytes: blobs.bytesPlanned ?? blobs.bytesCopied ?? 0,
+      ...(outcome.referrers !== undefined && { referrers: outcome.referrers }),
       seconds,
       ...(incomplete && { incomplete }),
     };
   }
-}
-
-/** What decides which content an image has at its destination. */
-function choicesText({ platform = [], index, referrers, allowMissing = false }: CopyListOptions): string {
-  const text = JSON.stringify([platform.toSorted(), index, referrers, allowMissing]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 async function show({ job, outcome, error }: Result, options: CopyListOptions): Promise<void> {

@@ -10,6 +10,8 @@ export interface CopyOutcome {
   readonly warnings: readonly Warning[];
   /** The judgement of each image, if there was a policy. */
   readonly trust?: readonly TrustReport[];
+  /** Signatures and other referrers that went along, beside those that an index lists. */
+  readonly referrers?: number;
   readonly incomplete: boolean;
   readonly upToDate: boolean;
 }

@@ -15,6 +15,7 @@ import type { Digest } from '../../model/digest.js';
 import { LadingError } from '../../model/errors.js';
 import type { OnProgress } from '../../model/progress-event.js';
 import { parseReference } from '../../model/reference.js';
+import type { RateLimit } from '../../registry/origin-memory.js';
 import type { Registries } from '../../registry/registries.js';
 import type { RegistryDestination } from '../../registry/registry-destination.js';
 import type { RegistrySource } from '../../registry/registry-source.js';
@@ -68,6 +69,7 @@ export class OneCopy {
       return await copyToRegistry(source, destination, names, {
         ...this.#copying(hostOf(to), onProgress),
         copiedBefore,
+        seeksReferrers: from.transport !== 'docker',
       });
     }
     const { store, name } = await this.#storeOf(to);
@@ -77,6 +79,11 @@ export class OneCopy {
       sourceName: renamed.sourceName,
     };
     return { ...(await copyImages(renamed.source, store, renamed.names, copying)), upToDate: false };
+  }
+
+  /** What the registry of a place said last of how many requests it still allows. */
+  rateOf({ transport, rest }: Place): RateLimit | undefined {
+    return transport === 'docker' ? this.#registries.rateOf(hostOf({ rest })) : undefined;
   }
 
   /** What the jobs copy, as far as that is planned. */
@@ -226,7 +233,7 @@ export class OneCopy {
 /** Jobs that are looked at at once. */
 const LOOKUPS = 8;
 
-function hostOf({ rest }: Place): string {
+function hostOf({ rest }: Pick<Place, 'rest'>): string {
   return repositoryOf(parseRegistryReference(rest)).host;
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { copyImages, type CopyOptions, type CopyReport } from '../../copy/copy-images.js';
-import { isSparseRefusal } from '../../copy/copy-to-registry.js';
+import { isSparseRefusal, withRewritten } from '../../copy/copy-to-registry.js';
 import {
   formatPlatformFull,
   LadingError,
@@ -102,7 +102,7 @@ async function pullImage(
   const isHere = await hasAlready(context, record, platforms);
   const report = isHere
     ? undefined
-    : await copy(context, source, name, {
+    : await copy(context, source, record, {
         platforms,
         hostPlatform: context.hostPlatform,
         signal,
@@ -125,14 +125,15 @@ async function pullImage(
 async function copy(
   context: ServerContext,
   source: ImageSource,
-  name: string,
+  record: ImageRecord,
   options: CopyOptions,
 ): Promise<CopyReport> {
+  const { name = '' } = record;
   try {
     return await copyImages(source, context.store, [name], { ...options, index: 'preserve' });
   } catch (error) {
     if (!isSparseRefusal(error)) throw error;
-    return await copyImages(source, context.store, [name], { ...options, index: 'rewrite' });
+    return withRewritten(await copyImages(source, context.store, [name], { ...options, index: 'rewrite' }), [record]);
   }
 }
 
