@@ -60,6 +60,11 @@ test('reaches registries with TLS through tunnels of a proxy', async (t) => {
   assert.deepEqual([refused.status, proxy.seen.length - before], [6, 1], refused.stderr);
   assert.match(refused.stderr, /the proxy 127\.0\.0\.1:\d+ refused the connection with status 407.*ERR_REGISTRY_AUTH/);
   assert.ok(!refused.stderr.includes(SECRET));
+  // A challenge of the proxy would name who gets the credentials of the registry.
+  proxy.refuse(401, 9, `www-authenticate: Bearer realm="https://registry.test:${registry.port}/token"\r\n`);
+  const forged = await lading(['tags', name, ...options], { env });
+  assert.deepEqual([forged.status, proxy.seen.length - before], [6, 2], forged.stderr);
+  assert.match(forged.stderr, /the proxy 127\.0\.0\.1:\d+ refused the connection with status 401/);
   proxy.refuse(0, 0);
   const untrusted = await lading(['tags', name], { env });
   assert.match(untrusted.stderr, /ERR_REGISTRY_TLS/);
