@@ -79,7 +79,11 @@ export function printError(error: unknown, { json = false }: OutputOptions): voi
 
 /** An error as reports have it. */
 export function describe(error: unknown): ProgressError {
-  if (error instanceof LadingError) return error;
+  if (error instanceof LadingError) {
+    // An error itself would lose its message in JSON.
+    const { code, category, message, details } = error;
+    return { code, category, message, details };
+  }
   const { message, code = 'ERR_UNEXPECTED' } = error as NodeJS.ErrnoException;
   return { code, category: 'unexpected', message, details: {} };
 }

@@ -38,11 +38,14 @@ test('goes on with a list after a failure, and says which line failed', async (t
   );
   const copied = await lading(['copy', '--json', '--from-file', list]);
   assert.equal(copied.status, 3, copied.stderr);
-  const report = jsonOf<{ copies: { to: string; error?: { code: string } }[]; incomplete: boolean }>(copied.stdout);
+  const report = jsonOf<{ copies: { to: string; error?: { code: string; message: string } }[]; incomplete: boolean }>(
+    copied.stdout,
+  );
   assert.deepEqual(
     report.copies.map(({ error }) => error?.code),
     [undefined, 'ERR_IMAGE_UNKNOWN', undefined],
   );
+  assert.match(report.copies[1]?.error?.message ?? '', /has no image/);
   const fast = await lading(['copy', '--fail-fast', '--jobs', '1', '--from-file', list]);
   assert.equal(fast.status, 3);
   assert.equal(fast.stdout.split('\n').filter((line) => line !== '').length, 1);
