@@ -1,7 +1,10 @@
 import { LadingError, quote } from '../model/errors.js';
 import { parseReference } from '../model/reference.js';
 import { parseRegistryReference } from '../registry/registry-name.js';
-import { readListFile, type ListLine } from './list-file.js';
+import { choicesKey, type LineChoices } from './commands/copy-choices.js';
+import { listLines, readListText, type ListLine } from './list-file.js';
+import { syncEntries, type SyncEntry } from './sync-document.js';
+import { isSyncText, parseSyncText } from './sync-text.js';
 import { isArchive, parsePlace, splitFile, splitFolder, type Place } from './transports.js';
 
 /** One thing to copy: the texts as they were given, and what they mean. */
@@ -10,17 +13,33 @@ export interface CopyLine {
   readonly to: string;
   readonly source: Place;
   readonly target: Place;
+  /** What a sync document says of it. */
+  readonly choices?: LineChoices;
 }
 
 /** The lines of one copy: several only if they go into one archive. */
 export type CopyJob = readonly [CopyLine, ...CopyLine[]];
 
+/** What a command is to copy: jobs, or the entries of a sync document. */
+export interface CopyWork {
+  readonly jobs: readonly CopyJob[];
+  readonly entries: readonly SyncEntry[];
+}
+
 /** A copy from the two places of a command, or the lines of a file. Everything is looked at before anything is copied. */
-export function copyJobs(places: readonly string[], file: string | undefined): readonly CopyJob[] {
-  const lines = file === undefined ? [givenLine(places)] : linesOf(places, file);
+export async function copyWork(places: readonly string[], file: string | undefined): Promise<CopyWork> {
+  if (file === undefined) return { jobs: jobsOf([givenLine(places)]), entries: [] };
+  if (places.length > 0) throw wrong('--from-file takes the place of a source and a destination');
+  const text = readListText(file);
+  if (isSyncText(text, file)) return { jobs: [], entries: syncEntries(await parseSyncText(text, file), file) };
+  return { jobs: jobsOf(linesOf(text, file)), entries: [] };
+}
+
+/** One copy for each line; lines with the same archive as their destination are one. Throws ERR_OPTION_INVALID. */
+export function jobsOf(lines: readonly CopyLine[]): readonly CopyJob[] {
   checkReaders(lines);
   checkTargets(lines);
-  return jobsOf(lines);
+  return groupedLines(lines);
 }
 
 /** A line from its two texts. Throws ERR_OPTION_INVALID for one that means nothing. */
@@ -35,9 +54,8 @@ function givenLine([from, to, ...more]: readonly string[]): CopyLine {
   return copyLine(from, to);
 }
 
-function linesOf(places: readonly string[], file: string): readonly CopyLine[] {
-  if (places.length > 0) throw wrong('--from-file takes the place of a source and a destination');
-  const lines = readListFile(file).map((line) => lineOf(line, file));
+function linesOf(text: string, file: string): readonly CopyLine[] {
+  const lines = listLines(text).map((line) => lineOf(line, file));
   if (lines.length === 0) throw wrong(`${quote(file)} has no line with a source and a destination`);
   return lines;
 }
@@ -66,13 +84,16 @@ function checkReaders(lines: readonly CopyLine[]): void {
 
 /** One tag for two images would depend on which of them is copied last. */
 function checkTargets(lines: readonly CopyLine[]): void {
-  const known = new Map<string, string>();
-  for (const { from, source, target } of lines) {
+  const known = new Map<string, CopyLine>();
+  for (const line of lines) {
+    const { from, source, target } = line;
     if (target.transport !== 'docker') continue;
     const name = targetName(source, target);
-    const other = known.get(name) ?? from;
-    if (other !== from) throw wrong(`${quote(other)} and ${quote(from)} would both become ${name}`);
-    known.set(name, from);
+    const other = known.get(name) ?? line;
+    if (other.from !== from) throw wrong(`${quote(other.from)} and ${quote(from)} would both become ${name}`);
+    if (choicesKey(other.choices) !== choicesKey(line.choices))
+      throw wrong(`${quote(from)} would become ${name} in two ways; an image is copied with one set of options`);
+    known.set(name, line);
   }
 }
 
@@ -106,8 +127,7 @@ function targetName(source: Place, target: Place): string {
   return nameOf({ transport: 'docker', rest: target.rest + own });
 }
 
-/** One copy for each line; lines with the same archive as their destination are one. */
-function jobsOf(lines: readonly CopyLine[]): readonly CopyJob[] {
+function groupedLines(lines: readonly CopyLine[]): readonly CopyJob[] {
   const jobs = new Map<unknown, CopyJob>();
   for (const line of lines) {
     const key = isArchive(line.target) ? splitFile(line.target.rest).path : line;

@@ -1,33 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
-import type { RateLimit } from '../registry/origin-memory.js';
+import type { CopyEvent, ReportEvent } from './copy-event.js';
 import { outputError } from './output-error.js';
-
-/** What became of one line of a list, as a line of a report has it. */
-export interface CopyEvent {
-  readonly from: string;
-  readonly to: string;
-  readonly status: 'planned' | 'up-to-date' | 'copied' | 'failed';
-  /** What was chosen of the images. */
-  readonly choices: string;
-  readonly images?: readonly CopiedImage[];
-  readonly bytes?: number;
-  /** Signatures and other referrers that went along, beside those that an index lists. */
-  readonly referrers?: number;
-  /** What the registry of the source, or else of the destination, said last of how much it still allows. */
-  readonly rateLimit?: RateLimit;
-  readonly seconds: number;
-  readonly incomplete?: boolean;
-  readonly error?: { readonly code: string; readonly message: string };
-}
-
-/** An image of a line: its name, the digest that it has at the source, and the one at the destination. */
-export interface CopiedImage {
-  readonly name?: string;
-  readonly source: Digest;
-  readonly digest: Digest;
-}
+import { TagHistory } from './tag-history.js';
 
 const SCHEMA = 'lading.copy-event/1';
 const START = `{"schema":"${SCHEMA}"`;
@@ -39,6 +15,8 @@ const START = `{"schema":"${SCHEMA}"`;
 export class CopyReportFile {
   readonly #file: FileHandle;
   readonly #copied = new Map<string, Digest>();
+  /** The tags that the runs so far have written. */
+  readonly history = new TagHistory();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(file: FileHandle) {
@@ -66,7 +44,7 @@ export class CopyReportFile {
   }
 
   /** Appends an event, and waits until it is on disk. */
-  async add(event: CopyEvent): Promise<void> {
+  async add(event: ReportEvent): Promise<void> {
     this.#note(event);
     const adding = this.#writing.then(async () => {
       await this.#file.appendFile(`${JSON.stringify({ schema: SCHEMA, ...event })}\n`);
@@ -103,8 +81,10 @@ export class CopyReportFile {
     return buffer[0] === 0x0a;
   }
 
-  #note(event: CopyEvent | undefined): void {
-    if (event?.incomplete === true || (event?.status !== 'copied' && event?.status !== 'up-to-date')) return;
+  #note(event: ReportEvent | undefined): void {
+    if (event === undefined) return;
+    this.history.note(event);
+    if ((event.status !== 'copied' && event.status !== 'up-to-date') || event.incomplete === true) return;
     for (const { source, digest } of event.images ?? [])
       this.#copied.set(keyOf(event.from, event.to, event.choices, source), digest);
   }
@@ -115,10 +95,12 @@ function keyOf(...parts: readonly string[]): string {
 }
 
 /** The event of a line; undefined for a torn one. */
-function parsed(line: string): CopyEvent | undefined {
+function parsed(line: string): ReportEvent | undefined {
   try {
-    const event = JSON.parse(line) as CopyEvent;
-    return Array.isArray(event.images) ? event : undefined;
+    const event = JSON.parse(line) as Partial<ReportEvent>;
+    const { from, to, images = [] } = event;
+    const isEvent = typeof from === 'string' && typeof to === 'string' && Array.isArray(images);
+    return isEvent ? (event as ReportEvent) : undefined;
   } catch {
     return undefined;
   }

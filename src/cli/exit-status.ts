@@ -27,6 +27,9 @@ export const DAMAGED = 5;
 /** Content could not be read, so that nobody knows whether it is damaged. */
 export const UNREADABLE = STATUS.storage;
 
+/** Stopped by a signal before its end. */
+export const ABORTED = STATUS.aborted;
+
 /** An image is not signed as it must be. */
 export const UNTRUSTED = 9;
 

@@ -12,13 +12,19 @@ export interface ListLine {
  * space. Throws ERR_OPTION_INVALID for a file that cannot be read.
  */
 export function readListFile(file: string): readonly ListLine[] {
-  return textOf(file)
+  return listLines(readListText(file));
+}
+
+/** The same from the text of a list. */
+export function listLines(text: string): readonly ListLine[] {
+  return text
     .split(/\r?\n/)
     .map((line, at) => ({ text: line.replace(/(?:^|\s)#.*$/, '').trim(), number: at + 1 }))
     .filter(({ text }) => text !== '');
 }
 
-function textOf(file: string): string {
+/** The text of a file, `-` for stdin. */
+export function readListText(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (cause) {

@@ -7,7 +7,7 @@ import { isDigest, type Digest } from '../model/digest.js';
 import { LadingError, quote } from '../model/errors.js';
 import { parseRegistryReference, repositoryOf } from '../registry/registry-name.js';
 import type { CopyCommandOptions } from './commands/copy-choices.js';
-import { copyLine, type CopyJob } from './copy-lines.js';
+import { copyLine, type CopyJob, type CopyLine } from './copy-lines.js';
 import { writeFile } from './output-file.js';
 import { outputError } from './output-error.js';
 
@@ -43,7 +43,7 @@ export async function writePlan(
   };
   const copies = jobs.map((job) => {
     const plan = planned.get(job);
-    const lines = job.map(({ from, to }) => ({ from, to }));
+    const lines = job.map(({ from, to, choices }) => ({ from, to, ...(choices && { choices }) }));
     return plan === undefined ? { lines } : { lines, records: plan.records, blobs: plan.blobs.map(placeOf) };
   });
   const { platform, index, referrers, allowMissing, onConflict, allTags } = options;
@@ -76,7 +76,7 @@ export function readPlan(file: string, shard: string | undefined): ReadPlan {
   const planned = new Map<CopyJob, PlannedCopy>();
   const jobs: CopyJob[] = [];
   for (const { lines, records, blobs: places } of document.copies) {
-    const job = lines.map(({ from, to }) => copyLine(from, to)) as unknown as CopyJob;
+    const job = lines.map(lineOf) as unknown as CopyJob;
     if (!isOurs(destinationOf(job))) continue;
     jobs.push(job);
     if (records === undefined) continue;
@@ -103,13 +103,19 @@ function shardFilter(text: string | undefined): (destination: string) => boolean
   return (destination) => shardOf(destination, Number(count)) === Number(shard);
 }
 
+type PlannedLine = Pick<CopyLine, 'from' | 'to' | 'choices'>;
+
+function lineOf({ from, to, choices }: PlannedLine): CopyLine {
+  return { ...copyLine(from, to), ...(choices && { choices }) };
+}
+
 interface PlanDocument {
   readonly schema: string;
   readonly options: PlanOptions;
   readonly homes: Homes;
   readonly blobs: readonly (readonly [string, unknown])[];
   readonly copies: readonly {
-    readonly lines: readonly { readonly from: string; readonly to: string }[];
+    readonly lines: readonly PlannedLine[];
     readonly records?: PlannedCopy['records'];
     readonly blobs?: readonly number[];
   }[];

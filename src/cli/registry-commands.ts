@@ -56,7 +56,10 @@ function copyCommand(): Command {
   const copying = command('copy', 'Copy images between registries, the store, layouts and archives');
   return withSkopeoOptions(withCopyOptions(copying))
     .argument('[place...]', 'SRC and DST')
-    .option('--from-file <file>', 'copy the lines "SRC DST" of a file (- for stdin); go on after a failure')
+    .option(
+      '--from-file <file>',
+      'copy the lines "SRC DST" of a file, or a sync document (- for stdin); go on after a failure',
+    )
     .option('--fail-fast', 'begin no further line after one that failed')
     .option('--jobs <number>', 'lines at once', '4')
     .option('--report <file>', 'append a line of JSON for each line; a later run with it knows what is up to date')

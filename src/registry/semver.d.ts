@@ -5,6 +5,8 @@ declare module 'semver/classes/semver.js' {
   class SemVer {
     /** Throws a TypeError for a text that is no version. */
     constructor(text: string, options?: { readonly loose?: boolean });
+    /** In its normal form. */
+    readonly version: string;
     compare(other: SemVer): -1 | 0 | 1;
   }
   export = SemVer;
@@ -16,7 +18,7 @@ declare module 'semver/classes/range.js' {
   /** A range of versions, such as `>=1.2 <2`. */
   class Range {
     /** Throws a TypeError for a text that is no range. */
-    constructor(text: string, options?: { readonly loose?: boolean });
+    constructor(text: string);
     test(version: SemVer): boolean;
   }
   export = Range;

@@ -74,7 +74,8 @@ function versionOf(tag: string, { prefix = '', suffix = '' }: VersionForm): SemV
   const more = behind ?? attached;
   try {
     // Loose: dates have numbers such as 05.
-    return new SemVer(`${major}.${minor}.${patch}${more === undefined ? '' : `-${more}`}`, { loose: true });
+    const text = `${major}.${minor}.${patch}${more === undefined ? '' : `-${more}`}`;
+    return new SemVer(new SemVer(text, { loose: true }).version);
   } catch {
     return undefined;
   }
@@ -90,7 +91,8 @@ function patternOf(text: string, name: string): RegExp {
 
 function rangeOf(text: string | undefined, name: string): Range {
   try {
-    return new Range(text ?? '*', { loose: true });
+    // Not loose: that would skip each part that is no range.
+    return new Range(text ?? '*');
   } catch (cause) {
     const message = `${name}: ${quote(text ?? '')} is not a range of versions, such as ">=6 <8" or "^1.2"`;
     throw new LadingError('ERR_OPTION_INVALID', message, { cause });

@@ -37,6 +37,8 @@ export interface Profile {
   readonly sparse?: true;
   readonly ranges?: false;
   readonly referrers?: true;
+  /** What goes when a tag is deleted: the tag alone, the image with all of its tags, or nothing, though 202 is said. */
+  readonly tagDelete?: 'image' | 'nothing';
   /** The least bytes of a piece that is not the last. */
   readonly chunkMin?: number;
 }
@@ -152,8 +154,8 @@ export class SpecRegistry {
     if (digest === undefined || found === undefined || this.#isHidden(headers.accept, found))
       return this.#refuse(response, this.#profile.unknownStatus ?? 404, 'MANIFEST_UNKNOWN');
     if (method === 'DELETE') {
-      if (rest === digest) store?.manifests.delete(digest);
-      else store?.tags.delete(rest);
+      if (rest === digest || this.#profile.tagDelete === 'image') deleteImage(store, digest);
+      else if (this.#profile.tagDelete === undefined) store?.tags.delete(rest);
       return void response.writeHead(202).end();
     }
     response.writeHead(200, {
@@ -333,6 +335,12 @@ export class SpecRegistry {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ errors: [{ code, message: code.toLowerCase(), detail }] }));
   }
+}
+
+/** Deletes a manifest, and its tags with it. */
+function deleteImage(store: Store | undefined, digest: string): void {
+  store?.manifests.delete(digest);
+  for (const [tag, own] of store?.tags ?? []) if (own === digest) store?.tags.delete(tag);
 }
 
 /** Tags on one page, however many are asked for. */

@@ -56,6 +56,7 @@ const WRONG: readonly (readonly [rule: TagRule, message: RegExp])[] = [
   [{ match: '(' }, /--match: "\(" is not a regular expression/],
   [{ exclude: '[' }, /--exclude: "\[" is not a regular expression/],
   [{ semver: 'newest' }, /--semver: "newest" is not a range of versions/],
+  [{ semver: '>=6 <eight' }, /--semver: ">=6 <eight" is not a range of versions/],
   [{ latest: 0 }, /--latest is a whole number from 1/],
   [{ latest: Number.NaN }, /--latest is a whole number from 1/],
   [{ suffix: '-alpine' }, /--suffix is about versions: it needs --semver or --latest/],

@@ -1,12 +1,11 @@
 import pLimit from 'p-limit';
 import { choosingOf } from '../../copy/closing.js';
-import { copyImages, DEFAULT_BLOB_JOBS, type CopyOptions } from '../../copy/copy-images.js';
+import { copyImages, type CopyOptions } from '../../copy/copy-images.js';
 import type { Homes, PlannedCopy } from '../../copy/copy-plan.js';
 import { copyToRegistry, findUpToDate } from '../../copy/copy-to-registry.js';
 import { judgePlan } from '../../copy/judge-plan.js';
 import { pinnedSource } from '../../copy/pinned-source.js';
 import { sendHomes } from '../../copy/send-homes.js';
-import { checkJobs } from '../../copy/copy-blobs.js';
 import { SharedWork } from '../../copy/shared-work.js';
 import { planExport } from '../../export/plan-export.js';
 import { digestOfEntry } from '../../model/archive-layout.js';
@@ -27,7 +26,7 @@ import type { CopyJob } from '../copy-lines.js';
 import { renamedTo } from '../renamed-images.js';
 import { isArchive, splitFolder, type Place } from '../transports.js';
 import { copyArchive, type ArchiveTarget } from './copy-archive.js';
-import { choicesOf, type CopyCommandOptions } from './copy-choices.js';
+import { blobJobsOf, choicesOf, withChoices, type CopyCommandOptions } from './copy-choices.js';
 import type { CopiedBefore, CopyOutcome, OneCopyOptions } from './copy-outcome.js';
 import { copyToArchive } from './copy-to-archive.js';
 
@@ -67,7 +66,7 @@ export class OneCopy {
     if (to.transport === 'docker') {
       const destination = this.#destinationFor(job, names);
       return await copyToRegistry(source, destination, names, {
-        ...this.#copying(hostOf(to), onProgress),
+        ...this.#copying(job, hostOf(to), onProgress),
         copiedBefore,
         seeksReferrers: from.transport !== 'docker',
       });
@@ -75,7 +74,7 @@ export class OneCopy {
     const { store, name } = await this.#storeOf(to);
     const renamed = renamedTo(source, [{ to, names, name }], this.#options);
     const copying = {
-      ...this.#copying(to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`, onProgress),
+      ...this.#copying(job, to.transport === 'store' ? to.transport : `oci:${splitFolder(to.rest).path}`, onProgress),
       sourceName: renamed.sourceName,
     };
     return { ...(await copyImages(renamed.source, store, renamed.names, copying)), upToDate: false };
@@ -113,7 +112,7 @@ export class OneCopy {
     if (blobs.length === 0) return;
     const { names, source } = await this.#prepare(job);
     const destination = this.#destinationFor(job, names);
-    const { signal, ...copying } = this.#copying(host);
+    const { signal, ...copying } = this.#copying(job, host);
     if ((await findUpToDate(destination, plan.records, { ...copying, copiedBefore })) !== undefined) return;
     await sendHomes(
       { source: from.transport === 'docker' ? this.#sourceOfBlobs(plan, blobs) : source, destination, blobs },
@@ -138,7 +137,7 @@ export class OneCopy {
   }
 
   async #plan(job: CopyJob, source: ImageSource, names: readonly string[]): Promise<CopyOutcome> {
-    const options = choicesOf(this.#options, this.#context);
+    const options = this.#choicesOf(job);
     const plan = await planExport(source, names, choosingOf(options));
     await judgePlan(source, plan, options);
     const { images, blobs, warnings, incomplete, entries } = plan;
@@ -222,9 +221,13 @@ export class OneCopy {
     return { store, ...(name !== undefined && { name }) };
   }
 
-  #copying(place: string, onProgress?: OnProgress) {
+  #choicesOf([{ choices }]: CopyJob, onProgress?: OnProgress) {
+    return choicesOf(withChoices(this.#options, choices), this.#context, onProgress);
+  }
+
+  #copying(job: CopyJob, place: string, onProgress?: OnProgress) {
     return {
-      ...choicesOf(this.#options, this.#context, onProgress),
+      ...this.#choicesOf(job, onProgress),
       shared: { work: this.#work, place },
     } satisfies CopyOptions;
   }
@@ -235,12 +238,6 @@ const LOOKUPS = 8;
 
 function hostOf({ rest }: Pick<Place, 'rest'>): string {
   return repositoryOf(parseRegistryReference(rest)).host;
-}
-
-function blobJobsOf({ blobJobs }: CopyCommandOptions): number {
-  const jobs = Number(blobJobs ?? DEFAULT_BLOB_JOBS);
-  checkJobs(jobs, '--blob-jobs');
-  return jobs;
 }
 
 function wrong(message: string): LadingError {
