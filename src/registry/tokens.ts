@@ -40,6 +40,9 @@ const RESERVE_MS = 10_000;
 /** Answers of token services that know no POST. */
 const NO_POST: ReadonlySet<number> = new Set([400, 401, 404, 405]);
 
+/** The actions of a scope, if one of them is to delete. */
+const DELETING = /:(?:[a-z,]+,)?delete(?:,[a-z,]+)?$/;
+
 /** Fetches tokens and keeps them in memory. Of several requests for one token only the first fetches it. */
 export class Tokens {
   readonly #ask: AskForToken;
@@ -77,11 +80,19 @@ export class Tokens {
   }
 
   async #fetch(wish: TokenWish): Promise<Token> {
-    const { credentials, asked } = wish;
-    const answer =
-      credentials?.kind === 'identity' ? await this.#refresh(wish, credentials.token) : await this.#plain(wish);
+    const { credentials, asked, scopes } = wish;
+    let answer = await this.#request(wish);
+    const whole = scopes.map((scope) => scope.replace(DELETING, ':*'));
+    // Quay knows no right to delete, only all rights.
+    if (answer.status === 400 && scopes.some((scope) => DELETING.test(scope)))
+      answer = await this.#request({ ...wish, scopes: whole });
     if (answer.status !== 200) throw this.#refused(answer.status, wish);
     return await this.#read(answer.body, asked, credentials);
+  }
+
+  async #request(wish: TokenWish): Promise<TokenAnswer> {
+    const { credentials } = wish;
+    return credentials?.kind === 'identity' ? await this.#refresh(wish, credentials.token) : await this.#plain(wish);
   }
 
   async #plain({ realm, challenge, scopes, credentials, asked }: TokenWish): Promise<TokenAnswer> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
+import { ExpireTags } from '../../src/copy/expire-tags.js';
 import { copyImages } from '../../src/copy/copy-images.js';
 import { copyToRegistry, type PushReport } from '../../src/copy/copy-to-registry.js';
 import type { CopyOptions } from '../../src/copy/copy-images.js';
@@ -164,6 +165,21 @@ const CASES: Readonly<Record<string, Case>> = {
       scene.warnings.some((text) => text.includes('lists no referrers')),
       scene.profile.tagIsDigest === true,
     );
+  },
+  'removes one of two tags of an image, and knows what is gone': async (scene) => {
+    const store = await storeWith(example({ platforms: ['linux/amd64'] }));
+    for (const tag of ['1', '2']) await push(scene, store, scene.nameOf('app', tag));
+    const name = repositoryOf(parseRegistryReference(scene.nameOf('app')));
+    const tags = new ExpireTags(scene.registries, name);
+    const [record] = await scene.registries.source().resolve([scene.nameOf('app', '2')]);
+    const digest = record?.descriptor.digest ?? digestOf('');
+    const going = ['1', 'none'].map((tag) => ({ tag, digest, reason: '', lastWantedMs: 0 }));
+    const survey = await tags.survey(going);
+    assert.deepEqual([survey.going, survey.gone, survey.moved], [[going[0]], [going[1]], []]);
+    for (const one of survey.going) assert.equal(await tags.remove(one), 'removed');
+    const [left] = await scene.registries.source().resolve([scene.nameOf('app', '2')]);
+    assert.equal(left?.descriptor.digest, digest);
+    assert.equal((await tags.survey(going)).gone.length, 2);
   },
   'sends a large blob of a pipe': async (scene) => {
     const built = example({ platforms: ['linux/amd64'] });

@@ -37,6 +37,11 @@ export interface Profile {
   readonly sparse?: true;
   readonly ranges?: false;
   readonly referrers?: true;
+  /**
+   * Whether every request needs a token of a service that knows no action but pull, push and `*`, and whose challenge
+   * names no scope (Quay).
+   */
+  readonly tokens?: true;
   /** What goes when a tag is deleted: the tag alone, the image with all of its tags, or nothing, though 202 is said. */
   readonly tagDelete?: 'image' | 'nothing';
   /** The least bytes of a piece that is not the last. */
@@ -51,6 +56,7 @@ export const PROFILES = {
   ghcr: { unknownStatus: 403 },
   gitlab: { tagIsDigest: true },
   artifactory: { headStatus: 403, digestHeader: false, strayTags: [`sha256:${'a'.repeat(64)}`, null, ''] },
+  quay: { tokens: true, referrers: true },
   harbor: { mount: 'refused', referrers: true },
   'sparse-ok': { sparse: true },
   'no-range': { ranges: false },
@@ -135,6 +141,10 @@ export class SpecRegistry {
     this.seen.push(`${method} ${url.pathname}`);
     const body = Buffer.concat((await request.toArray()) as Buffer[]);
     if (!request.complete) return;
+    if (this.#profile.tokens === true) {
+      if (url.pathname === '/v2/auth') return this.#token(url, response);
+      if (!this.#isAllowed(method, url, request.headers.authorization)) return this.#challenge(response);
+    }
     if (url.pathname === '/v2/') return void response.end('{}');
     const [, path = '', kind = '', rest = ''] = ROUTE.exec(url.pathname) ?? [];
     if (kind === '') return this.#refuse(response, 404, 'UNSUPPORTED');
@@ -145,13 +155,38 @@ export class SpecRegistry {
     return kind === 'tags' ? this.#tags(call) : this.#referrers(call);
   }
 
+  /** A token that has its scopes in it. */
+  #token(url: URL, response: ServerResponse): void {
+    const scopes = url.searchParams.getAll('scope');
+    if (!scopes.every((scope) => TOKEN_SCOPE.test(scope)))
+      return this.#refuse(response, 400, 'Unable to decode repository and actions');
+    const token = Buffer.from(JSON.stringify(scopes)).toString('base64');
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ token }));
+  }
+
+  #isAllowed(method: string, url: URL, authorization = ''): boolean {
+    const [, token = ''] = /^Bearer (.+)$/.exec(authorization) ?? [];
+    if (token === '') return false;
+    const scopes = JSON.parse(Buffer.from(token, 'base64').toString()) as readonly string[];
+    const [, path = ''] = ROUTE.exec(url.pathname) ?? [];
+    const has = (own: string, action: string): boolean => scopes.some((scope) => allows(scope, own, action));
+    const from = url.searchParams.get('from');
+    return has(path, actionOf(method, url.pathname)) && (from === null || has(from, 'pull'));
+  }
+
+  #challenge(response: ServerResponse): void {
+    const challenge = `Bearer realm="http://${this.host}/v2/auth",service="own",scope=""`;
+    response.writeHead(401, { 'www-authenticate': challenge, 'content-type': 'application/json' });
+    response.end('{"errors":[{"code":"UNAUTHORIZED"}]}');
+  }
+
   #manifest({ method, headers, body, path, rest, response }: Call): void {
     const store = this.#stores.get(path);
     if (method === 'PUT') return this.#putManifest({ store, headers, body, rest, response });
     const digest = this.#digestOf(store, rest);
     const found = digest === undefined ? undefined : store?.manifests.get(digest);
     if (method === 'HEAD' && this.#profile.headStatus) return void response.writeHead(this.#profile.headStatus).end();
-    if (digest === undefined || found === undefined || this.#isHidden(headers.accept, found))
+    if (digest === undefined || found === undefined || (method !== 'DELETE' && this.#isHidden(headers.accept, found)))
       return this.#refuse(response, this.#profile.unknownStatus ?? 404, 'MANIFEST_UNKNOWN');
     if (method === 'DELETE') {
       if (rest === digest || this.#profile.tagDelete === 'image') deleteImage(store, digest);
@@ -335,6 +370,19 @@ export class SpecRegistry {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ errors: [{ code, message: code.toLowerCase(), detail }] }));
   }
+}
+
+const TOKEN_SCOPE = new RegExp(`^repository:${NAME}:(?:push|pull|\\*)(?:,(?:push|pull|\\*))*$`);
+
+function allows(scope: string, path: string, action: string): boolean {
+  const [, own, actions = ''] = /^repository:(.+):([^:]+)$/.exec(scope) ?? [];
+  return own === path && actions.split(',').some((one) => one === action || one === '*');
+}
+
+/** Whoever takes an upload back needs no right to delete. */
+function actionOf(method: string, path: string): string {
+  if (method === 'GET' || method === 'HEAD') return 'pull';
+  return method === 'DELETE' && !path.includes('/uploads/') ? '*' : 'push';
 }
 
 /** Deletes a manifest, and its tags with it. */
