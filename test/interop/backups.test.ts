@@ -6,7 +6,10 @@ import { test, type TestContext } from 'node:test';
 import { LADING, workspace, type Workspace } from '../fixtures/cli-workspace.js';
 import { lading, output, requireTool, runCommand, runLading, type CommandResult } from '../fixtures/command.js';
 import { flipBit } from '../fixtures/damage.js';
+import { layoutArchive } from '../fixtures/archive-builder.js';
+import { BlobSet } from '../fixtures/blob-set.js';
 import { NAME } from '../fixtures/example.js';
+import { buildMultiPlatform } from '../fixtures/image-builder.js';
 import { IS_ALL } from '../fixtures/extent.js';
 import { prepareSsh } from '../fixtures/sshd.js';
 import { projectRoot } from '../fixtures/tables.js';
@@ -118,7 +121,7 @@ async function imagesOf(store: string): Promise<readonly string[]> {
 test('every recipe is tried', async () => {
   const files = await readdir(path.join(projectRoot(), 'examples', 'backups'));
   const scripts = files.filter((file) => file.endsWith('.sh'));
-  assert.deepEqual(scripts.toSorted(), [...Object.keys(RECIPES), 'ssh.sh'].toSorted());
+  assert.deepEqual(scripts.toSorted(), [...Object.keys(RECIPES), 'ssh.sh', 'thin.sh'].toSorted());
 });
 
 for (const [name, recipe] of Object.entries(RECIPES)) {
@@ -172,6 +175,43 @@ async function withRecipient({ at }: Prepared, args: readonly string[]): Promise
   const recipient = (await output('age-keygen', ['-y', at('identity')])).trim();
   return args.map((arg) => (arg === '$RECIPIENT' ? recipient : arg));
 }
+
+test('thin.sh keeps a full archive and what it lacks, and a failed backup leaves the last good one', async (t) => {
+  const space = await prepared(t, 'thin.sh', { tools: [] });
+  const { at, built } = space;
+  const [backup, restore] = [
+    ['backup', at('kept')],
+    ['restore', at('kept')],
+  ];
+  await succeeds(space, backup, space.store);
+  await succeeds(space, restore, at('one'));
+  assert.deepEqual(await imagesOf(at('one')), [`${NAME} ${built.root.digest}`]);
+  const blobs = new BlobSet();
+  const { root } = buildMultiPlatform(blobs, ['linux/amd64'], { seed: 'next' });
+  await writeFile(at('next.tar'), await layoutArchive([{ root, name: 'docker.io/example/next:1' }], blobs));
+  await lading(['load', '-i', at('next.tar'), '--store', space.store]);
+  // A layer of the full archive is not read again: its sound copy is there.
+  await damage(space);
+  await succeeds(space, backup, space.store);
+  await succeeds(space, restore, at('two'));
+  const both = [`${NAME} ${built.root.digest}`, `docker.io/example/next:1 ${root.digest}`];
+  assert.deepEqual(await imagesOf(at('two')), both);
+  await lading(['verify', '--store', at('two')]);
+  const digest = blobs.links(root.digest).manifests?.[0]?.digest ?? assert.fail();
+  await damage({ ...space, built: { ...built, blobs, of: () => ({ ...root, digest }) } });
+  const failed = await space.script(backup, space.store);
+  assert.notEqual(failed.status, 0);
+  await succeeds(space, restore, at('three'));
+  assert.deepEqual(await imagesOf(at('three')), both);
+});
+
+test('thin.sh leaves nothing to restore if the first backup fails', async (t) => {
+  const space = await prepared(t, 'thin.sh', { tools: [] });
+  await damage(space);
+  assert.notEqual((await space.script(['backup', space.at('kept')], space.store)).status, 0);
+  assert.notEqual((await space.script(['restore', space.at('kept')], space.at('restored'))).status, 0);
+  assert.equal((await space.script([], space.store)).status, 2);
+});
 
 /** A second store, reached by ssh. */
 async function reached(t: TestContext): Promise<{ readonly space: Prepared; readonly far: string }> {

@@ -136,7 +136,10 @@ dockerTest(
   'a server that may speak to one registry, or to none',
   { options: ['--client-registries', 'localhost:1'] },
   async (bench, t) => {
-    assert.match(await bench.refused('pull', 'localhost:2/a:1'), /start it with --client-registries localhost:2 to allow it/);
+    assert.match(
+      await bench.refused('pull', 'localhost:2/a:1'),
+      /start it with --client-registries localhost:2 to allow it/,
+    );
     const none = await startServe(t, { options: ['--client-registries', 'none'] });
     const [docker] = DOCKERS;
     assert.ok(docker);
