@@ -90,7 +90,7 @@ function onlyManifest(nodes: readonly ManifestNode[]): Descriptor | undefined {
 }
 
 /** Rewrites indexes to list only what is packed. Holds the new documents, and the digests that they list. */
-class IndexRewriter {
+export class IndexRewriter {
   readonly made = new Map<Digest, Buffer>();
   readonly listed = new Set<Digest>();
   readonly #documents: Documents;
