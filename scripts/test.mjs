@@ -31,6 +31,8 @@ const ONLY_IN_ALL = [
   /^interop\/(?!differential|known-differences)/,
   // `npm test` runs some kill points, traps and signals from other files.
   /^faults\/(?:competing|full-volume|io-errors|meetings|mutants|power-cuts)\./,
+  // Each runs the tests of trust for a program with one fault.
+  /^trust\/mutants\./,
   // test/sweeps/linear-work.test.ts finds work that grows too fast with the number of entries.
   /^sweeps\/(?:huge-entry|many-entries|unpack-names)\./,
 ];

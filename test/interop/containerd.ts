@@ -39,11 +39,17 @@ export function requireContainerd(t: TestContext): boolean {
   return process.getuid?.() === 0 || missingForInterop(t, 'needs root to start a containerd');
 }
 
-/** Starts a containerd with its own folders and socket; it is stopped and its folders removed after the test. */
-export async function startContainerd(t: TestContext): Promise<Containerd> {
+/**
+ * Starts a containerd with its own folders and socket; it is stopped and its folders removed after the test. With
+ * `overlay` it can unpack images onto an overlay file system.
+ */
+export async function startContainerd(
+  t: TestContext,
+  { overlay = false }: { readonly overlay?: boolean } = {},
+): Promise<Containerd> {
   // A socket's path may have 107 characters.
   const folder = await mkdtemp(join(tmpdir(), 'lc-'));
-  const daemon = await launchContainerd(folder);
+  const daemon = await launchContainerd(folder, join(folder, 'root'), { overlay });
   t.after(async () => {
     await daemon.stop();
     await rm(folder, { recursive: true, force: true });
@@ -60,20 +66,25 @@ export interface RunningContainerd {
 }
 
 /** Starts a containerd whose socket and state are in the folder; its content too, unless that has another root. */
-export async function launchContainerd(folder: string, root = join(folder, 'root')): Promise<RunningContainerd> {
+export async function launchContainerd(
+  folder: string,
+  root = join(folder, 'root'),
+  { overlay = false }: { readonly overlay?: boolean } = {},
+): Promise<RunningContainerd> {
   const config = join(folder, 'config.toml');
-  await writeFile(config, configOf(folder, root));
+  await writeFile(config, configOf(folder, root, overlay));
   const daemon = spawn('containerd', ['--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   await booted(daemon);
   return { pid: daemon.pid ?? Number.NaN, address: join(folder, 's'), stop: async () => stop(daemon) };
 }
 
-function configOf(folder: string, root: string): string {
+function configOf(folder: string, root: string, overlay: boolean): string {
+  const disabled = DISABLED.filter((plugin) => !overlay || !plugin.endsWith('overlayfs'));
   return [
     'version = 2',
     `root = "${root}"`,
     `state = "${folder}/state"`,
-    `disabled_plugins = ${JSON.stringify(DISABLED)}`,
+    `disabled_plugins = ${JSON.stringify(disabled)}`,
     '[grpc]',
     `address = "${folder}/s"`,
     '[ttrpc]',

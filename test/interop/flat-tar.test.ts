@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { requireTool, runCommand } from '../fixtures/command.js';
 import { listFolder } from '../fixtures/folder-listing.js';
 import { expectedListing, LAYER_SETS } from '../fixtures/layer-sets.js';
+import { ODD_LAYERS } from '../fixtures/odd-layers.js';
 import { temporaryFolder } from '../fixtures/stores.js';
 import { flatOf } from '../fixtures/unpacking.js';
 
@@ -28,7 +29,9 @@ for (const { tool, args } of READERS) {
   test(`${tool} unpacks flat tars to the tree that the layers mean`, async (t) => {
     if (!requireTool(t, tool)) return;
     if (process.getuid?.() !== 0) return t.skip('needs root');
-    for (const { id, layers, result } of LAYER_SETS) {
+    for (const { id, layers, result } of [...LAYER_SETS, ...ODD_LAYERS]) {
+      // bsdtar joins letters and accents of names in UTF-8.
+      if (tool === 'bsdtar' && id.includes('normalization')) continue;
       // Only GNU tar and bsdtar know extended attributes.
       if (result === undefined || (id === 'P12' && ['busybox', 'python3'].includes(tool))) continue;
       const folder = path.join(await temporaryFolder(t), 'rootfs');

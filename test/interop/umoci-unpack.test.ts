@@ -7,6 +7,7 @@ import { unpackImage } from '../../src/unpack/unpack-image.js';
 import { requireTool, runCommand } from '../fixtures/command.js';
 import { listFolder } from '../fixtures/folder-listing.js';
 import { LAYER_SETS } from '../fixtures/layer-sets.js';
+import { ODD_LAYERS } from '../fixtures/odd-layers.js';
 import { temporaryFolder } from '../fixtures/stores.js';
 import { IMAGE, storeWith } from '../fixtures/unpacking.js';
 
@@ -21,7 +22,7 @@ test('makes the same trees as umoci', async (t) => {
   if (process.geteuid?.() !== 0) return t.skip('needs root');
   if (specialCalls() === undefined) return t.skip('needs native calls, for devices and extended attributes');
   const differing: string[] = [];
-  for (const { id, layers, result } of LAYER_SETS) {
+  for (const { id, layers, result } of [...LAYER_SETS, ...ODD_LAYERS]) {
     if (result === undefined) continue;
     const folder = await temporaryFolder(t);
     const store = await OciLayoutStore.open(path.join(folder, 'store'));

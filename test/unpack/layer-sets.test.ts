@@ -3,10 +3,11 @@ import { describe, test } from 'node:test';
 import { flattenImage } from '../../src/unpack/flatten-image.js';
 import type { UnpackReport } from '../../src/unpack/report-shapes.js';
 import { expectedListing, LAYER_SETS } from '../fixtures/layer-sets.js';
+import { ODD_LAYERS } from '../fixtures/odd-layers.js';
 import { allOf, flatListing, IMAGE, storeWith } from '../fixtures/unpacking.js';
 
-describe('the layer sets of the specification', () => {
-  for (const { id, layers, result, warns } of LAYER_SETS) {
+describe('the layer sets of the specification, and odd ones', () => {
+  for (const { id, layers, result, warns } of [...LAYER_SETS, ...ODD_LAYERS]) {
     test(`${id}: ${layers.join(' | ')}`, async () => {
       const store = await storeWith(layers);
       const reports: UnpackReport[] = [];

@@ -3,6 +3,8 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { removeImages } from '../../src/edit/remove-images.js';
+import { OciLayoutStore } from '../../src/stores/layout/oci-layout-store.js';
 import { withReads } from '../../src/stores/with-reads.js';
 import { flattenImage } from '../../src/unpack/flatten-image.js';
 import { unpackImage } from '../../src/unpack/unpack-image.js';
@@ -10,10 +12,13 @@ import { seededRandom } from '../fixtures/seeded.js';
 import { layerOf } from '../fixtures/layer-sets.js';
 import { temporaryFolder } from '../fixtures/stores.js';
 import { until } from '../fixtures/until.js';
-import { allOf, IMAGE, storeWith } from '../fixtures/unpacking.js';
+import { allOf, entriesOf, IMAGE, storeWith } from '../fixtures/unpacking.js';
 
 const OPTIONS = { platform: 'linux/amd64' } as const;
 const LAYER = `a/ a/ro/{0555} a/ro/x=1 y=${'z'.repeat(2000)} l→a`;
+
+/** A prune that spares nothing for its age. */
+const AT_ONCE = () => ({ now: Date.now() + 1000, graceMs: 0, resumeMs: 0 });
 
 /** What may become of a layer between the passes. */
 const CHANGES: Readonly<Record<string, (layer: Buffer) => Buffer>> = {
@@ -47,6 +52,39 @@ for (const [what, change] of Object.entries(CHANGES)) {
     }
   });
 }
+
+test('what another process removes and prunes meanwhile stays until the directory is whole', async (t) => {
+  const folder = await temporaryFolder(t);
+  const place = path.join(folder, 'store');
+  const store = await OciLayoutStore.open(place);
+  await storeWith([LAYER, 'b/ b/x=2'], {}, store);
+  const other = await OciLayoutStore.open(place);
+  for (const make of ['directory', 'tar'] as const) {
+    await storeWith([LAYER, 'b/ b/x=2'], {}, store);
+    let reads = 0;
+    const disturbed = withReads(store, async function* (chunks) {
+      for await (const chunk of chunks) {
+        // Documents are read before anything is claimed; what is removed then is told as missing.
+        if (chunk[0] !== 0x7b) {
+          reads += 1;
+          if ((await other.list()).length > 0) await removeImages(other, [IMAGE]);
+          assert.deepEqual((await other.prune(AT_ONCE())).blobs, []);
+        }
+        yield chunk;
+      }
+    });
+    if (make === 'directory') {
+      await unpackImage(disturbed, IMAGE, path.join(folder, 'rootfs'), OPTIONS);
+      assert.deepEqual((await readdir(path.join(folder, 'rootfs'))).toSorted(), ['a', 'b', 'l', 'y']);
+    } else {
+      const names = entriesOf(await allOf(flattenImage(disturbed, IMAGE, OPTIONS))).map(({ entry }) => entry.name);
+      assert.ok(names.includes('b/x') && names.includes('a/ro/x'), names.join(' '));
+    }
+    assert.ok(reads >= 4, 'both passes were disturbed');
+    // The claims have ended with the work.
+    assert.ok((await other.prune(AT_ONCE())).blobs.length > 0);
+  }
+});
 
 test('an abort at any of 100 random moments leaves a whole directory or nothing', async (t) => {
   const folder = await temporaryFolder(t);
