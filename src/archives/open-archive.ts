@@ -63,10 +63,17 @@ export async function readDescriptor(fd: number): Promise<Readable> {
 
 /** A description of our own, which does not make that of other processes non-blocking. */
 function openIfAllowed(fd: number): number | undefined {
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
+  const pipe = `/proc/self/fd/${fd}`;
+  let reader: number | undefined;
   try {
-    return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    reader = fs.openSync(pipe, O_RDONLY | O_NONBLOCK);
+    // Linux tells a reader that a named pipe has ended only if a writer was there after the reader opened it.
+    fs.closeSync(fs.openSync(pipe, O_WRONLY | O_NONBLOCK));
+    return reader;
   } catch {
     // A pipe of another user, or a system without /proc.
+    if (reader !== undefined) fs.closeSync(reader);
     return undefined;
   }
 }
