@@ -16,6 +16,13 @@ import { DockerListing } from './docker-listing.js';
 import { parseThinList } from './parse-document.js';
 import { LearnedDocuments, type LearnedDocumentsOptions, type SeenBlobs } from './learned-documents.js';
 
+/** An entry of the archive. `part` is set if it is read by position. */
+interface ListedEntry {
+  readonly name: string;
+  readonly size: number;
+  readonly part?: object;
+}
+
 /** What may be kept until `manifest.json` comes, if the index lists images. */
 const MAX_WAITING = { count: 1000, bytes: 1024 ** 3 };
 
@@ -112,6 +119,16 @@ export class ArchiveListing {
     return !this.#files.has(name);
   }
 
+  /** Whether an image may need a file that is no blob, under its name, or by a link that leads to it. */
+  isFileOfImage(entry: ListedEntry): boolean {
+    return !this.isLayout() || this.docker.namesFiles || this.#mayBeBehindLink(entry) || this.#waitsWith(entry);
+  }
+
+  /** Whether no image needs a blob that nothing lists, under its name or another. */
+  isSpare(entry: ListedEntry, digest: Digest): boolean {
+    return !this.mayWant(digest) && !this.isLinked(entry.name) && !this.#waitsWith(entry);
+  }
+
   isEverythingKnown(): boolean {
     return this.isLayout() && this.documents.wanted.isComplete() && this.docker.isComplete();
   }
@@ -135,6 +152,20 @@ export class ArchiveListing {
     const thin = await parseThinList(bytes, this.#options.limits);
     await this.#options.present.claim([...thin.base.keys()]);
     return thin;
+  }
+
+  /**
+   * Whether a blob may be a link to this file, in a stream: the link may come later, and lead through other links. Then
+   * the file has the size of a blob that is wanted. By position links were followed before.
+   */
+  #mayBeBehindLink({ name, size, part }: ListedEntry): boolean {
+    const mayBe = this.isLinked(name) || !this.isEverythingKnown() || this.documents.wanted.hasSize(size);
+    return part === undefined && mayBe;
+  }
+
+  /** Entries that are read by position come after every document of the layout. */
+  #waitsWith({ size, part }: ListedEntry): boolean {
+    return part === undefined && this.waitsWith(size);
   }
 
   /** Configs that were passed on as candidates are here once they are stored. */

@@ -124,7 +124,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     else if (entry.part !== undefined && entry.size > 0 && this.#listing.isOfOthers(name)) await this.#leave(named);
     else if (digest !== undefined) yield* await this.#takeBlob({ ...named, digest }, digest);
     // Until both files of a layout have come, this may be a docker-archive, whose layers have other names.
-    else if (this.#isFileOfImage(named)) yield { ...named, use: 'candidate' };
+    else if (this.#listing.isFileOfImage(named)) yield { ...named, use: 'candidate' };
     else await this.#leave(named);
   }
 
@@ -137,26 +137,6 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   #takeLink(entry: Omit<SelectedEntry, 'use'> & { readonly linkname: string }): SelectedEntry {
     this.#listing.enterLink(entry.name, entry.linkname);
     return { ...entry, use: 'link' };
-  }
-
-  #isFileOfImage(entry: ArchiveEntry): boolean {
-    const { docker } = this.#listing;
-    return !this.#listing.isLayout() || docker.namesFiles || this.#mayBeBehindLink(entry) || this.#waitsWith(entry);
-  }
-
-  /**
-   * Whether a blob may be a link to this file, in a stream: the link may come later, and lead through other links. Then
-   * the file has the size of a blob that is wanted. By position links were followed before.
-   */
-  #mayBeBehindLink({ name, size, part }: ArchiveEntry): boolean {
-    const { wanted } = this.#listing.documents;
-    const mayBe = this.#listing.isLinked(name) || !this.#listing.isEverythingKnown() || wanted.hasSize(size);
-    return part === undefined && mayBe;
-  }
-
-  /** Entries that are read by position come after every document of the layout. */
-  #waitsWith({ size, part }: ArchiveEntry): boolean {
-    return part === undefined && this.#listing.waitsWith(size);
   }
 
   async #leave(entry: ArchiveEntry): Promise<void> {
@@ -183,7 +163,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     const fits = wanted === undefined || wanted.size === entry.size;
     if (!fits && isFatal) throw sizeMismatch(wanted, entry.size);
     if (this.#listing.docker.isUnread(digest)) return [await this.#takeConfig({ ...entry, kind }, digest)];
-    if (wanted === undefined && this.#isSpare(entry, digest)) return await this.#skip(entry);
+    if (wanted === undefined && this.#listing.isSpare(entry, digest)) return await this.#skip(entry);
     if (!this.#isUnread(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
@@ -194,10 +174,6 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   async #tellThin(thin: ThinList): Promise<void> {
     this.#thin = undefined;
     await this.#options.thin?.known(thin);
-  }
-
-  #isSpare(entry: ArchiveEntry, digest: Digest): boolean {
-    return !this.#listing.mayWant(digest) && !this.#listing.isLinked(entry.name) && !this.#waitsWith(entry);
   }
 
   async #skip(entry: ArchiveEntry): Promise<readonly SelectedEntry[]> {
