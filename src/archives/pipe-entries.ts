@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { PouredPart } from '../files/file-part.js';
+import { bodyOf } from '../flow/bodies.js';
 import type { Limits } from '../model/limits.js';
 import { TAR_BLOCK } from '../model/tar-header.js';
 import { TarJudge, type JudgedEntry } from '../model/tar-judge.js';
@@ -11,7 +12,7 @@ export interface PipeEntry {
   readonly type: JudgedEntry['type'];
   readonly size: number;
   readonly linkname?: string;
-  readonly body: AsyncIterable<Buffer>;
+  readonly body: AsyncIterable<Uint8Array>;
   /** Set for a large body. */
   readonly poured?: PouredPart;
   readonly skip: () => Promise<void>;
@@ -19,6 +20,9 @@ export interface PipeEntry {
 
 /** A body that ends before this is read in this process: a small archive is here before a thread has started. */
 const FIRST_BYTES = 1024 * 1024;
+
+/** A body up to this size is passed on as it is if it was read already: an archive may have hundreds of thousands. */
+const SMALL_BYTES = 64 * 1024;
 
 /** A smaller body is read in this process: to pour it would take longer. */
 const LARGE_BYTES = 256 * 1024;
@@ -53,16 +57,17 @@ export class PipeEntries extends Readable {
 async function* entriesOf(input: PipeInput, limits: Limits): AsyncGenerator<PipeEntry> {
   const found: JudgedEntry[] = [];
   const judge = new TarJudge(limits, (entry) => found.push(entry));
-  for (let block = await input.take(TAR_BLOCK); block.length > 0; block = await input.take(TAR_BLOCK)) {
+  const take = async (bytes: number): Promise<Buffer> => input.takeRead(bytes) ?? (await input.take(bytes));
+  for (let block = await take(TAR_BLOCK); block.length > 0; block = await take(TAR_BLOCK)) {
     judge.judge(block);
     const entry = found.pop();
     if (entry === undefined) continue;
-    const body = new PipeBody(input, entry.size, (bytes) => cutAfter(judge, bytes));
-    yield entryOf(entry, body);
-    if (entry.type === 'file') await body.passed;
+    const bytes = entry.size <= SMALL_BYTES ? input.takeRead(entry.size) : undefined;
+    if (bytes === undefined) yield* passing(entry, new PipeBody(input, entry.size, (size) => cutAfter(judge, size)));
+    else yield { ...plainEntry(entry), body: bodyOf(bytes), skip: passed };
     if (entry.size > 0) judge.skip(entry.size);
     // The padding goes through the judge, block by block, as the next header does.
-    judge.judge(await input.take(judge.skippable));
+    judge.judge(await take(judge.skippable));
   }
   judge.end();
 }
@@ -78,18 +83,26 @@ function cutAfter(judge: TarJudge, bytes: number): unknown {
   }
 }
 
-function entryOf({ name, type, linkname, start, size }: JudgedEntry, body: PipeBody): PipeEntry {
+/** An entry whose body is still in the pipe. Ends when it has passed. */
+async function* passing(entry: JudgedEntry, body: PipeBody): AsyncGenerator<PipeEntry> {
+  const { start, size } = entry;
   const poured = { size, pour: body.pour, stop: body.stop, passed: body.bytesPassed };
-  return {
-    name,
-    type,
-    size,
-    ...(linkname && { linkname }),
-    ...(size >= LARGE_BYTES && start + size >= FIRST_BYTES && { poured }),
-    body,
-    skip: body.skip,
-  };
+  const isLarge = size >= LARGE_BYTES && start + size >= FIRST_BYTES;
+  yield { ...plainEntry(entry), ...(isLarge && { poured }), body, skip: body.skip };
+  if (entry.type === 'file') await body.passed;
 }
+
+function plainEntry({
+  name,
+  type,
+  linkname,
+  size,
+}: JudgedEntry): Pick<PipeEntry, 'name' | 'type' | 'size' | 'linkname'> {
+  return { name, type, size, ...(linkname && { linkname }) };
+}
+
+/** Skips a body that was taken from the pipe already. */
+async function passed(): Promise<void> {}
 
 /** One body on its way. It is read, poured or skipped, whichever is called first. */
 class PipeBody implements AsyncIterable<Buffer> {

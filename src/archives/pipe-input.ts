@@ -32,6 +32,11 @@ export class PipeInput {
     return this.#cut(bytes);
   }
 
+  /** The next bytes, if as many as that were read already. */
+  takeRead(bytes: number): Buffer | undefined {
+    return bytes <= this.#read.length ? this.#cut(bytes) : undefined;
+  }
+
   /** Some of the next bytes, at most `max`; none at the end of the input. */
   async takeSome(max: number): Promise<Buffer> {
     if (this.#read.length === 0 && !this.#isOver) this.#read = await this.#next();

@@ -15,11 +15,10 @@ export class DamagedBlobs {
     return this.#blobs;
   }
 
-  add(digest: Digest, size: number, damage: LadingError): void {
-    this.#blobs.set(digest, {
-      size,
-      damage: this.#blobs.size < MAX_OWN_ERRORS ? damage : this.#sharedError(damage.code),
-    });
+  /** Notes a blob that had this size, in bytes. Its own error, with this code, is made only for the first ones. */
+  add(digest: Digest, size: number, code: ErrorCode, errorOf: () => LadingError): void {
+    const damage = this.#blobs.size < MAX_OWN_ERRORS ? errorOf() : this.#sharedError(code);
+    this.#blobs.set(digest, { size, damage });
   }
 
   /** Returns one error for all damage with this code: an error for each blob would take a kilobyte for its stack. */

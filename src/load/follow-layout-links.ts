@@ -96,7 +96,7 @@ class Follower {
     const digest = digestOfEntry(name);
     const error = passedBy(name, target);
     if (digest === undefined) throw error;
-    this.#damaged.add(digest, select.descriptorOf(digest)?.size ?? 0, error);
+    this.#damaged.add(digest, select.descriptorOf(digest)?.size ?? 0, error.code, () => error);
   }
 
   /** A document of the archive itself comes before one behind a link: the ledger refuses an archive with both. */
@@ -120,7 +120,7 @@ class Follower {
       await storeBlob(this.#session, this.#contents, { digest, size: file.size, kind: 'blob' }, this.#bodyOf(file));
     } catch (error) {
       if (!isDamage(error)) throw error;
-      this.#damaged.add(digest, file.size, error);
+      this.#damaged.add(digest, file.size, error.code, () => error);
     }
   }
 

@@ -113,7 +113,13 @@ export async function loadInSession(
 }
 
 function withSeen(contents: ArchiveContents, select: SelectEntries): ArchiveContents {
-  return { ...contents, hasLeft: (name) => select.hasLeft(name), hasCome: (digest) => select.hasCome(digest) };
+  const damaged = new Map([...contents.damaged, ...select.skipped.damaged]);
+  return {
+    ...contents,
+    damaged,
+    hasLeft: (name) => select.hasLeft(name),
+    hasCome: (digest) => select.hasCome(digest),
+  };
 }
 
 /** What the list and the documents agree on. The rest is told at the end, when all of the archive was seen. */

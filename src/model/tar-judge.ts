@@ -78,7 +78,7 @@ export class TarJudge {
   /** Checks the next bytes. */
   judge(chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
-      const passed = this.#step(chunk.subarray(at));
+      const passed = this.#step(at === 0 ? chunk : chunk.subarray(at));
       this.#advance(passed);
       at += passed;
     }
@@ -111,7 +111,7 @@ export class TarJudge {
   /** Checks the first of these bytes, and returns how many it used. */
   #step(bytes: Buffer): number {
     if (this.#phase.kind === 'end') return this.#judgeTrailing(bytes);
-    const part = bytes.subarray(0, this.#left);
+    const part = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
     if (this.#phase.kind !== 'contents') this.#collected.push(part);
     this.#pass(part.length);
     return part.length;

@@ -196,7 +196,7 @@ export class Commit extends Stage<VerifiedEntry<SelectedEntry>, CommitEvent> {
   /** Remembers the damage of a candidate, which may not be needed. Returns false for every other error. */
   #keepsDamage({ use, digest, size }: SelectedEntry, error: unknown): boolean {
     if (use !== 'candidate' || digest === undefined || !isDamage(error)) return false;
-    this.#damaged.add(digest, size, error);
+    this.#damaged.add(digest, size, error.code, () => error);
     return true;
   }
 

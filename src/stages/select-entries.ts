@@ -1,13 +1,15 @@
 import { ArchiveListing } from '../content/archive-listing.js';
 import { checkDocument, checkLayoutDocumentSize, damageOf, readAll } from '../content/check-document.js';
-import { sizeMismatch } from '../content/mismatch.js';
+import type { FoundBlob } from '../content/content-provider.js';
+import { DamagedBlobs } from '../content/damaged-blobs.js';
+import { digestMismatch, sizeMismatch } from '../content/mismatch.js';
 import { refuseOtherBytes } from '../content/repeated-entry.js';
 import { bodyOf, drain } from '../flow/bodies.js';
 import { Stage } from '../flow/stage.js';
 import { digestOfEntry, plainEntryName } from '../model/archive-layout.js';
 import { contentKindOf } from '../model/content.js';
 import type { Descriptor } from '../model/descriptor.js';
-import type { Digest } from '../model/digest.js';
+import { algorithmOf, digestOf, type Digest } from '../model/digest.js';
 import { EntryLedger, isMetadataEntry } from '../model/entry-ledger.js';
 import { badEntry, linkTarget } from '../model/entry-name.js';
 import { ImageChoice } from '../model/image-choice.js';
@@ -17,12 +19,17 @@ import type { ThinList } from '../model/thin-list.js';
 import { ENTRY, type ArchiveEntry, type Body, type SelectedEntry, type SelectEntriesOptions } from './records.js';
 import { SELECT_ARGUMENTS } from './select-rules.js';
 
+/** A blob up to this size is read before it is known to be needed. */
+const SMALL_BYTES = 64 * 1024;
+
 /** The entries that were not passed on: blobs that the store has, and blobs that no image needs. */
 export interface SkippedEntries {
   readonly present: ReadonlySet<Digest>;
   readonly skipped: { readonly count: number; readonly bytes: number };
   /** Layout documents that the archive also has under a name in another case; that second file was not read. */
   readonly lookalikes: readonly string[];
+  /** Damaged blobs that nothing had asked for yet. The load fails only if an image needs one. */
+  readonly damaged: ReadonlyMap<Digest, Required<Omit<FoundBlob, 'mountedFrom'>>>;
 }
 
 /**
@@ -41,6 +48,7 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
   #absolute: string | undefined;
   /** Files that were not passed on. `EntryLedger` limits them. */
   readonly #left = new Set<string>();
+  readonly #damaged = new DamagedBlobs();
   #stagedBytes = 0;
   /** The list of a thin archive, until its documents are known. */
   #thin: ThinList | undefined;
@@ -64,7 +72,8 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   /** The entries that were not passed on so far. */
   get skipped(): SkippedEntries {
-    return { present: this.#present, skipped: this.#skipped, lookalikes: this.#ledger.lookalikes };
+    const { lookalikes } = this.#ledger;
+    return { present: this.#present, skipped: this.#skipped, lookalikes, damaged: this.#damaged.blobs };
   }
 
   /** The documents that an image needs and that did not come so far. */
@@ -164,11 +173,14 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
     if (!fits && isFatal) throw sizeMismatch(wanted, entry.size);
     if (this.#listing.docker.isUnread(digest)) return [await this.#takeConfig({ ...entry, kind }, digest)];
     if (wanted === undefined && this.#listing.isSpare(entry, digest)) return await this.#skip(entry);
+    const isEarly = wanted === undefined && entry.part === undefined && entry.size <= SMALL_BYTES;
+    const body = isEarly ? await this.#readSound(entry, digest) : entry.body;
+    if (body === undefined) return [];
     if (!this.#isUnread(digest) && (await this.#options.present.stat(digest, kind))?.size === entry.size)
       return await this.#skipPresent(entry, digest);
     this.#passed.add(digest);
-    if (wanted === undefined || !fits) return [{ ...entry, kind, use: 'candidate' }];
-    return [{ ...entry, kind, body: await this.#read(entry.body, wanted), use: isFatal ? 'needed' : 'candidate' }];
+    if (wanted === undefined || !fits) return [{ ...entry, kind, body, use: 'candidate' }];
+    return [{ ...entry, kind, body: await this.#read(body, wanted), use: isFatal ? 'needed' : 'candidate' }];
   }
 
   async #tellThin(thin: ThinList): Promise<void> {
@@ -202,6 +214,19 @@ export class SelectEntries extends Stage<ArchiveEntry, SelectedEntry> {
 
   #isUnread(digest: Digest): boolean {
     return this.unread.has(digest);
+  }
+
+  /**
+   * Reads a small blob before it is looked up. A damaged one is only noted: an archive may have hundreds of thousands,
+   * and each look-up, error and file takes time.
+   */
+  async #readSound({ body, size }: Omit<SelectedEntry, 'use'>, digest: Digest): Promise<Body | undefined> {
+    const bytes = await readAll(body, size);
+    const actual = digestOf(bytes, algorithmOf(digest));
+    if (actual === digest) return bodyOf(bytes);
+    this.#passed.add(digest);
+    this.#damaged.add(digest, size, 'ERR_DIGEST_MISMATCH', () => digestMismatch(digest, actual));
+    return undefined;
   }
 
   /** Reads a wanted document at once, to learn what it lists. The body that is passed on has its verified bytes. */

@@ -80,6 +80,16 @@ for (const order of ORDERS) {
     assert.ok(!(await stateOf(store)).blobs.includes(lying));
   });
 
+  onEachStore(`keeps what the store has where the archive's copy is damaged, order ${order}`, async (open) => {
+    const store = await open();
+    const built = example();
+    await loadLayout(store, built.images, built.blobs);
+    const before = await stateOf(store);
+    const part = partsOf(built)['config']?.digest ?? assert.fail();
+    await load(store, await damagedArchive(built, part, 'flip', { order }));
+    assert.deepEqual(await stateOf(store), before);
+  });
+
   onEachStore(`never stores a damaged blob that no image refers to, order ${order}`, async (open) => {
     const store = await open();
     const built = example();

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -14,6 +13,7 @@ import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder
 import { example, FAMILIAR, type Example } from '../fixtures/example.js';
 import { load, ORDERS } from '../fixtures/loading.js';
 import { pipeFromTest } from '../fixtures/named-pipe.js';
+import { openFiles } from '../fixtures/open-files.js';
 import { refuses } from '../fixtures/refusals.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
@@ -37,13 +37,13 @@ async function loadPiped(
   { stalls = false, native = true, ...options }: LoadOptions & { stalls?: boolean; native?: boolean } = {},
 ): Promise<LoadReport> {
   const { fd, writer, end } = await pipeFromTest(t);
-  const before = readdirSync('/proc/self/fd').length;
+  const before = openFiles();
   if (stalls) writer.write(bytes);
   else writer.end(bytes);
   try {
     return await loadImages(store, { fd, native }, { hostPlatform: HOST, ...options });
   } finally {
-    const open = readdirSync('/proc/self/fd').length;
+    const open = openFiles();
     assert.ok(open <= before, `${open - before} descriptors stayed open`);
     end();
     writer.destroy();

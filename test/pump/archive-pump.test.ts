@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -8,6 +8,7 @@ import { canPump, pumpArchive } from '../../src/pump/archive-pump.js';
 import { SMALL_BYTES, type BlobEntry, type PumpEntry } from '../../src/pump/pump-tasks.js';
 import { isInsideEntry } from '../fixtures/cut-archive.js';
 import { pipeToTest } from '../fixtures/named-pipe.js';
+import { openFiles } from '../fixtures/open-files.js';
 import { blobEntry, flipLast, LARGE, mixture, packed, pumped, type Harm } from '../fixtures/pumping.js';
 import { bytesOf } from '../fixtures/saved-archive.js';
 import { temporaryFolder } from '../fixtures/stores.js';
@@ -126,7 +127,7 @@ test('aborts at any moment', { skip }, async (t) => {
 test('fails with EPIPE if the reader goes away', { skip }, async (t) => {
   const entries = await mixture(t);
   for (const limit of [0, 70_000, 5_000_000]) {
-    const before = readdirSync('/proc/self/fd').length;
+    const before = openFiles();
     const { fd, reader, end } = await pipeToTest(t);
     const work = pumpArchive(fd, entries);
     let sent = 0;
@@ -136,7 +137,7 @@ test('fails with EPIPE if the reader goes away', { skip }, async (t) => {
     });
     await assert.rejects(work, { code: 'EPIPE' });
     end();
-    await until(() => readdirSync('/proc/self/fd').length <= before, 'all descriptors are closed');
+    await until(() => openFiles() <= before, 'all descriptors are closed');
   }
 });
 

@@ -257,6 +257,37 @@ describe('SelectEntries, metadata last,', () => {
     assert.ok([...selection.passed.values()].every(({ use }) => use !== 'needed'));
   });
 
+  it('notes small damaged blobs without a look-up, and passes large ones', async () => {
+    const small = { name: entryNameOf(digestOf('small')), body: Buffer.from('Small') };
+    const large = { name: entryNameOf(digestOf('large')), body: Buffer.alloc(64 * 1024 + 1) };
+    const sound = { name: entryNameOf(digestOf('sound')), body: Buffer.from('sound') };
+    const present = new SetProvider(new BlobSet());
+    const selection = await select([small, large, sound], { present });
+    assert.deepEqual(passedDigests(selection), namesOf([digestOf('large'), digestOf('sound')]));
+    assert.equal(present.lookedUp, 2);
+    const [noted, ...others] = selection.stage.skipped.damaged;
+    assert.deepEqual(others, []);
+    assert.equal(noted?.[0], digestOf('small'));
+    assert.equal(noted?.[1].size, 5);
+    assert.equal(noted?.[1].damage.code, 'ERR_DIGEST_MISMATCH');
+    // It came: it is not among those that nobody had asked for.
+    assert.equal(selection.stage.hasLeft(small.name), false);
+  });
+
+  it('skips a small blob that the store has, and notes a damaged copy of one', async () => {
+    const blobs = new BlobSet();
+    const here = blobs.add('here');
+    const lying = blobs.add('also here');
+    const entries = [
+      { name: entryNameOf(here), body: Buffer.from('here') },
+      { name: entryNameOf(lying), body: Buffer.from('Also here') },
+    ];
+    const { stage, passed } = await select(entries, { present: new SetProvider(blobs) });
+    assert.equal(passed.size, 0);
+    assert.deepEqual([...stage.skipped.present], [here]);
+    assert.deepEqual([...stage.skipped.damaged.keys()], [lying]);
+  });
+
   for (const seed of [1, 2, 3, 4]) {
     it(`passes at least what is needed in any order, here ${seed}`, async () => {
       const blobs = new BlobSet();
