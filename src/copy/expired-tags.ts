@@ -36,7 +36,7 @@ export interface RetentionCase {
   readonly nowMs: number;
 }
 
-/** The tags that go, in the order in which they were written. */
+/** The tags that go: first those that are no versions, then the lowest versions. */
 export function expiredTags({ written, wanted, rule, form, nowMs }: RetentionCase): readonly ExpiredTag[] {
   const { latest, days } = rule;
   if (latest === undefined && days === undefined) return [];
@@ -46,11 +46,14 @@ export function expiredTags({ written, wanted, rule, form, nowMs }: RetentionCas
   const isOld = (tag: string): boolean => latest === undefined || old.has(tag);
   const isStale = ({ lastWantedMs = nowMs }: WrittenTag): boolean =>
     days === undefined || nowMs - lastWantedMs > days * DAY_MS;
+  const rank = new Map(versions.map((tag, at) => [tag, versions.length - at]));
+  const rankOf = ({ tag }: WrittenTag): number => rank.get(tag) ?? 0;
   const reasons = [
     ...(latest === undefined ? [] : [`not among the ${latest} highest versions`]),
     ...(days === undefined ? [] : [`not wanted for more than ${days} days`]),
   ];
   return written
     .filter((one) => !current.has(one.tag) && isOld(one.tag) && isStale(one))
+    .toSorted((a, b) => rankOf(a) - rankOf(b) || (a.tag < b.tag ? -1 : 1))
     .map((one) => ({ ...one, reason: `not wanted now, ${reasons.join(', ')}` }));
 }

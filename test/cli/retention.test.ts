@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
-import { jsonOf } from '../fixtures/cli-workspace.js';
+import { jsonOf, startLading, statusOf } from '../fixtures/cli-workspace.js';
 import { sharedRegistry } from '../fixtures/docker-registry.js';
 import { FaultProxy } from '../fixtures/fault-proxy.js';
 import { digestsOf, pushTags } from '../fixtures/pushed-tags.js';
@@ -148,4 +148,42 @@ test('goes on after a tag that is refused, stops where all would be, and exits w
   const last = await sync(rules);
   assertOk(last);
   assert.deepEqual(await now(), { ...digests, '1.0': undefined, '1.1': undefined, '1.2': undefined });
+});
+
+test('stops between two tags at a signal, says what is left, and goes on with the next run', async (t) => {
+  const own = await mirror(t, 'signal');
+  if (own === undefined) return;
+  const { sync, events, now, digests, proxy, at } = own;
+  assertOk(await sync(ALL));
+  const rules = { ...NEWEST, retain: { latest: 1 } };
+  assertOk(await sync(rules, '--dry-run').then((one) => ({ ...one, stdout: '' })));
+  proxy.fault = ({ method, url }) => {
+    if (method !== 'DELETE' || !url.endsWith('/manifests/1.1')) return undefined;
+    // The registry never answers.
+    child.kill('SIGINT');
+    return 'answered';
+  };
+  const child = startLading(['copy', '-q', '--from-file', at('sync.json'), '--report', at('report.jsonl')]);
+  child.stdout?.resume();
+  child.stderr?.resume();
+  assert.equal(await statusOf(child), 130);
+  assert.deepEqual(
+    (await events()).slice(-4).map(({ to, status, error }) => [to.slice(-3), status, error?.code]),
+    [
+      ['1.0', 'removed', undefined],
+      ['1.1', 'removing', undefined],
+      ['1.1', 'remove-failed', 'ERR_ABORTED'],
+      ['1.2', 'not-tried', undefined],
+    ],
+  );
+  assert.deepEqual(await now(), { ...digests, '1.0': undefined });
+  proxy.fault = () => undefined;
+  assertOk(await sync(rules).then((one) => ({ ...one, stdout: '' })));
+  assert.deepEqual(await now(), {
+    mine: digests['mine'],
+    '1.0': undefined,
+    '1.1': undefined,
+    '1.2': undefined,
+    '1.3': digests['1.3'],
+  });
 });

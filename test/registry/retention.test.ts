@@ -34,11 +34,11 @@ function expired(
 test('keeps what is wanted, what is among the newest, and what was wanted lately', () => {
   const written = { '1': 50, '2': 40, '3': 30, '4': 1, edge: 60, v1: -1 };
   assert.equal(expired({}, written), '');
-  assert.equal(expired({ latest: 2 }, written), '1 2 v1');
-  assert.equal(expired({ latest: 2 }, written, ['9', '8']), '1 2 3 4 v1');
-  assert.equal(expired({ latest: 1 }, written, ['1', '2']), '3 v1');
-  assert.equal(expired({ days: 35 }, written), '1 2 edge');
-  assert.equal(expired({ days: 40 }, written), '1 edge');
+  assert.equal(expired({ latest: 2 }, written), '1 v1 2');
+  assert.equal(expired({ latest: 2 }, written, ['9', '8']), '1 v1 2 3 4');
+  assert.equal(expired({ latest: 1 }, written, ['1', '2']), 'v1 3');
+  assert.equal(expired({ days: 35 }, written), 'edge 1 2');
+  assert.equal(expired({ days: 40 }, written), 'edge 1');
   assert.equal(expired({ latest: 3, days: 45 }, written), '1');
   assert.equal(expired({ latest: 2, days: 35 }, written, ['2']), '1');
   assert.equal(expired({ latest: 9 }, written), '');
