@@ -18,6 +18,7 @@ import type { SaveOptions } from './commands/save.js';
 import type { ServeOptions } from './commands/serve.js';
 import type { VerifyCommandOptions } from './commands/verify.js';
 import { helpCommands } from './help-commands.js';
+import { withExamples } from './help-examples.js';
 import { haveCommand, imagesCommand, inspectCommand } from './looking-commands.js';
 import { registryCommands } from './registry-commands.js';
 import { withServedRegistries } from './registry-options.js';
@@ -53,6 +54,7 @@ export function program(): Command {
     .addCommand(unpackCommand())
     .addCommand(serveCommand());
   for (const one of [...registryCommands(), ...helpCommands()]) lading.addCommand(one);
+  for (const one of lading.commands) withExamples(one);
   return lading;
 }
 

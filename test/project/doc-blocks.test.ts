@@ -1,84 +1,19 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { writeDemoArchive } from '../../examples/demo-image.js';
-import { exportImages, loadImages, MemoryStore } from '../../src/index.js';
-import { BlobSet } from '../fixtures/blob-set.js';
-import { LADING } from '../fixtures/cli-workspace.js';
+import { test } from 'node:test';
+import { HELP_EXAMPLES } from '../../src/cli/help-examples.js';
 import { runCommand } from '../fixtures/command.js';
-import { bytesOf } from '../fixtures/saved-archive.js';
-import { companionName, cosignLayer, signatureManifest, signer, simplePayload } from '../fixtures/signatures.js';
-import { fill, temporaryFolder } from '../fixtures/stores.js';
 import { projectRoot } from '../fixtures/tables.js';
 import { docBlocks, type DocBlock } from './doc-blocks.js';
+import { home } from './doc-home.js';
 
 /* What the pages show runs as it stands there, in a folder that has what it names. */
 
 /** `npm test` runs those of the README; `test:all` those of every page. */
 const isLong = process.env['LADING_TESTS'] === 'all';
 
-const PLATFORMS = ['linux/amd64', 'linux/arm64', 'linux/arm/v7'];
-const NAMES = ['docker.io/example/app:1', 'docker.io/example/app:2'];
 const BLOCKS = docBlocks();
-
-/** Commands of other programs that the pages name, as far as they are needed here. */
-const FAKES: Readonly<Record<string, string>> = {
-  lading: `exec ${process.execPath} ${LADING} "$@"`,
-  // The other host is another store.
-  ssh: 'shift; LADING_STORE="$HOME/far" exec bash -c "$*"',
-  docker: `case "$1" in
-    compose) echo example/app:1 ;;
-    load) shift; exec lading load --store "$HOME/docker" "$@" ;;
-    import) exec tar -t ;;
-    *) exit 64 ;;
-  esac`,
-  runc: 'exec test -f "$3/config.json"',
-};
-
-/** Two images of three platforms, each signed by a key. */
-async function signedArchive(folder: string): Promise<{ readonly archive: Buffer; readonly key: string }> {
-  const store = new MemoryStore();
-  const key = signer('release');
-  for (const [at, name] of NAMES.entries()) {
-    const file = path.join(folder, `${at}.demo`);
-    await writeDemoArchive(file, name, PLATFORMS.slice(0, PLATFORMS.length - at));
-    const { images } = await loadImages(store, file);
-    const digest = images[0]?.digest ?? assert.fail(name);
-    const blobs = new BlobSet();
-    const descriptor = signatureManifest(blobs, cosignLayer(key, simplePayload(digest)));
-    await fill(store, [{ name: companionName(digest, 'sig'), descriptor }], blobs);
-  }
-  return { archive: await bytesOf(exportImages(store, NAMES)), key: key.pem };
-}
-
-/** A home with all that the pages name, and a store with the images. Returns what runs a program in it. */
-async function home(t: TestContext) {
-  const folder = await temporaryFolder(t);
-  const at = (name: string): string => path.join(folder, name);
-  for (const name of ['bin', 'fixtures']) await mkdir(at(name));
-  for (const [name, script] of Object.entries(FAKES)) {
-    await writeFile(at(`bin/${name}`), `#!/bin/bash\n${script}\n`);
-    await chmod(at(`bin/${name}`), 0o755);
-  }
-  const { archive, key } = await signedArchive(folder);
-  for (const name of ['images.tar', 'old.tar', 'new.tar']) await writeFile(at(name), archive);
-  await writeFile(at('cosign.pub'), key);
-  await writeFile(at('list.txt'), 'example/app:1\nexample/app:2\n');
-  const signed = { names: ['**'], signatures: [{ keys: ['release'] }] };
-  const keys = { release: { file: 'cosign.pub' } };
-  await writeFile(at('policy.json'), JSON.stringify({ version: 1, keys, default: 'allow', rules: [signed] }));
-  const env = {
-    HOME: folder,
-    XDG_DATA_HOME: undefined,
-    LADING_STORE: undefined,
-    PATH: `${at('bin')}:${process.env['PATH']}`,
-  };
-  const run = async (file: string, args: readonly string[], input: Buffer | string = '') =>
-    await runCommand(file, args, { cwd: folder, env, input });
-  assert.equal((await run('lading', ['load', '-q', '-i', 'images.tar'])).status, 0);
-  return { folder, archive, run };
-}
 
 function chosen(language: string): readonly DocBlock[] {
   return BLOCKS.filter((block) => block.language === language && block.skip === undefined);
@@ -98,6 +33,25 @@ for (const block of chosen('sh').filter(({ place }) => isLong || place.startsWit
     assert.equal(status, 0, stderr);
   });
 }
+
+/** Those that need a registry or a server. */
+const ELSEWHERE = /docker:\/\/|^lading (?:pull|push|serve)|DOCKER_HOST|--from-file list\.txt --jobs/;
+
+test('the examples in the help of each command run', { skip: isLong ? false : 'only in test:all' }, async (t) => {
+  const { run } = await home(t);
+  for (const [command, lines] of Object.entries(HELP_EXAMPLES)) {
+    const { stdout } = await run('lading', [command, '--help']);
+    assert.ok(stdout.startsWith(`Examples:\n  ${lines[0]}\n`), command);
+  }
+  // What removes images comes last.
+  const removing = /^lading (?:rm|prune)/;
+  const lines = Object.values(HELP_EXAMPLES).flat();
+  const ordered = [...lines.filter((line) => !removing.test(line)), ...lines.filter((line) => removing.test(line))];
+  for (const line of ordered.filter((one) => !ELSEWHERE.test(one))) {
+    const { status, stderr } = await run('bash', ['-eo', 'pipefail', '-c', line]);
+    assert.equal(status, 0, `${line}: ${stderr}`);
+  }
+});
 
 test('each block of TypeScript fits the types of the package, and those without exports run', async (t) => {
   const { folder, archive, run } = await home(t);
