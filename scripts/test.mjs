@@ -41,7 +41,7 @@ function testFiles() {
   if (positionals.length > 0) return { files: positionals, left: [] };
   const names = readdirSync(TESTS, { recursive: true })
     .filter((name) => name.endsWith('.test.js'))
-    .toSorted();
+    .toSorted((a, b) => (a < b ? -1 : 1));
   const left = values.all ? [] : names.filter((name) => ONLY_IN_ALL.some((pattern) => pattern.test(name)));
   return { files: names.filter((name) => !left.includes(name)).map((name) => path.join(TESTS, name)), left };
 }

@@ -42,7 +42,12 @@ function configOf(name, entry) {
       docModel: { enabled: false },
       dtsRollup: { enabled: false },
       tsdocMetadata: { enabled: false },
-      compiler: { overrideTsconfig: { compilerOptions: { module: 'nodenext', target: 'es2023', types: ['node'] } } },
+      compiler: {
+        overrideTsconfig: {
+          compilerOptions: { module: 'nodenext', target: 'es2023', types: ['node'] },
+          include: [path.join(ROOT, 'dist', 'types')],
+        },
+      },
       messages: {
         compilerMessageReporting: { default: { logLevel: 'error' } },
         extractorMessageReporting: { default: QUIET },
