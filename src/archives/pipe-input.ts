@@ -1,19 +1,32 @@
 import { writeBlobBytes } from '../files/write-blob-bytes.js';
-import type { PipeReader } from './pipe-reader.js';
 
 /** So few bytes are read to be passed over, with others behind them: one message to the thread for each takes longer. */
 const SMALL_BYTES = 256 * 1024;
 
+/** Where the bytes come from: a pipe, or a stream. One call at a time. */
+export interface PieceReader {
+  /** The next bytes; none at the end of the input. */
+  readonly read: () => Promise<Buffer>;
+  /** Writes the next bytes to an open file. Returns how many: fewer if the input ended. */
+  readonly pour: (target: number, bytes: number) => Promise<number>;
+  /** Passes over the next bytes. Returns how many: fewer if the input ended. */
+  readonly skip: (bytes: number) => Promise<number>;
+  /** How many bytes the call under way has poured or skipped so far. */
+  readonly moved: number;
+  /** Lets the call under way, and every later one, end with ERR_ABORTED. */
+  readonly stop: () => void;
+}
+
 const NOTHING = Buffer.alloc(0);
 
-/** The bytes of a pipe in pieces of any size. Holds the chunk that was read last, up to 1 MiB. */
+/** The bytes of a pipe or a stream in pieces of any size. Holds the chunk that was read last, up to 1 MiB. */
 export class PipeInput {
-  readonly #reader: PipeReader;
+  readonly #reader: PieceReader;
   /** Bytes that were read and not taken yet. */
   #read: Buffer = NOTHING;
   #isOver = false;
 
-  constructor(reader: PipeReader) {
+  constructor(reader: PieceReader) {
     this.#reader = reader;
   }
 

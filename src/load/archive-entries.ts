@@ -1,7 +1,10 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openArchive, readDescriptor, type ArchiveSource, type OpenedStream } from '../archives/open-archive.js';
-import type { PipeEntries } from '../archives/pipe-entries.js';
+import { PipeEntries } from '../archives/pipe-entries.js';
+import { PipeInput } from '../archives/pipe-input.js';
+import { StreamReader } from '../archives/stream-reader.js';
+import { startsLikeTar, TAR_BLOCK } from '../model/tar-header.js';
 import { LadingError } from '../model/errors.js';
 import type { Limits } from '../model/limits.js';
 import { PATH, textOr, must, type Rule } from '../model/rules.js';
@@ -47,6 +50,14 @@ export interface ArchiveEntries {
   readonly close: () => Promise<void>;
 }
 
+/** How an archive is opened. */
+export interface OpenOptions {
+  readonly limits: Limits;
+  /** Whether threads may hash what comes in a stream. */
+  readonly threads: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Opens an archive. A tar in a file and a layout directory are read by position; any other bytes are a stream:
  * decompress ─► tar guard ─► tar extract. Throws ERR_SOURCE_UNKNOWN, ERR_STORAGE_IO, ERR_ABORTED. The entries throw what
@@ -54,11 +65,12 @@ export interface ArchiveEntries {
  */
 export async function openEntries(
   source: Readable | string | DescriptorSource,
-  limits: Limits,
-  signal?: AbortSignal,
+  { limits, threads, signal }: OpenOptions,
 ): Promise<ArchiveEntries> {
   if (isDescriptor(source)) return await descriptorEntries(source, limits, signal);
-  const opened = typeof source === 'string' ? await openArchive(source, limits) : { bytes: source };
+  if (typeof source !== 'string')
+    return threads ? await threadedEntries(source, limits, signal) : streamEntries({ bytes: source }, limits);
+  const opened = await openArchive(source, limits);
   if ('bytes' in opened) return streamEntries(opened, limits);
   return { entries: opened.entries, isCut: () => false, close: async () => opened.close() };
 }
@@ -78,6 +90,45 @@ async function descriptorEntries(
     await pipe.end();
   };
   return { ...opened, close };
+}
+
+/** A tar in a stream is read as one in a pipe: threads hash its large bodies. What is packed goes through the stages. */
+async function threadedEntries(
+  bytes: Readable,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<ArchiveEntries> {
+  const reader = new StreamReader(bytes);
+  signal?.addEventListener('abort', reader.stop, { once: true });
+  const release = (): void => {
+    signal?.removeEventListener('abort', reader.stop);
+    reader.release();
+  };
+  const input = new PipeInput(reader);
+  try {
+    if (signal?.aborted) reader.stop();
+    if (!startsLikeTar(await input.peek(TAR_BLOCK))) {
+      const start = await input.takeSome(Number.POSITIVE_INFINITY);
+      release();
+      return streamEntries({ bytes: putBack(bytes, start) }, limits);
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const entries = new PipeEntries(input, limits);
+  const close = async (): Promise<void> => {
+    entries.destroy();
+    release();
+  };
+  return { entries, isCut: (error) => bytes.errored !== null || isTruncated(error), close };
+}
+
+/** The stream with bytes that were read from it. */
+function putBack(bytes: Readable, start: Buffer): Readable {
+  if (bytes.readableEnded) return Readable.from([start], { objectMode: false });
+  bytes.unshift(start);
+  return bytes;
 }
 
 function pipeEntries(entries: PipeEntries): ArchiveEntries {

@@ -33,6 +33,8 @@ export interface LoadRequest extends CloseOptions {
   readonly assumesBase: boolean;
   /** Whether every layer counts as here, so that none is read: to find out which ones the archive has. */
   readonly assumesLayers: boolean;
+  /** Whether threads may hash what comes in a stream. */
+  readonly threads: boolean;
   /** Undefined if nobody listens. */
   readonly progress: Progress | undefined;
 }

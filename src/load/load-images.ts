@@ -57,6 +57,11 @@ export interface LoadOptions {
   readonly digests?: readonly string[];
   readonly hostPlatform?: Platform;
   readonly limits?: Partial<Limits>;
+  /**
+   * Whether threads may hash the large blobs of a tar that comes in a stream, which leaves the main thread half of the work.
+   * One for each core at most, each of which takes 10 MiB. Default false. Files and descriptors do not need it.
+   */
+  readonly threads?: boolean;
   /** Refuses a name that cannot be used, and a config whose platform differs from its descriptor's, instead of warning. */
   readonly strict?: boolean;
   /** Is told the progress, see `ProgressEvent`. If it throws, the load fails. */
@@ -82,6 +87,7 @@ const ARGUMENTS = {
     verifyBase: FLAG,
     digests: listOf(TEXT, 'a list of digests'),
     strict: FLAG,
+    threads: FLAG,
     onProgress: CALLBACK,
   }),
 };
@@ -129,7 +135,7 @@ async function loadGiven(
   source: SourceBytes | string | DescriptorSource,
   request: LoadRequest,
 ): Promise<LoadOutcome> {
-  const archive = await openEntries(source, request.limits, request.signal).catch(async (error: unknown) => {
+  const archive = await openEntries(source, request).catch(async (error: unknown) => {
     await session.end();
     throw error;
   });
@@ -165,6 +171,7 @@ export function loadRequestOf(options: LoadOptions): LoadRequest {
     digests: (options.digests ?? []).map(parseDigest),
     limits: limitsOf(options.limits),
     passesAll: false,
+    threads: options.threads ?? false,
     probing: 'none',
     assumesBase: false,
     assumesLayers: false,

@@ -5,6 +5,7 @@ import type { ByteRange } from './byte-range.js';
 import { ChunkedAnswer, onceClosed } from './chunked-answer.js';
 import type { Reply, Request, ServerContext } from './context.js';
 import { exportFailureOf } from './statuses.js';
+import { MAX_THREADED } from './transfers.js';
 
 /** An archive, and the part of it that was asked for; undefined: all. */
 export interface Asked {
@@ -21,9 +22,6 @@ export interface Sent {
 /** The code for a client that went away. */
 const CLIENT_GONE = 'CLIENT_GONE';
 
-/** If more archives than this are on their way, the next ones get no thread of their own, which takes 10 MiB. */
-const MAX_THREADS = 4;
-
 /**
  * Sends the archive. From its first byte on every error breaks the connection, so that a client never takes a broken
  * archive for a whole one. Throws what failed before.
@@ -37,7 +35,7 @@ export async function sendPlanned(
   const size = range === undefined ? plan.size : range.end - range.start;
   const { socket } = request.raw;
   const before = socket.bytesWritten;
-  const isThreaded = range === undefined && canSend(plan) && context.transfers.active <= MAX_THREADS;
+  const isThreaded = range === undefined && canSend(plan) && context.transfers.active <= MAX_THREADED.save;
   const byThread = isThreaded ? await sendByThread(context, reply, plan) : undefined;
   const code = byThread ?? (await sendAsStream(context, reply, { plan, range }));
   // The socket counts the headers too.

@@ -1,6 +1,12 @@
 import type { Metrics, TransferKind } from './metrics.js';
 import { EngineError, RETRY_LATER, STATUS } from './statuses.js';
 
+/**
+ * If more archives than this are on their way, the next ones get no threads, each of which takes 10 MiB. A save has one
+ * thread, a load up to one for each core.
+ */
+export const MAX_THREADED = { save: 4, load: 2 } as const;
+
 /** One archive on its way. */
 export interface Transfer {
   /** Ends it; only the first call counts. `code` is `OK` or that of the error. Returns its duration in milliseconds. */

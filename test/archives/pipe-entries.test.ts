@@ -99,7 +99,10 @@ async function readAll(t: TestContext, bytes: Buffer, useOf: () => Use): Promise
 
 /** The same entries as the stages read them from a stream. */
 async function streamed(bytes: Buffer): Promise<readonly Read[]> {
-  const { entries, close } = await openEntries(Readable.from(chunksOf(bytes)), DEFAULT_LIMITS);
+  const { entries, close } = await openEntries(Readable.from(chunksOf(bytes)), {
+    limits: DEFAULT_LIMITS,
+    threads: false,
+  });
   const read: Read[] = [];
   try {
     for await (const { name, type, body } of entries) read.push({ name, type, body: await bytesOf(body) });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { kernel } from '../../src/files/kernel.js';
+import type { LoadSource } from '../../src/load/archive-entries.js';
 import { loadImages, type LoadOptions } from '../../src/load/load-images.js';
 import type { LoadReport } from '../../src/load/load-report.js';
 import type { Digest } from '../../src/model/digest.js';
@@ -11,16 +13,23 @@ import type { Store } from '../../src/stores/store.js';
 import { layoutArchive, layoutEntries, type LayoutOptions } from '../fixtures/archive-builder.js';
 import { dockerArchive, dockerImageOf } from '../fixtures/docker-archive-builder.js';
 import { example, FAMILIAR, type Example } from '../fixtures/example.js';
-import { load, ORDERS } from '../fixtures/loading.js';
+import { chunksOf, load, ORDERS } from '../fixtures/loading.js';
 import { pipeFromTest } from '../fixtures/named-pipe.js';
 import { openFiles } from '../fixtures/open-files.js';
 import { refuses } from '../fixtures/refusals.js';
 import { HOST } from '../fixtures/saved-archive.js';
 import { mountTmpfs } from '../fixtures/small-disk.js';
 import { tarOf, type TarEntry } from '../fixtures/tar-builder.js';
-import { leasesOf, onEachStore, stateOf, temporaryFolder, type OpenStore } from '../fixtures/stores.js';
+import { leasesOf, onEachStore, stateOf, temporaryFolder } from '../fixtures/stores.js';
 
-const skip = kernel() === undefined && 'the package koffi is not here';
+/** A pipe read by a thread, a pipe read as a stream, and a stream whose large bodies go to threads. */
+type Way = 'pipe' | 'plain pipe' | 'threads';
+
+const hasCalls = kernel() !== undefined;
+const WAYS: readonly Way[] = hasCalls ? ['pipe', 'threads'] : ['threads'];
+const noCalls = !hasCalls && 'the package koffi is not here';
+
+test('reads pipes by a thread', { skip: noCalls }, () => assert.ok(WAYS.includes('pipe')));
 
 /** Images with layers that are poured, not read. */
 const LAYER_BYTES = 900_000;
@@ -29,25 +38,46 @@ const built = example({ layers: 2, layerBytes: LAYER_BYTES, compression: 'none' 
 const archiveOf = async (image: Example, options: LayoutOptions = {}): Promise<Buffer> =>
   await layoutArchive(image.images, image.blobs, options);
 
-/** Loads bytes that come through a pipe. `stalls`: the pipe stays open when they were written. */
+/** Loads bytes that come piece by piece. `stalls`: nothing says that they were all. */
 async function loadPiped(
   t: TestContext,
   store: Store,
   bytes: Buffer,
-  { stalls = false, native = true, ...options }: LoadOptions & { stalls?: boolean; native?: boolean } = {},
+  { stalls = false, way = 'pipe', ...options }: LoadOptions & { stalls?: boolean; way?: Way } = {},
 ): Promise<LoadReport> {
-  const { fd, writer, end } = await pipeFromTest(t);
+  const { source, writer, end } = way === 'threads' ? throughStream() : await throughPipe(t, way);
   const before = openFiles();
   if (stalls) writer.write(bytes);
   else writer.end(bytes);
   try {
-    return await loadImages(store, { fd, native }, { hostPlatform: HOST, ...options });
+    return await loadImages(store, source, { hostPlatform: HOST, threads: way === 'threads', ...options });
   } finally {
     const open = openFiles();
     assert.ok(open <= before, `${open - before} descriptors stayed open`);
     end();
     writer.destroy();
   }
+}
+
+interface Through {
+  readonly source: LoadSource;
+  readonly writer: Writable;
+  readonly end: () => void;
+}
+
+async function throughPipe(t: TestContext, way: Way): Promise<Through> {
+  const { fd, ...rest } = await pipeFromTest(t);
+  return { source: { fd, native: way === 'pipe' }, ...rest };
+}
+
+/** In pieces of odd sizes, as they come from a connection. */
+function throughStream(): Through {
+  const stream = new PassThrough({ readableHighWaterMark: 70_001 });
+  return { source: chunked(stream), writer: stream, end: () => {} };
+}
+
+async function* chunked(stream: Readable): AsyncGenerator<Buffer> {
+  for await (const chunk of stream) yield* chunksOf(chunk as Buffer, 65_000);
 }
 
 /** A copy of the archive in which one byte of a blob is another. */
@@ -74,70 +104,75 @@ async function sources(): Promise<ReadonlyMap<string, Buffer>> {
 
 for (const [what, archive] of await sources()) {
   for (const platforms of [[], ['linux/amd64']]) {
-    onEachStore(`loads ${what} from a pipe as from a stream, ${platforms.join()}`, async (open, t) => {
-      if (skip !== false) return t.skip(skip);
-      const [piped, streamed] = [await open(), await open()];
-      const report = await loadPiped(t, piped, archive, { platforms });
-      assert.deepEqual(report, await load(streamed, archive, { platforms }));
-      assert.deepEqual(await stateOf(piped), await stateOf(streamed));
-      const again = await loadPiped(t, piped, archive, { platforms });
-      assert.deepEqual(again, await load(streamed, archive, { platforms }));
-      assert.deepEqual(await leasesOf(piped), []);
+    onEachStore(`loads ${what} from a pipe, and by threads, as from a stream, ${platforms.join()}`, async (open, t) => {
+      const streamed = await open();
+      const [first, second] = [
+        await load(streamed, archive, { platforms }),
+        await load(streamed, archive, { platforms }),
+      ];
+      for (const way of WAYS) {
+        const piped = await open();
+        assert.deepEqual(await loadPiped(t, piped, archive, { platforms, way }), first);
+        assert.deepEqual(await stateOf(piped), await stateOf(streamed));
+        assert.deepEqual(await loadPiped(t, piped, archive, { platforms, way }), second);
+        assert.deepEqual(await leasesOf(piped), []);
+      }
     });
   }
 }
 
-const damaged = async (open: OpenStore, t: TestContext): Promise<void> => {
-  if (skip !== false) return t.skip(skip);
-  for (const order of ORDERS) {
-    const store = await open();
-    const bytes = withFlip(await archiveOf(built, { order }), built, firstLayerOf(built, 'linux/arm64'));
-    await refuses(store, async () => await loadPiped(t, store, bytes), { code: 'ERR_DIGEST_MISMATCH' });
-    await loadPiped(t, store, bytes, { platforms: ['linux/amd64'] });
-  }
-};
-onEachStore('refuses a damaged layer from a pipe, unless nobody asked for it', damaged);
+for (const way of WAYS) {
+  onEachStore(`refuses a damaged layer by way of ${way}, unless nobody asked for it`, async (open, t) => {
+    for (const order of ORDERS) {
+      const store = await open();
+      const bytes = withFlip(await archiveOf(built, { order }), built, firstLayerOf(built, 'linux/arm64'));
+      await refuses(store, async () => await loadPiped(t, store, bytes, { way }), { code: 'ERR_DIGEST_MISMATCH' });
+      await loadPiped(t, store, bytes, { platforms: ['linux/amd64'], way });
+    }
+  });
 
-onEachStore('keeps what was whole of an archive that is cut in a pipe, for the next load', async (open, t) => {
-  if (skip !== false) return t.skip(skip);
-  const archive = await archiveOf(built);
-  for (const part of [0.3, 0.7, 0.99]) {
-    const store = await open();
-    const cut = archive.subarray(0, Math.floor(archive.length * part));
-    await assert.rejects(loadPiped(t, store, cut), { code: 'ERR_ARCHIVE_TRUNCATED' });
-    const left = await stateOf(store);
-    assert.deepEqual(left.images, []);
-    const { blobs } = await loadPiped(t, store, archive);
-    assert.equal(blobs.present, left.blobs.length);
-  }
-});
+  onEachStore(
+    `keeps what was whole of an archive that is cut, by way of ${way}, for the next load`,
+    async (open, t) => {
+      const archive = await archiveOf(built);
+      for (const part of [0.3, 0.7, 0.99]) {
+        const store = await open();
+        const cut = archive.subarray(0, Math.floor(archive.length * part));
+        await assert.rejects(loadPiped(t, store, cut, { way }), { code: 'ERR_ARCHIVE_TRUNCATED' });
+        const left = await stateOf(store);
+        assert.deepEqual(left.images, []);
+        const { blobs } = await loadPiped(t, store, archive, { way });
+        assert.equal(blobs.present, left.blobs.length);
+      }
+    },
+  );
 
-for (const native of [true, false]) {
-  test(`ends when it is aborted while nothing comes, and finds the rest again, native: ${native}`, async (t) => {
+  test(`reports a full disk at once by way of ${way}, though more of the blob is still to come`, async (t) => {
+    const folder = await mountTmpfs(t, '1m');
+    if (folder === undefined) return;
+    const store = await OciLayoutStore.open(`${folder}/store`);
+    const image = example({ layers: 1, layerBytes: 6_000_000, compression: 'none' });
+    const sent = (await archiveOf(image)).subarray(0, 4_500_000);
+    await assert.rejects(loadPiped(t, store, sent, { stalls: true, way }), { code: 'ERR_NO_SPACE' });
+    assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+  });
+}
+
+for (const way of [...WAYS, 'plain pipe'] as const) {
+  test(`ends when it is aborted while nothing comes, and finds the rest again, by way of ${way}`, async (t) => {
     const archive = await archiveOf(built);
     for (const part of [0, 0.001, 0.3, 0.7]) {
       const store = await OciLayoutStore.open(await temporaryFolder(t));
       const controller = new AbortController();
       setTimeout(() => controller.abort(), 300);
       const sent = archive.subarray(0, Math.floor(archive.length * part));
-      const work = loadPiped(t, store, sent, { stalls: true, native, signal: controller.signal });
+      const work = loadPiped(t, store, sent, { stalls: true, way, signal: controller.signal });
       await assert.rejects(work, { code: 'ERR_ABORTED' });
       assert.deepEqual(await store.list(), []);
-      assert.equal((await loadPiped(t, store, archive, { native })).images.length, 1);
+      assert.equal((await loadPiped(t, store, archive, { way })).images.length, 1);
     }
   });
 }
-
-test('reports a full disk at once, though more of the blob is still to come', { skip }, async (t) => {
-  const folder = await mountTmpfs(t, '1m');
-  if (folder === undefined) return;
-  const store = await OciLayoutStore.open(`${folder}/store`);
-  const image = example({ layers: 1, layerBytes: 6_000_000, compression: 'none' });
-  const archive = await archiveOf(image);
-  const sent = archive.subarray(0, 3_000_000);
-  await assert.rejects(loadPiped(t, store, sent, { stalls: true }), { code: 'ERR_NO_SPACE' });
-  assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
-});
 
 test('loads as a stream where native calls are not wanted', async (t) => {
   const store = await OciLayoutStore.open(await temporaryFolder(t));
@@ -149,8 +184,7 @@ test('loads as a stream where native calls are not wanted', async (t) => {
 });
 
 onEachStore('follows links of a layout', async (open, t) => {
-  if (skip !== false) return t.skip(skip);
-  const [store, plain] = [await open(), await open()];
+  const plain = await open();
   await load(plain, await archiveOf(built));
   const entries = layoutEntries(built.images, built.blobs).flatMap((entry): TarEntry[] => {
     if (!/^blobs\/sha256\/\w/.test(entry.name)) return [entry];
@@ -160,6 +194,9 @@ onEachStore('follows links of a layout', async (open, t) => {
       { name: entry.name, type: 'symlink', linkname: `../../${file}` },
     ];
   });
-  await loadPiped(t, store, await tarOf(entries));
-  assert.deepEqual(await stateOf(store), await stateOf(plain));
+  for (const way of WAYS) {
+    const store = await open();
+    await loadPiped(t, store, await tarOf(entries), { way });
+    assert.deepEqual(await stateOf(store), await stateOf(plain));
+  }
 });

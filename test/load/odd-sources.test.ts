@@ -100,13 +100,15 @@ function locked(): LoadSource {
 
 for (const [what, source, code] of SOURCES) {
   onEachStore(`a load of ${what} fails, and leaves nothing`, async (open) => {
-    const store = await open();
-    await assert.rejects(loadImages(store, source()), (error) => {
-      assert.ok(error instanceof LadingError, String(error));
-      assert.equal(error.code, code, error.message);
-      return true;
-    });
-    assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+    for (const threads of [false, true]) {
+      const store = await open();
+      await assert.rejects(loadImages(store, source(), { threads }), (error) => {
+        assert.ok(error instanceof LadingError, String(error));
+        assert.equal(error.code, code, error.message);
+        return true;
+      });
+      assert.deepEqual(await stateOf(store), { images: [], blobs: [] });
+    }
     await assert.rejects(verifyArchive(source()), { code });
   });
 }
@@ -178,12 +180,14 @@ const SILENT: readonly (readonly [what: string, source: () => LoadSource])[] = [
 
 for (const [what, source] of SILENT) {
   onEachStore(`an abort ends the load of ${what} that is silent`, async (open) => {
-    const store = await open();
-    const aborting = new AbortController();
-    const loading = loadImages(store, source(), { signal: aborting.signal });
-    setImmediate(() => setImmediate(() => aborting.abort()));
-    await assert.rejects(loading, { code: 'ERR_ABORTED', name: 'AbortError' });
-    assert.deepEqual((await stateOf(store)).images, []);
+    for (const threads of [false, true]) {
+      const store = await open();
+      const aborting = new AbortController();
+      const loading = loadImages(store, source(), { threads, signal: aborting.signal });
+      setImmediate(() => setImmediate(() => aborting.abort()));
+      await assert.rejects(loading, { code: 'ERR_ABORTED', name: 'AbortError' });
+      assert.deepEqual((await stateOf(store)).images, []);
+    }
   });
 }
 
@@ -227,5 +231,21 @@ test('a source that may not be read is told as that', async () => {
     });
     const message = `cannot read the archive: ${code}: refused`;
     await assert.rejects(loadImages(new MemoryStore(), failing), { code: 'ERR_STORAGE_IO', message });
+  }
+});
+
+test('an error of a source after an abort ends nothing else', async () => {
+  for (const start of [Buffer.alloc(0), head]) {
+    for (const threads of [false, true]) {
+      const source = new PassThrough();
+      if (start.length > 0) source.write(start);
+      const aborting = new AbortController();
+      const loading = loadImages(new MemoryStore(), source, { threads, signal: aborting.signal });
+      setImmediate(() => {
+        aborting.abort();
+        source.destroy(new Error('the connection broke'));
+      });
+      await assert.rejects(loading, { code: 'ERR_ABORTED' });
+    }
   }
 });

@@ -217,6 +217,7 @@ const WRONG: readonly (readonly [name: string, option: string, options: unknown]
   ['loadImages', 'limits', UNREADABLE],
   ['loadImages', 'onConflict', { onConflict: 'Fail' }],
   ['loadImages', 'strict', { strict: 'no' }],
+  ['loadImages', 'threads', { threads: 2 }],
   ['loadImages', 'onProgress', { onProgress: true }],
   ['loadImages', 'verifyBase', { verifyBase: 1 }],
   ['planExport', 'index', { index: 'keep' }],

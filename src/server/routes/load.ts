@@ -16,6 +16,7 @@ import { isTrue, transferPlatforms } from '../query.js';
 import { shortId } from '../short-id.js';
 import { LOAD_SCHEMA } from '../schemas.js';
 import { failureOf } from '../statuses.js';
+import { MAX_THREADED } from '../transfers.js';
 import { Upload } from '../upload.js';
 
 interface LoadRoute {
@@ -77,12 +78,13 @@ async function runLoad(
 
 async function loadFrom(
   upload: Upload,
-  { store, events }: ServerContext,
+  { store, events, transfers }: ServerContext,
   request: Request,
   options: LoadOptions,
 ): Promise<Ended> {
   try {
-    const report = await loadImages(store, upload, options);
+    const threads = isLarge(request) && transfers.active <= MAX_THREADED.load;
+    const report = await loadImages(store, upload, { ...options, threads });
     for (const image of report.images) events.emit('load', image.digest, { name: labelOf(image) });
     return { code: 'OK', report };
   } catch (error) {
@@ -90,6 +92,15 @@ async function loadFrom(
     const cause = upload.failure ?? error;
     return { code: request.raw.socket.destroyed ? 'CLIENT_GONE' : failureOf(cause).code, cause };
   }
+}
+
+/** A smaller archive is here before threads have started. */
+const MIN_THREADED_BYTES = 16 * 1024 * 1024;
+
+/** Whether the archive is large, as far as its length is known. */
+function isLarge({ headers }: Request): boolean {
+  const length = headers['content-length'];
+  return length === undefined || Number(length) >= MIN_THREADED_BYTES;
 }
 
 function factsOf({ images, moved, trust }: LoadReport): {

@@ -1,14 +1,13 @@
 import fs from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { digestMismatch, sizeMismatch } from '../../../content/mismatch.js';
 import { unlinkIfThere } from '../../../files/if-there.js';
 import { ensurePrivateFolder } from '../../../files/private-folder.js';
 import { readFileChunks } from '../../../files/read-file.js';
 import { isExisting, isNotFound, storageError } from '../../../files/storage-error.js';
 import { syncBytes } from '../../../files/sync-bytes.js';
-import { withoutBytes } from '../../../files/without-bytes.js';
+import { writeChunks } from '../../../files/write-chunks.js';
 import type { Content } from '../../../model/content.js';
 import { algorithmOf, Digester, type Digest, type DigestAlgorithm } from '../../../model/digest.js';
 import { LadingError } from '../../../model/errors.js';
@@ -26,8 +25,6 @@ const DOCUMENT_BYTES = DEFAULT_LIMITS.maxDocumentBytes;
 const SMALL_BYTES = 64 * 1024;
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
-
-const writev = promisify(fs.writev);
 
 /** The paths of an ingest file and of its blob. */
 export interface FileIngestOptions {
@@ -160,17 +157,8 @@ export class FileIngest implements Ingest {
   }
 
   async #writeAll(batch: readonly Uint8Array[]): Promise<void> {
-    let left: readonly Uint8Array[] = batch.filter((chunk) => chunk.length > 0);
-    while (left.length > 0) {
-      // At most 1024 buffers go into one call (IOV_MAX).
-      const bytesWritten = await this.#writeSome(left.slice(0, 1024));
-      left = withoutBytes(left, bytesWritten);
-    }
-  }
-
-  async #writeSome(chunks: readonly Uint8Array[]): Promise<number> {
-    if (this.#size <= SMALL_BYTES) return fs.writevSync(this.#fd, chunks);
-    return (await writev(this.#fd, chunks)).bytesWritten;
+    if (this.#size <= SMALL_BYTES) await writeChunks(this.#fd, batch, fs.writevSync);
+    else await writeChunks(this.#fd, batch);
   }
 
   #check(expected: Content): void {

@@ -127,14 +127,12 @@ export class PartCopier {
 
   /** The digest of an open file. */
   async #hash(fd: number, size: number, algorithm: DigestAlgorithm): Promise<Copied> {
+    if (!this.#workers.isWorth(size)) return await hashHere(fd, size, algorithm);
     try {
       return await this.#workers.copy({ fd, start: 0, size, algorithm, target: null });
     } catch (error) {
       if (!(error instanceof WorkerFailure)) throw error;
-      const digester = new Digester(algorithm);
-      const file = { acquire: () => fd, release: () => {} };
-      for await (const chunk of readFileChunks(file, { start: 0, end: size })) digester.update(chunk);
-      return { size: digester.size, digest: digester.digest() };
+      return await hashHere(fd, size, algorithm);
     }
   }
 
@@ -188,4 +186,11 @@ export class PartCopier {
       file.release();
     }
   }
+}
+
+async function hashHere(fd: number, size: number, algorithm: DigestAlgorithm): Promise<Copied> {
+  const digester = new Digester(algorithm);
+  const file = { acquire: () => fd, release: () => {} };
+  for await (const chunk of readFileChunks(file, { start: 0, end: size })) digester.update(chunk);
+  return { size: digester.size, digest: digester.digest() };
 }
