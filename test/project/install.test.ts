@@ -29,10 +29,12 @@ const RUNTIME = [
   'light-my-request',
   'p-limit',
   'prom-client',
+  'semver',
   'stream-chain',
   'stream-json',
   'tar-stream',
   'xz-decompress',
+  'yaml',
   'zstddec',
 ];
 
