@@ -79,7 +79,9 @@ function warningsOf(
   kept: ReadonlySet<ImageRecord>,
 ): readonly Warning[] {
   const list = new WarningList();
-  for (const record of opaque) if (!kept.has(record)) list.add('WARN_ROOT_DROPPED', () => droppedWarning(record));
+  for (const record of opaque)
+    if (kept.has(record)) list.add('WARN_ROOT_UNREAD', () => rootWarning(record, UNREAD));
+    else list.add('WARN_ROOT_DROPPED', () => rootWarning(record, 'it was left out'));
   for (const record of referrers) {
     if (kept.has(record)) list.add('WARN_REFERRER_KEPT', () => referrerWarning(record, 'was kept, without it'));
     else
@@ -89,11 +91,13 @@ function warningsOf(
   return list.warnings;
 }
 
-function droppedWarning(record: ImageRecord): Omit<Warning, 'code'> {
+const UNREAD = 'its own bytes were kept, and nothing that they may list';
+
+function rootWarning(record: ImageRecord, outcome: string): Omit<Warning, 'code'> {
   const { digest, mediaType } = record.descriptor;
   const image = labelOfRecord(record);
   const label = image === digest ? digest : `${image} (${digest})`;
-  return { message: `${label} is no image, but of type ${quote(mediaType)}; it was left out`, image };
+  return { message: `${label} is no image, but of type ${quote(mediaType)}; ${outcome}`, image };
 }
 
 function strayWarning(record: ImageRecord): Omit<Warning, 'code'> {

@@ -201,7 +201,7 @@ class Join {
   #leaveOut({ config }: DockerArchiveImage, names: readonly string[], reason: string): void {
     const labels = names.map((name) => parseReference(name).familiar());
     for (const image of labels.length > 0 ? labels : [config]) {
-      const message = `manifest.json lists ${quote(image)}, index.json does not, and it was left out: ${reason}`;
+      const message = `manifest.json lists ${quote(image)}, which is no image of index.json, and it was left out: ${reason}`;
       this.#options.warnings.add('WARN_MANIFEST_JSON', () => ({ message, image }));
     }
   }
