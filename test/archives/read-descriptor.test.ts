@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import path from 'node:path';
+import { closeSync, writeSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { readDescriptor } from '../../src/archives/open-archive.js';
-import { temporaryFolder } from '../fixtures/stores.js';
+import { pipeEnds } from '../fixtures/named-pipe.js';
 
-const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
-
-/** Both ends of a new named pipe. */
+/** A named pipe whose reading end is closed after the test. */
 async function namedPipe(t: TestContext): Promise<{ readonly read: number; readonly write: number }> {
-  const file = path.join(await temporaryFolder(t), 'pipe');
-  execFileSync('mkfifo', [file]);
-  const both = openSync(file, O_RDWR);
-  const ends = { read: openSync(file, O_RDONLY), write: openSync(file, O_WRONLY) };
-  closeSync(both);
+  const ends = await pipeEnds(t);
   t.after(() => closeSync(ends.read));
   return ends;
 }
