@@ -1,7 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import type { SeenEntry } from './reference-tar.js';
 
-const TYPES: Readonly<Record<string, SeenEntry['type']>> = { '-': 'file', d: 'directory', l: 'symlink', h: 'link' };
+const TYPES: Readonly<Record<string, SeenEntry['type']>> = {
+  '-': 'file',
+  C: 'file',
+  d: 'directory',
+  l: 'symlink',
+  h: 'link',
+};
+
+/** The first letter of a line for a volume label, which is no entry. */
+const LABEL = 'V';
 
 /** The entries that GNU tar lists; undefined without GNU tar. Throws an error if it refuses the archive. */
 export function listWithGnuTar(archive: Buffer): Omit<SeenEntry, 'digest'>[] | undefined {
@@ -10,7 +19,8 @@ export function listWithGnuTar(archive: Buffer): Omit<SeenEntry, 'digest'>[] | u
   const { status, error, stdout, stderr } = spawnSync('tar', [...options, '--file=-'], { input: archive, env });
   if (error !== undefined) return undefined;
   if (status !== 0) throw new Error(`GNU tar: ${String(stderr)}`);
-  return stdout.toString('utf8').split('\n').filter(Boolean).map(entryOf);
+  const lines = stdout.toString('utf8').split('\n');
+  return lines.filter((line) => line !== '' && !line.startsWith(LABEL)).map(entryOf);
 }
 
 /** `-rw-r--r-- 0/0   5 1970-01-01 00:00 name`, and after the name ` -> target` or ` link to target`. */
