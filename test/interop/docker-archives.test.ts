@@ -68,9 +68,11 @@ function corrupted({ blobs, of }: Example, archive: Buffer): Buffer {
   ]);
 }
 
+const CUT = 'a truncated archive';
+
 const BROKEN: Readonly<Record<string, readonly [(bench: DockerBench, archive: Buffer) => Buffer, RegExp]>> = {
   'a corrupt archive': [({ built }, archive) => corrupted(built, archive), /content hashes to sha256:/],
-  'a truncated archive': [(_, archive) => archive.subarray(0, archive.length / 2), /was cut, fetch it again/],
+  [CUT]: [(_, archive) => archive.subarray(0, archive.length / 2), /was cut, fetch it again/],
   'an empty file': [() => Buffer.alloc(0), /./],
   'bytes that are not an archive': [() => Buffer.alloc(4096, 'no archive'), /./],
 };
@@ -85,6 +87,8 @@ dockerTest('load refuses broken archives, from a file and from a pipe', {}, asyn
     assert.match(message, expected, what);
     const { status, stdout, stderr } = await bench.run(['load'], { input });
     assert.deepEqual({ status, stdout, stderr }, { status: 1, stdout: '', stderr: message }, what);
+    // What came whole before a cut stays for another try; a refused load leaves nothing.
+    if (what === CUT) await lading(['prune', '--store', bench.store, '--grace', '0', '--resume', '0']);
     await assertNothing(bench);
   }
 });
