@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../../src/model/digest.js';
@@ -220,6 +220,36 @@ describe('a store that is opened read-only', () => {
       assert.deepEqual(await digestsIn(store), []);
       assert.equal(await store.stat(digestOf('x')), undefined);
       assert.deepEqual(await readdir(folder), []);
+    });
+  });
+
+  it('is empty while another process makes it, whatever is there already', async () => {
+    await inFolder(async (folder) => {
+      const made = path.join(folder, 'made');
+      await OciLayoutStore.open(made);
+      const list = path.join('.lading', 'refs', '1.json');
+      // The order in which they are made, without what is made later.
+      const kept = ['.lading/ingest', '.lading/refs', 'blobs', '.lading/version', 'oci-layout', list, 'index.json'];
+      for (let parts = 0; parts <= kept.length; parts += 1) {
+        const part = path.join(folder, String(parts));
+        await mkdir(part);
+        for (const name of kept.slice(0, parts)) {
+          const file = path.join(part, name);
+          if ((await stat(path.join(made, name))).isDirectory()) await mkdir(file, { recursive: true });
+          else await copyFile(path.join(made, name), file);
+        }
+        assert.deepEqual(await (await OciLayoutStore.open(part, { readOnly: true })).list(), [], String(kept[parts]));
+      }
+    });
+  });
+
+  it('is refused if its lists are gone and index.json is there', async () => {
+    await inFolder(async (folder) => {
+      await publish(await OciLayoutStore.open(folder), 'a:1');
+      await rm(path.join(folder, '.lading', 'refs'), { recursive: true });
+      await mkdir(path.join(folder, '.lading', 'refs'));
+      const store = await OciLayoutStore.open(folder, { readOnly: true });
+      await assert.rejects(store.list(), { code: 'ERR_STORE_TAMPERED' });
     });
   });
 

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseIndexBytes } from '../../../content/parse-document.js';
 import { readIfThere } from '../../../files/if-there.js';
@@ -37,7 +37,7 @@ export class RefsLog {
   /** The images of the newest generation. */
   async read(): Promise<readonly ImageRecord[]> {
     const numbers = await this.#numbersIfThere();
-    if (numbers === undefined) return [];
+    if (numbers === undefined || this.#isBeingMade(numbers)) return [];
     if (this.#parsed !== undefined && this.#parsed.number === numbers.at(-1)) return this.#parsed.records;
     const { number, bytes } = await this.newest();
     this.#parsed = { number, records: await parseGeneration(bytes) };
@@ -87,6 +87,11 @@ export class RefsLog {
       if (this.#mayBeMissing && isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Whether another process is making the store, or was stopped there: `index.json` comes after the first generation. */
+  #isBeingMade(numbers: readonly number[]): boolean {
+    return this.#mayBeMissing && numbers.length === 0 && !existsSync(this.#paths.index);
   }
 
   fileOf(generation: number): string {
