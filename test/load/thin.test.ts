@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { assert as holds, asyncProperty, subarray } from 'fast-check';
 import { inspectArchive } from '../../src/inspect/inspect-archive.js';
 import { listArchiveLayers, listLayers } from '../../src/inspect/list-layers.js';
@@ -353,16 +353,28 @@ onEachStore('a filtered load needs only the base of what it takes', async (open,
   }
 });
 
-test('a base that is damaged in the store is found if it is asked for', async (t) => {
+/** A thin archive without layers, and a store on disk that has nothing but these: one of them, and where it is. */
+async function baseOnDisk(t: TestContext): Promise<{
+  readonly archive: Buffer;
+  readonly store: OciLayoutStore;
+  readonly layer: Digest;
+  readonly bytes: Buffer;
+  readonly file: string;
+}> {
   const built = example({ layers: 2 });
   const source = await storeWith(inMemory, built);
-  const [first = OTHER, ...rest] = layersOf(built);
+  const [layer = OTHER, ...rest] = layersOf(built);
   const store = await OciLayoutStore.open(await temporaryFolder(t));
-  await storeOfBlobs(async () => store, built.blobs, [first, ...rest]);
-  const { archive } = await save(source, [NAME], { excludeBlobs: [first, ...rest] });
-  const bytes = Buffer.from(built.blobs.bytes(first));
+  await storeOfBlobs(async () => store, built.blobs, [layer, ...rest]);
+  const { archive } = await save(source, [NAME], { excludeBlobs: [layer, ...rest] });
+  const bytes = Buffer.from(built.blobs.bytes(layer));
+  return { archive, store, layer, bytes, file: path.join(store.directory, blobPath(layer)) };
+}
+
+test('a base that is damaged in the store is found if it is asked for', async (t) => {
+  const { archive, store, bytes, file } = await baseOnDisk(t);
   bytes.writeUInt8(bytes.readUInt8(9) ^ 1, 9);
-  await writeFile(path.join(store.directory, blobPath(first)), bytes);
+  await writeFile(file, bytes);
   const problem = { code: 'ERR_DIGEST_MISMATCH', message: /of the store is damaged/ };
   await assert.rejects(load(store, archive, { verifyBase: true }), problem);
   assert.deepEqual(await store.list(), []);
@@ -371,14 +383,9 @@ test('a base that is damaged in the store is found if it is asked for', async (t
 });
 
 test('a blob that is cut in the store is no base', async (t) => {
-  const built = example({ layers: 2 });
-  const source = await storeWith(inMemory, built);
-  const [first = OTHER, ...rest] = layersOf(built);
-  const store = await OciLayoutStore.open(await temporaryFolder(t));
-  await storeOfBlobs(async () => store, built.blobs, [first, ...rest]);
-  const { archive } = await save(source, [NAME], { excludeBlobs: [first, ...rest] });
-  await truncate(path.join(store.directory, blobPath(first)), 100);
-  await assert.rejects(load(store, archive), { code: 'ERR_BASE_MISSING', message: new RegExp(first) });
+  const { archive, store, layer, file } = await baseOnDisk(t);
+  await truncate(file, 100);
+  await assert.rejects(load(store, archive), { code: 'ERR_BASE_MISSING', message: new RegExp(layer) });
   assert.deepEqual(await store.list(), []);
 });
 
